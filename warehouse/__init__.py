@@ -1,0 +1,1 @@
+"""Data at rest: events, sessions, splits, recommendations."""
