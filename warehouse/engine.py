@@ -1,0 +1,209 @@
+"""Where SQL runs. DuckDB is the default: one process, one machine, a memory limit that it keeps by spilling to disk.
+
+An engine holds settings only; `open()` gives a database that lives as long as one step, in memory, with no file of its
+own: what stays is parquet. Another engine (Spark) needs the same methods; the statements are written for both.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from warehouse.statements import identifier, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+ROW_GROUP = 122_880  # the parquet row group that was fastest to read and write (rows)
+
+
+class DataError(ValueError):
+    """Something about the data or the disk that a person can mend; the message is the sentence to show."""
+
+
+class Database(Protocol):
+    """What a step needs of an open engine."""
+
+    def view(
+        self, name: str, files: Sequence[Path], columns: Mapping[str, str | None] | None = None, *, filename: str = ""
+    ) -> None:
+        """Name the rows of parquet files. `columns` gives the view's columns: new name -> name in the files, or None
+        for a column of NULL text; `filename` names a further column that holds the row's file."""
+
+    def table(self, name: str, sql: str) -> int:
+        """Keep a statement's rows under a name until the database closes; returns how many."""
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a small result."""
+
+    def write(self, sql: str, path: Path, *, ordered: bool = True) -> int:
+        """Write a statement's rows to one parquet file; returns how many. `ordered`: in the statement's own order."""
+
+    def reader(self, sql: str, rows: int = ROW_GROUP) -> "pa.RecordBatchReader":
+        """A statement's rows in its own order, in batches of at most `rows`; valid while the database is open."""
+
+
+class Engine(Protocol):
+    """Opens databases."""
+
+    def open(self) -> AbstractContextManager[Database]:
+        """A database for one step; what it spilled is gone when it closes."""
+
+
+@dataclass(frozen=True)
+class DuckDBEngine:
+    """DuckDB with a memory limit (`2GB`), a number of threads (None: all cores) and a folder to spill to.
+
+    `temp_directory` is made when needed; by default the system's temporary folder.
+    """
+
+    memory_limit: str = "2GB"
+    threads: int | None = None
+    temp_directory: Path | str | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", str(self.memory_limit)):
+            raise ValueError(f"memory_limit is {self.memory_limit!r}: write it like 2GB or 500MB")
+        if self.threads is not None and (isinstance(self.threads, bool) or self.threads < 1):
+            raise ValueError(f"threads is {self.threads!r}: it must be at least 1")
+
+    @contextmanager
+    def open(self) -> Iterator["DuckDBDatabase"]:
+        """A fresh in-memory database; errors a person can mend come out as DataError."""
+        import duckdb
+
+        with _spill_folder(self.temp_directory) as spill:
+            connection = duckdb.connect(
+                config={
+                    "memory_limit": self.memory_limit,
+                    "threads": self.threads or _cores(),
+                    "temp_directory": str(spill),
+                    "autoinstall_known_extensions": False,
+                }
+            )
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                yield DuckDBDatabase(connection)
+            finally:
+                connection.close()
+
+
+@contextmanager
+def _spill_folder(parent: Path | str | None) -> Iterator[Path]:
+    """A folder of this process's own below `parent`; folders of processes that no longer run are removed first."""
+    home = Path(parent or tempfile.gettempdir()) / f"warehouse-spill-{os.getuid()}"
+    home.mkdir(parents=True, exist_ok=True)
+    for leftover in home.glob("[0-9]*-*"):
+        if not _runs(int(leftover.name.split("-")[0])):
+            shutil.rmtree(leftover, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class DuckDBDatabase:
+    """An open DuckDB connection behind the Database protocol."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        self._connection = connection
+
+    def view(
+        self, name: str, files: Sequence[Path], columns: Mapping[str, str | None] | None = None, *, filename: str = ""
+    ) -> None:
+        """See Database.view."""
+        if columns is None:
+            selected = "*"
+        else:
+            selected = ", ".join(
+                f"{identifier(source) if source else 'CAST(NULL AS VARCHAR)'} AS {identifier(new)}"
+                for new, source in columns.items()
+            )
+        # An inner name that no raw column has keeps a raw column called "filename" readable.
+        extra = f", filename := {quoted(_FILENAME)}" if filename else ""
+        if filename and columns is not None:
+            selected += f", {identifier(_FILENAME)} AS {identifier(filename)}"
+        listed = ", ".join(quoted(_unglobbed(path)) for path in files)
+        self._run(
+            f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT {selected} FROM "  # noqa: S608 - all parts quoted
+            f"read_parquet([{listed}], union_by_name := true, hive_partitioning := false{extra})"
+        )
+
+    def table(self, name: str, sql: str) -> int:
+        """See Database.table."""
+        self._run("SET preserve_insertion_order = false")
+        return int(self._run(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS {sql}")[0][0])
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """See Database.rows."""
+        return self._run(sql)
+
+    def write(self, sql: str, path: Path, *, ordered: bool = True) -> int:
+        """See Database.write. The bytes depend on the rows alone, not on the number of threads, when `ordered`."""
+        self._run(f"SET preserve_insertion_order = {'true' if ordered else 'false'}")
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
+        return int(self._run(f"COPY ({sql}) TO {quoted(str(path))} ({options})")[0][0])
+
+    def reader(self, sql: str, rows: int = ROW_GROUP) -> "pa.RecordBatchReader":
+        """See Database.reader."""
+        self._run("SET preserve_insertion_order = true")
+        with _sentences():
+            return self._connection.sql(sql).to_arrow_reader(rows)
+
+    def _run(self, sql: str) -> list[tuple[Any, ...]]:
+        with _sentences():
+            return self._connection.execute(sql).fetchall()
+
+
+_FILENAME = "_source file of the row_"
+
+
+def _unglobbed(path: Path) -> str:
+    """A path in which *, ? and [ mean themselves."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn the engine's errors that a person can mend into DataError; programming errors stay what they are."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise DataError(
+            f"the step needs more memory or more spill space than it was given: raise memory_limit, lower threads, or "
+            f"free space in temp_directory; nothing was changed ({_first_line(error)})"
+        ) from error
+    except duckdb.IOException as error:
+        text = _first_line(error)
+        if re.search(r"no space|file too large|disk quota|not enough space", text, re.IGNORECASE):
+            raise DataError(f"the disk is full: free some space and run again; nothing was changed ({text})") from error
+        raise DataError(f"a file cannot be read or written; nothing was changed ({text})") from error
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
+        raise DataError(f"the data cannot be read; nothing was changed ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
