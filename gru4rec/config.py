@@ -1,0 +1,227 @@
+"""Everything that can be configured: frozen dataclasses, one per part, validated when they are made.
+
+Field names are unique over all parts, so a configuration can be read and changed flat:
+`config.override({"hidden_size": 256, "loss": "bpr-max"})`. Nothing here imports torch.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+EMBEDDINGS = ("shared", "separate", "one-hot")
+LOSSES = ("cross-entropy", "bpr-max", "top1", "top1-max", "bpr")
+OPTIMIZERS = ("adagrad", "sgd", "adam")
+PRECISIONS = ("float32", "bf16")
+KEEPS = ("best", "last")
+MONITOR = re.compile(r"^(recall|mrr|ndcg)@[1-9]\d*$")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message says which field and what it may be."""
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; use one of {', '.join(choices)}")
+
+
+def _whole(name: str, value: int, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ConfigError(f"{name} is {value!r}; use a whole number of at least {low}")
+
+
+def _number(name: str, value: float, low: float, high: float = float("inf"), *, below: bool = False) -> None:
+    """Refuse what is not in [low, high], or not in [low, high) when `below`; NaN and infinity never are."""
+    inside = low <= value < high if below or high == float("inf") else low <= value <= high
+    if isinstance(value, bool) or not inside:
+        limit = f"{low} <= {name}" + ("" if high == float("inf") else f" {'<' if below else '<='} {high}")
+        raise ConfigError(f"{name} is {value!r}; use a number with {limit}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network.
+
+    embedding: shared (input table = output table), separate, or one-hot (a 3·hidden_size wide lookup, no embedding).
+    embedding_size: width of a separate input table; 0 means hidden_size. dropout_*: probability of dropping.
+    """
+
+    embedding: str = "shared"
+    embedding_size: int = 0
+    hidden_size: int = 100
+    num_layers: int = 1
+    dropout_embedding: float = 0.0
+    dropout_hidden: float = 0.0
+
+    def __post_init__(self) -> None:
+        _choice("embedding", self.embedding, EMBEDDINGS)
+        _whole("embedding_size", self.embedding_size, 0)
+        _whole("hidden_size", self.hidden_size, 1)
+        _whole("num_layers", self.num_layers, 1)
+        _number("dropout_embedding", self.dropout_embedding, 0.0, 1.0, below=True)
+        _number("dropout_hidden", self.dropout_hidden, 0.0, 1.0, below=True)
+        if self.embedding == "shared" and self.embedding_size not in (0, self.hidden_size):
+            raise ConfigError(
+                f"embedding_size is {self.embedding_size} with a shared embedding of hidden_size {self.hidden_size}; "
+                "leave it 0, or use embedding=separate"
+            )
+        if self.embedding == "one-hot" and (self.embedding_size or self.dropout_embedding):
+            raise ConfigError("a one-hot input has no embedding: leave embedding_size and dropout_embedding 0")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The loss: its name, the strength of cross-entropy's logQ correction, BPR-max's regularisation and ELU."""
+
+    loss: str = "cross-entropy"
+    logq: float = 1.0
+    bpreg: float = 1.0
+    elu: float = 1.0
+
+    def __post_init__(self) -> None:
+        _choice("loss", self.loss, LOSSES)
+        _number("logq", self.logq, 0.0)
+        _number("bpreg", self.bpreg, 0.0)
+        _number("elu", self.elu, 0.0)
+
+
+@dataclass(frozen=True)
+class NegativesConfig:
+    """Additional negatives: how many a step, drawn with probability proportional to count^sample_alpha."""
+
+    n_sample: int = 2048
+    sample_alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        _whole("n_sample", self.n_sample, 0)
+        _number("sample_alpha", self.sample_alpha, 0.0)
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """The optimizer. momentum: classical, adagrad and sgd only. clip_norm: limit of the gradient's norm, 0 for none."""
+
+    optimizer: str = "adagrad"
+    learning_rate: float = 0.1
+    momentum: float = 0.0
+    clip_norm: float = 0.0
+
+    def __post_init__(self) -> None:
+        _choice("optimizer", self.optimizer, OPTIMIZERS)
+        _number("learning_rate", self.learning_rate, 0.0)
+        _number("momentum", self.momentum, 0.0, 1.0, below=True)
+        _number("clip_norm", self.clip_norm, 0.0)
+        if self.learning_rate == 0.0:
+            raise ConfigError("learning_rate is 0; nothing would be learnt, use a number above 0")
+        if self.optimizer == "adam" and self.momentum:
+            raise ConfigError("adam has its own momentum; leave momentum 0")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The loop.
+
+    bptt: steps that a gradient reaches back (one update a window of bptt steps). shuffle: sessions in random order
+    instead of by time. patience: epochs without an improvement of more than min_delta in `monitor` before stopping,
+    0 for never. validation_sample: validation sessions looked at each epoch, 0 for all. keep: whose weights remain.
+    """
+
+    batch_size: int = 32
+    epochs: int = 10
+    seed: int = 42
+    bptt: int = 1
+    shuffle: bool = False
+    precision: str = "float32"
+    compile: bool = False
+    patience: int = 0
+    min_delta: float = 0.0
+    monitor: str = "recall@20"
+    validation_sample: int = 0
+    keep: str = "last"
+
+    def __post_init__(self) -> None:
+        _whole("batch_size", self.batch_size, 1)
+        _whole("epochs", self.epochs, 1)
+        _whole("seed", self.seed, 0)
+        _whole("bptt", self.bptt, 1)
+        _choice("precision", self.precision, PRECISIONS)
+        _whole("patience", self.patience, 0)
+        _number("min_delta", self.min_delta, 0.0)
+        if not MONITOR.match(self.monitor):
+            raise ConfigError(f"monitor is {self.monitor!r}; use recall@k, mrr@k or ndcg@k, such as recall@20")
+        _whole("validation_sample", self.validation_sample, 0)
+        _choice("keep", self.keep, KEEPS)
+
+
+@dataclass(frozen=True)
+class Config:
+    """One of each part."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    negatives: NegativesConfig = field(default_factory=NegativesConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def flat(self) -> dict[str, Any]:
+        """All fields of all parts, by their own names."""
+        return {f.name: getattr(part, f.name) for _, part in self._parts() for f in fields(part)}
+
+    def override(self, changes: Mapping[str, Any]) -> Self:
+        """A copy with some fields changed, by their own names; text is read as the field's type (for the shell).
+
+        Raises ConfigError for an unknown name or a value the field cannot hold.
+        """
+        left = dict(changes)
+        parts = {}
+        for name, part in self._parts():
+            mine = {f.name: _read(f.name, left.pop(f.name), f.type) for f in fields(part) if f.name in left}
+            parts[name] = dataclasses.replace(part, **mine)
+        if left:
+            unknown = ", ".join(sorted(left))
+            raise ConfigError(f"unknown setting {unknown}; known are {', '.join(sorted(self.flat()))}")
+        return dataclasses.replace(self, **parts)
+
+    def to_json(self) -> str:
+        """The parts and their fields as indented JSON."""
+        return json.dumps({name: dataclasses.asdict(part) for name, part in self._parts()}, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read `to_json`'s form, or a flat object of fields; what is absent keeps its default.
+
+        Raises ConfigError for text that is not a JSON object, for unknown names and for values out of range.
+        """
+        try:
+            given = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"the configuration is not JSON: {error}") from error
+        if not isinstance(given, dict):
+            raise ConfigError(f"the configuration is a JSON {type(given).__name__}; use an object of settings")
+        parts = {f.name for f in fields(cls)}
+        flat: dict[str, Any] = {}
+        for name, value in given.items():
+            flat.update(value if name in parts and isinstance(value, dict) else {name: value})
+        return cls().override(flat)
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        return [(f.name, getattr(self, f.name)) for f in fields(self)]
+
+
+def _read(name: str, value: Any, kind: Any) -> Any:
+    """A value as its field's type: text is parsed, a whole number may stand for a float; anything else is refused."""
+    try:
+        if kind is bool and isinstance(value, str):
+            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
+        if kind is int and isinstance(value, str):
+            return int(value)
+        if kind is float and isinstance(value, (str, int)) and not isinstance(value, bool):
+            return float(value)
+    except (KeyError, ValueError):
+        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}") from None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}")
+    return value

@@ -1,0 +1,92 @@
+"""item_id <-> index. Ids are integers or strings, kept as they came; indices are 0..I-1 in ascending id order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class Vocabulary:
+    """The known items: `ids` (Arrow array, ascending) and how often each was seen, `counts` (int64 [I])."""
+
+    def __init__(self, ids: pa.Array, counts: np.ndarray) -> None:
+        self.ids = ids
+        self.counts = np.asarray(counts, dtype=np.int64)
+        self._integers = ids.to_numpy() if pa.types.is_integer(ids.type) else None
+
+    @classmethod
+    def build(cls, item_ids: Any) -> "Vocabulary":
+        """Count the items of a column of events (Arrow array, chunked array, numpy array or list).
+
+        Raises ValueError for ids that are neither integers nor strings, for mixed types, for nulls and for no ids.
+        """
+        column = as_ids(item_ids)
+        if len(column) == 0:
+            raise ValueError("there are no events to build a vocabulary from; give at least one")
+        counted = pc.value_counts(column)
+        ids, counts = counted.field("values"), counted.field("counts")
+        order = pc.array_sort_indices(ids)
+        return cls(ids.take(order), counts.take(order).to_numpy())
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def id_type(self) -> pa.DataType:
+        """int64 or string."""
+        return self.ids.type
+
+    def encode(self, item_ids: Any) -> np.ndarray:
+        """Indices (int64) of ids; -1 for an id that is not known.
+
+        Raises ValueError when the ids are of another type than the vocabulary's (strings against integers).
+        """
+        column = as_ids(item_ids, empty=self.id_type)
+        if column.type != self.id_type:
+            raise ValueError(
+                f"item ids are {column.type} here, but the vocabulary was built from {self.id_type} ids; "
+                "give ids of the type that the model was trained with"
+            )
+        if self._integers is None:
+            return pc.index_in(column, value_set=self.ids).fill_null(-1).to_numpy().astype(np.int64)
+        wanted = column.to_numpy()
+        index = np.searchsorted(self._integers, wanted)
+        index[index == len(self)] = 0
+        return np.where(self._integers[index] == wanted, index, -1)
+
+    def decode(self, index: Any) -> pa.Array:
+        """Ids of indices; raises IndexError for an index outside 0..I-1."""
+        return self.ids.take(pa.array(np.asarray(index, dtype=np.int64).ravel()))
+
+
+def as_ids(values: Any, empty: pa.DataType | None = None) -> pa.Array:
+    """Values as one Arrow array of int64 or string without nulls; `empty` is the type of an array without values."""
+    column = _as_arrow(values)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if len(column) == 0 and empty is not None:
+        return pa.array([], type=empty)
+    if column.null_count:
+        raise ValueError(f"{column.null_count} of {len(column)} item ids are null; drop those rows first")
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.int64())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        return column.cast(pa.string())
+    raise ValueError(f"item ids are {column.type}; use integers or strings")
+
+
+def _as_arrow(values: Any) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        return values.combine_chunks()
+    if isinstance(values, pa.Array):
+        return values
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+        values = values.tolist()
+    if not isinstance(values, (np.ndarray, Sequence)):
+        raise ValueError(f"item ids are a {type(values).__name__}; give a list or an array of integers or strings")
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ValueError(f"item ids are of mixed type ({error}); use integers or strings throughout") from error
