@@ -1,0 +1,259 @@
+"""The audit of a staged night: what must hold before anybody may see it.
+
+Notable: a night of 100M rows is audited in slices of users, so that no aggregate over the whole night has to fit in
+memory; the slices come from the row groups' statistics and each reads only its own row groups. The comparison with the
+night before looks at a sample of users chosen by a hash of their id, the same users every night.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.recommendations.table import connect
+
+SLICE_ROWS = 8_000_000  # rows audited at a time: about 500 MB of aggregates
+SAMPLED_USERS = 50_000  # users compared with the night before
+TOP = 10  # ranks compared with the night before
+
+
+@dataclass(frozen=True)
+class AuditLimits:
+    """How far a night may lie from what is expected. ``None`` switches a limit off; shares are between 0 and 1.
+
+    The distribution limits compare with the newest earlier night and are silent on the first one. Their defaults are
+    wide: they are meant to stop a night made from the wrong data or a broken model, not an ordinary change of taste.
+    """
+
+    max_fallback_share: float | None = 0.5
+    min_overlap: float | None = 0.02
+    max_score_shift: float | None = 5.0
+    max_user_drop: float | None = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("max_fallback_share", "min_overlap", "max_user_drop"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is a share between 0 and 1, not {value}")
+        if self.max_score_shift is not None and not self.max_score_shift > 0:
+            raise ValueError(f"max_score_shift must be above 0 (standard deviations), not {self.max_score_shift}")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the night was asked for: ``n`` items a user, for ``users`` users, out of ``items`` (the ids that may be
+    shown).
+
+    ``items`` is the catalogue after allow and deny lists; None leaves that check out. ``users`` None likewise.
+    """
+
+    n: int = 100
+    users: int | None = None
+    items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n must be at least 1 item a user, not {self.n}")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the audit: what was found, what is allowed, and whether that holds."""
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit's answer for one night: ``passed``, and each ``Check`` with its figure."""
+
+    run_date: dt.date
+    previous: dt.date | None
+    rows: int
+    users: int
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check holds."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that do not hold."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """Name and figure of each check."""
+        return {check.name: check.value for check in self.checks}
+
+    def to_json(self) -> str:
+        """Return the whole audit as JSON, readable beside a rejected night."""
+        return json.dumps({**asdict(self), "passed": self.passed}, default=str, indent=2)
+
+
+def audit(
+    staged: Path,
+    run_date: dt.date,
+    expected: Expected,
+    limits: AuditLimits,
+    *,
+    previous: dt.date | None = None,
+    previous_files: Sequence[str] = (),
+    memory_limit: str = "1GB",
+    threads: int | None = None,
+) -> Audit:
+    """Audit the staged file of one night against what was asked for and against the night before.
+
+    ``staged``: parquet with the columns of ``table.STAGED_COLUMNS``; ``previous_files``: the files of the night before.
+    """
+    with connect(memory_limit, threads, staged.parent) as con:
+        figures = _whole(con, staged, expected)
+        checks = _structure(figures, expected)
+        checks += _distribution(con, staged, figures, limits, list(previous_files))
+    return Audit(run_date, previous, int(figures["rows"]), int(figures["users"]), tuple(checks))
+
+
+_SLICE = """
+WITH part AS (SELECT * FROM read_parquet($file) WHERE {bounds}),
+per_user AS (
+  SELECT user_id, count(*) AS n, count(DISTINCT item_id) AS items, count(DISTINCT rank) AS ranks, min(rank) AS first,
+    max(rank) AS last, max(context_length) AS context, bool_and(model = 'popularity') AS fallback
+  FROM part GROUP BY user_id)
+SELECT sum(n) AS rows, count(*) AS users, sum(n - items) AS duplicates,
+  count(*) FILTER (WHERE first <> 1 OR last <> n OR ranks <> n) AS broken_ranks,
+  count(*) FILTER (WHERE n > $n OR n < least($n, greatest($catalogue - context, 0))) AS wrong_length,
+  count(*) FILTER (WHERE fallback) AS fallback,
+  (SELECT count(*) FROM part WHERE NOT isfinite(score) OR NOT probability BETWEEN 0 AND 1) AS not_finite,
+  (SELECT count(*) FROM part WHERE $check_items AND item_id NOT IN (SELECT item_id FROM allowed)) AS unknown,
+  (SELECT count(*) FROM (SELECT score, lag(score) OVER (PARTITION BY user_id ORDER BY rank) AS above FROM part)
+    WHERE score > above) AS out_of_order
+FROM per_user
+"""
+
+
+def _whole(con: duckdb.DuckDBPyConnection, staged: Path, expected: Expected) -> dict[str, float]:
+    """Sum the slices' figures over the night."""
+    item_type = pq.read_schema(staged).field("item_id").type
+    allowed = pa.chunked_array([], item_type) if expected.items is None else expected.items
+    con.register("allowed_items", pa.table({"item_id": allowed}))
+    con.execute("CREATE TEMP TABLE allowed AS SELECT DISTINCT item_id FROM allowed_items")
+    catalogue = con.sql("SELECT count(*) FROM allowed").fetchall()[0][0]  # 0: not told, so a short list may be right
+    total: dict[str, float] = {}
+    for low, high in _slices(staged):
+        bounds = {"user_id >= $low": low, "user_id < $high": high}
+        kept = [text for text, value in bounds.items() if value is not None] or ["true"]
+        parameters: dict[str, object] = {"file": [str(staged)], "n": expected.n, "catalogue": catalogue}
+        parameters["check_items"] = expected.items is not None
+        parameters |= {text.split("$")[1]: value for text, value in bounds.items() if value is not None}
+        found = con.sql(_SLICE.replace("{bounds}", " AND ".join(kept)), params=parameters)
+        for name, value in zip(found.columns, found.fetchall()[0], strict=True):
+            total[name] = total.get(name, 0) + (value or 0)
+    return total
+
+
+def _slices(staged: Path) -> list[tuple[object, object]]:
+    """Cut the file into half-open ranges of user_id of about SLICE_ROWS rows; one range when it is not sorted by
+    user.
+    """
+    meta = pq.read_metadata(staged)
+    groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
+    lows = [group.column(0).statistics.min for group in groups]
+    cuts: list[object] = []
+    if lows == sorted(lows):
+        rows = 0
+        for low, group in zip(lows, groups, strict=True):
+            if rows >= SLICE_ROWS and low != (cuts[-1] if cuts else lows[0]):
+                cuts.append(low)
+                rows = 0
+            rows += group.num_rows
+    return list(zip([None, *cuts], [*cuts, None], strict=True))
+
+
+def _structure(found: dict[str, float], expected: Expected) -> list[Check]:
+    """The checks that a night must pass by itself."""
+
+    def none(name: str, meaning: str) -> Check:
+        return Check(name, found[name] == 0, found[name], "0", meaning)
+
+    asked = found["users"] if expected.users is None else expected.users
+    return [
+        Check("not_empty", found["rows"] > 0, found["rows"], "> 0", "rows in the night"),
+        Check("every_user", found["users"] == asked, found["users"], f"= {asked:.0f}", "users with a list"),
+        none("wrong_length", f"users without exactly {expected.n} items (fewer only where the catalogue ends)"),
+        none("broken_ranks", "users whose ranks are not 1..N"),
+        none("duplicates", "items that stand twice in one user's list"),
+        none("unknown", "rows with an item that is unknown, or denied"),
+        none("not_finite", "rows whose score is not finite or whose probability is not within 0..1"),
+        none("out_of_order", "rows with a higher score than the rank above them"),
+    ]
+
+
+_SAMPLE = """
+CREATE TEMP TABLE {name} AS SELECT user_id, item_id, rank, score, model
+FROM read_parquet($files) WHERE hash(user_id) % $every = 0
+"""
+_COMPARE = """
+WITH tops AS (SELECT user_id, item_id FROM tonight WHERE rank <= $top),
+was AS (SELECT user_id, item_id FROM before WHERE rank <= $top),
+shared AS (SELECT DISTINCT user_id FROM tops INTERSECT SELECT DISTINCT user_id FROM was)
+SELECT
+  (SELECT count(*) FROM tops SEMI JOIN was USING (user_id, item_id))
+    / nullif((SELECT count(*) FROM tops SEMI JOIN shared USING (user_id)), 0),
+  (SELECT avg(score::DOUBLE) FILTER (WHERE isfinite(score)) FROM tonight WHERE model <> 'popularity'),
+  (SELECT avg(score::DOUBLE) FROM before WHERE model <> 'popularity'),
+  (SELECT stddev_pop(score::DOUBLE) FROM before WHERE model <> 'popularity')
+"""
+
+
+def _distribution(
+    con: duckdb.DuckDBPyConnection, staged: Path, found: dict[str, float], limits: AuditLimits, before: list[str]
+) -> list[Check]:
+    """The checks against the night before; on the first night only the fallback's share is known."""
+    users = int(found["users"])
+    checks = [
+        _limited("fallback_share", found["fallback"] / users if users else None, limits.max_fallback_share, "<=",
+                 "share of users who get the popular items for want of a known one"),
+    ]  # fmt: skip
+    if not before or not users:
+        return checks
+    count = "SELECT count(DISTINCT user_id) FROM read_parquet($files)"
+    users_before = con.sql(count, params={"files": before}).fetchall()[0][0]
+    every = max(1, users // SAMPLED_USERS)
+    for name, files in (("tonight", [str(staged)]), ("before", before)):
+        con.execute(_SAMPLE.replace("{name}", name), {"files": files, "every": every})
+    overlap, mean, mean_before, spread = con.sql(_COMPARE, params={"top": TOP}).fetchall()[0]
+    shift = None if mean is None or mean_before is None else abs(mean - mean_before) / max(spread or 0.0, 1e-6)
+    drop = max(0.0, 1 - users / users_before) if users_before else None
+    found_now = {
+        "overlap": (
+            overlap,
+            limits.min_overlap,
+            ">=",
+            f"mean share of a user's top {TOP} that stood there the night before",
+        ),
+        "score_shift": (shift, limits.max_score_shift, "<=", "change of the mean score, in last night's deviations"),
+        "user_drop": (drop, limits.max_user_drop, "<=", "share of users fewer than the night before"),
+    }
+    return checks + [_limited(name, *figure) for name, figure in found_now.items()]
+
+
+def _limited(name: str, value: float | None, limit: float | None, sign: str, meaning: str) -> Check:
+    """One figure against its limit; a figure that cannot be taken (no common user, no scored row) passes."""
+    if value is None or limit is None:
+        return Check(name, True, value, "none", meaning)
+    holds = math.isfinite(value) and (value <= limit if sign == "<=" else value >= limit)
+    return Check(name, holds, value, f"{sign} {limit:g}", meaning)

@@ -1,0 +1,249 @@
+"""How the table is read: a night as a snapshot, the newest night and its age, one user's list in the shape that fusion
+takes.
+
+Notable: the newest night is found in the log (no data file is opened), and DuckDB is handed exactly that night's
+files. A snapshot stays readable while later nights are written, and after this one is replaced, until vacuum removes
+its files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from warehouse.recommendations.errors import NoNight, RecommendationsError, StaleNight
+from warehouse.recommendations.table import (
+    HasRecommendations,
+    connect,
+    id_types,
+    night_files,
+    nights,
+    open_table,
+    table_path,
+    table_schema,
+)
+
+UserId = int | str
+_ROWS = "FROM read_parquet($files, hive_partitioning = true)"
+
+
+@dataclass(frozen=True)
+class Night:
+    """One whole night, pinned: whatever is written later, it reads the same rows.
+
+    ``version``: the table's version it was found in. ``age_days``: days from ``run_date`` to today (UTC): 1 in the
+    morning after. ``files``: the parquet files it consists of, in order of user.
+    """
+
+    run_date: dt.date
+    version: int
+    age_days: int
+    model_version: int | None
+    mlflow_run_id: str | None
+    generated_at: dt.datetime
+    path: Path
+    files: tuple[str, ...]
+    schema: pa.Schema
+
+    def batches(self, columns: Sequence[str] | None = None, rows: int = 122_880) -> Iterator[pa.RecordBatch]:
+        """Stream the night in order of user and rank, ``rows`` at a time; memory does not grow with the night."""
+        names = self.schema.names if columns is None else _known(columns, self.schema)
+        with connect() as con:
+            yield from con.sql(
+                f"SELECT {', '.join(names)} {_ROWS}", params={"files": list(self.files)}
+            ).to_arrow_reader(rows)
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the whole night as one Arrow table, in order of user and rank."""
+        names = self.schema.names if columns is None else _known(columns, self.schema)
+        schema = pa.schema([self.schema.field(name) for name in names])
+        return pa.Table.from_batches(self.batches(names)).cast(schema)
+
+
+def latest(
+    where: HasRecommendations | str | Path, *, max_age_days: int | None = None, today: dt.date | None = None
+) -> Night:
+    """Return the newest whole night, however old, and its age; with ``max_age_days`` an older one raises
+    ``StaleNight``.
+    """
+    table = open_table(table_path(where))
+    return _newest(table, table_path(where), max_age_days, today)
+
+
+def night(where: HasRecommendations | str | Path, run_date: dt.date) -> Night:
+    """Return one night, or raise ``NoNight`` with the nights that there are."""
+    return _snapshot(open_table(table_path(where)), table_path(where), run_date, None)
+
+
+def for_user(
+    where: HasRecommendations | str | Path,
+    user_id: UserId,
+    n: int = 10,
+    *,
+    run_date: dt.date | None = None,
+    items: Path | None = None,
+    max_age_days: int | None = None,
+) -> list[dict[str, object]]:
+    """Return a user's best ``n`` items of a night (the newest by default), best first; [] for a user without a list.
+
+    Each is ``{"item_id", "title", "score", "model"}``, the shape of the OCCF branch; the title comes from the items
+    table beside the recommendations (``items``: another parquet file), None where it is not known.
+    """
+    with Reader(where, items=items, max_age_days=max_age_days) as reader:
+        return reader.for_user(user_id, n, run_date=run_date)
+
+
+def for_users(
+    where: HasRecommendations | str | Path,
+    user_ids: Sequence[UserId] | pa.Array,
+    n: int = 100,
+    *,
+    run_date: dt.date | None = None,
+    max_age_days: int | None = None,
+) -> pa.Table:
+    """Return the best ``n`` items of each of these users as Arrow (all columns), in order of user and rank."""
+    with Reader(where, max_age_days=max_age_days) as reader:
+        return reader.for_users(user_ids, n, run_date=run_date)
+
+
+class Reader:
+    """A reader to keep open: it looks for a newer night at each call and keeps the files' footers in memory."""
+
+    def __init__(
+        self, where: HasRecommendations | str | Path, *, items: Path | None = None, max_age_days: int | None = None
+    ) -> None:
+        self.path = table_path(where)
+        self.max_age_days = max_age_days
+        self._items = items
+        self._table = open_table(self.path)
+        self._night: Night | None = None
+        self._con = connect(threads=1)
+        self._con.execute("SET enable_object_cache = true; SET parquet_metadata_cache = true")
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._con.close()
+
+    def night(self, run_date: dt.date | None = None) -> Night:
+        """Return the newest night, or the one asked for, as the table shows it now."""
+        known = self._table.version()
+        self._table.update_incremental()
+        if self._night is None or self._table.version() != known or self._night.run_date != run_date:
+            if run_date is None:
+                self._night = _newest(self._table, self.path, self.max_age_days, None)
+            else:
+                self._night = _snapshot(self._table, self.path, run_date, None)
+        return self._night
+
+    def for_user(self, user_id: UserId, n: int = 10, *, run_date: dt.date | None = None) -> list[dict[str, object]]:
+        """As the function ``for_user``."""
+        found = self.night(run_date)
+        _check(n, [user_id], found)
+        rows = self._con.sql(
+            f"SELECT item_id, score, model {_ROWS} WHERE user_id = $user AND rank <= $n ORDER BY rank",
+            params={"files": list(found.files), "user": user_id, "n": n},
+        ).fetchall()
+        titles = self._titles(found.run_date, [row[0] for row in rows])
+        return [
+            {"item_id": item, "title": titles.get(item), "score": score, "model": model} for item, score, model in rows
+        ]
+
+    def for_users(
+        self, user_ids: Sequence[UserId] | pa.Array, n: int = 100, *, run_date: dt.date | None = None
+    ) -> pa.Table:
+        """As the function ``for_users``."""
+        found = self.night(run_date)
+        ids = user_ids.to_pylist() if isinstance(user_ids, pa.Array | pa.ChunkedArray) else list(user_ids)
+        _check(n, ids, found)
+        self._con.register("wanted", pa.table({"user_id": pa.array(ids, found.schema.field("user_id").type)}))
+        rows = self._con.sql(
+            f"SELECT {', '.join(found.schema.names)} {_ROWS} SEMI JOIN wanted USING (user_id) "
+            "WHERE rank <= $n ORDER BY user_id, rank",
+            params={"files": list(found.files), "n": n},
+        ).to_arrow_table()
+        self._con.unregister("wanted")
+        return rows.cast(found.schema)
+
+    def _titles(self, run_date: dt.date, item_ids: list[UserId]) -> Mapping[UserId, str | None]:
+        source = self._items or items_file(self.path, run_date)
+        return titles(self._con, source, item_ids) if source is not None else {}
+
+
+def items_file(path: Path, run_date: dt.date) -> Path | None:
+    """Return the newest partition of the items table that the night could know, None when there is none."""
+    known = [file for file in (path.parent / "items").glob("????-??-??.parquet") if file.stem <= run_date.isoformat()]
+    return max(known, default=None)
+
+
+def titles(con: duckdb.DuckDBPyConnection, items: Path, item_ids: list[UserId]) -> dict[UserId, str | None]:
+    """Look the titles of these items up; {} when the items have none."""
+    if not item_ids:
+        return {}
+    source = con.sql("SELECT * FROM read_parquet($file)", params={"file": [str(items)]})
+    if "title" not in source.columns:
+        return {}
+    rows = con.sql(
+        "SELECT item_id, title FROM read_parquet($file) WHERE item_id IN (SELECT unnest($ids))",
+        params={"file": [str(items)], "ids": item_ids},
+    ).fetchall()
+    return dict(rows)
+
+
+def _newest(table: DeltaTable, path: Path, max_age_days: int | None, today: dt.date | None) -> Night:
+    there = nights(table)
+    if not there:
+        raise NoNight(f"the recommendations table {path} holds no night yet: run one first")
+    found = _snapshot(table, path, there[-1], today)
+    if max_age_days is not None and found.age_days > max_age_days:
+        raise StaleNight(
+            f"the newest night in {path} is {found.run_date}, {found.age_days} days old, and at most {max_age_days} "
+            "are accepted: look into the nightly run"
+        )
+    return found
+
+
+def _snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date | None) -> Night:
+    files = night_files(table, run_date)
+    if not files:
+        there = nights(table)
+        span = f"it holds {len(there)}, {there[0]} to {there[-1]}" if there else "it holds none"
+        raise NoNight(f"the recommendations table {path} has no night {run_date}: {span}")
+    kinds = id_types(table)
+    with connect(threads=1) as con:
+        facts = con.sql(
+            f"SELECT model_version, mlflow_run_id, generated_at {_ROWS} LIMIT 1", params={"files": files[:1]}
+        ).fetchall()[0]
+    age = ((today or dt.datetime.now(dt.UTC).date()) - run_date).days
+    schema = table_schema(kinds["user_id"], kinds["item_id"])
+    version, run, at = facts
+    return Night(run_date, table.version(), age, version, run, at, path, tuple(files), schema)
+
+
+def _known(columns: Sequence[str], schema: pa.Schema) -> list[str]:
+    unknown = [name for name in columns if name not in schema.names]
+    if unknown:
+        raise RecommendationsError(
+            f"the recommendations have no column {', '.join(unknown)}: {', '.join(schema.names)}"
+        )
+    return list(columns)
+
+
+def _check(n: int, user_ids: Sequence[object], found: Night) -> None:
+    """Refuse what would silently find nothing: no items, or ids of the other type."""
+    if n < 1:
+        raise RecommendationsError(f"n must be at least 1 item, not {n}")
+    text = pa.types.is_string(found.schema.field("user_id").type)
+    for user in user_ids:
+        if isinstance(user, str) != text:
+            raise RecommendationsError(
+                f"user_id {user!r} is {'text' if isinstance(user, str) else 'a number'}, but the user ids of {found.path} "
+                f"are {'text' if text else 'integers'}"
+            )
