@@ -1,0 +1,117 @@
+"""Raw parquet becomes events, rejected events and items: one partition a day that it arrived on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from pipelines.failures import as_failure
+from pipelines.knobs import EventsKnobs
+from pipelines.metadata import column_schema, parquet_metadata
+from pipelines.partitions import DAILY
+from pipelines.policy import OWNERS
+from pipelines.resources import Warehouse
+
+GROUP = "ingestion"
+KINDS = {"duckdb", "parquet"}
+
+
+@dg.multi_asset(
+    name="ingest_events",
+    specs=[
+        dg.AssetSpec(
+            "events",
+            description="Who met what, when: the raw events that arrived on the day, cleaned. Exact duplicates count once.",
+            group_name=GROUP,
+            kinds=KINDS,
+            owners=OWNERS,
+            metadata={"dagster/column_schema": column_schema("events")},
+        ),
+        dg.AssetSpec(
+            "rejected_events",
+            description="Raw rows that cannot be events, each with its reason and source file. Nothing is dropped silently.",
+            group_name=GROUP,
+            kinds=KINDS,
+            owners=OWNERS,
+            metadata={"dagster/column_schema": column_schema("rejected_events")},
+        ),
+    ],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "events_not_empty",
+            asset="events",
+            blocking=True,
+            description="Every day of the run holds at least one event.",
+        ),
+        dg.AssetCheckSpec(
+            "rejected_share",
+            asset="events",
+            description="The share of rejected rows stays below its limit on every day.",
+        ),
+    ],
+)
+def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> Iterator[Any]:
+    """Ingest every day of the run, one after the other; a day that cannot be read ends the run with a sentence."""
+    from warehouse.config import EventsConfig
+    from warehouse.events import ingest_day
+
+    engine, reports = warehouse.engine(), []
+    with as_failure():
+        settings = EventsConfig(**config.model_dump())
+        for day in context.partition_keys:
+            report = ingest_day(engine, warehouse.layout, day, settings)
+            reports.append(report)
+            context.log.info(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
+            for table in ("events", "rejected_events"):
+                _describe(context, warehouse, table, day, report)
+    yield dg.MaterializeResult(asset_key="events")
+    yield dg.MaterializeResult(asset_key="rejected_events")
+    empty = [str(report.day) for report in reports if report.rows == 0]
+    yield dg.AssetCheckResult(
+        asset_key="events",
+        check_name="events_not_empty",
+        passed=settings.allow_empty_day or not empty,
+        description=f"Without an event: {', '.join(empty)}" if empty else f"{len(reports)} day(s), none empty",
+    )
+    worst = max(reports, key=lambda report: report.rejected_share)
+    yield dg.AssetCheckResult(
+        asset_key="events",
+        check_name="rejected_share",
+        passed=worst.rejected_share <= settings.max_rejected_share,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"At most {worst.rejected_share:.2%} of a day's rows were rejected ({worst.day})",
+        metadata={"rejected_share": worst.rejected_share},
+    )
+
+
+def _describe(context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, day: str, report: Any) -> None:
+    found = parquet_metadata(table, warehouse.layout.partition(table, day))
+    if table == "events":
+        found |= {"users": report.users, "items": report.items, "late": report.late, "duplicates": report.duplicates}
+        found |= {"rejected_share": report.rejected_share}
+    else:
+        found |= {"by_reason": dg.MetadataValue.json(dict(report.rejected_by_reason))}
+    context.add_asset_metadata(metadata=found, asset_key=table, partition_key=day)
+
+
+@dg.asset(
+    description="The catalogue as last delivered: every item with its title, where one is known. Empty without raw items.",
+    group_name=GROUP,
+    kinds=KINDS,
+    owners=OWNERS,
+    metadata={"dagster/column_schema": column_schema("items")},
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def items(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> None:
+    """Write the catalogue of every day of the run."""
+    from warehouse.events import ingest_items
+
+    engine = warehouse.engine()
+    for day in context.partition_keys:
+        with as_failure():
+            ingest_items(engine, warehouse.layout, day)
+        found = parquet_metadata("items", warehouse.layout.partition("items", day))
+        context.add_asset_metadata(metadata=found, partition_key=day)

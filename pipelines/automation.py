@@ -1,0 +1,65 @@
+"""When things run: the nightly job and its schedule, jobs for backfilling, and a sensor that notices failures."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from pipelines.partitions import DAILY
+from pipelines.settings import knob
+
+INGESTED = dg.AssetSelection.assets("events", "rejected_events", "items")
+
+nightly = dg.define_asset_job(
+    "nightly",
+    selection=dg.AssetSelection.all(),
+    partitions_def=DAILY,
+    description="Every asset of one night, from the day's raw events to the published recommendations.",
+)
+backfill_events = dg.define_asset_job(
+    "backfill_events",
+    selection=INGESTED,
+    partitions_def=DAILY,
+    description="Events, rejected events and items of many days in one run: start it as a backfill over the days.",
+)
+retrain = dg.define_asset_job(
+    "retrain",
+    selection=dg.AssetSelection.all() - INGESTED,
+    partitions_def=DAILY,
+    description="A night again from its events on: sessions, model, evaluation, gate, recommendations.",
+)
+
+
+@dg.schedule(
+    name="nightly_schedule",
+    job=nightly,
+    cron_schedule=knob("schedule", "cron"),
+    execution_timezone=knob("schedule", "timezone"),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Runs the night of the last whole UTC day before the tick.",
+)
+def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The night of the day before the tick; a day outside the partitions is skipped with a sentence."""
+    from datetime import UTC
+
+    night = (context.scheduled_execution_time.astimezone(UTC) - timedelta(days=1)).date().isoformat()
+    if not DAILY.has_partition_key(night, dynamic_partitions_store=None):
+        return dg.SkipReason(f"{night} lies outside the days of [partitions]: nothing to do.")
+    return dg.RunRequest(run_key=night, partition_key=night)
+
+
+@dg.run_failure_sensor(
+    name="log_failures",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Writes one line for every failed run to the daemon's log: which job, which night, what happened.",
+)
+def log_failures(context: dg.RunFailureSensorContext) -> None:
+    """Log the run's first sentence of failure; a place to send mail or a message from."""
+    run = context.dagster_run
+    night = run.tags.get("dagster/partition", "no partition")
+    sentences = [
+        event.step_failure_data.user_failure_data.description
+        for event in context.get_step_failure_events()
+        if event.step_failure_data.user_failure_data is not None
+    ]
+    reason = "; ".join(filter(None, sentences)) or context.failure_event.message
+    context.log.error(f"{run.job_name} of {night} failed (run {run.run_id}): {reason}")

@@ -1,0 +1,80 @@
+"""Pictures of a night's evaluation, as PNG: for MLflow, and inline on the asset's page."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+SHOWN = ("recall_by_session_length", "coverage_against_recall")
+METRIC = "recall@20"
+
+
+def draw(rows: Sequence[dict[str, Any]], reliability: Any, losses: Sequence[tuple[int, float]]) -> dict[str, bytes]:
+    """All pictures of a night by name. rows: the evaluations table; losses: (epoch, loss) of the training."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    return {
+        "training_curve": _picture(lambda axes: _training_curve(axes, losses)),
+        "recall_by_session_length": _picture(lambda axes: _by_length(axes, rows)),
+        "coverage_against_recall": _picture(lambda axes: _coverage(axes, rows)),
+        "reliability": _picture(lambda axes: _reliability(axes, reliability)),
+    }
+
+
+def inline(content: bytes) -> str:
+    """A PNG as Markdown that carries the picture itself."""
+    return f"![picture](data:image/png;base64,{base64.b64encode(content).decode()})"
+
+
+def _picture(paint: Any) -> bytes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    paint(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    target = io.BytesIO()
+    figure.savefig(target, format="png", metadata={"Software": None})
+    return target.getvalue()
+
+
+def _training_curve(axes: Any, losses: Sequence[tuple[int, float]]) -> None:
+    axes.plot([epoch for epoch, _ in losses], [loss for _, loss in losses], marker="o")
+    axes.set(xlabel="epoch", ylabel="loss", title="Training")
+
+
+def _name(row: dict[str, Any]) -> str:
+    return row["model"] if row["role"] == "baseline" else row["role"]
+
+
+def _by_length(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
+    prefix = "session length="
+    wanted = [row for row in rows if row["metric"] == METRIC and row["segment"].startswith(prefix)]
+    labels = list(dict.fromkeys(row["segment"].removeprefix(prefix) for row in wanted))
+    for name in dict.fromkeys(_name(row) for row in wanted if row["role"] != "served"):
+        values = {row["segment"].removeprefix(prefix): row["value"] for row in wanted if _name(row) == name}
+        axes.plot(labels, [values.get(label) for label in labels], marker="o", label=name)
+    axes.set(xlabel="events in the session", ylabel=METRIC, title="Recall by session length", ylim=(0, None))
+    axes.legend(fontsize="small", frameon=False)
+
+
+def _coverage(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
+    overall = [row for row in rows if row["segment"] == "all" and row["role"] != "served"]
+    for name in dict.fromkeys(_name(row) for row in overall):
+        values = {row["metric"]: row["value"] for row in overall if _name(row) == name}
+        axes.scatter(values["coverage@20"], values[METRIC])
+        axes.annotate(
+            name, (values["coverage@20"], values[METRIC]), fontsize="small", xytext=(4, 4), textcoords="offset points"
+        )
+    axes.set(xlabel="coverage@20", ylabel=METRIC, title="Coverage against recall")
+    axes.margins(0.2)
+
+
+def _reliability(axes: Any, reliability: Any) -> None:
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
+    axes.plot(reliability.confidence, reliability.accuracy, marker="o")
+    axes.set(
+        xlabel="said probability of the first item", ylabel="share of hits",
+        title=f"Reliability (expected calibration error {reliability.ece:.3f})", xlim=(0, 1), ylim=(0, 1),
+    )  # fmt: skip

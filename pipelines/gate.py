@@ -1,0 +1,131 @@
+"""Who may become champion: a pure function of a night's figures. Every rule that fails gives a sentence for people.
+
+Promotion is data: nothing else moves the alias, and a night that promotes nothing serves the old champion.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a challenger must reach. floors: metric -> least value. best_baseline_share: of the best baseline's metric."""
+
+    metric: str = "recall@20"
+    min_events: int = 200
+    floors: Mapping[str, float] | None = None
+    best_baseline_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Promote or not, and why: the sentences that hold for the version's tags and the asset's page."""
+
+    promote: bool
+    reasons: list[str]
+
+    @property
+    def reason(self) -> str:
+        """All reasons as one text."""
+        return " ".join(self.reasons)
+
+
+def decide(rows: Sequence[Row], rules: Rules, failed_checks: Sequence[str] = ()) -> Decision:
+    """Judge the rows of one night's evaluations table (segment "all" is read); any doubt means no promotion."""
+    overall = [row for row in rows if row["segment"] == "all"]
+    mine = {row["metric"]: row for row in overall if row["role"] == "challenger"}
+    against = [f"The check {name} failed." for name in failed_checks]
+    judged = mine.get(rules.metric)
+    if judged is None:
+        return Decision(False, [*against, f"The challenger has no {rules.metric}: nothing can be judged without it."])
+    if not _number(judged["value"]):
+        return Decision(False, [*against, f"The challenger's {rules.metric} is not a number: its training diverged."])
+    others = [row for row in overall if row["metric"] == rules.metric and row["role"] != "challenger"]
+    against += _too_few(judged, rules) + _floors(mine, rules)
+    against += _baselines(judged, others, rules) + _champion(judged, others) + _served(judged, others)
+    if against:
+        return Decision(False, against)
+    return Decision(True, [_praise(judged, others, rules)])
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _too_few(judged: Row, rules: Rules) -> list[str]:
+    if judged["n"] >= rules.min_events:
+        return []
+    return [f"Only {judged['n']} predictions in the test days: at least {rules.min_events} are needed to judge."]
+
+
+def _floors(mine: Mapping[str, Row], rules: Rules) -> list[str]:
+    found = []
+    for metric, floor in (rules.floors or {}).items():
+        value = mine[metric]["value"] if metric in mine else None
+        if floor > 0 and not _number(value):
+            found.append(f"The challenger has no {metric}, which must be at least {floor:g}.")
+        elif floor > 0 and value < floor:
+            found.append(f"{metric} is {value:.4f}, below its floor of {floor:g}.")
+    return found
+
+
+def _baselines(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
+    baselines = [row for row in others if row["role"] == "baseline"]
+    popular = next((row for row in baselines if row["model"] == "popularity"), None)
+    if popular is None:
+        return ["The popularity baseline was not measured: a model must be seen to beat it."]
+    if not _number(popular["difference_low"]) or popular["difference_low"] <= 0:
+        return [
+            f"{rules.metric} is {judged['value']:.4f} against popularity's {popular['value']:.4f}: "
+            "not certainly better (95% interval of the difference "
+            f"{_interval(popular)})."
+        ]
+    best = max(baselines, key=lambda row: row["value"])
+    wanted = rules.best_baseline_share * best["value"]
+    if judged["value"] < wanted and best["difference_high"] < 0:
+        return [
+            f"{rules.metric} is {judged['value']:.4f}, below {rules.best_baseline_share:g} of the best baseline "
+            f"({best['model']}, {best['value']:.4f})."
+        ]
+    return []
+
+
+def _champion(judged: Row, others: Sequence[Row]) -> list[str]:
+    champion = next((row for row in others if row["role"] == "champion"), None)
+    if champion is None or (_number(champion["difference_high"]) and champion["difference_high"] >= 0):
+        return []
+    return [
+        f"Significantly worse than the champion, version {champion['model_version']}: {judged['value']:.4f} against "
+        f"{champion['value']:.4f} (95% interval of the difference {_interval(champion)})."
+    ]
+
+
+def _served(judged: Row, others: Sequence[Row]) -> list[str]:
+    served = next((row for row in others if row["role"] == "served"), None)
+    if served is None or (_number(served["value"]) and served["value"] >= judged["low"]):
+        return []
+    return [
+        f"The checkpoint that would serve reaches {served['value']:.4f} on sessions that it knows, less than the "
+        f"measured one's {judged['value']:.4f}: its retraining went wrong."
+    ]
+
+
+def _praise(judged: Row, others: Sequence[Row], rules: Rules) -> str:
+    parts = [f"{rules.metric} {judged['value']:.4f} [{judged['low']:.4f}, {judged['high']:.4f}]"]
+    for row in others:
+        if row["role"] == "champion":
+            parts.append(f"champion version {row['model_version']} {row['value']:.4f} (difference {_interval(row)})")
+        elif row["role"] == "baseline":
+            parts.append(f"{row['model']} {row['value']:.4f}")
+    if not any(row["role"] == "champion" for row in others):
+        parts.append("no champion to compare with")
+    return "Promoted: " + "; ".join(parts) + "."
+
+
+def _interval(row: Row) -> str:
+    low, high = row["difference_low"], row["difference_high"]
+    return f"[{low:+.4f}, {high:+.4f}]" if _number(low) and _number(high) else "[unknown]"

@@ -1,0 +1,63 @@
+"""Model versions: found by night or alias, moved, downloaded. Promotion is data: two aliases, and tags that say why."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+    from pipelines.tracking import Tracking
+
+CHALLENGER = "challenger"
+CHAMPION = "champion"
+
+
+def aliased(tracking: "Tracking", alias: str) -> "ModelVersion | None":
+    """The version that carries an alias, or None."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return tracking.client.get_model_version_by_alias(tracking.model, alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def of_night(tracking: "Tracking", run_date: str) -> "ModelVersion":
+    """The newest version trained for a night; FileNotFoundError says what to materialise when there is none."""
+    found = tracking.client.search_model_versions(f"name = '{tracking.model}' and tags.run_date = '{run_date}'")
+    if not found:
+        raise FileNotFoundError(f"No model was trained for {run_date}: materialise gru4rec_model for {run_date} first.")
+    return max(found, key=lambda version: int(version.version))
+
+
+def evaluated_checkpoint(tracking: "Tracking", version: "ModelVersion") -> Path:
+    """A local folder with the checkpoint that was trained without the held-out days."""
+    import mlflow
+
+    return Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="evaluated"))
+
+
+def served_checkpoint(version: "ModelVersion") -> Path:
+    """A local folder with the checkpoint that serves."""
+    import mlflow
+
+    uri = f"models:/{version.name}/{version.version}"
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)) / "artifacts" / "checkpoint"
+
+
+def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:
+    """Set tags of a version and, so that they show in the table of runs too, of its run."""
+    for name, value in tags.items():
+        tracking.client.set_model_version_tag(version.name, version.version, name, str(value))
+        tracking.client.set_tag(version.run_id, name, str(value))
+
+
+def promote(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
+    """Move the alias champion to a version, and note on it who was champion before, who moved the alias, and why."""
+    before = aliased(tracking, CHAMPION)
+    if before is not None and before.version != version.version:
+        tag(tracking, version, previous_champion=before.version)
+    tag(tracking, version, promoted_by=by, promotion_reason=reason)
+    tracking.client.set_registered_model_alias(tracking.model, CHAMPION, version.version)

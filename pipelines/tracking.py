@@ -1,0 +1,133 @@
+"""MLflow runs of the nights: opened by name, closed with the right status, and swept when their process died.
+
+About forty lines over the client instead of dagster-mlflow, whose resource belongs to ops and whose hooks set wrong states.
+"""
+
+import logging
+import os
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import ActiveRun
+    from mlflow.entities import Run
+
+REQUIREMENTS = ("torch", "numpy", "pyarrow", "safetensors")
+
+
+class Tracking:
+    """A connection to MLflow: one experiment, one registered model.
+
+    uri: sqlite file or server. A local store keeps artifacts in the folder `artifacts`; a server keeps them where it says.
+    """
+
+    def __init__(self, uri: str, artifacts: Path, experiment: str, model: str, system_metrics: bool = False) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        import mlflow
+
+        for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        if uri.startswith("sqlite:///"):
+            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        self.client = mlflow.MlflowClient(uri, uri)
+        self.model = model
+        self.system_metrics = system_metrics
+        self.experiment_id = self._experiment(experiment, artifacts if uri.startswith("sqlite:") else None)
+
+    def _experiment(self, name: str, artifacts: Path | None) -> str:
+        from mlflow.exceptions import MlflowException
+
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(self.client.create_experiment(name, artifacts.absolute().as_uri() if artifacts else None))
+            except MlflowException:  # another process was first
+                found = self.client.get_experiment_by_name(name)
+        if found is None or found.lifecycle_stage != "active":
+            raise ValueError(f"The MLflow experiment {name!r} was deleted: restore it, or name another in [mlflow].")
+        return str(found.experiment_id)
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str], nested: bool = False) -> "Iterator[ActiveRun]":
+        """A new active run; closed as FINISHED, as FAILED after an error, as KILLED when the process was told to stop."""
+        import mlflow
+
+        owner = {"host": socket.gethostname(), "pid": str(os.getpid())}
+        active = mlflow.start_run(
+            experiment_id=self.experiment_id,
+            run_name=name,
+            nested=nested,
+            tags={**tags, **owner},
+            log_system_metrics=self.system_metrics,
+        )
+        try:
+            yield active
+        except Exception:
+            mlflow.end_run("FAILED")
+            raise
+        except BaseException:  # KeyboardInterrupt, Dagster's termination
+            mlflow.end_run("KILLED")
+            raise
+        else:
+            mlflow.end_run("FINISHED")
+
+    def close_interrupted(self) -> "list[Run]":
+        """Close as KILLED the RUNNING runs whose process on this machine is gone; returns them."""
+        closed = []
+        for run in self.client.search_runs([self.experiment_id], "attributes.status = 'RUNNING'"):
+            tags = run.data.tags
+            if tags.get("host") == socket.gethostname() and not _alive(int(tags.get("pid", 0))):
+                self.client.set_terminated(run.info.run_id, "KILLED")
+                closed.append(run)
+        return closed
+
+
+def log_dataset(name: str, source: Path, digest: str, context: str) -> None:
+    """Note a data set on the active run: its name, file and hash, shown in MLflow's column of data sets."""
+    import mlflow
+    from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.data.sources import LocalArtifactDatasetSource
+
+    origin: FileSystemDatasetSource = LocalArtifactDatasetSource(source.absolute().as_uri())
+    mlflow.log_input(MetaDataset(origin, name=name, digest=digest[:36]), context=context)
+
+
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers among `values`, under names that MLflow takes ("recall@20" as "recall_at_20")."""
+    import math
+
+    return {
+        name.replace("@", "_at_"): float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+@cache
+def git_commit() -> str:
+    """The commit of this code, or "unknown" where it is not in a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,158 @@
+"""One night's training: the model that is measured, the model that serves, and what MLflow keeps of both.
+
+The measured model never sees the held-out days; its validation days choose the epoch and fit the temperature. The model
+that serves is then trained on the whole window with the epochs found (`refit`), so that it knows the last day.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from gru4rec.model import GRU4Rec
+    from gru4rec.train import EpochReport, FitResult
+
+    from gru4rec.config import Config
+    from gru4rec.sessions import Sessions
+    from gru4rec.vocabulary import Vocabulary
+
+SESSION_KEY = ("user_id", "session_start")
+REFITS = ("full", "continue", "none")
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a night trains on: sessions of the training and validation days, and of all days, each with its vocabulary."""
+
+    train: "Sessions"
+    validation: "Sessions"
+    vocabulary: "Vocabulary"
+    everything: "Sessions"
+    full_vocabulary: "Vocabulary"
+    held_out: "pa.Table"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The measured model with its fit and temperature, and the model that serves."""
+
+    config: "Config"
+    fit: "FitResult"
+    temperature: float
+    served: "GRU4Rec"
+    served_config: "Config"
+    served_vocabulary: "Vocabulary"
+
+
+def prepare(splits: "pa.Table", sessions: "pa.Table") -> Data:
+    """Encode a night's splits and sessions; ValueError says when the training days hold no session."""
+    import pyarrow.compute as pc
+
+    from gru4rec.sessions import Sessions
+    from gru4rec.vocabulary import Vocabulary
+
+    def part(name: str) -> "pa.Table":
+        return splits.filter(pc.equal(splits["split"], name))
+
+    train = part("train")
+    if train.num_rows == 0:
+        raise ValueError("The training days hold no session: widen window_days, or hold out fewer days in [splits].")
+    vocabulary = Vocabulary.build(train["item_id"])
+    full_vocabulary = Vocabulary.build(sessions["item_id"])
+    return Data(
+        Sessions.from_table(train, vocabulary, session=SESSION_KEY),
+        Sessions.from_table(part("validation"), vocabulary, session=SESSION_KEY),
+        vocabulary,
+        Sessions.from_table(sessions, full_vocabulary, session=SESSION_KEY),
+        full_vocabulary,
+        splits.filter(pc.not_equal(splits["split"], "train")),
+    )
+
+
+def configure(preset: str, overrides: Mapping[str, Any], data: Data, presets: Path) -> "Config":
+    """The parameters of a night: a preset by name ("auto" looks at the data; a tuned one lies in `presets`), then changes."""
+    from gru4rec.presets import resolve
+
+    from gru4rec.config import Config
+
+    tuned = presets / f"{preset}.json"
+    base = Config.from_json(tuned.read_text()) if tuned.is_file() else resolve(preset, data.train, data.vocabulary)
+    return base.override(overrides)
+
+
+def train(
+    data: Data,
+    config: "Config",
+    *,
+    refit: str,
+    device: str,
+    threads: int | None,
+    on_epoch: "Callable[[str, EpochReport], None]",
+) -> Trained:
+    """Fit the measured model, then the one that serves; `on_epoch` is told which of them an epoch belongs to."""
+    from gru4rec.train import fit
+
+    from gru4rec.calibration import fit_temperature
+
+    if refit not in REFITS:
+        raise ValueError(f"[model] refit is {refit!r}; use one of {', '.join(REFITS)}.")
+    shell: dict[str, Any] = {"device": device, "threads": threads, "progress": sys.stderr.isatty()}
+    validation = data.validation if len(data.validation) else None
+    measured = fit(
+        data.train,
+        data.vocabulary,
+        config,
+        validation=validation,
+        on_epoch=lambda report: on_epoch("measured", report),
+        **shell,
+    )
+    temperature = fit_temperature(measured.model, data.validation) if validation else 1.0
+    if refit == "none":
+        return Trained(config, measured, temperature, measured.model, config, data.vocabulary)
+    epochs = measured.best_epoch if config.train.keep == "best" else len(measured.history)
+    once = {"patience": 0, "keep": "last", "epochs": epochs if refit == "full" else 1}
+    final = config.override(once)
+    served = fit(
+        data.everything if refit == "full" else _held_out(data),
+        data.full_vocabulary,
+        final,
+        warm_start=measured.model if refit == "continue" else None,
+        on_epoch=lambda report: on_epoch("served", report),
+        **shell,
+    )
+    return Trained(config, measured, temperature, served.model, final, data.full_vocabulary)
+
+
+def _held_out(data: Data) -> "Sessions":
+    from gru4rec.sessions import Sessions
+
+    return Sessions.from_table(data.held_out, data.full_vocabulary, session=SESSION_KEY)
+
+
+def save(trained: Trained, data: Data, folder: Path, extra: Mapping[str, Any]) -> None:
+    """Write both checkpoints below `folder`: evaluated/ and checkpoint/."""
+    from gru4rec.checkpoint import save as save_checkpoint
+
+    notes = {**extra, "temperature": trained.temperature}
+    save_checkpoint(folder / "evaluated", trained.fit.model, trained.config, data.vocabulary, notes)
+    save_checkpoint(folder / "checkpoint", trained.served, trained.served_config, trained.served_vocabulary, notes)
+
+
+def table_hash(table: "pa.Table") -> str:
+    """SHA-256 of a table's schema and values, the same for the same rows in the same order however they are chunked."""
+    import pyarrow as pa
+
+    digest = hashlib.sha256(str(table.schema.remove_metadata()).encode())
+    for column in table.itercolumns():
+        sink = pa.BufferOutputStream()
+        batch = pa.record_batch(
+            [pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)], ["c"]
+        )
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        digest.update(sink.getvalue())
+    return digest.hexdigest()
