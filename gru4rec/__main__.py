@@ -1,0 +1,125 @@
+"""`gru4rec fit | evaluate | recommend | presets`: the library from the shell, for a researcher with a parquet file.
+
+Progress and notes go to standard error; the last line on standard output of `fit` and `evaluate` is one JSON object.
+A mistake that a person can make is one sentence on standard error and exit code 2.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+TIE_RULES = ("standard", "conservative", "median")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose error is one sentence, without the usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 done, 2 a mistake in what was asked, 130 interrupted)."""
+    arguments = build_parser().parse_args(argv)
+    # imported once the arguments are known to be good: torch takes seconds
+    from gru4rec import cli_fit, cli_use
+
+    commands = {
+        "fit": cli_fit.fit_command,
+        "evaluate": cli_use.evaluate_command,
+        "recommend": cli_use.recommend_command,
+        "presets": cli_use.presets_command,
+    }
+    try:
+        commands[arguments.command](arguments)
+    except (ValueError, FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError) as error:
+        print(f"gru4rec {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"gru4rec {arguments.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away (`| head`): nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their arguments."""
+    parser = _Parser(prog="gru4rec", description="GRU4Rec: session-based recommendations.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_fit(commands)
+    _add_evaluate(commands)
+    _add_recommend(commands)
+    commands.add_parser("presets", help="list the presets and their parameters")
+    return parser
+
+
+def _add_fit(commands: Any) -> None:
+    fit = commands.add_parser("fit", help="train a model; prints its figures as JSON")
+    fit.add_argument("train", type=Path, metavar="TRAIN.parquet", help="training events")
+    fit.add_argument("--validation", type=Path, metavar="V.parquet", help="events to stop early and to calibrate on")
+    fit.add_argument("--test", type=Path, metavar="T.parquet", help="events that the figures are measured on")
+    source = fit.add_mutually_exclusive_group()
+    source.add_argument("--preset", default="auto", metavar="NAME", help="see `gru4rec presets` (default: auto)")
+    source.add_argument("--config", type=Path, metavar="FILE.json", help="a configuration instead of a preset")
+    fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting; may repeat")
+    fit.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="where the model is written")
+    fit.add_argument("--resume", action="store_true", help="go on from the last whole epoch found in the model folder")
+    fit.add_argument("--warm-start", type=Path, metavar="DIR", help="start from the weights of this older model")
+    fit.add_argument("--seed", type=int, metavar="S", help="seed of weights, negatives and dropout")
+    _add_common(fit)
+    _add_columns(fit)
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = commands.add_parser("evaluate", help="measure a model on held-out events; prints its figures as JSON")
+    evaluate.add_argument("model_dir", type=Path, metavar="MODEL_DIR")
+    evaluate.add_argument("test", type=Path, metavar="TEST.parquet")
+    evaluate.add_argument("--tie-rule", choices=TIE_RULES, help="how equal scores rank (default: standard)")
+    evaluate.add_argument("--bootstrap", type=int, default=1000, metavar="B", help="replicates of the intervals")
+    evaluate.add_argument(
+        "--out", type=Path, metavar="TABLE.parquet", help="write all figures, by segment, to this file"
+    )
+    evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the bootstrap")
+    _add_common(evaluate)
+    _add_columns(evaluate)
+
+
+def _add_recommend(commands: Any) -> None:
+    recommend = commands.add_parser("recommend", help="what comes next, for one list of items or a file of sessions")
+    recommend.add_argument("model_dir", type=Path, metavar="MODEL_DIR")
+    source = recommend.add_mutually_exclusive_group(required=True)
+    source.add_argument("--items", metavar="A,B,C", help="item ids, oldest first")
+    source.add_argument("--sessions", type=Path, metavar="S.parquet", help="events; one list a session (needs --out)")
+    recommend.add_argument("--out", type=Path, metavar="R.parquet", help="where the lists of --sessions are written")
+    recommend.add_argument("-n", type=int, default=20, metavar="N", help="length of a list (default: 20)")
+    recommend.add_argument("--exclude", default="", metavar="A,B", help="item ids that must not be recommended")
+    recommend.add_argument("--allow", metavar="A,B", help="the only item ids that may be recommended")
+    recommend.add_argument("--with-seen", action="store_true", help="let the items of the session itself stand")
+    _add_common(recommend)
+    _add_columns(recommend)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: all cores)")
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--session-column", default="session_id", metavar="NAME")
+    parser.add_argument("--item-column", default="item_id", metavar="NAME")
+    parser.add_argument("--time-column", default="timestamp", metavar="NAME", help="a timestamp or an ordering integer")
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Parquet files of the shell's commands, read into sessions; every fault of a file is one sentence."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gru4rec.sessions import Sessions
+from gru4rec.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the three columns in a user's file."""
+
+    session: str = "session_id"
+    item: str = "item_id"
+    time: str = "timestamp"
+
+
+def read_events(path: Path, columns: Columns) -> pa.Table:
+    """The three columns of a parquet file (or of a folder of them).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not parquet, or lacks a column.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}; check the path")
+    try:
+        there = pq.read_schema(path).names if path.is_file() else pq.ParquetDataset(path).schema.names
+        names = [columns.session, columns.item, columns.time]
+        missing = [name for name in names if name not in there]
+        if not missing:
+            return pq.read_table(path, columns=names)
+    except pa.ArrowException as error:
+        raise ValueError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]}); write it again") from error
+    raise ValueError(
+        f"{path} has no column {', '.join(missing)}; it has {', '.join(there)} "
+        "(name yours with --session-column, --item-column, --time-column)"
+    )
+
+
+def training_sessions(path: Path, columns: Columns) -> tuple[Sessions, Vocabulary]:
+    """Training sessions of two events or more, and the vocabulary of exactly the items that stand in them.
+
+    Raises what `read_events` raises, and ValueError when nothing is left to learn from.
+    """
+    table = read_events(path, columns)
+    if table.num_rows == 0:
+        raise ValueError(f"{path} holds no events; training needs at least one session of two events")
+    vocabulary = Vocabulary.build(table[columns.item])
+    train = _sessions(path, table, vocabulary, columns)
+    if len(train) == 0:
+        raise ValueError(f"{path} holds no session of two events or more ({train.short} of one); nothing can be learnt")
+    if train.short:
+        kept = vocabulary.decode(train.items)
+        vocabulary = Vocabulary.build(kept)
+        train = Sessions(vocabulary.encode(kept), train.offsets, train.times, train.keys, train.unknown, train.short)
+    return train, vocabulary
+
+
+def held_out_sessions(path: Path, vocabulary: Vocabulary, columns: Columns) -> Sessions:
+    """Sessions to predict in: unknown items dropped, then sessions of one event.
+
+    Raises what `read_events` raises, and ValueError when nothing is left to predict.
+    """
+    table = read_events(path, columns)
+    sessions = _sessions(path, table, vocabulary, columns)
+    if len(sessions) == 0:
+        raise ValueError(
+            f"{path} has nothing to predict: of {table.num_rows} events {sessions.unknown} are of items unknown to the "
+            "model, and no session keeps two known ones"
+        )
+    return sessions
+
+
+def _sessions(path: Path, table: pa.Table, vocabulary: Vocabulary, columns: Columns) -> Sessions:
+    try:
+        return Sessions.from_table(
+            table, vocabulary, session=(columns.session,), item=columns.item, time=columns.time, min_length=2
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,133 @@
+"""`gru4rec fit`: everything that can be wrong is looked at before the training starts, then train, measure, write."""
+
+import argparse
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gru4rec import checkpoint, presets
+from gru4rec.calibration import fit_temperature
+from gru4rec.cli_data import Columns, held_out_sessions, training_sessions
+from gru4rec.config import Config
+from gru4rec.evaluation import Evaluation, evaluate
+from gru4rec.sessions import Sessions
+from gru4rec.train import FitResult, fit
+from gru4rec.vocabulary import Vocabulary
+
+RANK_METRICS = [f"{metric}@{k}" for metric in ("recall", "mrr", "ndcg") for k in (5, 10, 20)]
+
+
+def fit_command(arguments: argparse.Namespace) -> None:
+    """Train as the arguments say, write the model folder, print the figures as one JSON line."""
+    columns = columns_of(arguments)
+    set_threads(arguments.threads)
+    changes = parse_settings(arguments.set)
+    named = None if arguments.config is None else read_config(arguments.config, changes)
+    train, vocabulary = training_sessions(arguments.train, columns)
+    say(f"train: {len(train)} sessions, {len(train.items)} events, {len(vocabulary)} items")
+    validation = _held_out("validation", arguments.validation, vocabulary, columns)
+    test = _held_out("test", arguments.test, vocabulary, columns)
+    config = named or presets.resolve(arguments.preset, train, vocabulary).override(changes)
+    if arguments.seed is not None:
+        config = config.override({"seed": arguments.seed})
+    say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
+
+    result = fit(
+        train,
+        vocabulary,
+        config,
+        validation=validation,
+        device=arguments.device,
+        threads=arguments.threads,
+        progress=True,
+        checkpoint_dir=arguments.model_dir,
+        resume=arguments.resume,
+        warm_start=arguments.warm_start,
+    )
+    checkpoint.save(arguments.model_dir, result.model, config, vocabulary, _extra(result, validation))
+    say(f"model written to {arguments.model_dir}")
+    measured = "test" if test is not None else "validation" if validation is not None else None
+    held_out = test if test is not None else validation
+    evaluation = None if held_out is None else evaluate(result.model, held_out, vocabulary.counts, bootstrap=0)
+    print(json.dumps(summary(result, evaluation, measured)), flush=True)
+
+
+def summary(result: FitResult, evaluation: Evaluation | None, measured_on: str | None) -> dict[str, Any]:
+    """The object that `fit` prints last; the rank metrics are null when there was nothing to measure on."""
+    figures = {} if evaluation is None else evaluation.metrics
+    return {
+        **{name: figures.get(name) for name in RANK_METRICS},
+        "events_per_second": round(result.events_per_second, 1),
+        "fit_seconds": round(result.seconds, 3),
+        "epochs": len(result.history),
+        "best_epoch": result.best_epoch,
+        "measured_on": measured_on,
+        "predictions": 0 if evaluation is None else evaluation.events,
+        "unknown_events": 0 if evaluation is None else evaluation.unknown,
+    }
+
+
+def parse_settings(pairs: list[str]) -> dict[str, str]:
+    """`["epochs=5", ...]` as a dict; ValueError for a pair without `=` and for a name that no setting has."""
+    known = sorted(Config().flat())
+    changes: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        key = key.strip()
+        if not equals:
+            raise ValueError(f"--set {pair!r} is not KEY=VALUE; write for example --set epochs=5")
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"the settings are {', '.join(known)}"
+            raise ValueError(f"there is no setting {key!r}; {hint}")
+        changes[key] = value.strip()
+    return changes
+
+
+def read_config(path: Path, changes: dict[str, str]) -> Config:
+    """The configuration in a JSON file, with changes; ValueError or FileNotFoundError says what is wrong with it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no configuration file {path}; check the path")
+    try:
+        return Config.from_json(path.read_text(encoding="utf-8")).override(changes)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def columns_of(arguments: argparse.Namespace) -> Columns:
+    """The column names that the arguments give."""
+    return Columns(arguments.session_column, arguments.item_column, arguments.time_column)
+
+
+def set_threads(threads: int | None) -> None:
+    """Limit torch to some CPU threads; None leaves it as it is."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def say(note: str) -> None:
+    """One line of progress, on standard error."""
+    print(note, file=sys.stderr, flush=True)
+
+
+def _held_out(name: str, path: Path | None, vocabulary: Vocabulary, columns: Columns) -> Sessions | None:
+    if path is None:
+        return None
+    sessions = held_out_sessions(path, vocabulary, columns)
+    say(
+        f"{name}: {len(sessions)} sessions, {len(sessions.items)} events "
+        f"({sessions.unknown} of unknown items and then {sessions.short} sessions of one event left out)"
+    )
+    return sessions
+
+
+def _extra(result: FitResult, validation: Sessions | None) -> dict[str, Any]:
+    """What goes into the checkpoint beside the weights: the temperature of the probabilities."""
+    if validation is None:
+        say("no --validation: probabilities are not calibrated (temperature 1)")
+        return {"temperature": 1.0}
+    return {"temperature": fit_temperature(result.model, validation)}

@@ -1,0 +1,149 @@
+"""`gru4rec evaluate`, `recommend` and `presets`: what can be done with a trained model, or before there is one."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gru4rec import checkpoint, presets
+from gru4rec.cli_data import held_out_sessions, read_events
+from gru4rec.cli_fit import columns_of, say, set_threads
+from gru4rec.evaluation import evaluate
+from gru4rec.recommend import Recommender
+from gru4rec.vocabulary import Vocabulary
+
+BATCH = 1 << 16  # context rows handed on at a time
+
+
+def evaluate_command(arguments: argparse.Namespace) -> None:
+    """Measure a model; a table with intervals goes to standard error, one JSON line to standard output."""
+    set_threads(arguments.threads)
+    if arguments.bootstrap < 0:
+        raise ValueError(f"--bootstrap must not be negative, got {arguments.bootstrap}")
+    model = checkpoint.load(arguments.model_dir, arguments.device).model
+    sessions = held_out_sessions(arguments.test, model.vocabulary, columns_of(arguments))
+    evaluation = evaluate(
+        model,
+        sessions,
+        model.vocabulary.counts,
+        bootstrap=arguments.bootstrap,
+        seed=arguments.seed,
+        tie_rule=arguments.tie_rule,
+    )
+    for figure in evaluation.figures:
+        if figure.segment == "all":
+            say(f"{figure.metric:>14} {figure.value:.4f}  [{figure.low:.4f}, {figure.high:.4f}]")
+    if arguments.out is not None:
+        _write_whole(arguments.out, evaluation.table().schema, iter(evaluation.table().to_batches()))
+        say(f"figures by segment written to {arguments.out}")
+    summary = {
+        **evaluation.metrics,
+        "tie_rule": evaluation.tie_rule,
+        "predictions": evaluation.events,
+        "sessions": len(sessions),
+        "unknown_events": sessions.unknown,
+        "short_sessions": sessions.short,
+    }
+    print(json.dumps(summary), flush=True)
+
+
+def recommend_command(arguments: argparse.Namespace) -> None:
+    """One list on standard output, or a list a session into a parquet file."""
+    set_threads(arguments.threads)
+    if arguments.sessions is not None and arguments.out is None:
+        raise ValueError("--sessions needs --out R.parquet, the file that the lists are written to")
+    if arguments.items is not None and arguments.out is not None:
+        raise ValueError("--out goes with --sessions; the list of --items is printed")
+    recommender = Recommender.load(arguments.model_dir, arguments.device)
+    vocabulary = recommender.scorer.vocabulary
+    exclude = parse_ids(arguments.exclude, vocabulary)
+    allow = None if arguments.allow is None else parse_ids(arguments.allow, vocabulary)
+    if arguments.items is not None:
+        items = parse_ids(arguments.items, vocabulary)
+        answer = recommender.recommend(items, arguments.n, exclude.to_pylist(), allow, not arguments.with_seen)
+        if answer.unknown:
+            say(f"unknown to the model and left out: {', '.join(map(str, answer.unknown))}")
+        if answer.context_length == 0:
+            say("no known item was given: these are the popular items")
+        print("rank\titem_id\tscore\tprobability")
+        answers = zip(answer.ids.to_pylist(), answer.scores, answer.probabilities, strict=True)
+        for rank, (item, score, probability) in enumerate(answers, start=1):
+            print(f"{rank}\t{item}\t{score:.6g}\t{probability:.6g}")
+        return
+    contexts, users = session_contexts(arguments, vocabulary)
+    batches = recommender.recommend_stream(
+        contexts, arguments.n, not arguments.with_seen, allow=allow, deny=exclude if len(exclude) else None
+    )
+    rows = _write_lists(arguments.out, batches, arguments.session_column)
+    say(f"{rows} rows for {users} sessions written to {arguments.out}")
+
+
+def presets_command(arguments: argparse.Namespace) -> None:
+    """Every preset with the parameters in which it differs from the defaults."""
+    default = presets.Config().flat()
+    print("auto: chosen from the training data (size, catalogue, length of sessions) by `gru4rec fit`")
+    for name in presets.PRESETS:
+        if name != "auto":
+            own = {key: value for key, value in presets.preset(name).flat().items() if value != default[key]}
+            print(f"{name}: " + " ".join(f"{key}={value}" for key, value in own.items()))
+
+
+def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
+    """`"A,B,C"` as ids of the vocabulary's type; ValueError for a word where the model knows integers."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if pa.types.is_string(vocabulary.id_type):
+        return pa.array(words, type=pa.string())
+    try:
+        return pa.array([int(word) for word in words], type=pa.int64())
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"the model's item ids are integers, but {text!r} holds another word") from error
+
+
+def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> tuple[Iterator[pa.RecordBatch], int]:
+    """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are."""
+    columns = columns_of(arguments)
+    events = read_events(arguments.sessions, columns)
+    for name in events.column_names:
+        if events[name].null_count:
+            raise ValueError(f"{arguments.sessions}: column {name} has {events[name].null_count} nulls")
+    order = [(name, "ascending") for name in (columns.session, columns.time, columns.item)]
+    ordered = events.sort_by(order).select([columns.session, columns.item]).rename_columns(["user_id", "item_id"])
+    vocabulary.encode(ordered["item_id"].slice(0, 1))  # ids of another type are refused before anything is written
+    return iter(ordered.to_batches(max_chunksize=BATCH)), len(ordered["user_id"].unique())
+
+
+def _write_lists(path: Path, batches: Iterator[pa.RecordBatch], session_column: str) -> int:
+    first = next(batches, None)
+    if first is None:
+        raise ValueError("the sessions file holds no events; nothing is written")
+    schema = first.rename_columns([session_column, *first.schema.names[1:]]).schema
+
+    def renamed() -> Iterator[pa.RecordBatch]:
+        yield first.rename_columns(schema.names)
+        for batch in batches:
+            yield batch.rename_columns(schema.names)
+
+    return _write_whole(path, schema, renamed())
+
+
+def _write_whole(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+    """Write a parquet file that appears only when it is whole; returns its rows."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    rows = 0
+    try:
+        with pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return rows

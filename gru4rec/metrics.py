@@ -1,0 +1,132 @@
+"""What a list of ranks, or of recommended items, is worth; and how sure the figure is.
+
+With one target an event, recall@k is the hit rate, and NDCG@k needs no ideal list. r is the target's rank (best: 1):
+
+| metric | of one event |
+|---|---|
+| recall@k | 1 where r <= k, else 0 |
+| mrr@k | 1 / r where r <= k, else 0 |
+| ndcg@k | 1 / log2(1 + r) where r <= k, else 0 |
+| popularity@k | mean over the list of count(item) / count(most popular item): 1 is a list of best-sellers only |
+| novelty@k | mean over the list of −log2(count(item) / all events): bits of surprise (Zhou et al., PNAS 2010) |
+| coverage@k | not of one event: the share of the catalogue that stands in at least one list |
+
+A figure is the mean over all events (never a mean of batch means). Its interval comes from drawing whole sessions with
+replacement, since the events of a session are not independent.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ranks = NDArray[Any]  # int64, or float64 under the median rule
+WEIGHT_BYTES = 64 << 20  # of bootstrap weights held at a time
+
+
+def recall(ranks: Ranks, k: int) -> Floats:
+    """1.0 where the target is among the first k.
+
+    >>> recall(np.array([1, 20, 21]), 20)
+    array([1., 1., 0.])
+    """
+    return np.asarray(ranks <= k, dtype=np.float64)
+
+
+def reciprocal_rank(ranks: Ranks, k: int) -> Floats:
+    """1 / rank where the target is among the first k, else 0.
+
+    >>> reciprocal_rank(np.array([1, 4, 21]), 20)
+    array([1.  , 0.25, 0.  ])
+    """
+    return np.where(ranks <= k, 1.0 / ranks, 0.0)
+
+
+def ndcg(ranks: Ranks, k: int) -> Floats:
+    """1 / log2(1 + rank) where the target is among the first k, else 0.
+
+    >>> ndcg(np.array([1, 3, 21]), 20)
+    array([1. , 0.5, 0. ])
+    """
+    return np.where(ranks <= k, 1.0 / np.log2(1.0 + ranks), 0.0)
+
+
+RANK_METRICS: dict[str, Callable[[Ranks, int], Floats]] = {"recall": recall, "mrr": reciprocal_rank, "ndcg": ndcg}
+
+
+def per_event(ranks: Ranks, ks: tuple[int, ...]) -> dict[str, Floats]:
+    """Every rank metric at every k, one value an event: `{"recall@5": [P], ...}`."""
+    return {f"{name}@{k}": function(ranks, k) for name, function in RANK_METRICS.items() for k in ks}
+
+
+def popularity_weights(counts: NDArray[np.int64]) -> Floats:
+    """count / highest count of every item, [I]."""
+    return counts / max(int(counts.max(initial=0)), 1)
+
+
+def novelty_weights(counts: NDArray[np.int64]) -> Floats:
+    """Bits of surprise of every item, [I]; an item never seen in training counts as seen once."""
+    return -np.log2(np.maximum(counts, 1) / max(int(counts.sum()), 1))
+
+
+def bootstrap_weights(sessions: int, replicates: int, seed: int) -> Iterator[Floats]:
+    """How often each session is drawn, in chunks [b, sessions] that add up to `replicates` rows."""
+    generator = np.random.default_rng(seed)
+    chunk = max(1, WEIGHT_BYTES // (8 * max(sessions, 1)))
+    for start in range(0, replicates, chunk):
+        rows = min(chunk, replicates - start)
+        draws = generator.integers(0, sessions, size=(rows, sessions))
+        draws += np.arange(rows)[:, None] * sessions
+        drawn = np.bincount(draws.ravel(), minlength=rows * sessions)
+        yield np.asarray(drawn.reshape(rows, sessions), dtype=np.float64)
+
+
+def session_sums(values: Floats, session: NDArray[np.int64], sessions: int) -> Floats:
+    """Values [P] or [P, M] added up within each session: [sessions] or [sessions, M]."""
+    if values.ndim == 1:
+        return np.bincount(session, weights=values, minlength=sessions)
+    return np.stack([np.bincount(session, weights=column, minlength=sessions) for column in values.T], axis=1)
+
+
+def interval(replicates: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Percentile interval over axis 0; replicates without a value (no event drawn) are left out."""
+    if np.isnan(replicates).all():
+        nothing = np.full(replicates.shape[1:], math.nan)
+        return nothing, nothing
+    low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+def coverage_interval(
+    session: NDArray[np.int64], item: NDArray[np.int64], sessions: int, items: int, replicates: int, seed: int
+) -> tuple[float, float, float]:
+    """Share of the catalogue that is recommended to anybody, with its 95% interval.
+
+    A bootstrap sample holds fewer distinct sessions than the data and so always covers less; the replicates are moved
+    up by that bias (value − their mean) before the percentiles are read.
+
+    Args:
+        session, item: int64 [N], the items that stood in the lists of each session (repetitions allowed).
+        sessions, items: how many of each there are.
+        replicates, seed: of the bootstrap; no replicate gives an interval of nan.
+
+    Returns:
+        value, low, high.
+    """
+    pairs = np.unique(session * items + item)
+    of_session, of_item = pairs // items, pairs % items
+    value = len(np.unique(of_item)) / items
+    shares = []
+    for weights in bootstrap_weights(sessions, replicates, seed):
+        for row in weights > 0:
+            covered = np.zeros(items, dtype=bool)
+            covered[of_item[row[of_session]]] = True
+            shares.append(np.count_nonzero(covered) / items)
+    if not shares:
+        return value, math.nan, math.nan
+    low, high = interval(np.asarray(shares)[:, None])
+    bias = value - float(np.mean(shares))
+    return value, float(low[0] + bias), min(1.0, float(high[0] + bias))

@@ -1,0 +1,229 @@
+"""Top-N for any number of users, one pass, memory independent of their number.
+
+Contexts come in as record batches, a user's rows side by side; users are gathered into groups, each group is scored
+in blocks of rows that stay in the cache, and its lists leave as one record batch before the next group is read.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+
+from gru4rec.calibration import log_normaliser
+from gru4rec.ranking import block_rows
+from gru4rec.scorer import Scorer
+from gru4rec.sessions import Sessions
+from gru4rec.topk import top_k
+from gru4rec.vocabulary import Vocabulary
+
+POPULARITY = "popularity"
+GROUP = 4096  # users whose lists are held at a time
+
+
+@dataclass(frozen=True)
+class StreamConfig:
+    """n: list length; max_context: only the last so many known items of a user count (None: all);
+    temperature: of the probabilities."""
+
+    n: int = 100
+    exclude_seen: bool = True
+    max_context: int | None = None
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or self.n > np.iinfo(np.int16).max:
+            raise ValueError(f"n must be between 1 and {np.iinfo(np.int16).max}, got {self.n}")
+        if self.max_context is not None and self.max_context < 1:
+            raise ValueError(f"max_context must be at least 1, or None for all, got {self.max_context}")
+
+
+class _Group(NamedTuple):
+    """Some users [U] and their known items in order of time: user u's are items[offsets[u]:offsets[u + 1]]."""
+
+    users: pa.Array
+    items: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+
+class _Lists(NamedTuple):
+    """Lists of U users, each [U, n]: item indices, scores (−inf where no item was left), probabilities."""
+
+    items: NDArray[np.int64]
+    score: NDArray[np.float32]
+    probability: NDArray[np.float32]
+
+
+def stream(
+    scorer: Scorer, contexts: Iterable[pa.RecordBatch], config: StreamConfig, *, allow: Any = None, deny: Any = None
+) -> Iterator[pa.RecordBatch]:
+    """One list a user, users in the order they come, ranks 1..n.
+
+    Args:
+        scorer: the model.
+        contexts: batches with `user_id` and `item_id`; a user's rows stand side by side, oldest first, and may go on
+            in the next batch.
+        config: list length and the like.
+        allow: the only item ids that may be recommended (None: all); deny: ids that must not be.
+
+    Yields:
+        user_id, rank int16, item_id, score float32, probability float32, model string, context_length int16. A user
+        without a known item gets the popular items, model "popularity", context_length 0.
+
+    Raises:
+        ValueError: allow and deny leave nothing to recommend, a column is missing, an id is null or of another type
+            than the model knows, or a score is not a finite number.
+    """
+    barred = _barred(scorer.vocabulary, allow, deny)
+    fallback = _popular(scorer.vocabulary, config.n, barred)
+    for group in _groups(contexts, scorer.vocabulary, config.max_context):
+        yield _table(group, _score(scorer, group, config, barred, fallback), scorer)
+
+
+def popularity_shares(vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """Share of the training events of every item, [I]: score and probability of the popularity fallback."""
+    shares: NDArray[np.float32] = (vocabulary.counts / max(int(vocabulary.counts.sum()), 1)).astype(np.float32)
+    return shares
+
+
+def _barred(vocabulary: Vocabulary, allow: Any, deny: Any) -> torch.Tensor | None:
+    """True for items that nobody may be recommended, [I]; None when there is no such item."""
+    barred = np.zeros(len(vocabulary), dtype=bool)
+    if allow is not None:
+        barred[:] = True
+        known = vocabulary.encode(allow)
+        barred[known[known >= 0]] = False
+    if deny is not None:
+        known = vocabulary.encode(deny)
+        barred[known[known >= 0]] = True
+    if barred.all():
+        raise ValueError("nothing is left to recommend: the allow and deny lists bar every item that the model knows")
+    return torch.from_numpy(barred) if barred.any() else None
+
+
+def _popular(vocabulary: Vocabulary, n: int, barred: torch.Tensor | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Index and share of the popular items, [n]; share −inf past the last item there is."""
+    row = torch.from_numpy(popularity_shares(vocabulary))[None]
+    if barred is not None:
+        row = row.masked_fill(barred, -torch.inf)
+    share, index = top_k(row, n)
+    return index[0].numpy(), share[0].numpy()
+
+
+def _groups(contexts: Iterable[pa.RecordBatch], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
+    """Users in groups of at most GROUP; the last user of a batch waits for the next batch, which may go on with it."""
+    waiting: list[pa.RecordBatch] = []
+    held = 0
+    for batch in contexts:
+        if batch.num_rows == 0:
+            continue
+        _check(batch)
+        waiting.append(batch.select(["user_id", "item_id"]))
+        held += batch.num_rows
+        if held >= GROUP:
+            rows = pa.Table.from_batches(waiting).combine_chunks()
+            starts = _run_starts(rows["user_id"])
+            yield from _cut(rows.slice(0, starts[-1]), starts[:-1], vocabulary, limit)
+            rest = rows.slice(starts[-1]).combine_chunks()
+            waiting, held = rest.to_batches(), rest.num_rows
+    if waiting:
+        rows = pa.Table.from_batches(waiting).combine_chunks()
+        yield from _cut(rows, _run_starts(rows["user_id"]), vocabulary, limit)
+
+
+def _check(batch: pa.RecordBatch) -> None:
+    for name in ("user_id", "item_id"):
+        if name not in batch.schema.names:
+            raise ValueError(f"the contexts have no column {name!r}; they have {', '.join(batch.schema.names)}")
+        if batch[name].null_count:
+            raise ValueError(f"{batch[name].null_count} rows of the contexts have no {name}; leave such rows out")
+
+
+def _run_starts(users: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Rows at which another user begins."""
+    column = users.combine_chunks()
+    other = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)
+    return np.concatenate([[0], np.flatnonzero(other) + 1])
+
+
+def _cut(rows: pa.Table, starts: NDArray[np.int64], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
+    """Whole users, cut into groups, without their unknown items and all but their last `limit` known ones."""
+    if len(starts) == 0:
+        return
+    index = vocabulary.encode(rows["item_id"])
+    user = np.repeat(np.arange(len(starts)), np.diff(starts, append=rows.num_rows))
+    keep = index >= 0
+    index, user = index[keep], user[keep]
+    lengths = np.bincount(user, minlength=len(starts))
+    if limit is not None:
+        from_end = np.cumsum(lengths)[user] - np.arange(len(user))
+        index, lengths = index[from_end <= limit], np.minimum(lengths, limit)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids = rows["user_id"].combine_chunks().take(pa.array(starts))
+    for first in range(0, len(starts), GROUP):
+        last = min(first + GROUP, len(starts))
+        part = offsets[first : last + 1]
+        yield _Group(ids.slice(first, last - first), index[part[0] : part[-1]], part - part[0])
+
+
+def _score(
+    scorer: Scorer,
+    group: _Group,
+    config: StreamConfig,
+    barred: torch.Tensor | None,
+    fallback: tuple[NDArray[np.int64], NDArray[np.float32]],
+) -> _Lists:
+    """The lists of one group."""
+    index, share = fallback
+    users = len(group.users)
+    lists = _Lists(np.tile(index, (users, 1)), np.tile(share, (users, 1)), np.tile(share, (users, 1)))
+    known = np.flatnonzero(np.diff(group.offsets) > 0)
+    if len(known) == 0:
+        return lists
+    sessions = Sessions(group.items, np.concatenate([[0], group.offsets[known + 1]]))
+    for block in scorer.blocks(sessions, last_only=True, rows=block_rows(len(scorer.vocabulary))):
+        number = np.searchsorted(sessions.offsets, block.events, side="right") - 1
+        shift = log_normaliser(block.scores, config.temperature)
+        if not torch.isfinite(shift).all():
+            raise ValueError(f"{scorer.name} gave a score that is not a finite number; its weights are spoiled")
+        if barred is not None:
+            block.scores.masked_fill_(barred.to(block.scores.device), -torch.inf)
+        if config.exclude_seen:
+            _bar_seen(block.scores, sessions, number)
+        values, best = top_k(block.scores, config.n)
+        rows = known[number]
+        lists.items[rows] = best.cpu().numpy()
+        lists.score[rows] = values.cpu().numpy()
+        lists.probability[rows] = (values / config.temperature - shift[:, None]).exp().cpu().numpy()
+    return lists
+
+
+def _bar_seen(scores: torch.Tensor, sessions: Sessions, number: NDArray[np.int64]) -> None:
+    """Set the scores of each row's own items to minus infinity, in place."""
+    some = sessions.select(number)
+    row = np.repeat(np.arange(len(number)), some.lengths)
+    scores[torch.from_numpy(row).to(scores.device), torch.from_numpy(some.items).to(scores.device)] = -torch.inf
+
+
+def _table(group: _Group, lists: _Lists, scorer: Scorer) -> pa.RecordBatch:
+    """The lists of a group as rows, without the places that no item was left for."""
+    users, n = lists.items.shape
+    there = (lists.score > -np.inf).ravel()
+    lengths = np.diff(group.offsets)
+    row = np.repeat(np.arange(users), n)[there]
+    names = pa.array([scorer.name, POPULARITY])
+    return pa.record_batch(
+        {
+            "user_id": group.users.take(pa.array(row)),
+            "rank": np.tile(np.arange(1, n + 1, dtype=np.int16), users)[there],
+            "item_id": scorer.vocabulary.decode(lists.items.ravel()[there]),
+            "score": lists.score.ravel()[there],
+            "probability": lists.probability.ravel()[there],
+            "model": names.take(pa.array((lengths == 0).astype(np.int8)[row])),
+            "context_length": np.minimum(lengths, np.iinfo(np.int16).max).astype(np.int16)[row],
+        }
+    )
