@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from warehouse.recommendations.auditing import Audit, AuditLimits, Check, Expected, audit
+    from warehouse.recommendations.comparison import compare
     from warehouse.recommendations.errors import (
         AuditFailed,
         NightBusy,
@@ -21,15 +22,18 @@ if TYPE_CHECKING:
         StaleNight,
         WriteFailed,
     )
-    from warehouse.recommendations.maintenance import history, retain, rollback
+    from warehouse.recommendations.exports import export_parquet, export_ranx
+    from warehouse.recommendations.maintenance import history, retain, rollback, sweep
     from warehouse.recommendations.publishing import NightFacts, Published, publish
     from warehouse.recommendations.readers import Night, Reader, for_user, for_users, latest, night
 
 _HOME = {
     "Audit": "auditing", "AuditLimits": "auditing", "Check": "auditing", "Expected": "auditing", "audit": "auditing",
+    "compare": "comparison", "export_parquet": "exports", "export_ranx": "exports",
     "AuditFailed": "errors", "NightBusy": "errors", "NoNight": "errors", "RecommendationsError": "errors",
     "StaleNight": "errors", "WriteFailed": "errors",
     "history": "maintenance", "retain": "maintenance", "rollback": "maintenance",
+    "sweep": "maintenance",
     "NightFacts": "publishing", "Published": "publishing", "publish": "publishing",
     "Night": "readers", "Reader": "readers", "for_user": "readers", "for_users": "readers", "latest": "readers",
     "night": "readers",
@@ -37,8 +41,9 @@ _HOME = {
 
 __all__ = [
     "Audit", "AuditFailed", "AuditLimits", "Check", "Expected", "Night", "NightBusy", "NightFacts", "NoNight",
-    "Published", "Reader", "RecommendationsError", "StaleNight", "WriteFailed", "audit", "for_user", "for_users",
-    "history", "latest", "night", "publish", "retain", "rollback",
+    "Published", "Reader", "RecommendationsError", "StaleNight", "WriteFailed", "audit", "compare",
+    "export_parquet", "export_ranx", "for_user", "for_users", "history", "latest", "night", "publish", "retain",
+    "rollback", "sweep",
 ]  # fmt: skip
 
 

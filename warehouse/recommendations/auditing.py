@@ -18,8 +18,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.recommendations.table import connect
-
 SLICE_ROWS = 8_000_000  # rows audited at a time: about 500 MB of aggregates
 SAMPLED_USERS = 50_000  # users compared with the night before
 TOP = 10  # ranks compared with the night before
@@ -106,24 +104,21 @@ class Audit:
 
 
 def audit(
+    con: duckdb.DuckDBPyConnection,
     staged: Path,
     run_date: dt.date,
     expected: Expected,
     limits: AuditLimits,
     *,
     previous: dt.date | None = None,
-    previous_files: Sequence[str] = (),
-    memory_limit: str = "1GB",
-    threads: int | None = None,
+    before: Sequence[str] = (),
 ) -> Audit:
     """Audit the staged file of one night against what was asked for and against the night before.
 
-    ``staged``: parquet with the columns of ``table.STAGED_COLUMNS``; ``previous_files``: the files of the night before.
+    ``staged``: parquet with the columns of ``table.STAGED_COLUMNS``; ``before``: the files of the night ``previous``.
     """
-    with connect(memory_limit, threads, staged.parent) as con:
-        figures = _whole(con, staged, expected)
-        checks = _structure(figures, expected)
-        checks += _distribution(con, staged, figures, limits, list(previous_files))
+    figures = _whole(con, staged, expected)
+    checks = [*_structure(figures, expected), *_distribution(con, staged, figures, limits, list(before))]
     return Audit(run_date, previous, int(figures["rows"]), int(figures["users"]), tuple(checks))
 
 

@@ -14,14 +14,15 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
-from warehouse.recommendations.staging import REJECTED, WRITING, is_live, staging_folder
+from warehouse.recommendations.staging import REJECTED, clear_dead, staging_folder
 from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
 
 SAFE_HOURS = 168  # Delta's default: a superseded file stays for readers that began before, and for rollback
 HISTORY = pa.schema(
     [
         ("version", pa.int64()), ("at", pa.timestamp("ms", tz="UTC")), ("operation", pa.string()),
-        ("run_date", pa.date32()), ("rows", pa.int64()), ("model_version", pa.int32()), ("mlflow_run_id", pa.string()), ("metadata", pa.string()),
+        ("run_date", pa.date32()), ("rows", pa.int64()), ("model_version", pa.int32()), ("mlflow_run_id", pa.string()),
+        ("metadata", pa.string()),
     ]
 )  # fmt: skip
 
@@ -80,7 +81,7 @@ def rollback(
         to_version = _version_to_show(table, to_night)
     if not 0 <= to_version <= table.version():
         raise RecommendationsError(f"{path} has versions 0 to {table.version()}, not {to_version}: see its history")
-    newest = _newest(DeltaTable(path, version=to_version))
+    newest = _newest(_at(path, to_version))
     if newest is None:
         raise RecommendationsError(f"version {to_version} of the table {path} holds no night: nothing was changed")
     if missing := _missing_files(path, to_version):
@@ -104,8 +105,18 @@ def _newest(table: DeltaTable) -> dt.date | None:
     return there[-1] if there else None
 
 
+def _at(path: Path, version: int) -> DeltaTable:
+    try:
+        return open_table(path, version)
+    except DeltaError as error:
+        raise RecommendationsError(
+            f"version {version} of the table {path} can no longer be read, its log has been cleaned up: choose a newer "
+            "version (see its history), or run that night again"
+        ) from error
+
+
 def _missing_files(path: Path, version: int) -> list[str]:
-    return [name for name in DeltaTable(path, version=version).file_uris() if not Path(name).exists()]
+    return [name for name in _at(path, version).file_uris() if not Path(name).exists()]
 
 
 def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:
@@ -172,27 +183,25 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
     return Retained(tuple(kept), tuple(dropped), len(removed), tuple(sweep(path)))
 
 
-def sweep(where: HasRecommendations | str | Path) -> list[str]:
-    """Remove what killed writers left: staged files without a living writer, data files that no commit knows, log
-    drafts.
+def sweep(where: HasRecommendations | str | Path, own: dt.date | None = None) -> list[str]:
+    """Remove what killed writers left: staged files without a living writer, data files that no commit knows, drafts
+    of commits. ``own``: the night whose lock the caller holds; its staged file stays.
 
     Safe beside living writers, by order: candidates are listed, then living writers are looked for (their nights, and
-    all log drafts, are left alone), then the log is read again. A file that was committed in between is in that log; a
-    writer that began after the listing has no file on the list.
+    all drafts of commits, are left alone), then the log is read. A file that was committed in between is in that log;
+    a writer that began after the listing has no file on the list.
     """
     path = table_path(where)
     candidates = [file for file in path.rglob("*") if file.is_file() and _may_be_litter(file, path)]
-    staged = list(staging_folder(path).glob(f"*{WRITING}"))
-    live = {file.name.removesuffix(WRITING) for file in staged if is_live(file)}
+    live, gone = clear_dead(staging_folder(path))
+    busy = live - {own.isoformat() if own else ""}
     known = _known_files(path) if candidates else set()
-    gone = [file for file in staged if file.name.removesuffix(WRITING) not in live]
     for file in candidates:
         relative = file.relative_to(path)
-        of_live = relative.parts[0].removeprefix("run_date=") in live or (relative.parts[0] == "_delta_log" and live)
-        if not of_live and str(relative) not in known:
+        of_busy = relative.parts[0].removeprefix("run_date=") in busy or (relative.parts[0] == "_delta_log" and busy)
+        if not of_busy and str(relative) not in known:
+            file.unlink(missing_ok=True)
             gone.append(file)
-    for file in gone:
-        file.unlink(missing_ok=True)
     return sorted(str(file) for file in gone)
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -52,8 +54,8 @@ class NightFacts:
 
 @dataclass(frozen=True)
 class Published:
-    """What was published: the night, the table's version that shows it, its size, its audit, and the seconds each part
-    took.
+    """A published night: the table's version that shows it, its audit, the ``seconds`` of staging (scoring included),
+    audit and publishing, and the litter of killed writers that was swept.
     """
 
     run_date: dt.date
@@ -61,9 +63,7 @@ class Published:
     rows: int
     users: int
     audit: auditing.Audit
-    seconds_staging: float
-    seconds_audit: float
-    seconds_publishing: float
+    seconds: Mapping[str, float]
     swept: tuple[str, ...]
 
 
@@ -87,39 +87,51 @@ def publish(
     """
     path = table_path(where)
     with StagedNight(path, run_date) as staged:
-        clock = time.monotonic()
+        began = time.monotonic()
         staged.write(batches)
         assert staged.schema is not None
         schema = table_schema(staged.schema.field("user_id").type, staged.schema.field("item_id").type)
-        staging, clock = time.monotonic() - clock, time.monotonic()
-        with folder_lock(staging_folder(path)):
-            table = ensure_table(path, schema)
-        report = _audited(table, staged, expected, limits or auditing.AuditLimits(), memory_limit, threads)
-        auditing_seconds, clock = time.monotonic() - clock, time.monotonic()
-        version = _commit(path, staged, facts, memory_limit, threads)
-        publishing = time.monotonic() - clock
-    swept = sweep(path)
-    return Published(
-        run_date, version, report.rows, report.users, report, staging, auditing_seconds, publishing, tuple(swept)
-    )
+        written = time.monotonic()
+        with _refusals(run_date, path), connect(memory_limit, threads, staged.spill) as con:
+            with folder_lock(staging_folder(path)):
+                table = ensure_table(path, schema)
+            report = _audited(con, table, staged, expected, limits or auditing.AuditLimits())
+            audited = time.monotonic()
+            version = _commit(con, path, staged, facts)
+        published = time.monotonic()
+    swept = tuple(sweep(path))
+    seconds = {"staging": written - began, "audit": audited - written, "publishing": published - audited}
+    return Published(run_date, version, report.rows, report.users, report, seconds, swept)
+
+
+@contextmanager
+def _refusals(run_date: dt.date, path: Path) -> Iterator[None]:
+    """Turn what the disk or another writer refuses into its sentence, and remove what was half written."""
+    try:
+        yield
+    except CommitFailedError as error:
+        sweep(path, own=run_date)
+        raise NightBusy(
+            f"another run published the night {run_date} to {path} at the same moment: its rows stand, these were "
+            "dropped; run the night again if yours should stand"
+        ) from error
+    except (OSError, DeltaError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        sweep(path, own=run_date)
+        raise write_failed(run_date, path, error) from error
 
 
 def _audited(
+    con: duckdb.DuckDBPyConnection,
     table: DeltaTable,
     staged: StagedNight,
     expected: auditing.Expected,
     limits: auditing.AuditLimits,
-    memory: str,
-    threads: int | None,
 ) -> auditing.Audit:
     """Audit the staged night; keep it aside, with the audit's figures as JSON, when it fails."""
     earlier = [night for night in nights(table) if night < staged.run_date]
     previous = earlier[-1] if earlier else None
-    report = auditing.audit(
-        staged.path, staged.run_date, expected, limits,
-        previous=previous, previous_files=night_files(table, previous) if previous else (),
-        memory_limit=memory, threads=threads,
-    )  # fmt: skip
+    before = night_files(table, previous) if previous else ()
+    report = auditing.audit(con, staged.path, staged.run_date, expected, limits, previous=previous, before=before)
     if report.passed:
         return report
     kept = staged.reject()
@@ -135,9 +147,9 @@ def _audited(
     )
 
 
-def _commit(path: Path, staged: StagedNight, facts: NightFacts, memory: str, threads: int | None) -> int:
-    """Stream the staged night into the table, replacing that partition in one commit; return the table's new
-    version.
+def _commit(con: duckdb.DuckDBPyConnection, path: Path, staged: StagedNight, facts: NightFacts) -> int:
+    """Stream the staged night into the table, replacing that partition in one commit; return the version that shows
+    it.
     """
     run_date = staged.run_date
     remembered = {
@@ -148,27 +160,20 @@ def _commit(path: Path, staged: StagedNight, facts: NightFacts, memory: str, thr
         "mlflow_run_id": facts.mlflow_run_id or "",
     }
     order = "" if staged.in_order else "ORDER BY user_id, rank"
-    try:
-        with connect(memory, threads, staged.path.parent) as con:
-            rows = con.sql(
-                f"SELECT $run_date::DATE AS run_date, {', '.join(STAGED_COLUMNS)}, $version::INTEGER AS model_version, "  # noqa: S608
-                f"$run::VARCHAR AS mlflow_run_id, $at::TIMESTAMPTZ AS generated_at FROM read_parquet($file) {order}",
-                params={"run_date": run_date, "version": facts.model_version, "run": facts.mlflow_run_id,
-                        "at": facts.generated_at, "file": [str(staged.path)]},
-            ).to_arrow_reader(ROW_GROUP)  # fmt: skip
-            write_deltalake(
-                path, rows, mode="overwrite", predicate=f"run_date = '{run_date.isoformat()}'",
-                writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP),
-                commit_properties=CommitProperties(custom_metadata=remembered),
-            )  # fmt: skip
-    except CommitFailedError as error:
-        raise NightBusy(
-            f"another run published the night {run_date} to {path} at the same moment: its rows stand, these were "
-            "dropped; run the night again if yours should stand"
-        ) from error
-    except (OSError, DeltaError) as error:
-        sweep(path)
-        raise write_failed(run_date, path, error) from error
+    constants = {"run_date": run_date, "version": facts.model_version, "run": facts.mlflow_run_id}
+    rows = con.sql(
+        f"SELECT $run_date::DATE AS run_date, {', '.join(STAGED_COLUMNS)}, $version::INTEGER AS model_version, "  # noqa: S608
+        f"$run::VARCHAR AS mlflow_run_id, $at::TIMESTAMPTZ AS generated_at FROM read_parquet($file) {order}",
+        params={**constants, "at": facts.generated_at, "file": [str(staged.path)]},
+    ).to_arrow_reader(ROW_GROUP)
+    write_deltalake(
+        path,
+        rows,
+        mode="overwrite",
+        predicate=f"run_date = '{run_date.isoformat()}'",
+        writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP),
+        commit_properties=CommitProperties(custom_metadata=remembered),
+    )
     table = DeltaTable(path)
     _to_disk([*night_files(table, run_date), *_log_entry(path, table.version())])
     return table.version()

@@ -244,6 +244,6 @@ def _check(n: int, user_ids: Sequence[object], found: Night) -> None:
     for user in user_ids:
         if isinstance(user, str) != text:
             raise RecommendationsError(
-                f"user_id {user!r} is {'text' if isinstance(user, str) else 'a number'}, but the user ids of {found.path} "
-                f"are {'text' if text else 'integers'}"
+                f"user_id {user!r} is {'text' if isinstance(user, str) else 'a number'}, but the user ids of "
+                f"{found.path} are {'text' if text else 'integers'}"
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ class StagedNight:
         self.rows = 0
         self.in_order = True  # by (user_id, rank), as far as written
         self.schema: pa.Schema | None = None
+        self.spill = _spill(self.path)  # where DuckDB may put what does not fit in memory
         self._last: tuple[object, int] | None = None
         self._handle = -1
 
@@ -75,6 +77,7 @@ class StagedNight:
             os.close(self._handle)  # its owner removed it between our open and our lock: take the new one
 
     def __exit__(self, *exc: object) -> None:
+        shutil.rmtree(self.spill, ignore_errors=True)
         if _same_file(self._handle, self.path):
             self.path.unlink()
         os.close(self._handle)
@@ -91,8 +94,7 @@ class StagedNight:
             raise RecommendationsError(f"the night {self.run_date} has no rows at all: nothing was published")
         self.schema = schema_of(first)
         groups = _regroup(first, source, self.schema)
-        # A second descriptor on the same file: this one is closed with the writer, the first one holds the lock.
-        with os.fdopen(os.open(self.path, os.O_WRONLY), "wb") as sink:
+        with os.fdopen(os.dup(self._handle), "wb") as sink:  # closing the copy does not give the lock away
             writer = pq.ParquetWriter(sink, self.schema, compression="zstd", compression_level=1)
             for group in groups:
                 self._follow_order(group)
@@ -203,16 +205,26 @@ def _same_file(handle: int, path: Path) -> bool:
     return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
 
 
-def is_live(staged: Path) -> bool:
-    """Tell whether a staged file's writer is alive (holds its lock)."""
-    try:
-        handle = os.open(staged, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+def clear_dead(folder: Path) -> tuple[set[str], list[Path]]:
+    """Remove the staged files of dead writers; return the nights of living ones (ISO dates) and what was removed."""
+    live: set[str] = set()
+    gone: list[Path] = []
+    for staged in folder.glob(f"*{WRITING}"):
+        try:
+            handle = os.open(staged, os.O_RDWR)
+        except FileNotFoundError:
+            continue  # its writer ended between the listing and now
+        try:
+            if not _lock(handle, seconds=0):
+                live.add(staged.name.removesuffix(WRITING))
+            elif _same_file(handle, staged):
+                shutil.rmtree(_spill(staged), ignore_errors=True)
+                staged.unlink()
+                gone.append(staged)
+        finally:
+            os.close(handle)
+    return live, gone
+
+
+def _spill(staged: Path) -> Path:
+    return staged.with_name(staged.name.removesuffix(WRITING) + ".spill")

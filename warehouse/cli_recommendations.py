@@ -1,0 +1,193 @@
+"""`warehouse recommendations`: a user's list with titles, and what operators do with the table, from the shell.
+
+warehouse recommendations --user 42                     a readable table; --json for programs
+warehouse recommendations --user 42 --require-fresh     exit 2 when last night's table is missing
+warehouse recommendations history | rollback | compare 2026-01-30 2026-01-31 | export FILE | retain --keep-nights 30
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warehouse.layout import Layout, as_day
+
+if TYPE_CHECKING:
+    from warehouse.recommendations import Night
+
+FRESH_DAYS = 1  # the morning after, the newest night is one day old
+
+
+def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `recommendations` and its own subcommands; each sets `run`, a function of the parsed arguments -> exit
+    code.
+    """
+    parser = subparsers.add_parser(
+        "recommendations",
+        help="show a user's list; history, rollback, compare, export, retain",
+        description="Show one user's recommendations of the newest whole night, with titles where they are known.",
+    )
+    parser.add_argument(
+        "--data", type=Path, default=Path(os.environ.get("GRU4REC_DATA", "data")), help="the data folder"
+    )
+    parser.add_argument("--user", help="the user's id; without it, the newest night is described")
+    parser.add_argument("--n", type=int, default=10, help="items to show (default 10)")
+    parser.add_argument("--night", type=_day, help="a night other than the newest, YYYY-MM-DD")
+    parser.add_argument("--require-fresh", action="store_true", help="fail when the newest night is too old")
+    parser.add_argument("--max-age-days", type=int, default=FRESH_DAYS, help="what is too old (default 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=_show)
+    actions = parser.add_subparsers(metavar="ACTION", title="actions of operators")
+
+    history = actions.add_parser("history", help="what was published, when, from which model")
+    history.add_argument("--limit", type=int, default=20, help="commits to show, newest first (default 20)")
+    history.set_defaults(run=_history)
+
+    rollback = actions.add_parser("rollback", help="show the table as it stood before the last publication")
+    where_to = rollback.add_mutually_exclusive_group()
+    where_to.add_argument("--to-version", type=int, help="a version of the history")
+    where_to.add_argument("--to-night", type=_day, help="the last publication of this night")
+    rollback.set_defaults(run=_rollback)
+
+    compare = actions.add_parser("compare", help="overlap, churn and coverage between two nights")
+    compare.add_argument("date_a", type=_day)
+    compare.add_argument("date_b", type=_day)
+    compare.add_argument("--k", type=int, action="append", help="compare the top k (default 10; may be repeated)")
+    compare.set_defaults(run=_compare)
+
+    export = actions.add_parser("export", help="write a night to one plain parquet file")
+    export.add_argument("file", type=Path)
+    export.add_argument("--format", choices=("parquet", "ranx"), default="parquet", help="ranx: q_id, doc_id, score")
+    export.set_defaults(run=_export)
+
+    retain = actions.add_parser("retain", help="drop old nights, vacuum superseded files, sweep litter")
+    retain.add_argument("--keep-nights", type=int, required=True, help="nights to keep, counted from the newest")
+    retain.add_argument("--vacuum-hours", type=int, default=168, help="keep superseded files this long (default 168)")
+    retain.set_defaults(run=_retain)
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return as_day(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _show(args: argparse.Namespace) -> int:
+    from warehouse import recommendations as table
+
+    layout = Layout(args.data)
+    with table.Reader(layout, max_age_days=args.max_age_days if args.require_fresh else None) as reader:
+        night = reader.night(args.night)
+        if args.user is None:
+            print(json.dumps(_described(night), indent=2) if args.json else _headline(night))
+            return 0
+        rows = reader.for_user(_user_id(night, args.user), args.n, run_date=args.night)
+    if args.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return 0
+    print(_headline(night))
+    if not rows:
+        print(f"user {args.user} has no list in this night: no event of theirs lies in its window")
+        return 0
+    lines = [(str(rank), str(r["item_id"]), str(r["title"] or ""), f"{r['score']:.3f}", str(r["model"]))
+             for rank, r in enumerate(rows, start=1)]  # fmt: skip
+    print(_aligned(("rank", "item", "title", "score", "model"), lines))
+    return 0
+
+
+def _history(args: argparse.Namespace) -> int:
+    from warehouse import recommendations as table
+
+    rows = table.history(Layout(args.data), args.limit).to_pylist()
+    if args.json:
+        print(json.dumps(rows, default=str, indent=2))
+        return 0
+    shown = ("version", "at", "operation", "run_date", "rows", "model_version", "mlflow_run_id", "metadata")
+    lines = [tuple(_cell(row[name]) for name in shown) for row in rows]
+    print(_aligned(("version", "at (UTC)", "operation", "night", "rows", "model", "mlflow run", "more"), lines))
+    return 0
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    from warehouse import recommendations as table
+
+    done = table.rollback(Layout(args.data), args.to_version, args.to_night)
+    print(
+        f"the table shows version {done.to_version} again (newest night {done.newest}), as version {done.version}; "
+        f"to undo: rollback --to-version {done.version - 1}"
+    )
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from warehouse import recommendations as table
+
+    rows = table.compare(Layout(args.data), args.date_a, args.date_b, args.k or (10,)).to_pylist()
+    if args.json:
+        print(json.dumps(rows, default=str, indent=2))
+        return 0
+    names = list(rows[0])
+    print(
+        _aligned(("figure", *(f"top {row['k']}" for row in rows)), [(n, *(_cell(r[n]) for r in rows)) for n in names])
+    )
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from warehouse import recommendations as table
+
+    write = table.export_ranx if args.format == "ranx" else table.export_parquet
+    print(f"{write(Layout(args.data), args.file, args.night)} rows written to {args.file}")
+    return 0
+
+
+def _retain(args: argparse.Namespace) -> int:
+    from warehouse import recommendations as table
+
+    done = table.retain(Layout(args.data), args.keep_nights, args.vacuum_hours)
+    print(
+        f"{len(done.kept)} nights kept, {len(done.dropped)} dropped; {done.vacuumed} superseded files and "
+        f"{len(done.swept)} files of killed writers removed"
+    )
+    return 0
+
+
+def _user_id(night: "Night", text: str) -> int | str:
+    """The id as the table has it: the shell knows only text."""
+    if str(night.schema.field("user_id").type) == "string":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--user {text!r} is not a number, but the user ids of {night.path} are integers") from None
+
+
+def _headline(night: "Night") -> str:
+    model = "an unregistered model" if night.model_version is None else f"model version {night.model_version}"
+    return f"night {night.run_date}, {night.age_days} days old, {model}, made {night.generated_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _described(night: "Night") -> dict[str, Any]:
+    fields = ("run_date", "age_days", "version", "model_version", "mlflow_run_id", "generated_at")
+    return {name: value if isinstance(value := getattr(night, name), int | None) else str(value) for name in fields}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None or value == "{}" else str(value)
+
+
+def _aligned(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
+    """Columns as wide as their widest cell; numbers are not special: ids are read from the left."""
+    widths = [max(len(row[i]) for row in (head, *lines)) for i in range(len(head))]
+    rule = tuple("-" * width for width in widths)
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (head, rule, *lines)
+    )
