@@ -4,6 +4,7 @@ An engine holds settings only; `open()` gives a database that lives as long as o
 own: what stays is parquet. Another engine (Spark) needs the same methods; the statements are written for both.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -27,17 +28,36 @@ class DataError(ValueError):
     """Something about the data or the disk that a person can mend; the message is the sentence to show."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a view's column comes from: a column of the files and how it is read.
+
+    `read`: "as is", "text", "is null", or "time" (UTC; NULL where unreadable; `unit` s, ms, us or ns for numbers since
+    1970, "" for timestamps, dates and ISO text).
+    """
+
+    column: str
+    read: str = "as is"
+    unit: str = ""
+
+
 class Database(Protocol):
     """What a step needs of an open engine."""
 
     def view(
-        self, name: str, files: Sequence[Path], columns: Mapping[str, str | None] | None = None, *, filename: str = ""
+        self, name: str, files: Sequence[Path], columns: Mapping[str, Source | None] | None = None, filename: str = ""
     ) -> None:
-        """Name the rows of parquet files. `columns` gives the view's columns: new name -> name in the files, or None
+        """Name the rows of parquet files. `columns` gives the view's columns: new name -> where it comes from, or None
         for a column of NULL text; `filename` names a further column that holds the row's file."""
 
+    def define(self, name: str, sql: str) -> None:
+        """Name a statement; it runs anew wherever the name is used."""
+
+    def stage(self, name: str, sql: str) -> int:
+        """Keep a statement's many rows on disk under a name until the database closes; returns how many."""
+
     def table(self, name: str, sql: str) -> int:
-        """Keep a statement's rows under a name until the database closes; returns how many."""
+        """Keep a statement's rows in memory under a name until the database closes; returns how many."""
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
@@ -89,7 +109,7 @@ class DuckDBEngine:
             )
             try:
                 connection.execute("SET TimeZone = 'UTC'")
-                yield DuckDBDatabase(connection)
+                yield DuckDBDatabase(connection, spill)
             finally:
                 connection.close()
 
@@ -126,29 +146,36 @@ def _cores() -> int:
 class DuckDBDatabase:
     """An open DuckDB connection behind the Database protocol."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         self._connection = connection
+        self._folder = folder
 
     def view(
-        self, name: str, files: Sequence[Path], columns: Mapping[str, str | None] | None = None, *, filename: str = ""
+        self, name: str, files: Sequence[Path], columns: Mapping[str, Source | None] | None = None, filename: str = ""
     ) -> None:
         """See Database.view."""
-        if columns is None:
-            selected = "*"
-        else:
-            selected = ", ".join(
-                f"{identifier(source) if source else 'CAST(NULL AS VARCHAR)'} AS {identifier(new)}"
-                for new, source in columns.items()
-            )
+        selected = ["*"] if columns is None else [f"{_expression(s)} AS {identifier(n)}" for n, s in columns.items()]
         # An inner name that no raw column has keeps a raw column called "filename" readable.
         extra = f", filename := {quoted(_FILENAME)}" if filename else ""
-        if filename and columns is not None:
-            selected += f", {identifier(_FILENAME)} AS {identifier(filename)}"
+        if filename:
+            selected.append(f"{identifier(_FILENAME)} AS {identifier(filename)}")
         listed = ", ".join(quoted(_unglobbed(path)) for path in files)
         self._run(
-            f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT {selected} FROM "  # noqa: S608 - all parts quoted
+            f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT {', '.join(selected)} FROM "  # noqa: S608 - quoted
             f"read_parquet([{listed}], union_by_name := true, hive_partitioning := false{extra})"
         )
+
+    def define(self, name: str, sql: str) -> None:
+        """See Database.define."""
+        self._run(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {sql}")
+
+    def stage(self, name: str, sql: str) -> int:
+        """See Database.stage. A parquet file in the spill folder: half the size of a table that spills."""
+        path = self._folder / f"{name}.parquet"
+        self._run("SET preserve_insertion_order = false")
+        rows = int(self._run(f"COPY ({sql}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION lz4_raw)")[0][0])
+        self.view(name, [path])
+        return rows
 
     def table(self, name: str, sql: str) -> int:
         """See Database.table."""
@@ -177,11 +204,46 @@ class DuckDBDatabase:
 
 
 _FILENAME = "_source file of the row_"
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+def _expression(source: Source | None) -> str:
+    """A source column as DuckDB reads it."""
+    if source is None:
+        return "CAST(NULL AS VARCHAR)"
+    column = identifier(source.column)
+    if source.read == "text":
+        return f"CAST({column} AS VARCHAR)"
+    if source.read == "is null":
+        return f"{column} IS NULL"
+    if source.read == "time" and not source.unit:
+        return f"TRY_CAST({column} AS TIMESTAMPTZ)"
+    if source.read == "time":
+        # Beyond the year 5138 a number is no time; the bound also keeps the product inside 64 bits.
+        limit = 100_000_000_000 * _PER_SECOND[source.unit]
+        micros = f"{column} // 1000" if source.unit == "ns" else f"{column} * {1_000_000 // _PER_SECOND[source.unit]}"
+        inside = f"CASE WHEN {column} BETWEEN -{limit} AND {limit} THEN {micros} END"
+        return f"CAST(make_timestamp(CAST({inside} AS BIGINT)) AS TIMESTAMPTZ)"
+    return column
 
 
 def _unglobbed(path: Path) -> str:
     """A path in which *, ? and [ mean themselves."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+_DISK_FULL = "the disk is full: free some space and run again; nothing was changed"
+
+
+@contextmanager
+def disk_sentences() -> Iterator[None]:
+    """Turn a full disk, met while writing without an engine, into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise DataError(f"{_DISK_FULL} ({_first_line(error)})") from error
+        raise
 
 
 @contextmanager
@@ -199,7 +261,7 @@ def _sentences() -> Iterator[None]:
     except duckdb.IOException as error:
         text = _first_line(error)
         if re.search(r"no space|file too large|disk quota|not enough space", text, re.IGNORECASE):
-            raise DataError(f"the disk is full: free some space and run again; nothing was changed ({text})") from error
+            raise DataError(f"{_DISK_FULL} ({text})") from error
         raise DataError(f"a file cannot be read or written; nothing was changed ({text})") from error
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
         raise DataError(f"the data cannot be read; nothing was changed ({_first_line(error)})") from error

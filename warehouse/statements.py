@@ -6,11 +6,35 @@ can ever be read as SQL. Column and file names never reach these files: the engi
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-Value = bool | int | float | str | date | datetime | tuple[str, ...] | None
+
+class SqlType(StrEnum):
+    """The types an id may have, as a CAST names them."""
+
+    INT64 = "BIGINT"
+    STRING = "STRING"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Some of our own column names as a list, each followed by `suffix`; names from outside are refused."""
+
+    names: tuple[str, ...]
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        for name in self.names:
+            if not re.fullmatch("[a-z_]+", name):
+                raise ValueError(f"{name!r} is not the name of one of our columns")
+        return ", ".join(f"{name} {self.suffix}".rstrip() for name in self.names)
+
+
+Value = SqlType | Columns | bool | int | float | str | date | datetime | tuple[str, ...] | None
 
 _FOLDER = Path(__file__).parent / "sql"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -35,6 +59,8 @@ def literal(value: Value) -> str:
     """A value as an SQL literal. A tuple of strings becomes a list for IN; an empty one matches nothing."""
     if value is None:
         return "NULL"
+    if isinstance(value, SqlType | Columns):
+        return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -44,7 +70,7 @@ def literal(value: Value) -> str:
             raise ValueError(f"{value} cannot be written into a statement")
         return repr(value)
     if isinstance(value, datetime):
-        return f"TIMESTAMP '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+        return f"TIMESTAMP '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"  # both engines read it in UTC
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
     if isinstance(value, str):

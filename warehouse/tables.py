@@ -4,6 +4,10 @@ Type "id" is int64 or string, whichever the data has; a table keeps it end to en
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,21 @@ def columns_markdown(name: str) -> str:
         for column in table.columns
     ]
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows])
+
+
+def arrow_schema(name: str, *, user_id: str = "int64", item_id: str = "int64") -> "pa.Schema":
+    """A table's required columns as an Arrow schema; `user_id` and `item_id`: "int64" or "string"."""
+    import pyarrow as pa
+
+    ids = {"user_id": user_id, "item_id": item_id}
+    types = {TIME: pa.timestamp("us", tz="UTC"), "float": pa.float32(), "double": pa.float64()}
+    return pa.schema(
+        [
+            (column.name, types.get(column.type) or pa.type_for_alias(ids.get(column.name, column.type)))
+            for column in TABLES[name].columns
+            if not column.optional
+        ]
+    )
 
 
 def _readable(arrow_type: str) -> str:

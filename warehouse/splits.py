@@ -1,0 +1,109 @@
+"""sessions -> splits: train, validation and test by time, never at random.
+
+A session belongs to the part in which it starts. Events of a train session at or after the boundary are dropped (and
+counted): a model fitted at that moment could not have seen them. The same holds between validation and test. The
+model that serves is fitted on the sessions table itself, on all of the window.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from warehouse import rawfiles
+from warehouse.config import SplitsConfig
+from warehouse.engine import DataError, Engine, Source
+from warehouse.layout import Layout, as_day, replacing
+from warehouse.sessions import midnight
+from warehouse.statements import Columns, Value, statement
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The size of one part. `unknown_*`: items that train does not know, and events of them."""
+
+    events: int = 0
+    sessions: int = 0
+    items: int = 0
+    unknown_items: int = 0
+    unknown_events: int = 0
+
+
+@dataclass(frozen=True)
+class SplitsReport:
+    """What stands in the splits, by part. `dropped_events`: events cut off at a boundary (repeats for dwell that only
+    train keeps are not among them). `validation_start`, `test_start`: the first day of each."""
+
+    run_date: date
+    rows: int
+    validation_start: date
+    test_start: date
+    dropped_events: int
+    parts: dict[str, Part] = field(default_factory=dict)
+
+    @property
+    def train(self) -> Part:
+        """The part to fit on."""
+        return self.parts["train"]
+
+    @property
+    def validation(self) -> Part:
+        """The part to stop and to calibrate by."""
+        return self.parts["validation"]
+
+    @property
+    def test(self) -> Part:
+        """The part to judge by."""
+        return self.parts["test"]
+
+
+def boundaries(run_date: date, config: SplitsConfig) -> tuple[date, date]:
+    """The first day of validation and the first day of test; test ends with `run_date`."""
+    test = config.test_start or run_date + timedelta(days=1 - config.test_days)
+    validation = config.validation_start or test - timedelta(days=config.validation_days)
+    if validation > test:
+        raise DataError(f"validation_start {validation} is after test_start {test}: validation comes before test")
+    return validation, test
+
+
+def build_splits(
+    engine: Engine, layout: Layout, run_date: date | str, config: SplitsConfig | None = None
+) -> SplitsReport:
+    """Write the `splits` of a night from its `sessions`: train, validation, test, each in the order of the sessions.
+
+    FileNotFoundError if the sessions are not there; DataError (a ValueError) if nothing is left to train on. An empty
+    validation or test part is no error: the report says so, and the evaluation refuses to judge by it.
+    """
+    config = config or SplitsConfig()
+    run_date = as_day(run_date)
+    sessions = layout.partition("sessions", run_date)
+    if not sessions.is_file():
+        raise FileNotFoundError(f"the sessions of {run_date} are missing ({sessions}): materialise sessions first")
+    validation_start, test_start = boundaries(run_date, config)
+    names = rawfiles.schema_of(sessions).names
+    columns = tuple(name for name in names if name != "copy")
+    with engine.open() as db:
+        copy = Source("copy") if "copy" in names else None
+        db.view("sessions", [sessions], {**{name: Source(name) for name in columns}, "copy": copy})
+        bounds: dict[str, Value] = {
+            "validation_start": midnight(validation_start),
+            "test_start": midnight(test_start),
+        }
+        with replacing(layout.partition("splits", run_date)) as path:
+            rows = db.write(statement("splits", columns=Columns(columns), **bounds), path)
+            db.view("splits", [path])
+            parts = {name: Part(*map(int, sizes)) for name, *sizes in db.rows(statement("splits_counts"))}
+            ((dropped,),) = db.rows(statement("splits_dropped", **bounds))
+            if "train" not in parts:
+                raise DataError(
+                    f"no session of {run_date}'s window starts before {validation_start}: raise window_days, or lower "
+                    f"validation_days and test_days"
+                )
+    return SplitsReport(
+        run_date=run_date,
+        rows=rows,
+        validation_start=validation_start,
+        test_start=test_start,
+        dropped_events=dropped,
+        parts={name: parts.get(name, Part()) for name in PARTS},
+    )

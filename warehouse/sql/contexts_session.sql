@@ -1,0 +1,14 @@
+-- Every user's last session, its latest clicks, in order.
+WITH ranked AS (
+  SELECT
+    user_id,
+    item_id,
+    timestamp,
+    session_start = max(session_start) OVER (PARTITION BY user_id) AS is_last,
+    row_number() OVER (PARTITION BY user_id ORDER BY timestamp DESC, item_id DESC) AS age
+  FROM clicks_of_window
+)
+SELECT user_id, item_id
+FROM ranked
+WHERE is_last AND age <= {max_events}
+ORDER BY user_id, timestamp, item_id

@@ -1,0 +1,33 @@
+-- Every raw row with the first reason that keeps it from being an event; NULL where nothing does.
+-- View `raw`: user_id, item_id, session_id, event_type, dwell as found; timestamp read, timestamp_text as found.
+SELECT
+  TRY_CAST(user_id AS {user_type}) AS user_id,
+  TRY_CAST(item_id AS {item_type}) AS item_id,
+  timestamp,
+  TRY_CAST(session_id AS {session_type}) AS session_id,
+  CAST(event_type AS STRING) AS event_type,
+  TRY_CAST(dwell AS DOUBLE) AS dwell,
+  CASE
+    WHEN user_id IS NULL THEN 'user_id is null'
+    WHEN item_id IS NULL THEN 'item_id is null'
+    WHEN {user_is_text} AND CAST(user_id AS STRING) = '' THEN 'user_id is empty'
+    WHEN {item_is_text} AND CAST(item_id AS STRING) = '' THEN 'item_id is empty'
+    WHEN {user_is_text} AND length(CAST(user_id AS STRING)) > {max_id_length} THEN 'user_id is too long'
+    WHEN {item_is_text} AND length(CAST(item_id AS STRING)) > {max_id_length} THEN 'item_id is too long'
+    WHEN TRY_CAST(user_id AS {user_type}) IS NULL
+      OR ({user_from_text} AND CAST(TRY_CAST(user_id AS {user_type}) AS STRING) <> CAST(user_id AS STRING))
+      THEN 'user_id is not a whole number of 64 bits'
+    WHEN TRY_CAST(item_id AS {item_type}) IS NULL
+      OR ({item_from_text} AND CAST(TRY_CAST(item_id AS {item_type}) AS STRING) <> CAST(item_id AS STRING))
+      THEN 'item_id is not a whole number of 64 bits'
+    WHEN timestamp_is_null THEN 'timestamp is null'
+    WHEN timestamp IS NULL THEN 'timestamp is unreadable'
+    WHEN timestamp < {floor} THEN 'timestamp is before the floor'
+    WHEN timestamp >= {day_end} THEN 'timestamp is in the future of the night'
+  END AS reason,
+  CAST(user_id AS STRING) AS user_text,
+  CAST(item_id AS STRING) AS item_text,
+  timestamp_text,
+  CAST(session_id AS STRING) AS session_text,
+  source_file
+FROM raw

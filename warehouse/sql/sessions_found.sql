@@ -1,0 +1,12 @@
+-- Clicks -> every session that starts in the window, with what makes it a robot's.
+-- A session shorter than a minute is judged as if it lasted one.
+SELECT
+  user_id,
+  session_start,
+  count(*) AS events,
+  ({max_length} > 0 AND count(*) > {max_length})
+    OR ({max_rate} > 0 AND count(*) > {max_rate}
+      AND max(timestamp) < session_start + (count(*) / {rate_or_one}) * INTERVAL 1 MINUTE) AS is_robot
+FROM clicks
+WHERE session_start >= {window_start}
+GROUP BY user_id, session_start
