@@ -36,6 +36,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
         config = config.override({"seed": arguments.seed})
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
 
+    older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
     result = fit(
         train,
         vocabulary,
@@ -46,7 +47,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
         progress=True,
         checkpoint_dir=arguments.model_dir,
         resume=arguments.resume,
-        warm_start=arguments.warm_start,
+        warm_start=older,
     )
     checkpoint.save(arguments.model_dir, result.model, config, vocabulary, _extra(result, validation))
     say(f"model written to {arguments.model_dir}")

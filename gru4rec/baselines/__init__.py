@@ -5,6 +5,9 @@ Each is fitted by `Method.fit(train, vocabulary, **config)` and then scores sess
 from it.
 """
 
+from gru4rec.baselines.counting import Markov, SequentialRules
 from gru4rec.baselines.popularity import Popularity
+from gru4rec.baselines.vsknn import VSKNN
+from gru4rec.baselines.vstan import VSTAN
 
-__all__ = ["Popularity"]
+__all__ = ["VSKNN", "VSTAN", "Markov", "Popularity", "SequentialRules"]

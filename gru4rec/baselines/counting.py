@@ -1,0 +1,106 @@
+"""Rules "after item a comes item b", counted: Markov chain and sequential rules.
+
+A rule's weight is the sum over its occurrences in the training sessions of a decay of the distance between the two
+events. Only rules of the last item of a session are applied. The Markov chain counts direct successors; sequential
+rules (Kamehkhosh, Jannach, Ludewig, 2017; arXiv 1803.09587, section 3.1.3) look up to `steps` events ahead.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gru4rec.ranking import prediction_events
+from gru4rec.scorer import Block
+from gru4rec.sessions import Sessions
+from gru4rec.vocabulary import Vocabulary
+
+DECAYS = {
+    "same": lambda distance: 1.0,
+    "div": lambda distance: 1.0 / distance,
+    "quadratic": lambda distance: 1.0 / distance**2,
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Weights of rules in rows by their first item: rows [I + 1], then columns int32 and weights float32 [N]."""
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def count(cls, train: Sessions, items: int, steps: int, decay: str) -> Self:
+        """Count the rules between events of a session at most `steps` apart.
+
+        Raises:
+            ValueError: steps is less than 1 or the decay is not known.
+        """
+        if steps < 1 or decay not in DECAYS:
+            raise ValueError(
+                f"rules need steps of at least 1 and a decay of {', '.join(DECAYS)}; got {steps}, {decay!r}"
+            )
+        session = np.repeat(np.arange(len(train)), train.lengths)
+        keys, weights = np.empty(0, dtype=np.int64), np.empty(0)
+        for distance in range(1, min(steps, int(train.lengths.max(initial=1)) - 1) + 1):
+            first = np.flatnonzero(session[:-distance] == session[distance:])
+            pairs = train.items[first] * items + train.items[first + distance]
+            # merged distance by distance: what is held grows with the distinct rules, not with the pairs
+            both = np.concatenate([keys, pairs])
+            both_weights = np.concatenate([weights, np.full(len(pairs), DECAYS[decay](distance))])
+            keys, place = np.unique(both, return_inverse=True)
+            weights = np.bincount(place, weights=both_weights)
+        rows = np.searchsorted(keys, np.arange(items + 1) * items)
+        return cls(rows, (keys % items).astype(np.int32), weights.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class RuleScorer:
+    """Scores items by the rules of the last item."""
+
+    name: str
+    vocabulary: Vocabulary
+    rules: Rules
+    tie_rule: str = "conservative"
+
+    def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
+        """See `scorer.Scorer`."""
+        events = sessions.offsets[1:] - 1 if last_only else prediction_events(sessions)
+        scores = np.zeros((rows, len(self.vocabulary)), dtype=np.float32)
+        for start in range(0, len(events), rows):
+            part = events[start : start + rows]
+            last = sessions.items[part]
+            row, place = ranges(self.rules.rows[last], self.rules.rows[last + 1])
+            scores[:] = 0
+            scores[row, self.rules.columns[place]] = self.rules.weights[place]
+            yield Block(part, torch.from_numpy(scores[: len(part)]))
+
+
+class Markov(RuleScorer):
+    """How often each item came directly after the last one."""
+
+    @classmethod
+    def fit(cls, train: Sessions, vocabulary: Vocabulary) -> Self:
+        """Count direct successors."""
+        return cls("markov", vocabulary, Rules.count(train, len(vocabulary), steps=1, decay="same"))
+
+
+class SequentialRules(RuleScorer):
+    """How often, and how soon, each item came after the last one."""
+
+    @classmethod
+    def fit(cls, train: Sessions, vocabulary: Vocabulary, steps: int = 20, decay: str = "quadratic") -> Self:
+        """Count successors up to `steps` events later, an occurrence d events later weighing decay(d)."""
+        return cls("sequential rules", vocabulary, Rules.count(train, len(vocabulary), steps, decay))
+
+
+def ranges(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All places in the ranges [start, end), one after another, and the number of the range that each belongs to."""
+    lengths = ends - starts
+    number = np.repeat(np.arange(len(starts)), lengths)
+    shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    return number, np.arange(len(number)) + shift

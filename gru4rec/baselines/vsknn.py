@@ -1,0 +1,77 @@
+"""V-SKNN: vector multiplication session-based nearest neighbours (arXiv 1803.09587, section 3.2.2).
+
+Later items of the running session weigh more in the similarity, and a neighbour counts less the further back its latest
+shared item stands.
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+
+from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, SessionIndex
+from gru4rec.sessions import Sessions
+from gru4rec.vocabulary import Vocabulary
+
+# steps: events back from the last (0: the last itself); length: events of the running session
+CONTEXT_WEIGHTS: dict[str, Callable[[Integers, int], Floats]] = {
+    "same": lambda steps, length: np.ones(len(steps)),
+    "div": lambda steps, length: (length - steps) / length,
+    "linear": lambda steps, length: np.where(steps <= 10, 1 - 0.1 * steps, 0.0),
+    "quadratic": lambda steps, length: ((length - steps) / length) ** 2,
+    "log": lambda steps, length: 1 / np.log10(steps + 1.7),
+}
+MATCH_DECAYS: dict[str, Callable[[Integers], Floats]] = {
+    "same": lambda steps: np.ones(len(steps)),
+    "div": lambda steps: 1.0 / (steps + 1),
+    "linear": lambda steps: np.maximum(1 - 0.1 * (steps + 1), 0.0),
+    "quadratic": lambda steps: 1.0 / (steps + 1) ** 2,
+    "log": lambda steps: 1 / np.log10(steps + 2.7),
+}
+
+
+class VSKNN(NeighbourScorer):
+    """Session neighbours with weights by position."""
+
+    @classmethod
+    def fit(
+        cls,
+        train: Sessions,
+        vocabulary: Vocabulary,
+        *,
+        k: int = 100,
+        sample_size: int = 1000,
+        weighting: str = "div",
+        weighting_score: str = "div",
+        idf_weight: float = 0.0,
+        cosine: bool = False,
+    ) -> Self:
+        """Index the training sessions.
+
+        Args:
+            train, vocabulary: what is counted, and the catalogue.
+            k: neighbours; sample_size: most recent candidates they are chosen from.
+            weighting: of the running session's items in the similarity, one of CONTEXT_WEIGHTS.
+            weighting_score: of a neighbour, by its latest shared item, one of MATCH_DECAYS.
+            idf_weight: items get the factor 1 + idf_weight · log(sessions / sessions with the item).
+            cosine: divide the similarity by the root of the neighbour's number of items.
+
+        Raises:
+            ValueError: a size is less than 1, or a weighting is not known.
+        """
+        if weighting not in CONTEXT_WEIGHTS or weighting_score not in MATCH_DECAYS:
+            raise ValueError(
+                f"weightings are {', '.join(CONTEXT_WEIGHTS)}; got {weighting!r} and {weighting_score!r} for the score"
+            )
+        index = SessionIndex.build(train, len(vocabulary))
+        sizes = np.diff(index.session_rows)
+        rules = NeighbourRules(
+            k=k,
+            sample_size=sample_size,
+            context_weight=CONTEXT_WEIGHTS[weighting],
+            session_weight=1 / np.sqrt(sizes) if cosine else np.ones(len(sizes)),
+            match_decay=MATCH_DECAYS[weighting_score],
+            place_decay=None,
+            item_weight=1 + idf_weight * index.idf,
+        )
+        return cls("V-SKNN", vocabulary, index, rules)
