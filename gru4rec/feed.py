@@ -1,0 +1,87 @@
+"""From the schedule to windows: gathers items, draws negatives and dropout masks, folds; a chunk of windows at a time.
+
+Everything random is drawn here, in a fixed order, from one generator: its state is all that a resumed run needs.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gru4rec.columns import Folder, column_weights
+from gru4rec.config import Config
+from gru4rec.model import GRU4Rec
+from gru4rec.negatives import NegativeSampler
+from gru4rec.schedule import Schedule
+from gru4rec.sessions import Sessions
+from gru4rec.step import Window
+
+
+class Feed:
+    """Windows of one training set."""
+
+    def __init__(self, sessions: Sessions, model: GRU4Rec, config: Config, generator: torch.Generator) -> None:
+        self._sessions = sessions
+        self._model = model
+        self._config = config
+        self._generator = generator
+        self._empty = len(model.vocabulary)  # index of "no item"
+        counts = np.bincount(sessions.items, minlength=self._empty)
+        negatives = config.negatives
+        self._sampler = NegativeSampler(np.maximum(counts, 1), negatives.sample_alpha) if negatives.n_sample else None
+        logq = config.loss.logq if config.loss.loss == "cross-entropy" else 0.0
+        self._folder = Folder(
+            self._empty,
+            column_weights(counts, logq, negatives.sample_alpha),
+            shared=model.input is None,
+            dtype=model.output.dtype,
+        )
+
+    def chunks(self, schedule: Schedule) -> Iterator[tuple[list[Window], int]]:
+        """All windows of one pass in chunks, with the number of predictions in each chunk."""
+        train = self._config.train
+        windows = len(schedule) // train.bptt
+        position = schedule.position.reshape(windows, train.bptt, train.batch_size)
+        first = schedule.first.reshape(position.shape)
+        for begin in range(0, windows, self._folder.windows):
+            part = slice(begin, begin + self._folder.windows)
+            yield self._chunk(position[part], first[part]), int((position[part] >= 0).sum())
+
+    def _chunk(self, position: np.ndarray, first: np.ndarray) -> list[Window]:
+        """position, first [S, k, B] -> S windows."""
+        size, dtype, device = len(position), self._model.output.dtype, self._model.device
+        inputs = self._items(position, 0)
+        targets = self._items(position, 1)
+        negatives = np.empty((size, 0), dtype=np.int64)
+        if self._sampler is not None:
+            negatives = self._sampler.draw((size, self._config.negatives.n_sample), self._generator).numpy()
+        folds = self._folder.fold(inputs.reshape(size, -1), targets.reshape(size, -1), negatives)
+        keep = torch.from_numpy(~first).to(device, dtype)[..., None]
+        row_weight = torch.from_numpy(position >= 0).to(device, dtype).view(size, -1, 1)
+        model = self._model.config
+        lanes = position.shape[1:]
+        embedding = self._masks(model.dropout_embedding, (size, *lanes, self._model.input_size))
+        hidden = self._masks(model.dropout_hidden, (size, model.num_layers, *lanes, model.hidden_size))
+        return [
+            Window(
+                folds[s].to(device),
+                keep[s],
+                row_weight[s],
+                None if embedding is None else embedding[s],
+                None if hidden is None else hidden[s],
+            )
+            for s in range(size)
+        ]
+
+    def _items(self, position: np.ndarray, offset: int) -> np.ndarray:
+        items = self._sessions.items[np.minimum(position + offset, len(self._sessions.items) - 1)]
+        return np.where(position >= 0, items, self._empty)
+
+    def _masks(self, drop: float, shape: tuple[int, ...]) -> Tensor | None:
+        """0 with probability `drop`, else 1 / (1 - drop)."""
+        if drop == 0.0:
+            return None
+        mask = torch.rand(shape, generator=self._generator, dtype=torch.float32)
+        mask = mask.ge_(drop).mul_(1.0 / (1.0 - drop))
+        return mask.to(self._model.device, self._model.output.dtype)

@@ -1,0 +1,88 @@
+"""A folder of data files behind one manifest, replaced as a whole: readers see the old state or the new one.
+
+Data files are named after their content (weights-1a2b3c4d5e6f.safetensors), so a new state never overwrites the old
+one; replacing the manifest is the moment of change, and only then are files of the old state removed.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read: foreign, truncated, or of a newer format; the message says which and what to do."""
+
+
+def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any], files: dict[str, bytes]) -> None:
+    """Write `files` (name like "weights.safetensors" -> bytes) and then the manifest that names them.
+
+    folder: made where it is missing. manifest: its file name. kind: what it is, for readers. content: JSON of the rest.
+    Raises TypeError when `content` is not JSON; the folder is then unchanged.
+    """
+    listed = {}
+    placed = {}
+    for name, data in files.items():
+        digest = hashlib.sha256(data).hexdigest()
+        stem, suffix = name.split(".", 1)
+        placed[f"{stem}-{digest[:12]}.{suffix}"] = data
+        listed[name] = {"file": f"{stem}-{digest[:12]}.{suffix}", "bytes": len(data), "sha256": digest}
+    text = json.dumps({"kind": kind, "version": VERSION, "files": listed, **content}, indent=2)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, data in placed.items():
+        replace_file(folder / file, data)
+    replace_file(folder / manifest, text.encode())
+    for name in files:
+        stem, suffix = name.split(".", 1)
+        for old in folder.glob(f"{stem}-{'?' * 12}.{suffix}"):
+            if old.name not in placed:
+                old.unlink()
+
+
+def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest and the files of `write_state`, checked against their sizes and sums.
+
+    Raises FileNotFoundError where there is no manifest, CheckpointError where what is there cannot be used.
+    """
+    path = folder / manifest
+    if not path.is_file():
+        raise FileNotFoundError(f"no {kind} in {folder}: {manifest} is missing there; give the folder that fit wrote")
+    try:
+        content = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); it is no {kind}, or it was cut short") from error
+    if not isinstance(content, dict) or content.get("kind") != kind or not isinstance(content.get("files"), dict):
+        raise CheckpointError(f"{path} is not a {kind}; give the folder that fit wrote")
+    version = content.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise CheckpointError(
+            f"{path} has format version {version}, newer than the {VERSION} known here; use the version that wrote it"
+        )
+    return content, {name: _read_checked(folder, name, entry) for name, entry in content["files"].items()}
+
+
+def _read_checked(folder: Path, name: str, entry: dict[str, Any]) -> bytes:
+    path = folder / Path(entry["file"]).name
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing, though the manifest beside it names it; copy the folder whole")
+    data = path.read_bytes()
+    if len(data) != entry["bytes"]:
+        raise CheckpointError(f"{path} is truncated: {len(data)} bytes of {entry['bytes']}; copy the folder again")
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise CheckpointError(
+            f"{path} was changed after it was written ({name}: its sum differs); copy the folder again"
+        )
+    return data
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file that appears whole: beside its place first, flushed to disk, then moved."""
+    beside = path.with_name(f".{path.name}.writing")
+    with open(beside, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)

@@ -1,0 +1,181 @@
+"""The network: item tables, GRU layers, scores.
+
+The output table holds each item's weights and bias side by side in one row, [I+1, H+1]; with a shared embedding its
+weights are the input embedding too. Row I stands for "no item": what an empty lane reads and writes.
+All dense weights lie in one flat tensor; a layer is a set of views into it.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gru4rec import gru
+from gru4rec.config import ModelConfig
+from gru4rec.gru import Layer
+from gru4rec.scorer import Block
+from gru4rec.sessions import Sessions
+from gru4rec.vocabulary import Vocabulary
+
+LANES = 1024  # sessions read side by side when scoring
+
+
+class GRU4Rec:
+    """A GRU4Rec (arXiv 1511.06939, 1706.03847) over a vocabulary of I items; a Scorer."""
+
+    name = "GRU4Rec"
+    tie_rule = "standard"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: Vocabulary,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.config = config
+        self.vocabulary = vocabulary
+        self.device = torch.device(device)
+        rows, hidden = len(vocabulary) + 1, config.hidden_size
+        self.output = torch.zeros(rows, hidden + 1, dtype=dtype, device=self.device)
+        self.input: Tensor | None = None
+        if config.embedding != "shared":
+            self.input = torch.zeros(rows, self.input_size, dtype=dtype, device=self.device)
+        self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
+        self.layers = self.split(self.dense)
+
+    @property
+    def input_size(self) -> int:
+        """Width of an item's row as the first layer reads it: embedding size, or 3·hidden_size for one-hot."""
+        if self.config.embedding == "one-hot":
+            return 3 * self.config.hidden_size
+        return self.config.embedding_size or self.config.hidden_size
+
+    def initialise(self, seed: int) -> None:
+        """Draw all weights: U(±√(6/(rows + cols))) for each gate's block and each table, biases 0."""
+        generator = torch.Generator().manual_seed(seed)
+        items, hidden = len(self.vocabulary), self.config.hidden_size
+
+        def draw(target: Tensor, fan: int) -> None:
+            limit = (6.0 / fan) ** 0.5
+            values = torch.rand(target.shape, generator=generator, dtype=target.dtype)
+            target.copy_(values.mul_(2 * limit).sub_(limit))
+
+        self.output.zero_()
+        self.dense.zero_()
+        draw(self.output[:items, :hidden], items + hidden)
+        if self.input is not None:
+            self.input.zero_()
+            width = hidden if self.config.embedding == "one-hot" else self.input_size
+            draw(self.input[:items], items + width)
+        for layer in self.layers:
+            if layer.w_input is not None:
+                draw(layer.w_input, hidden + layer.w_input.shape[1])
+            draw(layer.w_hidden, 2 * hidden)
+
+    def split(self, flat: Tensor) -> list[Layer]:
+        """A flat tensor of the dense weights' size (weights, gradients) as views, layer by layer."""
+        parts: list[Tensor | None] = []
+        at = 0
+        for shape, size in self._dense_shapes():
+            parts.append(flat[at : at + size].view(shape) if size else None)
+            at += size
+        return [Layer(*parts[n : n + 4]) for n in range(0, len(parts), 4)]  # type: ignore[arg-type]
+
+    def _dense_shapes(self) -> list[tuple[tuple[int, ...], int]]:
+        hidden = self.config.hidden_size
+        shapes = []
+        for number in range(self.config.num_layers):
+            width = hidden if number else (0 if self.config.embedding == "one-hot" else self.input_size)
+            shapes += [(3 * hidden, width), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
+        return [(shape, int(np.prod(shape))) for shape in shapes]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All weights by name (views, not copies): what a checkpoint holds. The row of "no item" is left out."""
+        items, hidden = len(self.vocabulary), self.config.hidden_size
+        named = {"output.weight": self.output[:items, :hidden], "output.bias": self.output[:items, hidden]}
+        if self.input is not None:
+            named["input.weight"] = self.input[:items]
+        for number, layer in enumerate(self.layers):
+            for name, value in layer._asdict().items():
+                if value is not None:
+                    named[f"gru.{number}.{name}"] = value
+        return named
+
+    def embed(self, items: Tensor) -> Tensor:
+        """Rows of the input [.., D] of item indices [..]."""
+        if self.input is not None:
+            return self.input[items]
+        return self.output[items, : self.config.hidden_size]
+
+    def output_matrix(self) -> Tensor:
+        """Item weights [I, H], a view."""
+        return self.output[: len(self.vocabulary), : self.config.hidden_size]
+
+    def output_bias(self) -> Tensor:
+        """Item biases [I], a view."""
+        return self.output[: len(self.vocabulary), self.config.hidden_size]
+
+    @torch.inference_mode()
+    def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Hidden states that predict, some rows at a time: (positions of the last input event int64 [R], h [R, H]).
+
+        One row an event but the last of each session; with `last_only` one row a session, given all of it.
+        Every session starts from a zero state. Sessions are read longest first, `LANES` at a time.
+        """
+        steps = sessions.lengths if last_only else sessions.lengths - 1
+        order = np.argsort(-steps, kind="stable")
+        order = order[steps[order] > 0]
+        for begin in range(0, len(order), LANES):
+            lanes = order[begin : begin + LANES]
+            yield from self._hidden_of_lanes(sessions, sessions.offsets[:-1][lanes], steps[lanes], last_only)
+
+    def _hidden_of_lanes(
+        self, sessions: Sessions, starts: np.ndarray, steps: np.ndarray, last_only: bool
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Lanes stand longest first, so those still running at a step are a prefix that only shrinks."""
+        size = self.config.hidden_size
+        states = [self.output.new_zeros(len(starts), size) for _ in self.layers]
+        for step in range(int(steps[0])):
+            running = int(np.searchsorted(-steps, -step, side="left"))
+            events = starts[:running] + step
+            x = self.embed(torch.from_numpy(sessions.items[events]).to(self.device))
+            for number, layer in enumerate(self.layers):
+                x = gru.cell(layer, gru.input_product(layer, x), states[number][:running])[0]
+                states[number] = x
+            if not last_only:
+                yield events, x
+                continue
+            ending = int(np.searchsorted(-steps[:running], -(step + 1), side="left"))
+            if ending < running:
+                yield events[ending:], x[ending:]
+
+    @torch.inference_mode()
+    def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
+        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b."""
+        weight = self.output_matrix().t()
+        bias = self.output_bias()
+        buffer = self.output.new_empty(rows, len(self.vocabulary))
+        for events, h in _regrouped(self.hidden(sessions, last_only=last_only), rows):
+            yield Block(events, torch.addmm(bias, h, weight, out=buffer[: len(h)]))
+
+
+def _regrouped(parts: Iterator[tuple[np.ndarray, Tensor]], rows: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """The same rows in groups of exactly `rows`, the last one smaller."""
+    events: list[np.ndarray] = []
+    states: list[Tensor] = []
+    held = 0
+    for part_events, part_states in parts:
+        events.append(part_events)
+        states.append(part_states)
+        held += len(part_events)
+        if held >= rows:
+            all_events, all_states = np.concatenate(events), torch.cat(states)
+            whole = held - held % rows
+            for begin in range(0, whole, rows):
+                yield all_events[begin : begin + rows], all_states[begin : begin + rows]
+            events, states, held = [all_events[whole:]], [all_states[whole:]], held - whole
+    if held:
+        yield np.concatenate(events), torch.cat(states)

@@ -1,0 +1,44 @@
+"""Additional negatives: items drawn with probability proportional to count^alpha, by Walker's alias method.
+
+A float32 cumulative table is biased for rare items in large catalogues; the alias table is made in float64 and one
+float64 draw gives both the slot and the coin.
+"""
+
+import numpy as np
+import torch
+
+
+class NegativeSampler:
+    """Draws item indices; a draw costs the same for any catalogue."""
+
+    def __init__(self, counts: np.ndarray, alpha: float, device: torch.device | str = "cpu") -> None:
+        weight = np.asarray(counts, dtype=np.float64) ** alpha
+        self.probability = weight / weight.sum()
+        keep, alias = _alias_table(self.probability)
+        self._keep = torch.from_numpy(keep).to(device)
+        self._alias = torch.from_numpy(alias).to(device)
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+        """Item indices, int64 of `shape`, on the sampler's device."""
+        size = len(self._keep)
+        draw = torch.rand(shape, generator=generator, dtype=torch.float64, device=self._keep.device).mul_(size)
+        slot = draw.long().clamp_(max=size - 1)
+        return torch.where(draw.sub_(slot) < self._keep[slot], slot, self._alias[slot])
+
+
+def _alias_table(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vose's construction: slot j gives j with probability keep[j], else alias[j]."""
+    size = len(probability)
+    keep = probability * size
+    alias = np.arange(size)
+    small = np.flatnonzero(keep < 1.0).tolist()
+    large = np.flatnonzero(keep >= 1.0).tolist()
+    level = keep.tolist()
+    while small and large:
+        low, high = small.pop(), large[-1]
+        keep[low], alias[low] = level[low], high
+        level[high] -= 1.0 - level[low]
+        if level[high] < 1.0:
+            small.append(large.pop())
+    keep[small + large] = 1.0  # what is left differs from 1 by rounding only
+    return keep, alias

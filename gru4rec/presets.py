@@ -1,0 +1,49 @@
+"""The best published parameters by data set (arXiv 2307.14956 and its parameter files), and how a name is resolved."""
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from gru4rec.config import Config, ConfigError
+
+if TYPE_CHECKING:
+    from gru4rec.sessions import Sessions
+    from gru4rec.vocabulary import Vocabulary
+
+_COLUMNS = (
+    "loss", "hidden_size", "batch_size", "dropout_embedding", "dropout_hidden",
+    "learning_rate", "momentum", "sample_alpha", "bpreg", "elu",
+)  # fmt: skip
+_PUBLISHED = {
+    "rsc15": ("cross-entropy", 100, 32, 0.1, 0.0, 0.1, 0.0, 0.75, 0.0, 0.0),
+    "yoochoose": ("cross-entropy", 480, 48, 0.0, 0.2, 0.07, 0.0, 0.2, 0.0, 0.0),
+    "rees46": ("cross-entropy", 512, 240, 0.45, 0.0, 0.065, 0.0, 0.5, 0.0, 0.0),
+    "coveo": ("bpr-max", 512, 144, 0.35, 0.0, 0.05, 0.4, 0.2, 1.85, 1.0),
+    "retailrocket": ("bpr-max", 224, 80, 0.5, 0.05, 0.05, 0.4, 0.4, 1.95, 0.5),
+    "diginetica": ("bpr-max", 512, 128, 0.5, 0.3, 0.05, 0.15, 0.3, 0.9, 1.0),
+}
+
+# All share: embedding shared, 2048 negatives, 10 epochs, logq 1 (cross-entropy only), adagrad.
+PRESETS = MappingProxyType(
+    {name: Config().override(dict(zip(_COLUMNS, row, strict=True))) for name, row in _PUBLISHED.items()}
+)
+
+
+def preset(name: str) -> Config:
+    """A published configuration by name; raises ConfigError for a name that is not known.
+
+    "auto" is chosen from the data: see `resolve`.
+    """
+    if name == "auto":
+        raise ConfigError("preset auto is chosen from the data; use resolve('auto', train, vocabulary)")
+    if name not in PRESETS:
+        raise ConfigError(f"preset {name!r} is not known; use one of auto, {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def resolve(name: str, train: "Sessions", vocabulary: "Vocabulary") -> Config:
+    """A configuration by name; "auto" looks at the training sessions (gru4rec/auto.py)."""
+    if name == "auto":
+        auto = import_module("gru4rec.auto")
+        return auto.auto(auto.statistics(train, vocabulary))  # type: ignore[no-any-return]
+    return preset(name)

@@ -1,0 +1,181 @@
+"""fit(): the training loop, readable top to bottom."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gru4rec import checkpoint
+from gru4rec.config import Config, ConfigError
+from gru4rec.metrics import RANK_METRICS
+from gru4rec.model import GRU4Rec
+from gru4rec.ranking import ranks
+from gru4rec.resume import TrainingState, fingerprint, load_training, save_training
+from gru4rec.sessions import Sessions
+from gru4rec.stopping import EarlyStopping
+from gru4rec.trainer import DivergenceError, Trainer
+from gru4rec.vocabulary import Vocabulary
+from gru4rec.warm_start import copy_known
+
+__all__ = ["DivergenceError", "EpochReport", "FitResult", "fit"]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One pass: epochs count from 1; loss is the mean over all events; seconds leave the validation out."""
+
+    epoch: int
+    loss: float
+    seconds: float
+    events_per_second: float
+    validation: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The model and how it came to be. best_epoch: the epoch whose weights it has under keep=best, else the last."""
+
+    model: GRU4Rec
+    history: list[EpochReport] = field(default_factory=list)
+    best_epoch: int = 0
+    seconds: float = 0.0
+    events_per_second: float = 0.0
+
+
+def fit(
+    train: Sessions,
+    vocabulary: Vocabulary,
+    config: Config,
+    *,
+    validation: Sessions | None = None,
+    device: torch.device | str = "auto",
+    threads: int | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    progress: bool = False,
+    checkpoint_dir: str | Path | None = None,
+    resume: bool = False,
+    warm_start: GRU4Rec | None = None,
+) -> FitResult:
+    """Train a model on sessions encoded with `vocabulary`.
+
+    validation: looked at after each epoch (`monitor` decides on early stopping and on what keep=best keeps).
+    threads: torch's threads during the call. progress: a bar on standard error. checkpoint_dir: after every epoch the
+    model kept so far is saved there, and beside it what `resume` needs to go on to the bit; with nothing there yet,
+    `resume` starts at the beginning. warm_start: an older model whose known items keep their rows.
+
+    Raises ConfigError when the configuration asks for validation sessions that are not given, ValueError when there is
+    nothing to train on or the run to resume is another one, DivergenceError when the loss is no number any more or far
+    above its beginning (the last good checkpoint stays).
+    """
+    _check(train, vocabulary, config, validation)
+    folder = None if checkpoint_dir is None else Path(checkpoint_dir)
+    with _threads(threads):
+        model = GRU4Rec(config.model, vocabulary, device=checkpoint.resolve_device(device))
+        model.initialise(config.train.seed)
+        if warm_start is not None:
+            copy_known(warm_start, model)
+        trainer = Trainer(model, train, config)
+        sample = None if validation is None else _sample(validation, config)
+        stopping = EarlyStopping(config.train, model)
+        history: list[EpochReport] = []
+        data = fingerprint(train, vocabulary) if folder is not None else ""
+        if folder is not None and resume:
+            state = load_training(folder, config, data)
+            if state is not None:
+                trainer.restore(state.tensors)
+                stopping.restore(state.tensors, state.progress)
+                history = [EpochReport(**report) for report in state.progress["history"]]
+
+        while len(history) < config.train.epochs and not stopping.stop:
+            report = _epoch(trainer, len(history) + 1, progress)
+            if sample is not None:
+                report = dataclasses.replace(report, validation=_validate(model, sample, config.train.monitor))
+            history.append(report)
+            stopping.after_epoch(report.epoch, report.validation)
+            if folder is not None:
+                _save(folder, config, data, trainer, stopping, history)
+            if on_epoch is not None:
+                on_epoch(report)
+
+        stopping.leave_kept(model)
+    seconds = sum(report.seconds for report in history)
+    speed = trainer.events * len(history) / max(seconds, 1e-9)
+    return FitResult(model, history, stopping.best_epoch, seconds, speed)
+
+
+def _epoch(trainer: Trainer, number: int, progress: bool) -> EpochReport:
+    """One pass over the sessions, with a bar on standard error when asked for."""
+    bar: Any = None
+    if progress:
+        from tqdm import tqdm
+
+        bar = tqdm(total=trainer.events, unit="events", unit_scale=True, desc=f"epoch {number}", leave=False)
+    begin = time.perf_counter()
+    total, seen = 0.0, 0
+    for loss, events in trainer.epoch(number):
+        total, seen = total + loss, seen + events
+        if bar is not None:
+            bar.set_postfix(loss=f"{total / seen:.4f}", refresh=False)
+            bar.update(events)
+    seconds = time.perf_counter() - begin
+    if bar is not None:
+        bar.close()
+    return EpochReport(number, total / seen, seconds, seen / seconds)
+
+
+def _validate(model: GRU4Rec, sessions: Sessions, monitor: str) -> dict[str, float]:
+    """The monitored metric, and recall@20 and mrr@20 beside it: means over events."""
+    found = ranks(model, sessions)
+    values = {}
+    for name in dict.fromkeys([monitor, "recall@20", "mrr@20"]):
+        metric, k = name.split("@")
+        values[name] = float(RANK_METRICS[metric](found, int(k)).mean())
+    return values
+
+
+def _sample(validation: Sessions, config: Config) -> Sessions:
+    """The validation sessions to look at: all, or the same random ones every epoch."""
+    size = config.train.validation_sample
+    if size == 0 or size >= len(validation):
+        return validation
+    chosen = np.random.default_rng(config.train.seed).choice(len(validation), size, replace=False)
+    return validation.select(np.sort(chosen))
+
+
+def _save(
+    folder: Path, config: Config, data: str, trainer: Trainer, stopping: EarlyStopping, history: list[EpochReport]
+) -> None:
+    tensors = {**trainer.tensors(), **stopping.tensors()}
+    reports = [dataclasses.asdict(report) for report in history]
+    save_training(folder, config, data, TrainingState(tensors, {**stopping.progress(), "history": reports}))
+    if stopping.kept_changed:
+        checkpoint.save(folder, trainer.model, config, trainer.model.vocabulary, {"epoch": len(history)})
+
+
+def _check(train: Sessions, vocabulary: Vocabulary, config: Config, validation: Sessions | None) -> None:
+    if len(train.items) and int(train.items.max()) >= len(vocabulary):
+        raise ValueError(
+            f"the sessions name item {int(train.items.max())}, but the vocabulary has {len(vocabulary)} items; "
+            "encode them with this vocabulary"
+        )
+    if validation is None and (config.train.patience or config.train.keep == "best"):
+        raise ConfigError("patience and keep=best need validation sessions; give some, or use patience=0 and keep=last")
+    if validation is not None and not (validation.lengths > 1).any():
+        raise ValueError("no validation session has two known items, so nothing can be measured; give longer sessions")
+
+
+@contextmanager
+def _threads(threads: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,83 @@
+"""One epoch after another: the schedule, the windows, the updates; and the state between epochs."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gru4rec.config import Config
+from gru4rec.feed import Feed
+from gru4rec.model import GRU4Rec
+from gru4rec.schedule import Schedule, build_schedule
+from gru4rec.sessions import Sessions
+from gru4rec.step import Step
+
+DIVERGED = 10.0  # times (1 + the first chunk's mean loss)
+
+
+class DivergenceError(ValueError):
+    """The loss is no number any more, or far above where it began; the message says when and what to try."""
+
+
+class Trainer:
+    """A model in training."""
+
+    def __init__(self, model: GRU4Rec, train: Sessions, config: Config) -> None:
+        self.model = model
+        self._sessions = train
+        self._config = config
+        self._generator = torch.Generator().manual_seed(config.train.seed)
+        self._step = Step(model, config)
+        self._feed = Feed(train, model, config, self._generator)
+        self._in_time = build_schedule(train, config.train.batch_size, window=config.train.bptt)
+        self.events = self._in_time.events
+
+    def epoch(self, number: int) -> Iterator[tuple[float, int]]:
+        """Run a pass; yields the sum of the losses and the number of events of each chunk.
+
+        Raises DivergenceError as soon as a chunk is over.
+        """
+        self._step.reset()
+        limit = math.inf
+        steps = 0
+        with torch.inference_mode():
+            for windows, events in self._feed.chunks(self._schedule()):
+                losses = torch.stack([self._step.run(window) for window in windows])
+                total = float(losses.sum())
+                if not total / events <= limit:
+                    self._diverged(losses, number, steps)
+                limit = min(limit, DIVERGED * (1.0 + total / events))
+                steps += len(windows)
+                yield total, events
+            if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
+                self._diverged(losses, number, steps)
+
+    def _schedule(self) -> Schedule:
+        train = self._config.train
+        if not train.shuffle:
+            return self._in_time
+        order = torch.randperm(len(self._sessions), generator=self._generator).numpy()
+        return build_schedule(self._sessions, train.batch_size, order=order, window=train.bptt)
+
+    def _diverged(self, losses: Tensor, epoch: int, steps: int) -> None:
+        values = losses.cpu().numpy()
+        bad = np.flatnonzero(~np.isfinite(values))
+        at = steps + (int(bad[0]) if len(bad) else int(values.argmax())) + 1
+        what = "is not a number" if len(bad) else "is far above where it began"
+        rate = self._config.optimizer.learning_rate
+        raise DivergenceError(
+            f"the loss {what} at step {at} of epoch {epoch} with learning_rate {rate:g}: "
+            "try a lower learning_rate, a clip_norm of 1 to 5, or less momentum"
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, optimizer slots and generator by name: the state between epochs."""
+        return {**self._step.tensors(), "generator": self._generator.get_state()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the state of `tensors`."""
+        for name, target in self._step.tensors().items():
+            target.copy_(tensors[name])
+        self._generator.set_state(tensors["generator"])

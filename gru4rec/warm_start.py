@@ -1,0 +1,30 @@
+"""Start from an older model although the catalogue has changed."""
+
+import numpy as np
+import torch
+
+from gru4rec.config import ConfigError
+from gru4rec.model import GRU4Rec
+
+
+def copy_known(old: GRU4Rec, new: GRU4Rec) -> int:
+    """Give a freshly initialised model the older one's weights; returns how many items were known to it.
+
+    Items that both know keep their rows, new ones stay as they were initialised, gone ones are dropped.
+    Raises ConfigError when the two networks differ in shape, ValueError when their ids are of different type.
+    """
+    if old.config != new.config:
+        shapes = ("embedding", "embedding_size", "hidden_size", "num_layers")
+        differing = [name for name in shapes if getattr(old.config, name) != getattr(new.config, name)]
+        if differing:
+            was = ", ".join(f"{n} was {getattr(old.config, n)} and is {getattr(new.config, n)}" for n in differing)
+            raise ConfigError(f"a warm start needs the same network: {was}")
+    from_index = old.vocabulary.encode(new.vocabulary.ids)
+    known = np.flatnonzero(from_index >= 0)
+    here = torch.from_numpy(known).to(new.device)
+    there = torch.from_numpy(from_index[known]).to(old.device)
+    new.output[here] = old.output[there].to(new.device, new.output.dtype)
+    if new.input is not None and old.input is not None:
+        new.input[here] = old.input[there].to(new.device, new.input.dtype)
+    new.dense.copy_(old.dense)
+    return len(known)
