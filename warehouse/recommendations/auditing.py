@@ -132,10 +132,11 @@ SELECT sum(n) AS rows, count(*) AS users, sum(n - items) AS duplicates,
   count(*) FILTER (WHERE first <> 1 OR last <> n OR ranks <> n) AS broken_ranks,
   count(*) FILTER (WHERE n > $n OR n < least($n, greatest($catalogue - context, 0))) AS wrong_length,
   count(*) FILTER (WHERE fallback) AS fallback,
-  (SELECT count(*) FROM part WHERE NOT isfinite(score) OR NOT probability BETWEEN 0 AND 1) AS not_finite,
+  (SELECT count(*) FROM part WHERE NOT isfinite(score) OR NOT isfinite(probability) OR probability NOT BETWEEN 0 AND 1)
+    AS not_finite,
   (SELECT count(*) FROM part WHERE $check_items AND item_id NOT IN (SELECT item_id FROM allowed)) AS unknown,
   (SELECT count(*) FROM (SELECT score, lag(score) OVER (PARTITION BY user_id ORDER BY rank) AS above FROM part)
-    WHERE score > above) AS out_of_order
+    WHERE isfinite(score) AND score > above) AS out_of_order
 FROM per_user
 """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
 from warehouse.recommendations.staging import REJECTED, clear_dead, staging_folder
@@ -107,8 +107,8 @@ def _newest(table: DeltaTable) -> dt.date | None:
 
 def _at(path: Path, version: int) -> DeltaTable:
     try:
-        return open_table(path, version)
-    except DeltaError as error:
+        return DeltaTable(path, version=version)
+    except (DeltaError, TableNotFoundError) as error:
         raise RecommendationsError(
             f"version {version} of the table {path} can no longer be read, its log has been cleaned up: choose a newer "
             "version (see its history), or run that night again"
@@ -120,24 +120,24 @@ def _missing_files(path: Path, version: int) -> list[str]:
 
 
 def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:
-    """Find the version to go back to: the last publication of ``night``, or the one before what is shown now.
+    """Find the version to go back to: the last publication of ``night``, or what stood before the one shown now.
 
-    After a rollback to v the table *shows* v; going back once more must go to the one before v, not to the bad night
-    again.
+    After a rollback to v the table *shows* v; going back once more must go to what was before v, not to the bad night
+    again: so the way back follows rollbacks to where they point.
     """
     commits = {commit["version"]: commit for commit in table.history()}
-    shown = table.version()
-    while "rolled_back_to" in commits.get(shown, {}):
-        shown = int(commits[shown]["rolled_back_to"])
-    published = [v for v in sorted(commits) if v <= shown and _is_publication(commits[v])]
     if night is not None:
-        of_night = [v for v in published if commits[v]["run_date"] == night.isoformat()]
+        of_night = [v for v, c in commits.items() if _is_publication(c) and c["run_date"] == night.isoformat()]
         if not of_night:
             raise NoNight(f"the history of the table has no publication of the night {night}: see its history")
-        return of_night[-1]
-    if len(published) < 2:
+        return max(of_night)
+    shown = table.version()
+    while shown in commits and not _is_publication(commits[shown]):
+        shown = int(commits[shown].get("rolled_back_to", shown - 1))
+    before = shown - 1
+    if before not in commits or not any(_is_publication(commits[v]) for v in commits if v <= before):
         raise RecommendationsError("there is no earlier publication to roll back to: see the table's history")
-    return published[-2]
+    return before
 
 
 def _is_publication(commit: dict) -> bool:

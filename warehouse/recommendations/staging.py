@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -96,11 +96,16 @@ class StagedNight:
         groups = _regroup(first, source, self.schema)
         with os.fdopen(os.dup(self._handle), "wb") as sink:  # closing the copy does not give the lock away
             writer = pq.ParquetWriter(sink, self.schema, compression="zstd", compression_level=1)
-            for group in groups:
-                self._follow_order(group)
-                with self._disk():
-                    writer.write_table(group, row_group_size=ROW_GROUP)
-                self.rows += group.num_rows
+            try:
+                for group in groups:
+                    self._follow_order(group)
+                    with self._disk():
+                        writer.write_table(group, row_group_size=ROW_GROUP)
+                    self.rows += group.num_rows
+            except BaseException:
+                with suppress(OSError):  # the file is about to go; the first error is the one to tell
+                    writer.close()
+                raise
             with self._disk():
                 writer.close()
                 sink.flush()

@@ -52,10 +52,10 @@ def _arrow_type(name: str) -> pa.DataType:
     return pa.timestamp("us", tz="UTC") if name == TIME else pa.type_for_alias(name)
 
 
-def open_table(path: Path, version: int | None = None) -> DeltaTable:
+def open_table(path: Path) -> DeltaTable:
     """Open the table, or raise ``NoNight`` with a sentence."""
     try:
-        return DeltaTable(path, version=version)
+        return DeltaTable(path)
     except (TableNotFoundError, FileNotFoundError) as error:
         raise NoNight(f"there is no recommendations table at {path}: run a night first") from error
 

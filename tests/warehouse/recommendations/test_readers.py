@@ -1,0 +1,131 @@
+"""Readers see whole nights only, the newest by default, in the shape that fusion takes."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warehouse import recommendations as table
+
+
+@pytest.fixture
+def three(nights):
+    for day in (0, 1, 2):
+        nights.publish(day)
+    return nights
+
+
+def write_items(layout, day, titles):
+    path = layout.partition("items", day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"item_id": list(titles), "title": list(titles.values())}), path)
+
+
+def test_for_user_gives_the_occf_shape_best_first(three):
+    rows = [row for row in three.rows(seed=2).to_pylist() if row["user_id"] == 7]
+    listed = table.for_user(three.layout, 7, 3)
+    assert [list(row) for row in listed] == [["item_id", "title", "score", "model"]] * 3
+    assert [row["item_id"] for row in listed] == [row["item_id"] for row in rows[:3]]
+    assert [row["score"] for row in listed] == sorted((row["score"] for row in listed), reverse=True)
+    assert listed[0] == {"item_id": rows[0]["item_id"], "title": None, "score": 3.0, "model": "GRU4Rec"}
+
+
+def test_unknown_user_gets_nothing_and_n_beyond_the_list_all_of_it(three):
+    assert table.for_user(three.layout, 999) == []
+    assert len(table.for_user(three.layout, 7, 100)) == 5
+
+
+def test_titles_are_those_the_night_could_know(three):
+    item = table.for_user(three.layout, 7, 1)[0]["item_id"]
+    write_items(three.layout, three.day(1), {item: "Known"})
+    write_items(three.layout, three.day(3), {item: "From the future"})
+    assert [row["title"] for row in table.for_user(three.layout, 7, 2)] == ["Known", None]
+    assert table.for_user(three.layout, 7, 1, run_date=three.day(0))[0]["title"] is None
+
+
+def test_items_without_titles_give_none(three, tmp_path):
+    pq.write_table(pa.table({"item_id": [1]}), tmp_path / "items.parquet")
+    assert table.for_user(three.layout, 7, 1, items=tmp_path / "items.parquet")[0]["title"] is None
+
+
+def test_for_users_is_arrow_in_order(three):
+    rows = table.for_users(three.layout, [9, 3, 999], 2)
+    assert rows.schema == table.latest(three.layout).schema
+    assert list(zip(rows["user_id"].to_pylist(), rows["rank"].to_pylist(), strict=True)) == [
+        (3, 1),
+        (3, 2),
+        (9, 1),
+        (9, 2),
+    ]
+    older = table.for_users(three.layout, pa.array([3]), 5, run_date=three.day(0))
+    assert set(older["run_date"].to_pylist()) == {three.day(0)}
+    assert older["item_id"].to_pylist() != table.for_users(three.layout, [3], 5)["item_id"].to_pylist()
+
+
+def test_latest_tells_the_newest_night_and_its_age(three):
+    newest = table.latest(three.layout, today=three.day(4))
+    assert (newest.run_date, newest.age_days, newest.model_version, newest.mlflow_run_id) == (
+        three.day(2),
+        2,
+        7,
+        "run7",
+    )
+
+
+def test_a_stale_night_is_refused_only_when_freshness_is_asked_for(three):
+    assert table.latest(three.layout, today=three.day(3), max_age_days=1).run_date == three.day(2)
+    with pytest.raises(table.StaleNight, match=r"2026-01-12, 2 days old, and at most 1 are accepted"):
+        table.latest(three.layout, today=three.day(4), max_age_days=1)
+
+
+def test_the_newest_night_is_found_without_opening_the_others(three):
+    for file in three.layout.recommendations.glob("run_date=2026-01-1[01]/*.parquet"):
+        file.write_bytes(b"unreadable")
+    assert table.latest(three.layout).to_arrow().num_rows == 150
+    assert len(table.for_user(three.layout, 7)) == 5
+
+
+def test_night_streams_in_order_and_only_the_columns_asked_for(three):
+    found = table.night(three.layout, three.day(1))
+    sizes = [batch.num_rows for batch in found.batches(["user_id", "rank"], rows=64)]
+    assert sum(sizes) == 150
+    rows = found.to_arrow(["user_id", "rank"]).to_pydict()
+    pairs = list(zip(*rows.values(), strict=True))
+    assert pairs == sorted(pairs)
+    with pytest.raises(table.RecommendationsError, match="no column no_such"):
+        found.to_arrow(["no_such"])
+
+
+def test_a_warm_reader_sees_a_new_night_and_a_replaced_one(nights):
+    nights.publish(0)
+    with table.Reader(nights.layout) as reader:
+        first = reader.for_user(7)
+        nights.publish(0, nights.rows(seed=8))
+        assert reader.for_user(7) != first
+        nights.publish(1)
+        assert reader.night().run_date == nights.day(1)
+        assert reader.for_user(7, run_date=nights.day(0)) == table.for_user(nights.layout, 7, run_date=nights.day(0))
+        assert reader.night().run_date == nights.day(1)
+
+
+def test_a_missing_table_or_night_is_one_sentence(nights, three):
+    with pytest.raises(table.NoNight, match="no recommendations table at .*run a night first"):
+        table.latest(nights.layout.root / "elsewhere")
+    with pytest.raises(FileNotFoundError, match="has no night 2025-01-01: it holds 3, 2026-01-10 to 2026-01-12"):
+        table.night(three.layout, dt.date(2025, 1, 1))
+
+
+@pytest.mark.parametrize(("user", "n", "sentence"), [("7", 5, "'7' is text, but the user ids .* are integers"),
+                                                     (7, 0, "n must be at least 1")])  # fmt: skip
+def test_questions_that_would_silently_find_nothing_are_refused(three, user, n, sentence):
+    with pytest.raises(table.RecommendationsError, match=sentence):
+        table.for_user(three.layout, user, n)
+
+
+def test_text_ids(nights):
+    nights.publish(0, nights.rows(text=True))
+    assert table.for_user(nights.layout, "7", 1)[0]["item_id"] == nights.rows(text=True)["item_id"][35].as_py()
+    assert table.for_user(nights.layout, "o'neil") == []
+    with pytest.raises(table.RecommendationsError, match="7 is a number"):
+        table.for_user(nights.layout, 7)
