@@ -4,18 +4,22 @@ An engine holds settings only; `open()` gives a database that lives as long as o
 own: what stays is parquet. Another engine (Spark) needs the same methods; the statements are written for both.
 """
 
-import errno
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from warehouse.engine_errors import DataError, disk_sentences, engine_sentences
+from warehouse.scans import Columns, Source, scan
 from warehouse.statements import identifier, quoted
+from warehouse.textfiles import TextForm
+
+__all__ = ["ROW_GROUP", "DataError", "Database", "DuckDBDatabase", "DuckDBEngine", "Engine", "Source", "disk_sentences"]
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,31 +28,19 @@ if TYPE_CHECKING:
 ROW_GROUP = 122_880  # the parquet row group that was fastest to read and write (rows)
 
 
-class DataError(ValueError):
-    """Something about the data or the disk that a person can mend; the message is the sentence to show."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a view's column comes from: a column of the files and how it is read.
-
-    `read`: "as is", "text", "is null", or "time" (UTC; NULL where unreadable; `unit` s, ms, us or ns for numbers since
-    1970, "" for timestamps, dates and ISO text).
-    """
-
-    column: str
-    read: str = "as is"
-    unit: str = ""
-
-
 class Database(Protocol):
     """What a step needs of an open engine."""
 
     def view(
-        self, name: str, files: Sequence[Path], columns: Mapping[str, Source | None] | None = None, filename: str = ""
+        self,
+        name: str,
+        files: Sequence[Path],
+        columns: Columns | None = None,
+        filename: str = "",
+        form: TextForm | None = None,
     ) -> None:
-        """Name the rows of parquet files. `columns` gives the view's columns: new name -> where it comes from, or None
-        for a column of NULL text; `filename` names a further column that holds the row's file."""
+        """Name the rows of parquet files, or of text files of a `form`. `columns` gives the view's columns: new name ->
+        where it comes from, or None for a column of NULL text; `filename` names a further column: the row's file."""
 
     def define(self, name: str, sql: str) -> None:
         """Name a statement; it runs anew wherever the name is used."""
@@ -64,6 +56,9 @@ class Database(Protocol):
 
     def write(self, sql: str, path: Path, *, ordered: bool = True) -> int:
         """Write a statement's rows to one parquet file; returns how many. `ordered`: in the statement's own order."""
+
+    def progress(self) -> float:
+        """How far the running statement is, in percent; may be asked from another thread."""
 
     def reader(self, sql: str, rows: int = ROW_GROUP) -> "pa.RecordBatchReader":
         """A statement's rows in its own order, in batches of at most `rows`; valid while the database is open."""
@@ -151,19 +146,15 @@ class DuckDBDatabase:
         self._folder = folder
 
     def view(
-        self, name: str, files: Sequence[Path], columns: Mapping[str, Source | None] | None = None, filename: str = ""
+        self,
+        name: str,
+        files: Sequence[Path],
+        columns: Columns | None = None,
+        filename: str = "",
+        form: TextForm | None = None,
     ) -> None:
         """See Database.view."""
-        selected = ["*"] if columns is None else [f"{_expression(s)} AS {identifier(n)}" for n, s in columns.items()]
-        # An inner name that no raw column has keeps a raw column called "filename" readable.
-        extra = f", filename := {quoted(_FILENAME)}" if filename else ""
-        if filename:
-            selected.append(f"{identifier(_FILENAME)} AS {identifier(filename)}")
-        listed = ", ".join(quoted(_unglobbed(path)) for path in files)
-        self._run(
-            f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT {', '.join(selected)} FROM "  # noqa: S608 - quoted
-            f"read_parquet([{listed}], union_by_name := true, hive_partitioning := false{extra})"
-        )
+        self._run(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {scan(files, columns, filename, form)}")
 
     def define(self, name: str, sql: str) -> None:
         """See Database.define."""
@@ -192,80 +183,16 @@ class DuckDBDatabase:
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
         return int(self._run(f"COPY ({sql}) TO {quoted(str(path))} ({options})")[0][0])
 
+    def progress(self) -> float:
+        """See Database.progress."""
+        return float(self._connection.query_progress())
+
     def reader(self, sql: str, rows: int = ROW_GROUP) -> "pa.RecordBatchReader":
         """See Database.reader."""
         self._run("SET preserve_insertion_order = true")
-        with _sentences():
+        with engine_sentences():
             return self._connection.sql(sql).to_arrow_reader(rows)
 
     def _run(self, sql: str) -> list[tuple[Any, ...]]:
-        with _sentences():
+        with engine_sentences():
             return self._connection.execute(sql).fetchall()
-
-
-_FILENAME = "_source file of the row_"
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-
-
-def _expression(source: Source | None) -> str:
-    """A source column as DuckDB reads it."""
-    if source is None:
-        return "CAST(NULL AS VARCHAR)"
-    column = identifier(source.column)
-    if source.read == "text":
-        return f"CAST({column} AS VARCHAR)"
-    if source.read == "is null":
-        return f"{column} IS NULL"
-    if source.read == "time" and not source.unit:
-        return f"TRY_CAST({column} AS TIMESTAMPTZ)"
-    if source.read == "time":
-        # Beyond the year 5138 a number is no time; the bound also keeps the product inside 64 bits.
-        limit = 100_000_000_000 * _PER_SECOND[source.unit]
-        micros = f"{column} // 1000" if source.unit == "ns" else f"{column} * {1_000_000 // _PER_SECOND[source.unit]}"
-        inside = f"CASE WHEN {column} BETWEEN -{limit} AND {limit} THEN {micros} END"
-        return f"CAST(make_timestamp(CAST({inside} AS BIGINT)) AS TIMESTAMPTZ)"
-    return column
-
-
-def _unglobbed(path: Path) -> str:
-    """A path in which *, ? and [ mean themselves."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-_DISK_FULL = "the disk is full: free some space and run again; nothing was changed"
-
-
-@contextmanager
-def disk_sentences() -> Iterator[None]:
-    """Turn a full disk, met while writing without an engine, into a DataError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            raise DataError(f"{_DISK_FULL} ({_first_line(error)})") from error
-        raise
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Turn the engine's errors that a person can mend into DataError; programming errors stay what they are."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise DataError(
-            f"the step needs more memory or more spill space than it was given: raise memory_limit, lower threads, or "
-            f"free space in temp_directory; nothing was changed ({_first_line(error)})"
-        ) from error
-    except duckdb.IOException as error:
-        text = _first_line(error)
-        if re.search(r"no space|file too large|disk quota|not enough space", text, re.IGNORECASE):
-            raise DataError(f"{_DISK_FULL} ({text})") from error
-        raise DataError(f"a file cannot be read or written; nothing was changed ({text})") from error
-    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
-        raise DataError(f"the data cannot be read; nothing was changed ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,5 +1,8 @@
 """A bar for people who wait in a shell; silent elsewhere."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +23,27 @@ class Progress:
         self.done += rows
         if self._bar is not None:
             self._bar.update(rows)
+
+    @contextmanager
+    def watching(self, percent: Callable[[], float]) -> Iterator[None]:
+        """Show how far an engine is while it reads and sorts, before the first row comes out."""
+        if self._bar is None:
+            yield
+            return
+        done = threading.Event()
+
+        def poll() -> None:
+            while not done.wait(0.5):
+                self._bar.set_description_str(f"reading and sorting {max(percent(), 0):.0f}%, ")
+
+        thread = threading.Thread(target=poll, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self._bar.set_description_str("writing ")
 
     def __enter__(self) -> "Progress":
         return self

@@ -55,7 +55,8 @@ class ShopReport:
 class Shop:
     """A shop of `n_items` items, open for `days` days from `first_day`; all of it follows from `seed`.
 
-    `zipf`: exponent of popularity, inside groups and among them (there a quarter of it). `text_ids`: ids are text, not numbers.
+    `zipf`: exponent of popularity, inside groups and among them (there a quarter of it). `text_ids`: ids are text, not
+    numbers.
     """
 
     n_items: int = 1000

@@ -1,0 +1,43 @@
+"""`warehouse`: data at rest from the shell.
+
+    warehouse import SOURCE PATH [--mapping FILE] [--data FOLDER]
+    warehouse recommendations --user ID ...
+
+Exit status 0, or 2 with one sentence on the standard error when the input is wrong.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+# A subcommand is a module with add_commands(subparsers); its parsers set `run`, called with the parsed arguments.
+COMMANDS = ("warehouse.cli_import", "warehouse.cli_recommendations")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every subcommand."""
+    parser = argparse.ArgumentParser(
+        prog="warehouse", description="Data at rest: import a log, ask for recommendations."
+    )
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(name).add_commands(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed) or 0)
+    except (ValueError, OSError) as error:
+        print(f"warehouse: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("warehouse: interrupted; nothing half-written stays", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What goes wrong with data, disks and engines, said in a sentence."""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class DataError(ValueError):
+    """Something about the data or the disk that a person can mend; the message is the sentence to show."""
+
+
+_DISK_FULL = "the disk is full: free some space and run again; nothing was changed"
+
+
+@contextmanager
+def disk_sentences() -> Iterator[None]:
+    """Turn a full disk, met while writing without an engine, into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise DataError(f"{_DISK_FULL} ({_first_line(error)})") from error
+        raise
+
+
+@contextmanager
+def engine_sentences() -> Iterator[None]:
+    """Turn the engine's errors that a person can mend into DataError; programming errors stay what they are."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise DataError(
+            f"the step needs more memory or more spill space than it was given: raise memory_limit, lower threads, or "
+            f"free space in temp_directory; nothing was changed ({_first_line(error)})"
+        ) from error
+    except duckdb.IOException as error:
+        text = _first_line(error)
+        if re.search(r"no space|file too large|disk quota|not enough space", text, re.IGNORECASE):
+            raise DataError(f"{_DISK_FULL} ({text})") from error
+        raise DataError(f"a file cannot be read or written; nothing was changed ({text})") from error
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
+        raise DataError(_unreadable(error)) from error
+
+
+def _unreadable(error: Exception) -> str:
+    """What is wrong with the data, with the file and the line where the engine tells them."""
+    text = str(error)
+    line = re.search(r"CSV Error on Line: (\d+)", text)
+    file = re.search(r"^\s+file = (.+)$", text, re.MULTILINE)
+    if not line or not file:
+        return f"the data cannot be read; nothing was changed ({_first_line(error)})"
+    cause = re.search(
+        r"^(Value with unterminated quote|Expected Number of Columns|Invalid unicode).*$", text, re.MULTILINE
+    )
+    told = cause.group(0).rstrip(".") if cause else "it is not as its format says"
+    return (
+        f"line {line.group(1)} of {file.group(1)} cannot be read: {told}; check the delimiter, the quotes and the "
+        f"encoding, or deliver the file again; nothing was changed"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,2 @@
+-- A feed's rows in the order of its files.
+SELECT * FROM feed
