@@ -27,10 +27,12 @@ class Feed:
         self._config = config
         self._generator = generator
         self._empty = len(model.vocabulary)  # index of "no item"
-        counts = np.bincount(sessions.items, minlength=self._empty)
+        # An item of the vocabulary that no session has may be drawn; one that nobody ever clicked (count 0) is not.
+        counts = np.maximum(np.bincount(sessions.items, minlength=self._empty), model.vocabulary.counts > 0)
         negatives = config.negatives
-        self._sampler = NegativeSampler(np.maximum(counts, 1), negatives.sample_alpha) if negatives.n_sample else None
+        self.sampler = NegativeSampler(counts, negatives.sample_alpha) if negatives.n_sample else None
         logq = config.loss.logq if config.loss.loss == "cross-entropy" else 0.0
+        self._mean_weight = 1.0 if sessions.weights is None else _mean_target_weight(sessions)
         self._folder = Folder(
             self._empty,
             column_weights(counts, logq, negatives.sample_alpha),
@@ -54,15 +56,15 @@ class Feed:
         inputs = self._items(position, 0)
         targets = self._items(position, 1)
         negatives = np.empty((size, 0), dtype=np.int64)
-        if self._sampler is not None:
-            negatives = self._sampler.draw((size, self._config.negatives.n_sample), self._generator).numpy()
+        if self.sampler is not None:
+            negatives = self.sampler.draw((size, self._config.negatives.n_sample), self._generator).numpy()
         folds = self._folder.fold(inputs.reshape(size, -1), targets.reshape(size, -1), negatives)
         keep = torch.from_numpy(~first).to(device, dtype)[..., None]
-        row_weight = torch.from_numpy(position >= 0).to(device, dtype).view(size, -1, 1)
+        row_weight = torch.from_numpy(self._weights(position)).to(device, dtype).view(size, -1, 1)
         model = self._model.config
         lanes = position.shape[1:]
         embedding = self._masks(model.dropout_embedding, (size, *lanes, self._model.input_size))
-        hidden = self._masks(model.dropout_hidden, (size, model.num_layers, *lanes, model.hidden_size))
+        hidden = self._masks(model.dropout_hidden, (size, len(self._model.layers), *lanes, model.hidden_size))
         return [
             Window(
                 folds[s].to(device),
@@ -78,6 +80,13 @@ class Feed:
         items = self._sessions.items[np.minimum(position + offset, len(self._sessions.items) - 1)]
         return np.where(position >= 0, items, self._empty)
 
+    def _weights(self, position: np.ndarray) -> np.ndarray:
+        """How much each prediction counts: its target's weight over the mean one; 0 in an empty lane."""
+        given = self._sessions.weights
+        if given is None:
+            return position >= 0
+        return np.where(position >= 0, given[np.minimum(position + 1, len(given) - 1)] / self._mean_weight, 0.0)
+
     def _masks(self, drop: float, shape: tuple[int, ...]) -> Tensor | None:
         """0 with probability `drop`, else 1 / (1 - drop)."""
         if drop == 0.0:
@@ -85,3 +94,13 @@ class Feed:
         mask = torch.rand(shape, generator=self._generator, dtype=torch.float32)
         mask = mask.ge_(drop).mul_(1.0 / (1.0 - drop))
         return mask.to(self._model.device, self._model.output.dtype)
+
+
+def _mean_target_weight(sessions: Sessions) -> float:
+    """Mean weight of all events that are targets: all but the first of each session."""
+    is_target = np.ones(len(sessions.items), dtype=bool)
+    is_target[sessions.offsets[:-1]] = False
+    mean = float(sessions.weights[is_target].mean()) if sessions.weights is not None and is_target.any() else 1.0
+    if not mean > 0:
+        raise ValueError(f"the mean weight of the events is {mean}; give weights of at least 0, and some above")
+    return mean

@@ -14,7 +14,7 @@ VERSION = 1
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be read: foreign, truncated, or of a newer format; the message says which and what to do."""
+    """A checkpoint that cannot be read: foreign, truncated or of a newer format; the message says which."""
 
 
 def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any], files: dict[str, bytes]) -> None:
@@ -61,10 +61,10 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
         raise CheckpointError(
             f"{path} has format version {version}, newer than the {VERSION} known here; use the version that wrote it"
         )
-    return content, {name: _read_checked(folder, name, entry) for name, entry in content["files"].items()}
+    return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
 
 
-def _read_checked(folder: Path, name: str, entry: dict[str, Any]) -> bytes:
+def _read_checked(folder: Path, entry: dict[str, Any]) -> bytes:
     path = folder / Path(entry["file"]).name
     if not path.is_file():
         raise CheckpointError(f"{path} is missing, though the manifest beside it names it; copy the folder whole")
@@ -72,9 +72,7 @@ def _read_checked(folder: Path, name: str, entry: dict[str, Any]) -> bytes:
     if len(data) != entry["bytes"]:
         raise CheckpointError(f"{path} is truncated: {len(data)} bytes of {entry['bytes']}; copy the folder again")
     if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise CheckpointError(
-            f"{path} was changed after it was written ({name}: its sum differs); copy the folder again"
-        )
+        raise CheckpointError(f"{path} was changed after it was written (its sum differs); copy the folder again")
     return data
 
 

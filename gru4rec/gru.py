@@ -51,11 +51,20 @@ def input_product(layer: Layer, inputs: Tensor) -> Tensor:
     return torch.addmm(layer.b_input, flat, layer.w_input.t()).view(*inputs.shape[:-1], -1)
 
 
+def advance(layers: list[Layer], x: Tensor, states: list[Tensor]) -> Tensor:
+    """One step without dropout: rows x [n, D] -> outputs [n, H]; each layer's state is replaced by its new n rows."""
+    for number, layer in enumerate(layers):
+        x = states[number] = cell(layer, input_product(layer, x), states[number][: len(x)])[0]
+    return x
+
+
 def forward(
     layers: list[Layer], inputs: Tensor, states: list[Tensor], keep: Tensor, masks: Tensor | None
 ) -> tuple[Tensor, list[Tape]]:
-    """Run k steps. inputs [k, B, D]; states: [B, H] a layer, replaced in place by the last step's; keep [k, B, 1]: 0 where
-    a session starts; masks [layers, k, B, H]: dropout masks, already divided by the probability of keeping, or None.
+    """Run k steps.
+
+    inputs [k, B, D]; states: [B, H] a layer, replaced in place by the last step's; keep [k, B, 1]: 0 where a session
+    starts; masks [layers, k, B, H]: dropout, already divided by the probability of keeping, or None.
 
     Returns the last layer's outputs [k, B, H] and the tapes.
     """

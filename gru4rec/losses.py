@@ -63,7 +63,8 @@ def bpr_max(
     s_o = torch.mul(s, o, out=s_sigma)
     r = torch.linalg.vecdot(s_o, o)[:, None]
     loss = bpreg * r - (a + TINY).log()
-    # dL/dO_j = s_j [bpreg·O_j(O_j + 2) - σ_j²/(A + ε) - q̄], q̄ = bpreg·R - A/(A + ε); the own column adds -(A - C)/(A + ε)
+    # dL/dO_j = s_j [bpreg·O_j(O_j + 2) - σ_j²/(A + ε) - q], q = bpreg·R - A/(A + ε);
+    # the own column adds -(A - C)/(A + ε)
     inverse = (a + TINY).reciprocal()
     gradient = (o + 2.0).mul_(s_o).mul_(bpreg)
     gradient.addcmul_(s_sigma2, -inverse).addcmul_(s, a * inverse - bpreg * r)

@@ -9,10 +9,10 @@ import torch
 
 
 class NegativeSampler:
-    """Draws item indices; a draw costs the same for any catalogue."""
+    """Draws item indices; a draw costs the same for any catalogue. An item with count 0 is never drawn."""
 
     def __init__(self, counts: np.ndarray, alpha: float, device: torch.device | str = "cpu") -> None:
-        weight = np.asarray(counts, dtype=np.float64) ** alpha
+        weight = np.where(counts > 0, np.asarray(counts, dtype=np.float64) ** alpha, 0.0)
         self.probability = weight / weight.sum()
         keep, alias = _alias_table(self.probability)
         self._keep = torch.from_numpy(keep).to(device)

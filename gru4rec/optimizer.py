@@ -2,7 +2,7 @@
 
 Adagrad (Duchi et al. 2011): acc += g²; p -= lr·g/√(acc + 1e-6). The accumulator is kept as acc + 1e-6 (it starts at
 1e-6), which saves a pass and divides by nothing that could be zero. Momentum is classical: v = μv - lr·g/√acc; p += v.
-Adam (Kingma & Ba 2015) is lazy on tables: moments of a row decay when the row is touched; its bias correction counts steps.
+Adam (Kingma & Ba 2015) is lazy on tables: a row's moments decay when it is touched; its bias correction counts steps.
 """
 
 import torch
@@ -14,6 +14,9 @@ EPSILON = 1e-6
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
 
+# What each keeps beside a parameter, and what it starts with.
+SLOTS = {"adagrad": {"accumulator": EPSILON}, "sgd": {}, "adam": {"mean": 0.0, "square": 0.0}}
+
 
 class Optimizer:
     """One of adagrad, sgd, adam. `slots` names the tensors it keeps beside a parameter and what they start with."""
@@ -23,13 +26,9 @@ class Optimizer:
         self.learning_rate = config.learning_rate
         self.momentum = config.momentum
         self.steps = torch.zeros((), dtype=dtype, device=device)  # on the device, so that a captured step counts on
-        self.slots: dict[str, float] = {
-            "adagrad": {"accumulator": EPSILON},
-            "sgd": {},
-            "adam": {"mean": 0.0, "square": 0.0},
-        }[self.kind]
+        self.slots = dict(SLOTS[self.kind])
         if self.momentum:
-            self.slots = {**self.slots, "velocity": 0.0}
+            self.slots["velocity"] = 0.0
 
     @property
     def moves_without_gradient(self) -> bool:

@@ -45,5 +45,5 @@ def resolve(name: str, train: "Sessions", vocabulary: "Vocabulary") -> Config:
     """A configuration by name; "auto" looks at the training sessions (gru4rec/auto.py)."""
     if name == "auto":
         auto = import_module("gru4rec.auto")
-        return auto.auto(auto.statistics(train, vocabulary))  # type: ignore[no-any-return]
+        return auto.auto(auto.statistics(train, vocabulary))
     return preset(name)

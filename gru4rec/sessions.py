@@ -21,6 +21,7 @@ class Sessions:
 
     times: int64 [E] (the time column's own unit) or None; keys: one row a session or None. `unknown` events were
     dropped because the vocabulary lacks their item, `short` sessions because they were shorter than asked for.
+    weights: float32 [E], how much predicting the event counts in the loss, or None for all alike.
     """
 
     items: np.ndarray
@@ -29,6 +30,7 @@ class Sessions:
     keys: pa.Table | None = None
     unknown: int = 0
     short: int = 0
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -54,14 +56,16 @@ class Sessions:
         session: Sequence[str] = ("session_id",),
         item: str = "item_id",
         time: str = "timestamp",
+        weight: str | None = None,
         min_length: int = 2,
     ) -> Self:
         """Group a table of events (one row an event, any order) by the `session` columns.
 
         Unknown items are dropped first, then sessions shorter than `min_length`; both are counted.
-        Raises ValueError for a missing column, for nulls, and for a time that is neither a timestamp nor a number.
+        weight: name of a column of weights. Raises ValueError for a missing column, for nulls, and for a time that is
+        neither a timestamp nor a number.
         """
-        names = [*session, item, time]
+        names = [*session, item, time] + ([] if weight is None else [weight])
         missing = [name for name in names if name not in table.column_names]
         if missing:
             raise ValueError(f"no column {', '.join(missing)} in the events; they have {', '.join(table.column_names)}")
@@ -84,7 +88,8 @@ class Sessions:
         rows = order[_ranges(starts[by_time], lengths[by_time])]
         offsets = np.concatenate([[0], np.cumsum(lengths[by_time])]).astype(np.int64)
         short = len(starts) - len(long_enough)
-        return cls(items[rows], offsets, times[rows], keys.take(order[starts[by_time]]), unknown, short)
+        weights = None if weight is None else table[weight].cast(pa.float32()).to_numpy()[known][rows]
+        return cls(items[rows], offsets, times[rows], keys.take(order[starts[by_time]]), unknown, short, weights)
 
     def select(self, index: Any) -> "Sessions":
         """Some sessions, in the order of `index` (int [N], or bool [S])."""
@@ -97,6 +102,7 @@ class Sessions:
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             None if self.times is None else self.times[rows],
             None if self.keys is None else self.keys.take(chosen),
+            weights=None if self.weights is None else self.weights[rows],
         )
 
 

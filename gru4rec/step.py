@@ -66,8 +66,10 @@ class Table:
         return torch.index_select(table, 0, rows, out=out)
 
     def update(self, rows: Tensor, values: Tensor, gradient: Tensor, n_columns: int | None = None) -> None:
-        """Update gathered rows and put them back. The last column (bias) of rows from `n_columns` on is no output of
-        this step and stays as it is."""
+        """Update gathered rows and put them back.
+
+        Rows from `n_columns` on are inputs only: their last column (the bias) took no part and stays as it is.
+        """
         slots = [self.gather(rows, which) for which in range(len(self.slots))]
         held = []
         if n_columns is not None and self._optimizer.moves_without_gradient:
@@ -104,10 +106,10 @@ class Step:
         self._gradients = model.split(self._dense_gradient)
         self.states: list[Tensor] = []
         self._augmented = model.output.new_ones(0, 1)
-        self.reset()
+        self.begin_epoch(1)
 
-    def reset(self) -> None:
-        """Zero the lanes' states, as at the start of an epoch."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Zero the lanes' states; epochs count from 1."""
         train, hidden = self.config.train, self.model.config.hidden_size
         self.states = [self.model.output.new_zeros(train.batch_size, hidden) for _ in self.model.layers]
         self._augmented = self.model.output.new_ones(train.batch_size * train.bptt, hidden + 1)

@@ -39,7 +39,7 @@ class Trainer:
 
         Raises DivergenceError as soon as a chunk is over.
         """
-        self._step.reset()
+        self._step.begin_epoch(number)
         limit = math.inf
         steps = 0
         with torch.inference_mode():
