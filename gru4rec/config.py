@@ -16,6 +16,9 @@ LOSSES = ("cross-entropy", "bpr-max", "top1", "top1-max", "bpr")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
 PRECISIONS = ("float32", "bf16")
 KEEPS = ("best", "last")
+POOLINGS = ("sum", "mean", "max")
+ARCHITECTURES = ("concatenated", "parallel", "shared-output", "interaction")
+TRAININGS = ("simultaneous", "alternating", "residual", "interleaving")
 MONITOR = re.compile(r"^(recall|mrr|ndcg)@[1-9]\d*$")
 
 
@@ -127,6 +130,7 @@ class TrainConfig:
     bptt: steps that a gradient reaches back (one update a window of bptt steps). shuffle: sessions in random order
     instead of by time. patience: epochs without an improvement of more than min_delta in `monitor` before stopping,
     0 for never. validation_sample: validation sessions looked at each epoch, 0 for all. keep: whose weights remain.
+    max_length: events of a session that are trained on, the last ones (histories.py), 0 for all.
     """
 
     batch_size: int = 32
@@ -141,6 +145,7 @@ class TrainConfig:
     monitor: str = "recall@20"
     validation_sample: int = 0
     keep: str = "last"
+    max_length: int = 0
 
     def __post_init__(self) -> None:
         _whole("batch_size", self.batch_size, 1)
@@ -154,6 +159,33 @@ class TrainConfig:
             raise ConfigError(f"monitor is {self.monitor!r}; use recall@k, mrr@k or ndcg@k, such as recall@20")
         _whole("validation_sample", self.validation_sample, 0)
         _choice("keep", self.keep, KEEPS)
+        _whole("max_length", self.max_length, 0)
+        if self.max_length == 1:
+            raise ConfigError("max_length is 1, which leaves nothing to predict; use 2 or more, or 0 for all events")
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """Item features (features.py); without selected_features a model knows ids alone.
+
+    selected_features: columns of the items table, each "name" or "name:kind" (categorical, multi, numeric, binned,
+    text). pooling_mode: of several values inside a field. architecture, training: those of p-RNN (feature_model.py,
+    feature_step.py); widths, layers and dropout are the model's own.
+    """
+
+    selected_features: tuple[str, ...] = ()
+    pooling_mode: str = "mean"
+    architecture: str = "parallel"
+    training: str = "simultaneous"
+
+    def __post_init__(self) -> None:
+        _choice("pooling_mode", self.pooling_mode, POOLINGS)
+        _choice("architecture", self.architecture, ARCHITECTURES)
+        _choice("training", self.training, TRAININGS)
+        if len(set(self.selected_features)) < len(self.selected_features) or "" in self.selected_features:
+            raise ConfigError(f"selected_features is {list(self.selected_features)}; name every column once")
+        if self.architecture == "concatenated" and self.training != "simultaneous":
+            raise ConfigError(f"training={self.training} needs two subnets, but architecture=concatenated has one")
 
 
 @dataclass(frozen=True)
@@ -165,6 +197,15 @@ class Config:
     negatives: NegativesConfig = field(default_factory=NegativesConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+
+    def __post_init__(self) -> None:
+        if not self.features.selected_features:
+            return
+        if self.model.embedding != "shared":
+            raise ConfigError(f"selected_features needs embedding=shared, not {self.model.embedding}")
+        if self.features.training == "residual" and self.train.epochs < 2:
+            raise ConfigError("training=residual trains ids first and features then: use at least 2 epochs")
 
     def flat(self) -> dict[str, Any]:
         """All fields of all parts, by their own names."""
@@ -213,6 +254,8 @@ class Config:
 
 def _read(name: str, value: Any, kind: Any) -> Any:
     """A value as its field's type: text is parsed, a whole number may stand for a float; anything else is refused."""
+    if kind == tuple[str, ...]:
+        return _read_names(name, value)
     try:
         if kind is bool and isinstance(value, str):
             return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
@@ -225,3 +268,13 @@ def _read(name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}")
     return value
+
+
+def _read_names(name: str, value: Any) -> tuple[str, ...]:
+    """A list of names; text is "[a,b]", "a,b" or JSON."""
+    if isinstance(value, str):
+        value = [word.strip().strip("\"'") for word in value.strip().removeprefix("[").removesuffix("]").split(",")]
+        value = [] if value == [""] else value
+    if not isinstance(value, (list, tuple)) or not all(isinstance(word, str) for word in value):
+        raise ConfigError(f"{name} is {value!r}; use a list of names such as [genres]")
+    return tuple(value)

@@ -110,6 +110,10 @@ class GRU4Rec:
             return self.input[items]
         return self.output[items, : self.config.hidden_size]
 
+    def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
+        """One step from rows [n, D] of `embed`: what predicts [n, H]. Of each layer's state the first n rows go on."""
+        return gru.advance(self.layers, inputs, states)
+
     def output_matrix(self) -> Tensor:
         """Item weights [I, H], a view."""
         return self.output[: len(self.vocabulary), : self.config.hidden_size]
@@ -142,9 +146,7 @@ class GRU4Rec:
             running = int(np.searchsorted(-steps, -step, side="left"))
             events = starts[:running] + step
             x = self.embed(torch.from_numpy(sessions.items[events]).to(self.device))
-            for number, layer in enumerate(self.layers):
-                x = gru.cell(layer, gru.input_product(layer, x), states[number][:running])[0]
-                states[number] = x
+            x = self.advance(x, states)
             if not last_only:
                 yield events, x
                 continue

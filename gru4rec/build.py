@@ -1,0 +1,45 @@
+"""Which model and which step a configuration asks for. Who uses no features loads none of their code."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from gru4rec.config import Config, ConfigError
+from gru4rec.model import GRU4Rec
+from gru4rec.step import Step
+from gru4rec.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from gru4rec.features import ItemFeatures
+
+
+def build_model(
+    config: Config,
+    vocabulary: Vocabulary,
+    features: "ItemFeatures | None" = None,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> GRU4Rec:
+    """A model with all weights 0. Raises ConfigError unless features are given exactly where they are configured."""
+    selected = config.features.selected_features
+    if (features is not None) != bool(selected):
+        there = "no features were given" if selected else "features were given"
+        raise ConfigError(f"selected_features is {list(selected)}, but {there}; see features.prepare")
+    if features is None:
+        return GRU4Rec(config.model, vocabulary, device=device, dtype=dtype)
+    from gru4rec.feature_model import FeatureGRU4Rec
+
+    return FeatureGRU4Rec(config.model, config.features, vocabulary, features, device=device, dtype=dtype)
+
+
+def build_step(model: GRU4Rec, config: Config) -> Step:
+    """The update that fits the model."""
+    if not config.features.selected_features:
+        return Step(model, config)
+    from gru4rec.feature_model import FeatureGRU4Rec
+    from gru4rec.feature_step import FeatureStep
+
+    if not isinstance(model, FeatureGRU4Rec):
+        raise ConfigError("selected_features is set, but the model knows no features; make it with build_model")
+    return FeatureStep(model, config)

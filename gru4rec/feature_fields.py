@@ -1,0 +1,202 @@
+"""One column of an items table as a feature field: which rows of the field's table each item reads, and how much.
+
+| kind | column | an item reads |
+|---|---|---|
+| categorical | text, integers, booleans | the row of its value |
+| multi | lists, or text such as "Comedy|Drama" | the row of each of its values |
+| numeric | numbers | one row, times (x - mean) / deviation |
+| binned | numbers | the row of its bin (equally filled) |
+| text | text | the rows of its hashed words and pairs of words |
+
+Row 0 of every field stands for "missing": no value, a number that is not finite, or only values that no warm item has.
+"""
+
+import itertools
+import re
+import zlib
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+KINDS = ("categorical", "multi", "numeric", "binned", "text")
+SEPARATOR = "|"
+BINS = 10
+BUCKETS = 4096  # rows that words are hashed to
+WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field's name, kind and what reading it again needs: values (text) of its rows, or edges, or mean and deviation.
+
+    rows: of its table, the missing row included.
+    """
+
+    name: str
+    kind: str
+    rows: int
+    values: tuple[str, ...] = ()
+    edges: tuple[float, ...] = ()
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Field":
+        """Back from `to_json`."""
+        return cls(**{**content, "values": tuple(content["values"]), "edges": tuple(content["edges"])})
+
+
+class Entries(NamedTuple):
+    """What I items read of one field: item i the rows rows[offsets[i]:offsets[i+1]], at least one, times weight.
+
+    offsets int64 [I+1], rows int64 [E], weight float [E].
+    """
+
+    offsets: np.ndarray
+    rows: np.ndarray
+    weight: np.ndarray
+
+
+def split_name(selected: str) -> tuple[str, str | None]:
+    """ "price:binned" as ("price", "binned"); a name without a kind has None."""
+    name, _, kind = selected.rpartition(":")
+    return (name, kind) if name and kind in KINDS else (selected, None)
+
+
+def encode_field(selected: str, column: pa.Array, warm: np.ndarray) -> tuple[Field, Entries]:
+    """Learn a field from a column aligned to the items (null: no value) and encode it.
+
+    selected: "name" or "name:kind". warm bool [I]: items that training knows; values that only others have are missing,
+    because nothing could be learnt about them. Raises ValueError for a column that its kind cannot read, and for one
+    without any value on a warm item.
+    """
+    name, kind = split_name(selected)
+    kind = kind or _kind_of(name, column)
+    if kind in ("numeric", "binned"):
+        return _encode_numbers(name, kind, column, warm)
+    if kind == "categorical":
+        owner, words = _categories(name, column)
+    elif kind == "multi":
+        owner, words = _values(name, column)
+    else:
+        owner, words = _hashed_words(name, column)
+    return _encode_words(name, kind, owner, words, warm)
+
+
+def _kind_of(name: str, column: pa.Array) -> str:
+    """Lists and text with separators are multi, floats numeric, all else categorical."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if _is_list(kind):
+        return "multi"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "numeric"
+    if _is_text(kind):
+        return "multi" if pc.any(pc.match_substring(column.cast(pa.string()), SEPARATOR)).as_py() else "categorical"
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return "categorical"
+    if pa.types.is_null(kind):
+        raise _without_value(name)
+    raise ValueError(f"feature {name} is {kind}; use text, lists of text, numbers or booleans")
+
+
+def _categories(name: str, column: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    if _is_list(column.type):
+        raise ValueError(f"feature {name} holds lists; a categorical field has one value an item, name it {name}:multi")
+    return _present(column.cast(pa.string()))
+
+
+def _values(name: str, column: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Every item's distinct values: the items [E] and the values [E]."""
+    if _is_text(column.type):
+        column = pc.split_pattern(column.cast(pa.string()), SEPARATOR)
+    elif not _is_list(column.type):
+        raise ValueError(f"feature {name} is {column.type}; a multi field needs lists, or text such as Comedy|Drama")
+    owner = pc.list_parent_indices(column).to_numpy()
+    words = pc.utf8_trim_whitespace(pc.list_flatten(column).cast(pa.string()))
+    kept = pc.and_kleene(pc.is_valid(words), pc.not_equal(words, "")).fill_null(False).to_numpy(zero_copy_only=False)
+    pairs = pa.table({"owner": owner[kept], "word": words.filter(pa.array(kept))})
+    pairs = pairs.group_by(["owner", "word"]).aggregate([]).sort_by([("owner", "ascending"), ("word", "ascending")])
+    return pairs["owner"].to_numpy(), pairs["word"].combine_chunks()
+
+
+def _hashed_words(name: str, column: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Every item's distinct buckets of words and pairs of words that stand side by side, lower-cased."""
+    if not _is_text(column.type):
+        raise ValueError(f"feature {name} is {column.type}; a text field needs text")
+    owner, buckets = [], []
+    for item, text in enumerate(column.cast(pa.string()).to_pylist()):
+        words = WORD.findall((text or "").lower())
+        grams = [*words, *(" ".join(pair) for pair in itertools.pairwise(words))]
+        mine = sorted({zlib.crc32(gram.encode()) % BUCKETS for gram in grams})
+        owner += [item] * len(mine)
+        buckets += [str(bucket) for bucket in mine]
+    return np.array(owner, dtype=np.int64), pa.array(buckets, pa.string())
+
+
+def _encode_words(name: str, kind: str, owner: np.ndarray, words: pa.Array, warm: np.ndarray) -> tuple[Field, Entries]:
+    learnt = pc.unique(words.filter(pa.array(warm[owner])))
+    if len(learnt) == 0:
+        raise _without_value(name)
+    learnt = learnt.take(pc.array_sort_indices(learnt))
+    index = pc.index_in(words, value_set=learnt).fill_null(-1).to_numpy().astype(np.int64) + 1
+    known = index > 0
+    field = Field(name, kind, len(learnt) + 1, values=tuple(learnt.to_pylist()))
+    return field, _entries(owner[known], index[known], np.ones(int(known.sum()), np.float32), len(warm))
+
+
+def _encode_numbers(name: str, kind: str, column: pa.Array, warm: np.ndarray) -> tuple[Field, Entries]:
+    if _is_text(column.type) or _is_list(column.type) or not _is_number(column.type):
+        raise ValueError(f"feature {name} is {column.type}; a {kind} field needs numbers")
+    x = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
+    owner = np.flatnonzero(np.isfinite(x))
+    seen = x[owner[warm[owner]]]
+    if len(seen) == 0:
+        raise _without_value(name)
+    if kind == "numeric":
+        mean, deviation = float(seen.mean()), float(seen.std()) or 1.0
+        field = Field(name, kind, 2, mean=mean, deviation=deviation)
+        weight = ((x[owner] - mean) / deviation).astype(np.float32)
+        return field, _entries(owner, np.ones(len(owner), np.int64), weight, len(warm))
+    edges = np.unique(np.quantile(seen, np.arange(1, BINS) / BINS))
+    field = Field(name, kind, len(edges) + 2, edges=tuple(edges.tolist()))
+    index = np.searchsorted(edges, x[owner], side="right") + 1
+    return field, _entries(owner, index, np.ones(len(owner), np.float32), len(warm))
+
+
+def _entries(owner: np.ndarray, index: np.ndarray, weight: np.ndarray, items: int) -> Entries:
+    """Entries by item (owner ascending), with the missing row for items that have none."""
+    missing = np.flatnonzero(np.bincount(owner, minlength=items) == 0)
+    owner = np.concatenate([owner, missing])
+    order = np.argsort(owner, kind="stable")
+    index = np.concatenate([index, np.zeros(len(missing), np.int64)])[order]
+    weight = np.concatenate([weight, np.ones(len(missing), np.float32)])[order]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=items))]).astype(np.int64)
+    return Entries(offsets, index, weight)
+
+
+def _present(column: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    there = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    return there, column.take(pa.array(there))
+
+
+def _without_value(name: str) -> ValueError:
+    return ValueError(f"feature {name} has no value on any item that training knows; leave it out or fill it")
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)

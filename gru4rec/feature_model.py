@@ -1,0 +1,191 @@
+"""The network with item features: p-RNN (Hidasi et al., RecSys 2016), a GRU over ids beside one over features.
+
+An item has a row w with bias b (its id's) and a vector φ, pooled from its features (feature_tower.py). Both serve as
+input and as output (shared embeddings), so an item without a row of its own can still be scored. With the states
+h of the id subnet and f of the feature subnet, the architectures score item j so:
+
+| architecture | score |
+|---|---|
+| parallel | h·w + f·φ + b: the states side by side |
+| interaction | h·w + (f * h)·φ + b: the feature state is multiplied by the id state |
+| shared-output | (a₀h + a₁f)·(w + φ) + b: one output matrix for a weighted sum of the states |
+| concatenated | h·(w + φ) + b: one GRU that reads w and φ side by side |
+
+A cold item has no trained row: it takes the mean of the rows of the least-clicked items, the closest thing to one that
+was never clicked, and its own φ.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gru4rec import gru
+from gru4rec.config import FeatureConfig, ModelConfig
+from gru4rec.feature_tower import Tower
+from gru4rec.features import ItemFeatures
+from gru4rec.gru import Layer
+from gru4rec.model import GRU4Rec
+from gru4rec.vocabulary import Vocabulary
+
+FEWEST = 0.1  # share of the warm items, those with the fewest clicks, that stand in for cold ones
+AT_ONCE = 65536  # items pooled at a time
+
+
+class FeatureGRU4Rec(GRU4Rec):
+    """A GRU4Rec whose items have features; the vocabulary holds the cold items too (features.prepare).
+
+    dense holds, in this order: id layers, feature layers, the features' table [rows, H], and a₀, a₁.
+    """
+
+    name = "GRU4Rec"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        feature_config: FeatureConfig,
+        vocabulary: Vocabulary,
+        features: ItemFeatures,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if features.items != len(vocabulary):
+            raise ValueError(f"there are features of {features.items} items, but {len(vocabulary)} in the vocabulary")
+        self.feature_config = feature_config
+        self.features = features
+        self.tower = Tower(features, feature_config.pooling_mode, torch.device(device), dtype)
+        super().__init__(config, vocabulary, device=device, dtype=dtype)
+        further = self.tower.rows * config.hidden_size + 2
+        self.dense = torch.zeros(len(self.dense) + further, dtype=dtype, device=self.device)
+        self.layers = self.split(self.dense)
+        self._is_cold = torch.from_numpy(vocabulary.counts == 0).to(self.device)
+        self._fewest = torch.from_numpy(_fewest_clicked(vocabulary.counts)).to(self.device)
+
+    @property
+    def input_size(self) -> int:
+        """Width of what an item brings as input: w and φ side by side."""
+        return 2 * self.config.hidden_size
+
+    @property
+    def single(self) -> bool:
+        """Whether one GRU reads ids and features alike."""
+        return self.feature_config.architecture == "concatenated"
+
+    def _dense_shapes(self) -> list[tuple[tuple[int, ...], int]]:
+        hidden = self.config.hidden_size
+        shapes: list[tuple[int, ...]] = []
+        for _ in range(1 if self.single else 2):
+            for number in range(self.config.num_layers):
+                width = self.input_size if self.single and not number else hidden
+                shapes += [(3 * hidden, width), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
+        return [(shape, int(np.prod(shape))) for shape in shapes]
+
+    @property
+    def id_size(self) -> int:
+        """How many of the dense weights are the id subnet's; they come first."""
+        return sum(size for _, size in self._dense_shapes()[: 4 * self.config.num_layers])
+
+    def table_of(self, flat: Tensor) -> Tensor:
+        """The features' table [rows, H] in a flat tensor of the dense weights' size."""
+        return flat[-2 - self.tower.rows * self.config.hidden_size : -2].view(self.tower.rows, -1)
+
+    @staticmethod
+    def mix_of(flat: Tensor) -> Tensor:
+        """a₀ and a₁ [2] in a flat tensor of the dense weights' size."""
+        return flat[-2:]
+
+    def initialise(self, seed: int) -> None:
+        """Draw all weights; in residual training the table stays 0: the ids are alone until their turn is over."""
+        super().initialise(seed)
+        self.mix_of(self.dense).fill_(1.0)
+        if self.feature_config.training != "residual":
+            self.draw_table(seed)
+
+    def draw_table(self, seed: int) -> None:
+        """Draw the features' table, U(±√(6/(rows + H)))."""
+        table = self.table_of(self.dense)
+        values = torch.rand(table.shape, generator=torch.Generator().manual_seed(seed + 1), dtype=table.dtype)
+        limit = (6.0 / sum(table.shape)) ** 0.5
+        table.copy_(values.mul_(2 * limit).sub_(limit))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """As GRU4Rec's, with the features' table and the weights of the sum."""
+        named = super().tensors()
+        return named | {"features.table": self.table_of(self.dense), "features.mix": self.mix_of(self.dense)}
+
+    def rows(self) -> Tensor:
+        """w and b of all items side by side [I, H+1], those of cold items filled in (a copy)."""
+        rows = self.output[: len(self.vocabulary)].clone()
+        if self._is_cold.any():
+            rows[self._is_cold] = self._cold_row()
+        return rows
+
+    def _cold_row(self) -> Tensor:
+        return self.output[self._fewest].mean(0)  # [H+1]
+
+    def vectors(self) -> Tensor:
+        """φ of all items [I, H]."""
+        table = self.table_of(self.dense)
+        every = torch.arange(len(self.vocabulary), device=self.device)
+        return torch.cat([self.tower.pool(table, part)[0] for part in every.split(AT_ONCE)])
+
+    def keys(self, rows: Tensor, vectors: Tensor) -> Tensor:
+        """What queries are multiplied with, the bias last [R, W+1], of rows [R, H+1] and vectors [R, H]."""
+        if self.feature_config.architecture in ("parallel", "interaction"):
+            return torch.cat([vectors, rows], dim=1)
+        keys = rows.clone()
+        keys[:, :-1] += vectors
+        return keys
+
+    def queries(self, tops: list[Tensor]) -> Tensor:
+        """What keys are multiplied with [.., W], from the subnets' states [.., H], the id subnet's first."""
+        architecture = self.feature_config.architecture
+        if architecture == "concatenated":
+            return tops[0]
+        if architecture == "shared-output":
+            mix = self.mix_of(self.dense)
+            return mix[0] * tops[0] + mix[1] * tops[1]
+        return torch.cat([tops[1] * tops[0] if architecture == "interaction" else tops[1], tops[0]], dim=-1)
+
+    def stacks(self, layers: list[Layer]) -> list[list[Layer]]:
+        """Layers by subnet, the id subnet first."""
+        depth = self.config.num_layers
+        return [layers[at : at + depth] for at in range(0, len(layers), depth)]
+
+    def inputs_of(self, both: Tensor) -> list[Tensor]:
+        """w and φ side by side [.., 2H] as the subnets read them."""
+        return [both] if self.single else list(both.split(self.config.hidden_size, dim=-1))
+
+    def output_matrix(self) -> Tensor:
+        """Item weights [I, W] that `hidden` is multiplied with."""
+        return self.keys(self.rows(), self.vectors())[:, :-1]
+
+    def output_bias(self) -> Tensor:
+        """Item biases [I]."""
+        return self.rows()[:, -1]
+
+    def embed(self, items: Tensor) -> Tensor:
+        """w and φ side by side [N, 2H] of item indices [N]."""
+        weights = self.output[items, : self.config.hidden_size]
+        cold = self._is_cold[items]
+        if cold.any():
+            weights[cold] = self._cold_row()[:-1]
+        return torch.cat([weights, self.tower.pool(self.table_of(self.dense), items)[0]], dim=1)
+
+    def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
+        """One step of both subnets; returns queries [n, W] (GRU4Rec.advance)."""
+        tops = []
+        parts = zip(self.stacks(self.layers), self.inputs_of(inputs), strict=True)
+        for number, (layers, x) in enumerate(parts):
+            depth = len(layers)
+            own = states[number * depth : (number + 1) * depth]
+            tops.append(gru.advance(layers, x, own))
+            states[number * depth : (number + 1) * depth] = own
+        return self.queries(tops)
+
+
+def _fewest_clicked(counts: np.ndarray) -> np.ndarray:
+    """The warm items with the fewest clicks: as many as FEWEST says, and all others of the same count."""
+    warm = np.flatnonzero(counts > 0)
+    limit = np.quantile(counts[warm], FEWEST, method="higher") if len(warm) else 0
+    return warm[counts[warm] <= limit]
