@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from gru4rec import checkpoint, presets
 from gru4rec.cli_data import held_out_sessions, read_events
 from gru4rec.cli_fit import columns_of, say, set_threads
+from gru4rec.config import Config
 from gru4rec.evaluation import evaluate
 from gru4rec.recommend import Recommender
 from gru4rec.vocabulary import Vocabulary
@@ -84,7 +85,7 @@ def recommend_command(arguments: argparse.Namespace) -> None:
 
 def presets_command(arguments: argparse.Namespace) -> None:
     """Every preset with the parameters in which it differs from the defaults."""
-    default = presets.Config().flat()
+    default = Config().flat()
     print("auto: chosen from the training data (size, catalogue, length of sessions) by `gru4rec fit`")
     for name in presets.PRESETS:
         if name != "auto":

@@ -80,15 +80,14 @@ def bootstrap_weights(sessions: int, replicates: int, seed: int) -> Iterator[Flo
         rows = min(chunk, replicates - start)
         draws = generator.integers(0, sessions, size=(rows, sessions))
         draws += np.arange(rows)[:, None] * sessions
-        drawn = np.bincount(draws.ravel(), minlength=rows * sessions)
-        yield np.asarray(drawn.reshape(rows, sessions), dtype=np.float64)
+        drawn: NDArray[Any] = np.bincount(draws.ravel(), minlength=rows * sessions)
+        yield drawn.reshape(rows, sessions).astype(np.float64)
 
 
 def session_sums(values: Floats, session: NDArray[np.int64], sessions: int) -> Floats:
-    """Values [P] or [P, M] added up within each session: [sessions] or [sessions, M]."""
-    if values.ndim == 1:
-        return np.bincount(session, weights=values, minlength=sessions)
-    return np.stack([np.bincount(session, weights=column, minlength=sessions) for column in values.T], axis=1)
+    """Values [P, M] of events added up within each session, [sessions, M]."""
+    columns = [np.bincount(session, weights=column, minlength=sessions) for column in values.T]
+    return np.stack(columns, axis=1, dtype=np.float64)
 
 
 def interval(replicates: Floats, level: float = 0.95) -> tuple[Floats, Floats]:

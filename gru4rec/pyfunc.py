@@ -6,7 +6,6 @@ of `mlflow models serve`: `{"dataframe_records": [{"items": [1, 2], "n": 10, "ex
 `{"items": [{"rank", "item_id", "score", "probability"}, ...], "model", "version", "context_length", "unknown"}`.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,9 +29,8 @@ class GRU4RecModel(PythonModel):
         self.recommender = Recommender.load(context.artifacts[ARTIFACT], device="auto")
         self.version = str((context.model_config or {}).get("version") or self.recommender.version)
 
-    def predict(
-        self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None
-    ) -> list[dict[str, Any]]:
+    # no type hint on model_input: MLflow would take one for a schema and refuse the other forms
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Answer every row of the request.
 
         Raises:
@@ -61,32 +59,33 @@ class GRU4RecModel(PythonModel):
 
 def read_request(number: int, row: Mapping[str, Any]) -> Request:
     """One row of a request; ValueError with the row's number says what is wrong with it."""
-    given = {key: value for key, value in row.items() if not _absent(value)}
+    # numpy's scalars and arrays, which MLflow makes of some bodies, as Python's own
+    plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in row.items()}
+    given = {key: value for key, value in plain.items() if not _absent(value)}
     if unknown := sorted(set(given) - FIELDS):
         raise ValueError(f"row {number} has unknown fields {', '.join(unknown)}; use {', '.join(sorted(FIELDS))}")
     if "items" not in given:
         raise ValueError(f"row {number} has no items; give a list of item ids, oldest first")
     items, exclude = (_ids(number, name, given.get(name, [])) for name in ("items", "exclude"))
     n = given.get("n", 20)
-    if isinstance(n, bool) or int(n) != n or not 1 <= n <= MAX_N:
+    if isinstance(n, bool) or not isinstance(n, (int, float)) or n not in range(1, MAX_N + 1):
         raise ValueError(f"n of row {number} is {n!r}; give a whole number from 1 to {MAX_N}")
     return Request(items, int(n), exclude)
 
 
 def _ids(number: int, name: str, value: Any) -> list[Any]:
-    if not isinstance(value, (list, tuple)) and not hasattr(value, "tolist"):
+    if not isinstance(value, (list, tuple)):
         raise ValueError(f"{name} of row {number} is {value!r}; give a list of item ids")
     return list(value)
 
 
 def _rows(model_input: Any) -> list[Mapping[str, Any]]:
-    """The rows of whatever form MLflow hands over: a data frame, a list of objects or of JSON texts, or one object."""
+    """The rows of whatever form MLflow hands over: a data frame, a list of objects, or one object."""
     if hasattr(model_input, "to_dict"):
         return list(model_input.to_dict(orient="records"))
     rows = (
         list(model_input) if isinstance(model_input, (list, tuple)) or hasattr(model_input, "tolist") else [model_input]
     )
-    rows = [json.loads(row) if isinstance(row, str) else row for row in rows]
     if not all(isinstance(row, Mapping) for row in rows):
         raise ValueError('a request is a list of objects such as {"items": [1, 2], "n": 10}')
     return rows

@@ -170,6 +170,7 @@ def _cut(rows: pa.Table, starts: NDArray[np.int64], vocabulary: Vocabulary, limi
         yield _Group(ids.slice(first, last - first), index[part[0] : part[-1]], part - part[0])
 
 
+@torch.inference_mode()
 def _score(
     scorer: Scorer,
     group: _Group,

@@ -7,7 +7,7 @@ rules (Kamehkhosh, Jannach, Ludewig, 2017; arXiv 1803.09587, section 3.1.3) look
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -45,7 +45,8 @@ class Rules:
                 f"rules need steps of at least 1 and a decay of {', '.join(DECAYS)}; got {steps}, {decay!r}"
             )
         session = np.repeat(np.arange(len(train)), train.lengths)
-        keys, weights = np.empty(0, dtype=np.int64), np.empty(0)
+        keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        weights: NDArray[Any] = np.empty(0)
         for distance in range(1, min(steps, int(train.lengths.max(initial=1)) - 1) + 1):
             first = np.flatnonzero(session[:-distance] == session[distance:])
             pairs = train.items[first] * items + train.items[first + distance]

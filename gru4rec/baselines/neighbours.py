@@ -32,9 +32,10 @@ Integers = NDArray[np.int64]
 class SessionIndex:
     """Training sessions, numbered by the time of their last event (oldest first), as sets of items both ways.
 
-    of_session [N], session_rows [S + 1]: distinct items of each session, and place [N], where each stood last (0: first).
-    of_item [N], item_rows [I + 1]: sessions of each item, most recent first, and item_place [N], where it stood in them.
-    age [S]: 0 for the newest session, 1 for the oldest, linear in time. idf [I]: log(sessions / sessions with the item).
+    of_session [N], session_rows [S + 1]: distinct items of each session; place [N]: where each stood last (0: first).
+    of_item [N], item_rows [I + 1]: sessions of each item, most recent first; item_place [N]: where it stood in them.
+    age [S]: 0 for the newest session, 1 for the oldest, linear in time.
+    idf [I]: log(sessions / sessions that hold the item).
     """
 
     of_session: Integers

@@ -148,7 +148,7 @@ def test_spoiled_scores_are_refused() -> None:
 
 @pytest.mark.parametrize("changes", [{"n": 0}, {"n": 40_000}, {"max_context": 0}])
 def test_a_bad_configuration_is_refused(changes: dict) -> None:
-    with pytest.raises(ValueError, match="between 1 and|at least 1"):
+    with pytest.raises(ValueError, match=r"between 1 and|at least 1"):
         replace(StreamConfig(), **changes)
 
 
