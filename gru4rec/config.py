@@ -50,6 +50,8 @@ class ModelConfig:
 
     embedding: shared (input table = output table), separate, or one-hot (a 3·hidden_size wide lookup, no embedding).
     embedding_size: width of a separate input table; 0 means hidden_size. dropout_*: probability of dropping.
+    skip: the last input's embedding x reaches the scores directly too: o = h + g * x, with a learnt g [H] that begins
+    at 0.
     """
 
     embedding: str = "shared"
@@ -58,6 +60,7 @@ class ModelConfig:
     num_layers: int = 1
     dropout_embedding: float = 0.0
     dropout_hidden: float = 0.0
+    skip: bool = False
 
     def __post_init__(self) -> None:
         _choice("embedding", self.embedding, EMBEDDINGS)
@@ -73,6 +76,8 @@ class ModelConfig:
             )
         if self.embedding == "one-hot" and (self.embedding_size or self.dropout_embedding):
             raise ConfigError("a one-hot input has no embedding: leave embedding_size and dropout_embedding 0")
+        if self.skip and (self.embedding == "one-hot" or self.embedding_size not in (0, self.hidden_size)):
+            raise ConfigError("skip adds the input to the output: use embedding=shared, or separate of hidden_size")
 
 
 @dataclass(frozen=True)
@@ -204,6 +209,8 @@ class Config:
             return
         if self.model.embedding != "shared":
             raise ConfigError(f"selected_features needs embedding=shared, not {self.model.embedding}")
+        if self.model.skip:
+            raise ConfigError("a model with selected_features has no skip: use skip=false")
         if self.features.training == "residual" and self.train.epochs < 2:
             raise ConfigError("training=residual trains ids first and features then: use at least 2 epochs")
 

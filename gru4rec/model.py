@@ -45,6 +45,7 @@ class GRU4Rec:
             self.input = torch.zeros(rows, self.input_size, dtype=dtype, device=self.device)
         self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
         self.layers = self.split(self.dense)
+        self.skip = self.skip_of(self.dense)
 
     @property
     def input_size(self) -> int:
@@ -82,14 +83,20 @@ class GRU4Rec:
         for shape, size in self._dense_shapes():
             parts.append(flat[at : at + size].view(shape) if size else None)
             at += size
-        return [Layer(*parts[n : n + 4]) for n in range(0, len(parts), 4)]  # type: ignore[arg-type]
+        return [Layer(*parts[n : n + 4]) for n in range(0, len(parts) // 4 * 4, 4)]  # type: ignore[arg-type]
+
+    def skip_of(self, flat: Tensor) -> Tensor | None:
+        """g [H] of the skip in a flat tensor of the dense weights' size, or None without one."""
+        return flat[-self.config.hidden_size :] if self.config.skip else None
 
     def _dense_shapes(self) -> list[tuple[tuple[int, ...], int]]:
         hidden = self.config.hidden_size
-        shapes = []
+        shapes: list[tuple[int, ...]] = []
         for number in range(self.config.num_layers):
             width = hidden if number else (0 if self.config.embedding == "one-hot" else self.input_size)
             shapes += [(3 * hidden, width), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
+        if self.config.skip:
+            shapes.append((hidden,))
         return [(shape, int(np.prod(shape))) for shape in shapes]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -102,7 +109,17 @@ class GRU4Rec:
             for name, value in layer._asdict().items():
                 if value is not None:
                     named[f"gru.{number}.{name}"] = value
+        if self.skip is not None:
+            named["skip"] = self.skip
         return named
+
+    def files(self) -> dict[str, bytes]:
+        """What a checkpoint holds beside the weights, by file name: nothing here."""
+        return {}
+
+    def adopt_dense(self, older: "GRU4Rec") -> None:
+        """Take over the dense weights of a network of the same shape."""
+        self.dense.copy_(older.dense)
 
     def embed(self, items: Tensor) -> Tensor:
         """Rows of the input [.., D] of item indices [..]."""
@@ -112,7 +129,8 @@ class GRU4Rec:
 
     def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
         """One step from rows [n, D] of `embed`: what predicts [n, H]. Of each layer's state the first n rows go on."""
-        return gru.advance(self.layers, inputs, states)
+        top = gru.advance(self.layers, inputs, states)
+        return top if self.skip is None else torch.addcmul(top, inputs, self.skip)
 
     def output_matrix(self) -> Tensor:
         """Item weights [I, H], a view."""

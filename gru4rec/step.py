@@ -104,6 +104,7 @@ class Step:
         self.dense_slots = [torch.full_like(model.dense, start) for start in self.optimizer.slots.values()]
         self._dense_gradient = torch.zeros_like(model.dense)
         self._gradients = model.split(self._dense_gradient)
+        self._skip_gradient = model.skip_of(self._dense_gradient)
         self.states: list[Tensor] = []
         self._augmented = model.output.new_ones(0, 1)
         self.begin_epoch(1)
@@ -138,7 +139,11 @@ class Step:
             inputs.mul_(window.embedding_mask)
         top, tapes = gru.forward(self.model.layers, inputs, self.states, window.keep, window.hidden_masks)
 
-        loss, d_top, gradient = self._output_layer(window, output_rows, top.reshape(steps * lanes, hidden))
+        top, flat_inputs = top.reshape(steps * lanes, hidden), inputs.view(steps * lanes, -1)
+        if self.model.skip is not None:
+            top = torch.addcmul(top, flat_inputs, self.model.skip)
+
+        loss, d_top, gradient = self._output_layer(window, output_rows, top)
 
         d_inputs = gru.backward(
             self.model.layers,
@@ -147,10 +152,12 @@ class Step:
             d_top.view(steps, lanes, hidden),
             window.keep,
             window.hidden_masks,
-        )
+        ).reshape(steps * lanes, -1)
+        if self.model.skip is not None and self._skip_gradient is not None:
+            torch.sum(d_top * flat_inputs, 0, out=self._skip_gradient)
+            d_inputs = torch.addcmul(d_inputs, d_top, self.model.skip)
         if window.embedding_mask is not None:
-            d_inputs = d_inputs * window.embedding_mask
-        d_inputs = d_inputs.reshape(steps * lanes, -1)
+            d_inputs = d_inputs * window.embedding_mask.view(steps * lanes, -1)
 
         gradients = [gradient, self._dense_gradient]
         if self.input is None or fold.input_rows is None:

@@ -28,6 +28,15 @@ def test_every_loss_with_every_embedding_equals_the_reference(loss: str, embeddi
     assert difference < 1e-10
 
 
+@pytest.mark.parametrize(("loss", "embedding"), [("bpr-max", "shared"), ("cross-entropy", "separate")])
+def test_the_skip_from_the_input_equals_the_reference(loss: str, embedding: str) -> None:
+    chosen = {**SMALL, "loss": loss, "embedding": embedding, "skip": True, "bptt": 2, "momentum": 0.3}
+    config = Config().override({**chosen, "dropout_embedding": 0.3, "dropout_hidden": 0.2, "num_layers": 2})
+    difference, updates = difference_after_training(random_sessions(144, 12, seed=2), 12, config)
+    assert updates >= 100
+    assert difference < 1e-10
+
+
 options = st.fixed_dictionaries(
     {
         "loss": st.sampled_from(LOSSES),
