@@ -42,7 +42,7 @@ def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | d
     from datetime import UTC
 
     night = (context.scheduled_execution_time.astimezone(UTC) - timedelta(days=1)).date().isoformat()
-    if not DAILY.has_partition_key(night, dynamic_partitions_store=None):
+    if not DAILY.has_partition_key(night):
         return dg.SkipReason(f"{night} lies outside the days of [partitions]: nothing to do.")
     return dg.RunRequest(run_key=night, partition_key=night)
 

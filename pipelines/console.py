@@ -25,7 +25,7 @@ def _meta(record: logging.LogRecord) -> dict[str, object]:
     return getattr(record, "dagster_meta", {})
 
 
-@dg.logger(description="Only what the assets say, one short line each.")
+@dg.logger(None, "Only what the assets say, one short line each.")
 def plain_console(context: dg.InitLoggerContext) -> logging.Logger:
     """A logger that writes to standard error."""
     found = logging.Logger("pipelines.plain", level=logging.INFO)

@@ -1,6 +1,6 @@
 """One night's comparison on the same held-out sessions: the challenger, the current champion, the baselines.
 
-What is compared was trained on earlier data only: the challenger's and the champion's measured checkpoints, not the ones
+What is compared was trained on earlier data only: the challenger's and the champion's measured checkpoints, not those
 that serve. The served checkpoint of the challenger is measured too, as a check of its health: it knows these sessions,
 so it must not be worse than the measured one.
 """
@@ -79,9 +79,9 @@ def compare_night(splits: "pa.Table", candidates: Sequence[Candidate], knobs: An
     import time
 
     import pyarrow.compute as pc
-    from gru4rec.checkpoint import load
 
     from gru4rec.calibration import reliability
+    from gru4rec.checkpoint import load
     from gru4rec.segments import new_items
     from gru4rec.sessions import Sessions
 
@@ -100,10 +100,16 @@ def compare_night(splits: "pa.Table", candidates: Sequence[Candidate], knobs: An
     def measure(role: str, version: int | None, scorer: Any) -> None:
         from gru4rec.evaluation import evaluate
 
-        own = {} if scorer.vocabulary is vocabulary else {"vocabulary": vocabulary}
+        foreign = scorer.vocabulary is not vocabulary
         begun = time.perf_counter()
         found = evaluate(
-            scorer, test, vocabulary.counts, bootstrap=knobs.bootstrap, seed=knobs.seed, new_items=fresh, **own
+            scorer,
+            test,
+            vocabulary.counts,
+            bootstrap=knobs.bootstrap,
+            seed=knobs.seed,
+            new_items=fresh,
+            vocabulary=vocabulary if foreign else None,
         )
         seconds[f"{role} {scorer.name}"] = time.perf_counter() - begun
         measured.append(Measured(role, version, found))
@@ -124,7 +130,7 @@ def baseline(name: str, train: "Sessions", vocabulary: Any) -> Any:
     """A fitted baseline by the name it is reported with; ValueError lists the known ones."""
     from gru4rec import baselines
 
-    kinds = {
+    kinds: dict[str, Any] = {
         "popularity": baselines.Popularity,
         "markov": baselines.Markov,
         "sequential rules": baselines.SequentialRules,

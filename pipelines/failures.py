@@ -1,4 +1,4 @@
-"""What a person can cause ends a step with one sentence on its page; anything else stays an exception with its traceback."""
+"""What a person can cause ends a step with one sentence; anything else stays an exception with its traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import dagster as dg
 
 @contextmanager
 def as_failure() -> Iterator[None]:
-    """Turn the libraries' ValueError and FileNotFoundError (a sentence: what, where, what to do) into a Dagster failure.
+    """Turn the libraries' ValueError and FileNotFoundError into a Dagster failure with their sentence.
 
     Such an error stays on a second attempt, so the step is not tried again.
     """

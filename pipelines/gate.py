@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Rules:
-    """What a challenger must reach. floors: metric -> least value. best_baseline_share: of the best baseline's metric."""
+    """What is asked of a challenger. floors: metric -> least value."""
 
     metric: str = "recall@20"
     min_events: int = 200
@@ -66,9 +66,11 @@ def _floors(mine: Mapping[str, Row], rules: Rules) -> list[str]:
     found = []
     for metric, floor in (rules.floors or {}).items():
         value = mine[metric]["value"] if metric in mine else None
-        if floor > 0 and not _number(value):
+        if floor <= 0:
+            continue
+        if value is None or not _number(value):
             found.append(f"The challenger has no {metric}, which must be at least {floor:g}.")
-        elif floor > 0 and value < floor:
+        elif value < floor:
             found.append(f"{metric} is {value:.4f}, below its floor of {floor:g}.")
     return found
 

@@ -1,6 +1,7 @@
 """The configuration classes of the assets: what the launchpad shows, with defaults and descriptions from the settings.
 
-The knobs of a section that configures a step of `warehouse` are that step's dataclass, field by field; a test compares them.
+The knobs of a section that configures a step of `warehouse` are that step's dataclass, field by field; a test
+compares them.
 """
 
 import re
@@ -51,6 +52,13 @@ class EventsKnobs(dg.Config):
     allow_empty_day: bool = _knob("events", "allow_empty_day")
 
 
+class ItemsKnobs(dg.Config):
+    """[items]"""
+
+    item_column: str = _knob("items", "item_column")
+    title_column: str = _knob("items", "title_column")
+
+
 class SessionsKnobs(dg.Config):
     """[sessions]"""
 
@@ -83,7 +91,7 @@ class ModelKnobs(dg.Config):
     preset: str = _knob("model", "preset")
     device: str = _knob("model", "device")
     refit: str = _knob("model", "refit")
-    overrides: dict = _knob("model", "overrides")  # type: ignore[type-arg]  # Dagster knows the bare type only
+    overrides: dict = _knob("model", "overrides")
 
 
 class EvaluationKnobs(dg.Config):

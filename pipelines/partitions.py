@@ -1,4 +1,4 @@
-"""Every asset is partitioned by day; the key is `run_date`, the last day of data that a night knows. Days are UTC days."""
+"""Every asset is partitioned by UTC day; the key is `run_date`, the last day of data that a night knows."""
 
 from datetime import date, timedelta
 

@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models.model import ModelInfo
 
     from pipelines.tracking import Tracking
 
@@ -30,6 +33,21 @@ def of_night(tracking: "Tracking", run_date: str) -> "ModelVersion":
     if not found:
         raise FileNotFoundError(f"No model was trained for {run_date}: materialise gru4rec_model for {run_date} first.")
     return max(found, key=lambda version: int(version.version))
+
+
+def register(tracking: "Tracking", logged: "ModelInfo", tags: "Mapping[str, str]") -> int:
+    """A new version of a logged model, with its tags from the first moment; returns its number."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tracking.client.create_registered_model(tracking.model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = tracking.client.create_model_version(
+        tracking.model, logged.model_uri, logged.run_id, tags=dict(tags), model_id=logged.model_id
+    )
+    return int(made.version)
 
 
 def evaluated_checkpoint(tracking: "Tracking", version: "ModelVersion") -> Path:

@@ -1,8 +1,8 @@
 """Paths and knobs: where the data lies and what every setting is, from the environment and two TOML files.
 
-`default.toml` beside this file names every knob with a comment. A shop changes some of them in `<data folder>/pipeline.toml`
-(or the file named by GRU4REC_CONFIG). The Dagster launchpad shows the merged values as defaults, so that the schedule, the
-UI and the shell run with the same ones. Nothing is opened at import; no heavy library is needed to read the settings.
+`default.toml` beside this file names every knob with a comment. A shop changes some of them in
+`<data folder>/pipeline.toml` (or the file named by GRU4REC_CONFIG). The Dagster launchpad shows the merged values as
+defaults, so that the schedule, the UI and the shell run with the same ones. No heavy library is needed to read them.
 """
 
 import functools
@@ -31,8 +31,8 @@ class SettingsError(ValueError):
 class Settings:
     """What the environment and the settings files say.
 
-    root: the data folder (GRU4REC_DATA, default ./data). knobs: section -> name -> value, merged. tracking_uri: where MLflow
-    keeps its runs (MLFLOW_TRACKING_URI, default a sqlite file below the data folder). config_file: the shop's own file.
+    root: the data folder (GRU4REC_DATA, default ./data). knobs: section -> name -> value, merged. tracking_uri: where
+    MLflow keeps its runs (MLFLOW_TRACKING_URI, default a sqlite file below the data folder). config_file: the shop's.
     """
 
     root: Path
@@ -51,7 +51,7 @@ class Settings:
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings as `environment` (default: the process's) names them; SettingsError says what is wrong where."""
+    """Read the settings that `environment` (default: the process's) names; SettingsError says what is wrong where."""
     env = os.environ if environment is None else environment
     root = Path(env.get("GRU4REC_DATA") or "data").absolute()
     named = env.get("GRU4REC_CONFIG")

@@ -1,6 +1,6 @@
 """MLflow runs of the nights: opened by name, closed with the right status, and swept when their process died.
 
-About forty lines over the client instead of dagster-mlflow, whose resource belongs to ops and whose hooks set wrong states.
+A few lines over the client instead of dagster-mlflow, whose resource belongs to ops and whose hooks set wrong states.
 """
 
 import logging
@@ -23,11 +23,12 @@ REQUIREMENTS = ("torch", "numpy", "pyarrow", "safetensors")
 class Tracking:
     """A connection to MLflow: one experiment, one registered model.
 
-    uri: sqlite file or server. A local store keeps artifacts in the folder `artifacts`; a server keeps them where it says.
+    uri: sqlite file or server. A local store keeps artifacts in the folder `artifacts`, a server where it says.
     """
 
     def __init__(self, uri: str, artifacts: Path, experiment: str, model: str, system_metrics: bool = False) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         import mlflow
 
         for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics"):
@@ -56,7 +57,7 @@ class Tracking:
 
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str], nested: bool = False) -> "Iterator[ActiveRun]":
-        """A new active run; closed as FINISHED, as FAILED after an error, as KILLED when the process was told to stop."""
+        """A new active run; closed as FINISHED, after an error as FAILED, when told to stop as KILLED."""
         import mlflow
 
         owner = {"host": socket.gethostname(), "pid": str(os.getpid())}

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from gru4rec.model import GRU4Rec
-    from gru4rec.train import EpochReport, FitResult
 
     from gru4rec.config import Config
+    from gru4rec.model import GRU4Rec
     from gru4rec.sessions import Sessions
+    from gru4rec.train import EpochReport, FitResult
     from gru4rec.vocabulary import Vocabulary
 
 SESSION_KEY = ("user_id", "session_start")
@@ -26,7 +26,7 @@ REFITS = ("full", "continue", "none")
 
 @dataclass(frozen=True)
 class Data:
-    """What a night trains on: sessions of the training and validation days, and of all days, each with its vocabulary."""
+    """What a night trains on: sessions of the training days, of the validation days, and of all days."""
 
     train: "Sessions"
     validation: "Sessions"
@@ -74,10 +74,9 @@ def prepare(splits: "pa.Table", sessions: "pa.Table") -> Data:
 
 
 def configure(preset: str, overrides: Mapping[str, Any], data: Data, presets: Path) -> "Config":
-    """The parameters of a night: a preset by name ("auto" looks at the data; a tuned one lies in `presets`), then changes."""
-    from gru4rec.presets import resolve
-
+    """A night's parameters: a preset by name ("auto" looks at the data; tuned ones lie in `presets`), then changes."""
     from gru4rec.config import Config
+    from gru4rec.presets import resolve
 
     tuned = presets / f"{preset}.json"
     base = Config.from_json(tuned.read_text()) if tuned.is_file() else resolve(preset, data.train, data.vocabulary)
@@ -94,9 +93,8 @@ def train(
     on_epoch: "Callable[[str, EpochReport], None]",
 ) -> Trained:
     """Fit the measured model, then the one that serves; `on_epoch` is told which of them an epoch belongs to."""
-    from gru4rec.train import fit
-
     from gru4rec.calibration import fit_temperature
+    from gru4rec.train import fit
 
     if refit not in REFITS:
         raise ValueError(f"[model] refit is {refit!r}; use one of {', '.join(REFITS)}.")

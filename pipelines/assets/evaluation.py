@@ -85,7 +85,7 @@ def offline_evaluation(
 
 
 def _candidates(tracking: Tracking, challenger: "ModelVersion") -> list[evaluating.Candidate]:
-    """The challenger's measured and served checkpoints, and the champion's measured one, where there is another champion."""
+    """The challenger's measured and served checkpoints, and the measured one of another champion, if there is one."""
 
     def until(version: "ModelVersion") -> datetime | None:
         text = version.tags.get("train_until")
@@ -178,8 +178,8 @@ def _metadata(
 
 @dg.asset(
     description=(
-        "The gate: moves the alias champion to the night's challenger when its figures allow it, and says why or why not. "
-        "A night that promotes nothing serves the old champion."
+        "The gate: moves the alias champion to the night's challenger when its figures allow it, and says why or why "
+        "not. A night that promotes nothing serves the old champion."
     ),
     group_name=GROUP,
     kinds={"mlflow"},
@@ -223,7 +223,8 @@ def _judge(
         return Decision(
             False,
             [
-                f"The evaluation measured version {measured}, not {challenger.version}: materialise offline_evaluation again."
+                f"The evaluation measured version {measured}, not {challenger.version}: "
+                "materialise offline_evaluation again."
             ],
         )
     night, served = challenger.tags["run_date"], champion.tags.get("run_date", "") if champion else ""

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.failures import as_failure
-from pipelines.knobs import EventsKnobs
+from pipelines.knobs import EventsKnobs, ItemsKnobs
 from pipelines.metadata import column_schema, parquet_metadata
 from pipelines.partitions import DAILY
 from pipelines.policy import OWNERS
@@ -21,7 +21,7 @@ KINDS = {"duckdb", "parquet"}
     specs=[
         dg.AssetSpec(
             "events",
-            description="Who met what, when: the raw events that arrived on the day, cleaned. Exact duplicates count once.",
+            description="Who met what, when: the raw events that arrived on the day, cleaned.",
             group_name=GROUP,
             kinds=KINDS,
             owners=OWNERS,
@@ -29,7 +29,7 @@ KINDS = {"duckdb", "parquet"}
         ),
         dg.AssetSpec(
             "rejected_events",
-            description="Raw rows that cannot be events, each with its reason and source file. Nothing is dropped silently.",
+            description="Raw rows that cannot be events, each with its reason and its source file.",
             group_name=GROUP,
             kinds=KINDS,
             owners=OWNERS,
@@ -63,9 +63,11 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
         for day in context.partition_keys:
             report = ingest_day(engine, warehouse.layout, day, settings)
             reports.append(report)
-            context.log.info(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
+            context.log.debug(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
             for table in ("events", "rejected_events"):
                 _describe(context, warehouse, table, day, report)
+    rows, rejected = sum(report.rows for report in reports), sum(report.rejected for report in reports)
+    context.log.info(f"{len(reports)} day(s): {rows:,} events, {rejected:,} rejected")
     yield dg.MaterializeResult(asset_key="events")
     yield dg.MaterializeResult(asset_key="rejected_events")
     empty = [str(report.day) for report in reports if report.rows == 0]
@@ -76,12 +78,12 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
         description=f"Without an event: {', '.join(empty)}" if empty else f"{len(reports)} day(s), none empty",
     )
     worst = max(reports, key=lambda report: report.rejected_share)
+    problem = worst.problem(settings)
     yield dg.AssetCheckResult(
         asset_key="events",
         check_name="rejected_share",
-        passed=worst.rejected_share <= settings.max_rejected_share,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"At most {worst.rejected_share:.2%} of a day's rows were rejected ({worst.day})",
+        passed=problem is None,
+        description=problem or f"At most {worst.rejected_share:.2%} of a day's rows were rejected ({worst.day})",
         metadata={"rejected_share": worst.rejected_share},
     )
 
@@ -89,15 +91,16 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
 def _describe(context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, day: str, report: Any) -> None:
     found = parquet_metadata(table, warehouse.layout.partition(table, day))
     if table == "events":
-        found |= {"users": report.users, "items": report.items, "late": report.late, "duplicates": report.duplicates}
-        found |= {"rejected_share": report.rejected_share}
+        found |= {
+            name: getattr(report, name) for name in ("raw_rows", "late", "duplicates", "filtered", "rejected_share")
+        }
     else:
         found |= {"by_reason": dg.MetadataValue.json(dict(report.rejected_by_reason))}
     context.add_asset_metadata(metadata=found, asset_key=table, partition_key=day)
 
 
 @dg.asset(
-    description="The catalogue as last delivered: every item with its title, where one is known. Empty without raw items.",
+    description="The catalogue as last delivered: items with their titles. Empty where no raw items are.",
     group_name=GROUP,
     kinds=KINDS,
     owners=OWNERS,
@@ -105,13 +108,13 @@ def _describe(context: dg.AssetExecutionContext, warehouse: Warehouse, table: st
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def items(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> None:
+def items(context: dg.AssetExecutionContext, config: ItemsKnobs, warehouse: Warehouse) -> None:
     """Write the catalogue of every day of the run."""
-    from warehouse.events import ingest_items
+    from warehouse.items import ingest_items
 
-    engine = warehouse.engine()
     for day in context.partition_keys:
         with as_failure():
-            ingest_items(engine, warehouse.layout, day)
+            report = ingest_items(warehouse.layout, day, **config.model_dump())
         found = parquet_metadata("items", warehouse.layout.partition("items", day))
+        found |= {"duplicates": report.duplicates, "rejected": report.rejected}
         context.add_asset_metadata(metadata=found, partition_key=day)

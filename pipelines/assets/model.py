@@ -1,6 +1,7 @@
 """Training: one MLflow run a night, one model version, registered as the challenger."""
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,8 @@ from pipelines.resources import MLflow, Warehouse
 from pipelines.tracking import REQUIREMENTS, Tracking, git_commit, log_dataset, numbers
 
 if TYPE_CHECKING:
-    from gru4rec.train import EpochReport
-
     from gru4rec.config import Config
+    from gru4rec.train import EpochReport
 
 
 @dg.asset(
@@ -103,25 +103,24 @@ def _register(tracking: Tracking, trained: training.Trained, data: training.Data
     import mlflow
 
     import gru4rec
+    from gru4rec.pyfunc import ARTIFACT
 
     package = Path(gru4rec.__file__).parent
-    with tempfile.TemporaryDirectory() as folder:
+    device = str(trained.fit.model.device)
+    mlflow.log_metric("temperature", trained.temperature)
+    mlflow.set_tag("device", device)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*type hints.*")  # a request's form is checked by the model itself
         training.save(trained, data, Path(folder), facts)
         mlflow.log_artifacts(str(Path(folder) / "evaluated"), "evaluated")
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package / "pyfunc.py"),
-            artifacts={"checkpoint": str(Path(folder) / "checkpoint")},
+            artifacts={ARTIFACT: str(Path(folder) / "checkpoint")},
             code_paths=[str(package)],
             pip_requirements=list(REQUIREMENTS),
-            registered_model_name=tracking.model,
         )
-    mlflow.log_metric("temperature", trained.temperature)
-    version = int(info.registered_model_version)
-    device = str(trained.fit.model.device)
-    mlflow.set_tag("device", device)
-    for name, value in {**facts, "device": device}.items():
-        tracking.client.set_model_version_tag(tracking.model, str(version), name, value)
+    version = registry.register(tracking, info, {**facts, "device": device})
     tracking.client.set_registered_model_alias(tracking.model, registry.CHALLENGER, str(version))
     return version
 

@@ -53,10 +53,9 @@ def recommendations(
 def _publish(
     context: dg.AssetExecutionContext, config: ServingKnobs, warehouse: Warehouse, champion: "ModelVersion"
 ) -> "Published":
-    from warehouse.contexts import contexts
-
     from gru4rec.recommend import Recommender
     from warehouse.config import ContextConfig
+    from warehouse.contexts import contexts
     from warehouse.recommendations import Expected, NightFacts, publish
 
     day = context.partition_key

@@ -45,9 +45,8 @@ def sessions(context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse
 )
 def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Warehouse) -> dg.MaterializeResult:
     """Split the night's sessions by the time they start."""
-    from warehouse.splits import build_splits
-
     from warehouse.config import SplitsConfig
+    from warehouse.splits import build_splits
 
     day = context.partition_key
     with as_failure():

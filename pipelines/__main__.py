@@ -1,0 +1,45 @@
+"""The shell's entrance: `python -m pipelines demo | ui`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pipelines.settings import SettingsError, settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def home() -> Path:
+    """Dagster's home: DAGSTER_HOME, or the project's own."""
+    return Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster").absolute()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and run it; a mistake that a person can mend is one sentence and exit code 2."""
+    parser = argparse.ArgumentParser(prog="pipelines", description="The nightly pipeline from the shell.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, without network on a synthetic shop")
+    ui = commands.add_parser("ui", help="Dagster UI and MLflow UI together, on loopback")
+    ui.add_argument("--dagster-port", type=int, default=3000, help="port of the Dagster UI (3000)")
+    ui.add_argument("--mlflow-port", type=int, default=5000, help="port of the MLflow UI (5000)")
+    options = parser.parse_args(arguments)
+    try:
+        return _run(options)
+    except (SettingsError, FileNotFoundError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "ui":
+        from pipelines.ui import serve
+
+        return serve(settings(), home(), options.dagster_port, options.mlflow_port)
+    from pipelines.demo.run import demo
+
+    return demo(Path(os.environ.get("GRU4REC_DATA") or "data").absolute(), home())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

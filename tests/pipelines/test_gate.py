@@ -1,0 +1,96 @@
+"""The gate as a pure function: every reason to refuse is a sentence, and nothing doubtful passes."""
+
+import math
+from typing import Any
+
+import pytest
+
+from pipelines.gate import Rules, decide
+
+METRICS = ("recall@20", "mrr@20", "coverage@20")
+
+
+def row(role: str, metric: str = "recall@20", value: float | None = 0.3, **more: Any) -> dict[str, Any]:
+    name = more.pop("model", "GRU4Rec")
+    spread = {} if value is None else {"low": value - 0.02, "high": value + 0.02}
+    difference = 0.3 - value if value is not None else math.nan
+    return {
+        "role": role,
+        "model": name,
+        "model_version": 2 if role != "baseline" else None,
+        "metric": metric,
+        "segment": "all",
+        "value": value,
+        "n": 1000,
+        "difference": difference,
+        "difference_low": difference - 0.01,
+        "difference_high": difference + 0.01,
+        **spread,
+        **more,
+    }
+
+
+def night(**changed: Any) -> list[dict[str, Any]]:
+    """A good night: recall .3 against popularity .1 and V-SKNN .28; `changed` replaces or leaves out (None) rows."""
+    rows = {
+        "challenger": row("challenger"),
+        "mrr": row("challenger", "mrr@20", 0.1),
+        "coverage": row("challenger", "coverage@20", 0.4),
+        "popularity": row("baseline", value=0.1, model="popularity"),
+        "vsknn": row("baseline", value=0.28, model="V-SKNN"),
+        **changed,
+    }
+    return [one for one in rows.values() if one is not None]
+
+
+def test_a_good_first_night_is_promoted_and_says_its_figures() -> None:
+    decision = decide(night(), Rules())
+    assert decision.promote
+    assert "recall@20 0.3000" in decision.reason
+    assert "popularity 0.1000" in decision.reason
+    assert "no champion to compare with" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules", "says"),
+    [
+        ({"challenger": None}, Rules(), "has no recall@20"),
+        ({"challenger": row("challenger", value=math.nan)}, Rules(), "is not a number"),
+        ({"challenger": row("challenger", n=12)}, Rules(), "Only 12 predictions"),
+        ({}, Rules(floors={"recall@20": 0.5}), "below its floor of 0.5"),
+        ({"mrr": None}, Rules(floors={"mrr@20": 0.01}), "has no mrr@20"),
+        ({"mrr": row("challenger", "mrr@20", math.nan)}, Rules(floors={"mrr@20": 0.01}), "has no mrr@20"),
+        ({"popularity": None}, Rules(), "popularity baseline was not measured"),
+        ({"popularity": row("baseline", value=0.295, model="popularity")}, Rules(), "not certainly better"),
+        ({"popularity": row("baseline", value=0.4, model="popularity")}, Rules(), "against popularity's 0.4000"),
+        ({"vsknn": row("baseline", value=0.35, model="V-SKNN")}, Rules(), "best baseline (V-SKNN, 0.3500)"),
+        ({"champion": row("champion", value=0.35)}, Rules(), "Significantly worse than the champion, version 2"),
+        ({"champion": row("champion", value=math.nan)}, Rules(), "Significantly worse"),
+        ({"served": row("served", value=0.1)}, Rules(), "its retraining went wrong"),
+        ({"served": row("served", value=math.nan)}, Rules(), "its retraining went wrong"),
+    ],
+)
+def test_a_doubtful_night_is_refused_with_a_sentence(changed: dict[str, Any], rules: Rules, says: str) -> None:
+    decision = decide(night(**changed), rules)
+    assert not decision.promote
+    assert says in decision.reason
+
+
+def test_every_failing_rule_is_named() -> None:
+    rows = night(challenger=row("challenger", n=12), champion=row("champion", value=0.4))
+    decision = decide(rows, Rules(floors={"recall@20": 0.5}), ["trained_before_test"])
+    assert len(decision.reasons) == 4
+
+
+def test_a_little_worse_than_the_champion_within_noise_is_promoted() -> None:
+    assert decide(night(champion=row("champion", value=0.305)), Rules()).promote
+
+
+def test_a_smaller_share_of_the_best_baseline_may_be_asked() -> None:
+    rows = night(vsknn=row("baseline", value=0.35, model="V-SKNN"))
+    assert decide(rows, Rules(best_baseline_share=0.8)).promote
+
+
+def test_other_segments_do_not_count() -> None:
+    bad = {**row("baseline", value=0.9, model="popularity"), "segment": "position=1"}
+    assert decide([*night(), bad], Rules()).promote
