@@ -12,6 +12,8 @@ from gru4rec.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from gru4rec.features import ItemFeatures
 
+FEATURES_FILE = "features.arrow"  # in a checkpoint
+
 
 def build_model(
     config: Config,
@@ -31,6 +33,15 @@ def build_model(
     from gru4rec.feature_model import FeatureGRU4Rec
 
     return FeatureGRU4Rec(config.model, config.features, vocabulary, features, device=device, dtype=dtype)
+
+
+def read_features(files: dict[str, bytes]) -> "ItemFeatures | None":
+    """The features among a checkpoint's files; None where it has none."""
+    if FEATURES_FILE not in files:
+        return None
+    from gru4rec.features import ItemFeatures
+
+    return ItemFeatures.from_bytes(files[FEATURES_FILE])
 
 
 def build_step(model: GRU4Rec, config: Config) -> Step:

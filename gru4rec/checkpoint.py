@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from gru4rec.build import build_model, read_features
 from gru4rec.config import Config, ConfigError
 from gru4rec.files import CheckpointError, read_state, write_state
 from gru4rec.model import GRU4Rec
@@ -43,6 +44,7 @@ def save(
     weights = {name: value.detach().float().cpu().contiguous() for name, value in model.tensors().items()}
     content = {"config": json.loads(config.to_json()), "extra": extra or {}}
     files = {"weights.safetensors": save_tensors(weights), "vocabulary.parquet": _vocabulary_bytes(vocabulary)}
+    files |= model.files()
     write_state(Path(folder), MANIFEST, KIND, content, files)
 
 
@@ -58,9 +60,10 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
         vocabulary = _read_vocabulary(files["vocabulary.parquet"])
         weights = load_tensors(files["weights.safetensors"])
         extra = dict(content["extra"])
+        features = read_features(files)
     except (KeyError, TypeError, ConfigError, SafetensorError, pa.ArrowException) as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
-    model = GRU4Rec(config.model, vocabulary, device=resolve_device(device))
+    model = build_model(config, vocabulary, features, device=resolve_device(device))
     copy_weights(model, weights, str(folder))
     return Checkpoint(model, config, vocabulary, extra)
 

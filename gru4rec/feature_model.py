@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from gru4rec import gru
-from gru4rec.config import FeatureConfig, ModelConfig
+from gru4rec.config import ConfigError, FeatureConfig, ModelConfig
 from gru4rec.feature_tower import Tower
 from gru4rec.features import ItemFeatures
 from gru4rec.gru import Layer
@@ -85,9 +85,14 @@ class FeatureGRU4Rec(GRU4Rec):
         """How many of the dense weights are the id subnet's; they come first."""
         return sum(size for _, size in self._dense_shapes()[: 4 * self.config.num_layers])
 
+    @property
+    def table_start(self) -> int:
+        """Where the features' table begins in the dense weights: after the layers."""
+        return sum(size for _, size in self._dense_shapes())
+
     def table_of(self, flat: Tensor) -> Tensor:
         """The features' table [rows, H] in a flat tensor of the dense weights' size."""
-        return flat[-2 - self.tower.rows * self.config.hidden_size : -2].view(self.tower.rows, -1)
+        return flat[self.table_start : -2].view(self.tower.rows, -1)
 
     @staticmethod
     def mix_of(flat: Tensor) -> Tensor:
@@ -112,6 +117,23 @@ class FeatureGRU4Rec(GRU4Rec):
         """As GRU4Rec's, with the features' table and the weights of the sum."""
         named = super().tensors()
         return named | {"features.table": self.table_of(self.dense), "features.mix": self.mix_of(self.dense)}
+
+    def files(self) -> dict[str, bytes]:
+        """The encoded features."""
+        return {"features.arrow": self.features.to_bytes()}
+
+    def adopt_dense(self, older: GRU4Rec) -> None:
+        """Take over the layers, and of the features' table the rows of values that both know."""
+        architecture = self.feature_config.architecture
+        if not isinstance(older, FeatureGRU4Rec) or older.feature_config.architecture != architecture:
+            raise ConfigError(f"a warm start needs the same network, an older one of architecture={architecture}")
+        end = self.table_start
+        self.dense[:end].copy_(older.dense[:end])
+        self.mix_of(self.dense).copy_(older.mix_of(older.dense))
+        place = {name: row for row, name in enumerate(older.features.row_names())}
+        known = [(row, place[name]) for row, name in enumerate(self.features.row_names()) if name in place]
+        here, there = torch.tensor(known, dtype=torch.int64).reshape(-1, 2).unbind(1)
+        self.table_of(self.dense)[here] = older.table_of(older.dense)[there].to(self.device, self.dense.dtype)
 
     def rows(self) -> Tensor:
         """w and b of all items side by side [I, H+1], those of cold items filled in (a copy)."""

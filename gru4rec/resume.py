@@ -14,8 +14,8 @@ from torch import Tensor
 
 from gru4rec.config import Config
 from gru4rec.files import CheckpointError, read_state, write_state
+from gru4rec.model import GRU4Rec
 from gru4rec.sessions import Sessions
-from gru4rec.vocabulary import Vocabulary
 
 MANIFEST = "training.json"
 KIND = "gru4rec training state"
@@ -29,11 +29,14 @@ class TrainingState:
     progress: dict[str, Any]
 
 
-def fingerprint(sessions: Sessions, vocabulary: Vocabulary) -> str:
+def fingerprint(sessions: Sessions, model: GRU4Rec) -> str:
     """A sum over the training data: another one means that a run cannot be continued with it."""
     digest = hashlib.sha256()
-    for array in (sessions.items, sessions.offsets, vocabulary.counts):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for array in (sessions.items, sessions.offsets, sessions.weights, model.vocabulary.counts):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    for data in model.files().values():
+        digest.update(data)
     return digest.hexdigest()
 
 
@@ -47,8 +50,8 @@ def save_training(folder: Path, config: Config, data: str, state: TrainingState)
 def load_training(folder: Path, config: Config, data: str) -> TrainingState | None:
     """The state of a stopped run, or None where none was begun.
 
-    Raises ValueError when it was trained with another configuration (`epochs` and `patience` may differ) or on other
-    data, CheckpointError when its files cannot be used.
+    Raises ValueError when it was trained with another configuration (`patience` may differ, and `epochs` but for
+    residual training, whose turns follow from them) or on other data, CheckpointError when its files cannot be used.
     """
     if not (folder / MANIFEST).exists():
         return None
@@ -67,5 +70,6 @@ def load_training(folder: Path, config: Config, data: str) -> TrainingState | No
 
 
 def _fixed(config: Config) -> dict[str, Any]:
-    train = dataclasses.replace(config.train, epochs=1, patience=0)
+    epochs = config.train.epochs if config.features.training == "residual" else 2
+    train = dataclasses.replace(config.train, epochs=epochs, patience=0)
     return dataclasses.replace(config, train=train).flat()

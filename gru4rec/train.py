@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from gru4rec import checkpoint
+from gru4rec.build import build_model
 from gru4rec.config import Config, ConfigError
+from gru4rec.histories import last_events
 from gru4rec.metrics import RANK_METRICS
 from gru4rec.model import GRU4Rec
 from gru4rec.ranking import ranks
@@ -22,6 +24,9 @@ from gru4rec.stopping import EarlyStopping
 from gru4rec.trainer import DivergenceError, Trainer
 from gru4rec.vocabulary import Vocabulary
 from gru4rec.warm_start import copy_known
+
+if TYPE_CHECKING:
+    from gru4rec.features import ItemFeatures
 
 __all__ = ["DivergenceError", "EpochReport", "FitResult", "fit"]
 
@@ -61,6 +66,7 @@ def fit(
     checkpoint_dir: str | Path | None = None,
     resume: bool = False,
     warm_start: GRU4Rec | None = None,
+    features: "ItemFeatures | None" = None,
 ) -> FitResult:
     """Train a model on sessions encoded with `vocabulary`.
 
@@ -68,6 +74,7 @@ def fit(
     threads: torch's threads during the call. progress: a bar on standard error. checkpoint_dir: after every epoch the
     model kept so far is saved there, and beside it what `resume` needs to go on to the bit; with nothing there yet,
     `resume` starts at the beginning. warm_start: an older model whose known items keep their rows.
+    features: of all items of the vocabulary, where config.features selects some (features.prepare).
 
     Raises ConfigError when the configuration asks for validation sessions that are not given, ValueError when there is
     nothing to train on or the run to resume is another one, DivergenceError when the loss is no number any more or far
@@ -76,15 +83,16 @@ def fit(
     _check(train, vocabulary, config, validation)
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
     with _threads(threads):
-        model = GRU4Rec(config.model, vocabulary, device=checkpoint.resolve_device(device))
+        model = build_model(config, vocabulary, features, device=checkpoint.resolve_device(device))
         model.initialise(config.train.seed)
         if warm_start is not None:
             copy_known(warm_start, model)
+        train = last_events(train, config.train.max_length) if config.train.max_length else train
         trainer = Trainer(model, train, config)
         sample = None if validation is None else _sample(validation, config)
         stopping = EarlyStopping(config.train, model)
         history: list[EpochReport] = []
-        data = fingerprint(train, vocabulary) if folder is not None else ""
+        data = fingerprint(train, model) if folder is not None else ""
         if folder is not None and resume:
             state = load_training(folder, config, data)
             if state is not None:

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gru4rec.build import build_step
 from gru4rec.config import Config
 from gru4rec.feed import Feed
 from gru4rec.model import GRU4Rec
 from gru4rec.schedule import Schedule, build_schedule
 from gru4rec.sessions import Sessions
-from gru4rec.step import Step
+from gru4rec.step import Window
 
 DIVERGED = 10.0  # times (1 + the first chunk's mean loss)
 
@@ -29,7 +30,7 @@ class Trainer:
         self._sessions = train
         self._config = config
         self._generator = torch.Generator().manual_seed(config.train.seed)
-        self._step = Step(model, config)
+        self._step = build_step(model, config)
         self._feed = Feed(train, model, config, self._generator)
         self._in_time = build_schedule(train, config.train.batch_size, window=config.train.bptt)
         self.events = self._in_time.events
@@ -42,17 +43,21 @@ class Trainer:
         self._step.begin_epoch(number)
         limit = math.inf
         steps = 0
-        with torch.inference_mode():
-            for windows, events in self._feed.chunks(self._schedule()):
-                losses = torch.stack([self._step.run(window) for window in windows])
-                total = float(losses.sum())
-                if not total / events <= limit:
-                    self._diverged(losses, number, steps)
-                limit = min(limit, DIVERGED * (1.0 + total / events))
-                steps += len(windows)
-                yield total, events
-            if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
+        for windows, events in self._feed.chunks(self._schedule()):
+            losses = self._updates(windows)
+            total = float(losses.sum())
+            if not total / events <= limit:
                 self._diverged(losses, number, steps)
+            limit = min(limit, DIVERGED * (1.0 + total / events))
+            steps += len(windows)
+            yield total, events
+        if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
+            self._diverged(losses, number, steps)
+
+    @torch.inference_mode()
+    def _updates(self, windows: list[Window]) -> Tensor:
+        """Make the updates of a chunk; returns the loss of each, read once at its end."""
+        return torch.stack([self._step.run(window) for window in windows])
 
     def _schedule(self) -> Schedule:
         train = self._config.train

@@ -19,6 +19,8 @@ def copy_known(old: GRU4Rec, new: GRU4Rec) -> int:
         if differing:
             was = ", ".join(f"{n} was {getattr(old.config, n)} and is {getattr(new.config, n)}" for n in differing)
             raise ConfigError(f"a warm start needs the same network: {was}")
+    if type(old) is not type(new):
+        raise ConfigError("a warm start needs the same network: one of the two has item features, the other has none")
     from_index = old.vocabulary.encode(new.vocabulary.ids)
     known = np.flatnonzero(from_index >= 0)
     here = torch.from_numpy(known).to(new.device)
@@ -26,5 +28,5 @@ def copy_known(old: GRU4Rec, new: GRU4Rec) -> int:
     new.output[here] = old.output[there].to(new.device, new.output.dtype)
     if new.input is not None and old.input is not None:
         new.input[here] = old.input[there].to(new.device, new.input.dtype)
-    new.dense.copy_(old.dense)
+    new.adopt_dense(old)
     return len(known)

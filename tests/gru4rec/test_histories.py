@@ -17,7 +17,7 @@ from gru4rec.vocabulary import Vocabulary
 def histories() -> Sessions:
     """Users 0: 5 events over times 0..4; 1: all before 3; 2: all after; 3: one on each side."""
     rows = [(0, item, item) for item in range(5)]
-    rows += [(1, 5, 0), (1, 6, 2)] + [(2, 1, 3), (2, 2, 4), (2, 3, 5)] + [(3, 7, 1), (3, 0, 3)]
+    rows += [(1, 5, 0), (1, 6, 2), (2, 1, 3), (2, 2, 4), (2, 3, 5), (3, 7, 1), (3, 0, 3)]
     user, item, time = zip(*rows, strict=True)
     table = pa.table({"user_id": user, "item_id": item, "timestamp": time})
     return Sessions.from_table(table, Vocabulary.build(pa.array(range(8))), session=("user_id",))

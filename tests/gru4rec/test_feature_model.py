@@ -1,0 +1,151 @@
+"""A model with features from training to a list: cold items, checkpoint, resume, warm start."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from gru4rec import checkpoint
+from gru4rec.build import build_model
+from gru4rec.config import ARCHITECTURES, Config, ConfigError
+from gru4rec.evaluation import evaluate
+from gru4rec.features import Prepared, prepare
+from gru4rec.recommend import Recommender
+from gru4rec.sessions import Sessions
+from gru4rec.train import fit
+from gru4rec.vocabulary import Vocabulary
+
+CHANGES = {
+    "selected_features": "group", "hidden_size": 16, "epochs": 6, "batch_size": 8, "n_sample": 32, "learning_rate": 0.1,
+}  # fmt: skip
+GROUPS, EACH = 4, 10
+
+
+def shop(seed: int = 1, sessions: int = 150) -> Prepared:
+    """Sessions stay inside one of four groups of ten items; the tenth of each group is never clicked."""
+    random = np.random.default_rng(seed)
+    lists = []
+    for _ in range(sessions):
+        group = random.integers(GROUPS)
+        lists.append((group * EACH + random.integers(0, EACH - 1, random.integers(3, 7))).tolist())
+    flat = np.concatenate(lists)
+    vocabulary = Vocabulary.build(pa.array(flat))
+    encoded = Sessions(vocabulary.encode(flat), np.cumsum([0, *map(len, lists)]))
+    return prepare(encoded, vocabulary, items_table(), configuration().features)
+
+
+def items_table() -> pa.Table:
+    groups = [f"group {item // EACH}" for item in range(GROUPS * EACH)]
+    return pa.table({"item_id": range(GROUPS * EACH), "group": groups})
+
+
+def configuration(**changes) -> Config:
+    return Config().override({**CHANGES, **changes})
+
+
+def trained(**changes):
+    train, vocabulary, features = shop()
+    config = configuration(**changes)
+    return fit(train, vocabulary, config, features=features, device="cpu").model, config, vocabulary
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_cold_item_is_recommended_where_its_features_fit(architecture: str, tmp_path) -> None:
+    model, config, vocabulary = trained(architecture=architecture)
+    checkpoint.save(tmp_path, model, config, vocabulary)
+    recommender = Recommender.load(tmp_path, "cpu")
+    cold = {group * EACH + EACH - 1 for group in range(GROUPS)}
+    for group in range(GROUPS):
+        answer = recommender.recommend([group * EACH, group * EACH + 1], n=EACH - 2, exclude_seen=True)
+        listed = set(answer.ids.to_pylist())
+        assert listed & cold <= {group * EACH + EACH - 1}
+        place = recommender.recommend([group * EACH, group * EACH + 1], n=100).ids.to_pylist()
+        assert place.index(group * EACH + EACH - 1) < EACH + 2  # of 40 items; among its group's
+    assert recommender.recommend([EACH - 1], n=EACH).context_length == 1  # a cold item is a context too
+
+
+def test_cold_targets_are_evaluated() -> None:
+    model, _, vocabulary = trained()
+    tests = Sessions.from_lists([[group * EACH, group * EACH + EACH - 1] for group in range(GROUPS)])
+    found = evaluate(model, tests, vocabulary.counts, bootstrap=0)
+    assert found.ranks.max() <= EACH + 2
+
+
+def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
+    model, config, vocabulary = trained(architecture="interaction")
+    checkpoint.save(tmp_path, model, config, vocabulary)
+    loaded = checkpoint.load(tmp_path).model
+    (before,) = model.blocks(shop().train.select([0, 1]))
+    (after,) = loaded.blocks(shop().train.select([0, 1]))
+    assert torch.equal(before.scores, after.scores)
+    names = json.loads((tmp_path / "checkpoint.json").read_text())["files"]
+    assert sorted(names) == ["features.arrow", "vocabulary.parquet", "weights.safetensors"]
+
+
+@pytest.mark.parametrize("training", ["simultaneous", "alternating", "residual", "interleaving"])
+def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
+    train, vocabulary, features = shop()
+    config = configuration(training=training, epochs=4, dropout_hidden=0.2, momentum=0.2)
+    whole = fit(train, vocabulary, config, features=features, device="cpu").model
+
+    class StopHere(Exception):
+        pass
+
+    def interrupt(report) -> None:
+        if report.epoch == 2:
+            raise StopHere
+
+    arguments = {"features": features, "device": "cpu", "checkpoint_dir": tmp_path}
+    with pytest.raises(StopHere):
+        fit(train, vocabulary, config, on_epoch=interrupt, **arguments)
+    resumed = fit(train, vocabulary, config, resume=True, **arguments).model
+    for name, tensor in whole.tensors().items():
+        assert torch.equal(tensor, resumed.tensors()[name]), name
+
+
+def test_other_features_are_other_data(tmp_path) -> None:
+    train, vocabulary, features = shop()
+    config = configuration(epochs=1)
+    fit(train, vocabulary, config, features=features, device="cpu", checkpoint_dir=tmp_path)
+    table = items_table().set_column(1, "group", pa.array(["all"] * GROUPS * EACH))
+    other = prepare(train, vocabulary, table, config.features).features
+    with pytest.raises(ValueError, match="other data"):
+        fit(train, vocabulary, config, features=other, device="cpu", checkpoint_dir=tmp_path, resume=True)
+
+
+def test_warm_start_keeps_what_both_know() -> None:
+    old, config, _ = trained()
+    train, vocabulary, _ = shop(seed=2)
+    table = items_table().set_column(
+        1, "group", pa.array([f"group {item // EACH + 1}" for item in range(GROUPS * EACH)])
+    )
+    prepared = prepare(train, vocabulary, table, config.features)
+    new = build_model(config, prepared.vocabulary, prepared.features)
+    new.initialise(9)
+    fresh = new.table_of(new.dense).clone()
+    new.adopt_dense(old)
+    names = prepared.features.row_names()
+    assert names[1:] == [f"group:categorical=group {number}" for number in (1, 2, 3, 4)]
+    there = old.table_of(old.dense)
+    assert torch.equal(new.table_of(new.dense)[1:4], there[2:5])
+    assert torch.equal(new.table_of(new.dense)[4], fresh[4])
+    with pytest.raises(ConfigError, match="architecture=parallel"):
+        new.adopt_dense(trained(architecture="interaction", epochs=1)[0])
+    with pytest.raises(ConfigError, match="item features"):
+        fit(train, vocabulary, configuration(selected_features="", epochs=1), warm_start=old, device="cpu")
+
+
+def test_features_are_given_exactly_where_they_are_configured() -> None:
+    train, vocabulary, features = shop()
+    with pytest.raises(ConfigError, match="no features were given"):
+        fit(train, vocabulary, configuration(), device="cpu")
+    with pytest.raises(ConfigError, match="but features were given"):
+        fit(train, vocabulary, configuration(selected_features=""), features=features, device="cpu")
+    with pytest.raises(ValueError, match="features of 40 items, but 2 in the vocabulary"):
+        build_model(configuration(), Vocabulary.build(pa.array([1, 2])), features)
+    for changes in ({"embedding": "separate"}, {"training": "residual", "epochs": 1}, {"selected_features": "a,a"},
+                    {"architecture": "concatenated", "training": "alternating"}):  # fmt: skip
+        with pytest.raises(ConfigError):
+            configuration(**changes)
