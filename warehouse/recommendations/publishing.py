@@ -95,6 +95,7 @@ def publish(
         with _refusals(run_date, path), connect(memory_limit, threads, staged.spill) as con:
             with folder_lock(staging_folder(path)):
                 table = ensure_table(path, schema)
+            staged.sort(con)
             report = _audited(con, table, staged, expected, limits or auditing.AuditLimits())
             audited = time.monotonic()
             version = _commit(con, path, staged, facts)
@@ -131,7 +132,7 @@ def _audited(
     earlier = [night for night in nights(table) if night < staged.run_date]
     previous = earlier[-1] if earlier else None
     before = night_files(table, previous) if previous else ()
-    report = auditing.audit(con, staged.path, staged.run_date, expected, limits, previous=previous, before=before)
+    report = auditing.audit(con, staged.rows_file, staged.run_date, expected, limits, previous=previous, before=before)
     if report.passed:
         return report
     kept = staged.reject()
@@ -159,12 +160,11 @@ def _commit(con: duckdb.DuckDBPyConnection, path: Path, staged: StagedNight, fac
         "model_version": "" if facts.model_version is None else str(facts.model_version),
         "mlflow_run_id": facts.mlflow_run_id or "",
     }
-    order = "" if staged.in_order else "ORDER BY user_id, rank"
     constants = {"run_date": run_date, "version": facts.model_version, "run": facts.mlflow_run_id}
     rows = con.sql(
         f"SELECT $run_date::DATE AS run_date, {', '.join(STAGED_COLUMNS)}, $version::INTEGER AS model_version, "  # noqa: S608
-        f"$run::VARCHAR AS mlflow_run_id, $at::TIMESTAMPTZ AS generated_at FROM read_parquet($file) {order}",
-        params={**constants, "at": facts.generated_at, "file": [str(staged.path)]},
+        f"$run::VARCHAR AS mlflow_run_id, $at::TIMESTAMPTZ AS generated_at FROM read_parquet($file)",
+        params={**constants, "at": facts.generated_at, "file": [str(staged.rows_file)]},
     ).to_arrow_reader(ROW_GROUP)
     write_deltalake(
         path,

@@ -122,6 +122,7 @@ class Reader:
         self.max_age_days = max_age_days
         self._items = items
         self._table = open_table(self.path)
+        self._seen: tuple[dt.date | None, dt.date] | None = None  # the night asked for, the day it was asked on
         self._night: Night | None = None
         self._con = connect(threads=1)
         self._con.execute("SET enable_object_cache = true; SET parquet_metadata_cache = true")
@@ -133,14 +134,20 @@ class Reader:
         self._con.close()
 
     def night(self, run_date: dt.date | None = None) -> Night:
-        """Return the newest night, or the one asked for, as the table shows it now."""
-        known = self._table.version()
-        self._table.update_incremental()
-        if self._night is None or self._table.version() != known or self._night.run_date != run_date:
+        """Return the newest night, or the one asked for, as the table shows it now.
+
+        Whether anything was committed since is told by the existence of the log's next entry; once a day the log is
+        read in any case, for the age and for entries that were cleaned up.
+        """
+        today = dt.datetime.now(dt.UTC).date()
+        following = self.path / "_delta_log" / f"{self._table.version() + 1:020d}.json"
+        if self._night is None or self._seen != (run_date, today) or following.exists():
+            self._table.update_incremental()
             if run_date is None:
-                self._night = _newest(self._table, self.path, self.max_age_days, None)
+                self._night = _newest(self._table, self.path, self.max_age_days, today)
             else:
-                self._night = _snapshot(self._table, self.path, run_date, None)
+                self._night = _snapshot(self._table, self.path, run_date, today)
+            self._seen = (run_date, today)
         return self._night
 
     def for_user(self, user_id: UserId, n: int = 10, *, run_date: dt.date | None = None) -> list[dict[str, object]]:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
 from warehouse.recommendations.table import STAGED_COLUMNS, staged_schema
+from warehouse.statements import quoted
 
 ROW_GROUP = 122_880  # rows; the best of those tried for one user's list (sorted, zstd)
 WRITING = ".writing.parquet"
@@ -55,6 +57,7 @@ class StagedNight:
     def __init__(self, table: Path, run_date: dt.date) -> None:
         self.run_date = run_date
         self.path = staging_folder(table) / f"{run_date.isoformat()}{WRITING}"
+        self.rows_file = self.path  # where the rows are: in order once sort() was called
         self.rows = 0
         self.in_order = True  # by (user_id, rank), as far as written
         self.schema: pa.Schema | None = None
@@ -119,10 +122,23 @@ class StagedNight:
         except OSError as error:
             raise write_failed(self.run_date, self.path, error) from error
 
+    def sort(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Bring the rows into order of user and rank where they did not come in it; the sorted copy takes over."""
+        if self.in_order:
+            return
+        self.spill.mkdir(exist_ok=True)
+        copy = self.spill / "sorted.parquet"
+        con.execute(
+            f"COPY (FROM read_parquet($file) ORDER BY user_id, rank) TO {quoted(str(copy))} "
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})",
+            {"file": [str(self.path)]},
+        )
+        self.rows_file, self.in_order = copy, True
+
     def reject(self) -> Path:
         """Keep the file under another name for whoever looks into it, and return that name."""
         kept = self.path.with_name(f"{self.run_date.isoformat()}{REJECTED}")
-        os.replace(self.path, kept)
+        os.replace(self.rows_file, kept)
         return kept
 
     def _follow_order(self, group: pa.Table) -> None:

@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
+from warehouse.statements import quoted
 from warehouse.tables import RECOMMENDATIONS, TIME
 
 # What publish() takes in: the table's columns but for those that are the same on every row of a night.
@@ -110,5 +111,5 @@ def connect(
     con = duckdb.connect(config={"memory_limit": memory_limit, **({"threads": threads} if threads else {})})
     con.execute("SET TimeZone = 'UTC'")
     if temp_directory is not None:
-        con.execute(f"SET temp_directory = '{str(temp_directory).replace(chr(39), chr(39) * 2)}'")
+        con.execute(f"SET temp_directory = {quoted(str(temp_directory))}")
     return con
