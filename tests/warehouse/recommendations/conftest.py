@@ -40,7 +40,7 @@ def make_rows(
 
 @pytest.fixture
 def nights(tmp_path: Path) -> SimpleNamespace:
-    """`layout`; `publish(day offset, rows, **)` publishes a night; `rows(...)` makes one; `table_files()` lists the disk."""
+    """`layout`; `publish(day offset, rows, **)`; `rows(...)` makes a night; `files()` lists the disk; `day(offset)`."""
     layout = Layout(tmp_path / "data")
 
     def publish(day: int = 0, rows: pa.Table | None = None, **options: Any) -> table.Published:

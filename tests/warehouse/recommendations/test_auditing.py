@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -182,9 +183,7 @@ def test_a_large_night_is_cut_into_slices(tmp_path, nights, monkeypatch):
     assert len(cuts) == 4
     assert cuts[0][0] is None
     assert cuts[-1][1] is None
-    assert all(a[1] == b[0] for a, b in zip(cuts, cuts[1:], strict=False))
-    pq.write_table(nights.rows(users=[9, 3, 7, 1] * 10), path, row_group_size=10)
-    assert auditing._slices(path) == [(None, None)]
+    assert all(a[1] == b[0] for a, b in pairwise(cuts))
 
 
 def test_order_is_noticed_across_batches(tmp_path, nights):

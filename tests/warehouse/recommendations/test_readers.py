@@ -110,7 +110,7 @@ def test_a_warm_reader_sees_a_new_night_and_a_replaced_one(nights):
 
 
 def test_a_missing_table_or_night_is_one_sentence(nights, three):
-    with pytest.raises(table.NoNight, match="no recommendations table at .*run a night first"):
+    with pytest.raises(table.NoNight, match=r"no recommendations table at .*run a night first"):
         table.latest(nights.layout.root / "elsewhere")
     with pytest.raises(FileNotFoundError, match="has no night 2025-01-01: it holds 3, 2026-01-10 to 2026-01-12"):
         table.night(three.layout, dt.date(2025, 1, 1))
