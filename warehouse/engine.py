@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 122_880  # the parquet row group that was fastest to read and write (rows)
+# Delta-coded pages at zstd's first level: as small as plain pages at its third, in half the time.
 
 
 class Database(Protocol):
@@ -180,7 +181,9 @@ class DuckDBDatabase:
     def write(self, sql: str, path: Path, *, ordered: bool = True) -> int:
         """See Database.write. The bytes depend on the rows alone, not on the number of threads, when `ordered`."""
         self._run(f"SET preserve_insertion_order = {'true' if ordered else 'false'}")
-        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
+        options = (
+            f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP}"
+        )
         return int(self._run(f"COPY ({sql}) TO {quoted(str(path))} ({options})")[0][0])
 
     def progress(self) -> float:

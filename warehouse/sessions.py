@@ -83,7 +83,7 @@ def build_sessions(
                     f"filters): lower min_session_length or min_item_support, or raise window_days"
                 )
             known, absurd = db.rows(statement("dwell_counts"))[0] if config.dwell != "off" else (0, 0)
-            ((sessions, items, users),) = db.rows(statement("sessions_written"))
+            ((sessions, items, users),) = db.rows(statement("sessions_kept_counts"))
     return SessionsReport(
         run_date=run_date,
         first_day=first_day,
@@ -162,46 +162,40 @@ def stage_clicks(db: Database, config: SessionsConfig | ContextConfig, *, with_d
 
 
 def _find(db: Database, config: SessionsConfig, start: datetime) -> tuple[int, int, int, int]:
-    """Table `found_sessions`; returns sessions, their events, robots among them, robots' events."""
+    """View `inside` and table `found_sessions`; returns sessions, their events, robots among them, robots' events."""
     rate = float(config.max_events_per_minute)
-    db.table(
-        "found_sessions",
-        statement(
-            "sessions_found",
-            window_start=start,
-            max_length=config.max_session_length,
-            max_rate=rate,
-            rate_or_one=rate or 1.0,
-        ),
-    )
+    db.define("inside", statement("clicks_inside", window_start=start))
+    found = statement("sessions_found", max_length=config.max_session_length, max_rate=rate, rate_or_one=rate or 1.0)
+    db.table("found_sessions", found)
     ((sessions, events, robots, robot_events),) = db.rows(statement("sessions_counts"))
     return sessions, int(events), robots, int(robot_events)
 
 
 def _filter(db: Database, config: SessionsConfig) -> int:
-    """Shrink `kept_sessions` and `kept_items` until both minima hold; returns the rounds it took.
+    """Drop sessions and items until both minima hold; returns the rounds it took.
 
-    Only keys are kept from round to round: writing the clicks anew each time needs several times the memory.
+    Tables `dropped_sessions` and `dropped_items` grow, and `counted_items` shrinks, by what the last round dropped
+    alone: few keys, where keeping all kept keys, or writing the clicks anew, needs several times the memory and time.
     """
-    sessions = db.table("kept_sessions", statement("sessions_people", min_length=config.min_session_length))
-    items = -1
-    rounds = 0
-    while True:
+    db.table("dropped_sessions", statement("sessions_dropped", min_length=config.min_session_length))
+    db.table("counted_items", statement("items_counted"))
+    dropped = db.table("dropped_items", statement("items_dropped", min_support=config.min_item_support))
+    rounds = 1
+    while dropped and db.table("falling_sessions", statement("sessions_falling", min_length=config.min_session_length)):
+        db.table("counted_items", statement("items_recounted"))
+        db.table("dropped_sessions", statement("sessions_dropped_by_now"))
+        before = dropped
+        dropped = db.table("dropped_items", statement("items_dropped", min_support=config.min_item_support))
         rounds += 1
-        left = db.table("kept_items", statement("items_supported", min_support=config.min_item_support))
-        if left == items or config.min_item_support == 1:
-            return rounds
-        items = left
-        left = db.table("kept_sessions", statement("sessions_supported", min_length=config.min_session_length))
-        if left == sessions:
-            return rounds
-        sessions = left
+        if dropped == before:
+            break
+    return rounds
 
 
 def _final_statement(db: Database, config: SessionsConfig) -> str:
     """The statement of the table's rows; with dwell also the view `judged`."""
     if config.dwell == "off":
-        return statement("sessions_kept")
+        return statement("sessions_plain")
     db.define("judged", statement("dwell_judged", limit_seconds=float(config.dwell_limit_seconds)))
     return statement(
         "sessions_repeated" if config.dwell == "repeat" else "sessions_weighted",

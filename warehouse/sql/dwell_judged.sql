@@ -1,7 +1,7 @@
 -- Clicks -> clicks with `left_at`, the time the user left the item: as measured, else when the next click came.
 -- NULL where unknown. A stay that is negative or longer than the limit says nothing and is marked absurd.
 WITH stays AS (
-  SELECT user_id, session_start, item_id, timestamp, next_time, TRY_CAST(dwell AS DOUBLE) AS dwell FROM clicks
+  SELECT user_id, session_start, item_id, timestamp, next_time, TRY_CAST(dwell AS DOUBLE) AS dwell FROM inside
 )
 SELECT
   user_id,

@@ -1,4 +1,4 @@
--- What became of the sessions found.
+-- What the window's sessions are, before and after the filters.
 SELECT
   count(*) AS sessions,
   coalesce(sum(events), 0) AS events,

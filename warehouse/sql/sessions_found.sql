@@ -1,4 +1,4 @@
--- Clicks -> every session that starts in the window, with what makes it a robot's.
+-- Every session that starts in the window, with what makes it a robot's.
 -- A session shorter than a minute is judged as if it lasted one.
 SELECT
   user_id,
@@ -7,6 +7,5 @@ SELECT
   ({max_length} > 0 AND count(*) > {max_length})
     OR ({max_rate} > 0 AND count(*) > {max_rate}
       AND max(timestamp) < session_start + (count(*) / {rate_or_one}) * INTERVAL 1 MINUTE) AS is_robot
-FROM clicks
-WHERE session_start >= {window_start}
+FROM inside
 GROUP BY user_id, session_start

@@ -1,8 +1,8 @@
 -- The sessions table where an item is repeated for every full threshold that the user stayed on it.
 SELECT user_id, session_start, item_id, timestamp, CAST(copy AS SMALLINT) AS copy
 FROM judged
-SEMI JOIN kept_sessions USING (user_id, session_start)
-SEMI JOIN kept_items USING (item_id)
+ANTI JOIN dropped_sessions USING (user_id, session_start)
+ANTI JOIN dropped_items USING (item_id)
 JOIN range({max_copies}) AS copies(copy)
   ON copy = 0 OR left_at >= timestamp + copy * {threshold_seconds} * INTERVAL 1 SECOND
 ORDER BY user_id, session_start, timestamp, item_id, copy

@@ -1,8 +1,8 @@
 -- The sessions table where a click weighs 1, and 1 more for every full threshold that the user stayed.
 SELECT user_id, session_start, item_id, timestamp, CAST(1 + copy AS FLOAT) AS weight
 FROM judged
-SEMI JOIN kept_sessions USING (user_id, session_start)
-SEMI JOIN kept_items USING (item_id)
+ANTI JOIN dropped_sessions USING (user_id, session_start)
+ANTI JOIN dropped_items USING (item_id)
 JOIN range({max_copies}) AS copies(copy)
   ON (copy = 0 OR left_at >= timestamp + copy * {threshold_seconds} * INTERVAL 1 SECOND)
   AND (copy + 1 = {max_copies} OR left_at IS NULL
