@@ -65,11 +65,17 @@ def _add_fit(commands: Any) -> None:
     source = fit.add_mutually_exclusive_group()
     source.add_argument("--preset", default="auto", metavar="NAME", help="see `gru4rec presets` (default: auto)")
     source.add_argument("--config", type=Path, metavar="FILE.json", help="a configuration instead of a preset")
-    fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting; may repeat")
+    fit.add_argument(
+        "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="change settings; may repeat"
+    )
     fit.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="where the model is written")
     fit.add_argument("--resume", action="store_true", help="go on from the last whole epoch found in the model folder")
     fit.add_argument("--warm-start", type=Path, metavar="DIR", help="start from the weights of this older model")
     fit.add_argument("--seed", type=int, metavar="S", help="seed of weights, negatives and dropout")
+    fit.add_argument(
+        "--items", type=Path, metavar="I.parquet", help="items and their features, for --set selected_features=[COLUMN]"
+    )
+    fit.add_argument("--weight-column", metavar="NAME", help="how much each training event counts in the loss")
     _add_common(fit)
     _add_columns(fit)
 

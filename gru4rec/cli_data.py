@@ -1,5 +1,6 @@
 """Parquet files of the shell's commands, read into sessions; every fault of a file is one sentence."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from gru4rec.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the three columns in a user's file."""
+    """The names of the columns in a user's file; `weight` is looked for in training events only, where it is given."""
 
     session: str = "session_id"
     item: str = "item_id"
     time: str = "timestamp"
+    weight: str | None = None
 
 
-def read_events(path: Path, columns: Columns) -> pa.Table:
-    """The three columns of a parquet file (or of a folder of them).
+def read_events(path: Path, columns: Columns, *, with_weight: bool = False) -> pa.Table:
+    """The three columns of a parquet file (or of a folder of them), and that of the weights where it is asked for.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -31,6 +33,8 @@ def read_events(path: Path, columns: Columns) -> pa.Table:
     try:
         there = pq.read_schema(path).names if path.is_file() else pq.ParquetDataset(path).schema.names
         names = [columns.session, columns.item, columns.time]
+        if with_weight and columns.weight is not None:
+            names.append(columns.weight)
         missing = [name for name in names if name not in there]
         if not missing:
             return pq.read_table(path, columns=names)
@@ -42,22 +46,41 @@ def read_events(path: Path, columns: Columns) -> pa.Table:
     )
 
 
+def read_items(path: Path, columns: Columns) -> pa.Table:
+    """A parquet file of items, its item column called item_id.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not parquet, or lacks the item column.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"there is no items file {path}; check the path")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowException as error:
+        raise ValueError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]}); write it again") from error
+    if columns.item not in table.column_names:
+        there = ", ".join(table.column_names)
+        raise ValueError(f"{path} has no column {columns.item}; it has {there} (name yours with --item-column)")
+    return table.rename_columns(["item_id" if name == columns.item else name for name in table.column_names])
+
+
 def training_sessions(path: Path, columns: Columns) -> tuple[Sessions, Vocabulary]:
     """Training sessions of two events or more, and the vocabulary of exactly the items that stand in them.
 
     Raises what `read_events` raises, and ValueError when nothing is left to learn from.
     """
-    table = read_events(path, columns)
+    table = read_events(path, columns, with_weight=True)
     if table.num_rows == 0:
         raise ValueError(f"{path} holds no events; training needs at least one session of two events")
     vocabulary = Vocabulary.build(table[columns.item])
-    train = _sessions(path, table, vocabulary, columns)
+    train = _sessions(path, table, vocabulary, columns, columns.weight)
     if len(train) == 0:
         raise ValueError(f"{path} holds no session of two events or more ({train.short} of one); nothing can be learnt")
     if train.short:
         kept = vocabulary.decode(train.items)
         vocabulary = Vocabulary.build(kept)
-        train = Sessions(vocabulary.encode(kept), train.offsets, train.times, train.keys, train.unknown, train.short)
+        train = dataclasses.replace(train, items=vocabulary.encode(kept))
     return train, vocabulary
 
 
@@ -76,10 +99,13 @@ def held_out_sessions(path: Path, vocabulary: Vocabulary, columns: Columns) -> S
     return sessions
 
 
-def _sessions(path: Path, table: pa.Table, vocabulary: Vocabulary, columns: Columns) -> Sessions:
+def _sessions(
+    path: Path, table: pa.Table, vocabulary: Vocabulary, columns: Columns, weight: str | None = None
+) -> Sessions:
+    session = (columns.session,)
     try:
         return Sessions.from_table(
-            table, vocabulary, session=(columns.session,), item=columns.item, time=columns.time, min_length=2
+            table, vocabulary, session=session, item=columns.item, time=columns.time, weight=weight, min_length=2
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

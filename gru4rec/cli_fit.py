@@ -11,9 +11,10 @@ import torch
 
 from gru4rec import checkpoint, presets
 from gru4rec.calibration import fit_temperature
-from gru4rec.cli_data import Columns, held_out_sessions, training_sessions
+from gru4rec.cli_data import Columns, held_out_sessions, read_items, training_sessions
 from gru4rec.config import Config
 from gru4rec.evaluation import Evaluation, evaluate
+from gru4rec.features import Prepared, prepare
 from gru4rec.sessions import Sessions
 from gru4rec.train import FitResult, fit
 from gru4rec.vocabulary import Vocabulary
@@ -29,11 +30,14 @@ def fit_command(arguments: argparse.Namespace) -> None:
     named = None if arguments.config is None else read_config(arguments.config, changes)
     train, vocabulary = training_sessions(arguments.train, columns)
     say(f"train: {len(train)} sessions, {len(train.items)} events, {len(vocabulary)} items")
-    validation = _held_out("validation", arguments.validation, vocabulary, columns)
-    test = _held_out("test", arguments.test, vocabulary, columns)
     config = named or presets.resolve(arguments.preset, train, vocabulary).override(changes)
     if arguments.seed is not None:
         config = config.override({"seed": arguments.seed})
+    features = None
+    if arguments.items is not None or config.features.selected_features:
+        train, vocabulary, features = with_features(arguments.items, train, vocabulary, config, columns)
+    validation = _held_out("validation", arguments.validation, vocabulary, columns)
+    test = _held_out("test", arguments.test, vocabulary, columns)
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
 
     older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
@@ -48,6 +52,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
         checkpoint_dir=arguments.model_dir,
         resume=arguments.resume,
         warm_start=older,
+        features=features,
     )
     checkpoint.save(arguments.model_dir, result.model, config, vocabulary, _extra(result, validation))
     say(f"model written to {arguments.model_dir}")
@@ -55,6 +60,30 @@ def fit_command(arguments: argparse.Namespace) -> None:
     held_out = test if test is not None else validation
     evaluation = None if held_out is None else evaluate(result.model, held_out, vocabulary.counts, bootstrap=0)
     print(json.dumps(summary(result, evaluation, measured)), flush=True)
+
+
+def with_features(
+    path: Path | None, train: Sessions, vocabulary: Vocabulary, config: Config, columns: Columns
+) -> Prepared:
+    """Sessions and vocabulary with the cold items of the items file, and all items' features.
+
+    Raises ValueError where the file or the setting that selects its columns is missing, and what `read_items` and
+    `prepare` raise.
+    """
+    selected = config.features.selected_features
+    if path is None:
+        raise ValueError(f"selected_features={list(selected)} needs --items ITEMS.parquet, the file with these columns")
+    table = read_items(path, columns)
+    if not selected:
+        there = ", ".join(name for name in table.column_names if name != "item_id")
+        raise ValueError(f"--items needs --set selected_features=[...] with columns of {path}; it has {there}")
+    try:
+        prepared = prepare(train, vocabulary, table, config.features)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    cold = len(prepared.vocabulary) - len(vocabulary)
+    say(f"items: {table.num_rows} rows, {cold} of them without a click in training (cold)")
+    return prepared
 
 
 def summary(result: FitResult, evaluation: Evaluation | None, measured_on: str | None) -> dict[str, Any]:
@@ -101,7 +130,8 @@ def read_config(path: Path, changes: dict[str, str]) -> Config:
 
 def columns_of(arguments: argparse.Namespace) -> Columns:
     """The column names that the arguments give."""
-    return Columns(arguments.session_column, arguments.item_column, arguments.time_column)
+    weight = getattr(arguments, "weight_column", None)  # of `fit` alone
+    return Columns(arguments.session_column, arguments.item_column, arguments.time_column, weight)
 
 
 def set_threads(threads: int | None) -> None:

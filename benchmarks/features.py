@@ -1,0 +1,231 @@
+"""What item features bring and cost: accuracy on real data (all, frequent, tail and cold targets), speed and memory.
+
+    python benchmarks/features.py run rsc15 id parallel --seeds 1 2 3 --out /tmp/features
+    python benchmarks/features.py table rsc15 --out /tmp/features
+    python benchmarks/features.py speed
+
+`run` trains and ranks, one file a model and seed; `table` reads them: means over the seeds, differences to `id` with
+paired 95% intervals over sessions. Data: the folder named by GRU4REC_TEST_DATA, default ../shared/data.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gru4rec.config import Config
+from gru4rec.evaluation import evaluate, translate
+from gru4rec.features import ItemFeatures, prepare
+from gru4rec.histories import Continued, split_at
+from gru4rec.metrics import bootstrap_weights
+from gru4rec.scorer import Scorer
+from gru4rec.sessions import Sessions
+from gru4rec.train import fit
+from gru4rec.vocabulary import Vocabulary
+
+DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
+TAIL = 5  # training events up to which a warm item counts as tail
+K = 20
+BASE = {"hidden_size": 100, "dropout_embedding": 0.1, "sample_alpha": 0.5, "learning_rate": 0.1}
+OWN = {"rsc15": {"batch_size": 64, "epochs": 5}, "movielens": {"batch_size": 32, "epochs": 10, "bptt": 1}}
+MODELS = {
+    "id": {},
+    "parallel": {"architecture": "parallel"},
+    "shared-output": {"architecture": "shared-output"},
+    "interaction": {"architecture": "interaction"},
+    "concatenated": {"architecture": "concatenated"},
+    "alternating": {"training": "alternating"},
+    "residual": {"training": "residual"},
+    "interleaving": {"training": "interleaving"},
+}
+
+
+class Case(NamedTuple):
+    """train in `ids` (what was clicked), items with their features; test rows in time order, to be encoded."""
+
+    train: Sessions
+    ids: Vocabulary
+    items: pa.Table
+    fields: str
+    test: pa.Table | None
+    histories: pa.Table | None
+    boundary: int
+
+
+def rsc15(events: int) -> Case:
+    """The last `events` training clicks (whole sessions); an item's categories are all that its clicks show."""
+    table = pq.read_table(DATA / "rsc15_last_5_days.parquet")
+    pairs = table.group_by(["item_id", "category"]).aggregate([]).sort_by("category")
+    items = pairs.group_by("item_id", use_threads=False).aggregate([("category", "list")])
+    items = items.rename_columns({"category_list": "category"})
+    train = table.filter(pc.equal(table["split"], "train")).sort_by("timestamp")
+    newest = pc.unique(train.slice(max(0, train.num_rows - events))["session_id"])
+    train = train.filter(pc.is_in(train["session_id"], value_set=newest))
+    ids = Vocabulary.build(train["item_id"])
+    test = table.filter(pc.equal(table["split"], "test"))
+    return Case(Sessions.from_table(train, ids), ids, items, "category:multi", test, None, 0)
+
+
+def movielens(fields: str) -> Case:
+    """Whole histories; the newest fifth of the ratings is test, and goes on from the state at the end of train."""
+    table = pq.read_table(DATA / "movielens_small_ratings.parquet")
+    items = pq.read_table(DATA / "movielens_small_items.parquet")
+    clock = table["timestamp"].cast(pa.int64()).to_numpy()
+    boundary = int(np.quantile(clock, 0.8, method="higher"))
+    before = table.filter(pa.array(clock < boundary))
+    ids = Vocabulary.build(before["item_id"])
+    train = Sessions.from_table(before, ids, session=("user_id",))
+    return Case(train, ids, items, fields, None, table, boundary)
+
+
+def held_out(case: Case, vocabulary: Vocabulary) -> tuple[Sessions, Sessions | None]:
+    """Test sessions in a vocabulary, and what comes before each (histories)."""
+    if case.test is not None:
+        return Sessions.from_table(case.test, vocabulary), None
+    histories = Sessions.from_table(case.histories, vocabulary, session=("user_id",))
+    split = split_at(histories, case.boundary)
+    return split.test, split.earlier
+
+
+def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str, np.ndarray]:
+    """Train one model; ranks of the test targets, their counts in train and their sessions.
+
+    The id-only model reads past items it does not know and misses them as targets: the events are the same for all.
+    """
+    config = Config().override({**BASE, **changes, **MODELS[model], "seed": seed})
+    wide = prepare(case.train, case.ids, case.items, config.override({"selected_features": case.fields}).features)
+    test, earlier = held_out(case, wide.vocabulary)
+    if model == "id":
+        result = fit(case.train, case.ids, config, device="cpu", threads=1)
+        earlier = None if earlier is None else translate(earlier, wide.vocabulary, case.ids)[0]
+    else:
+        config = config.override({"selected_features": case.fields})
+        result = fit(wide.train, wide.vocabulary, config, features=wide.features, device="cpu", threads=1)
+    scorer: Scorer = result.model if earlier is None else Continued(result.model, earlier)
+    counts = wide.vocabulary.counts
+    found = evaluate(scorer, test, counts, ks=(K,), bootstrap=0, vocabulary=wide.vocabulary if model == "id" else None)
+    print(json.dumps({"case": name, "model": model, "seed": seed, **found.metrics, "loss": result.history[-1].loss,
+                      "events_per_second": round(result.events_per_second)}), flush=True)  # fmt: skip
+    return {"ranks": found.ranks, "session": found.session, "count": counts[found.targets]}
+
+
+def table(name: str, out: Path) -> None:
+    """Print a markdown table of all files of a case: recall@20 and MRR@20 by group of targets, against `id`."""
+    runs: dict[str, list[dict[str, np.ndarray]]] = {}
+    for path in sorted(out.glob(f"{name}.*.npz")):
+        runs.setdefault(path.name.split(".")[1], []).append(dict(np.load(path)))
+    first = runs["id"][0]
+    count = first["count"]
+    groups = {"all": count >= 0, "frequent": count > TAIL, "tail": (count > 0) & (count <= TAIL), "cold": count == 0}
+    print(f"{name}: " + ", ".join(f"{group} {int(events.sum())} targets" for group, events in groups.items()))
+    print("| targets | model | seeds | R@20 | less id-only | M@20 | less id-only |\n|---|---|---|---|---|---|---|")
+    values = {model: np.stack([per_event(each) for each in each_seed]).mean(0) for model, each_seed in runs.items()}
+    for group, events in groups.items():
+        for model in sorted(runs, key=list(MODELS).index):
+            mean = values[model][events].mean(0)
+            cells = [f"{mean[0]:.4f}", "", f"{mean[1]:.4f}", ""]
+            if model != "id":
+                low, high = paired(values[model] - values["id"], first["session"], events)
+                difference = (values[model] - values["id"])[events].mean(0)
+                for m in (0, 1):
+                    cells[2 * m + 1] = f"{difference[m]:+.4f} [{low[m]:+.4f}, {high[m]:+.4f}]"
+            print(f"| {group} | {model} | {len(runs[model])} | " + " | ".join(cells) + " |")
+
+
+def per_event(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Hit and reciprocal rank within the first K, [P, 2]."""
+    hit = found["ranks"] <= K
+    return np.stack([hit, np.where(hit, 1.0 / found["ranks"], 0.0)], axis=1).astype(np.float64)
+
+
+def paired(difference: np.ndarray, session: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95% interval of the mean of `difference` [P, 2] over `events`, sessions drawn with replacement."""
+    columns = np.column_stack([difference[events], np.ones(int(events.sum()))])
+    sums = np.zeros((int(session.max()) + 1, 3))
+    np.add.at(sums, session[events], columns)
+    totals = np.concatenate([weights @ sums for weights in bootstrap_weights(len(sums), 1000, 0)])
+    low, high = np.nanpercentile(totals[:, :2] / totals[:, 2:], [2.5, 97.5], axis=0)
+    return low, high
+
+
+def speed(width: int, items: int) -> None:
+    """Events a second and peak memory of every architecture against id-only at equal width, a process for each."""
+    rows = {}
+    for kind in ("id", "parallel", "shared-output", "interaction", "concatenated", "parallel+text"):
+        best = {}
+        for _ in range(3):
+            command = [sys.executable, __file__, "one", kind, "--width", str(width), "--items", str(items)]
+            result = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+            best = max(best, result, key=lambda found: found.get("events_per_second", 0))
+        rows[kind] = best
+    print("| model | events/s | time of id-only | peak memory, MB | of id-only |\n|---|---|---|---|---|")
+    for kind, found in rows.items():
+        slower = rows["id"]["events_per_second"] / found["events_per_second"]
+        larger = found["megabytes"] / rows["id"]["megabytes"]
+        print(f"| {kind} | {found['events_per_second']:.0f} | {slower:.2f} | {found['megabytes']:.0f} | {larger:.2f} |")
+
+
+def one(kind: str, width: int, items: int) -> None:
+    """One epoch over a synthetic catalogue: genres (20 values) and, with +text, titles."""
+    architecture, _, text = kind.partition("+")
+    random = np.random.default_rng(1)
+    lengths = random.integers(2, 8, 8000)
+    clicked = (items * random.random(lengths.sum()) ** 3).astype(np.int64)
+    ids = Vocabulary(pa.array(range(items)), np.maximum(np.bincount(clicked, minlength=items), 1))
+    train = Sessions(clicked, np.concatenate([[0], np.cumsum(lengths)]))
+    changes = {"hidden_size": width, "epochs": 1, "batch_size": 32}
+    features: ItemFeatures | None = None
+    if architecture != "id":
+        genres = ["|".join(f"g{g}" for g in random.integers(0, 20, 3)) for _ in range(items)]
+        titles = [" ".join(f"w{w}" for w in random.integers(0, 3000, 4)) for _ in range(items)]
+        table = pa.table({"item_id": range(items), "genres": genres, "title": titles})
+        changes |= {"architecture": architecture, "selected_features": "genres" + (",title:text" if text else "")}
+        features = prepare(train, ids, table, Config().override(changes).features).features
+    begin = time.process_time()
+    result = fit(train, ids, Config().override(changes), features=features, device="cpu", threads=1)
+    seconds = time.process_time() - begin  # of the processor: other programs do not count
+    events = float(lengths.sum() - len(lengths))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"events_per_second": events / seconds, "megabytes": peak, "loss": result.history[-1].loss}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("run", "table", "speed", "one"))
+    parser.add_argument("names", nargs="*", help="the case (rsc15, movielens) and models, or the kind for `one`")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--events", type=int, default=100_000, help="training clicks of rsc15")
+    parser.add_argument("--fields", default="genres", help="features of movielens")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes of the settings")
+    parser.add_argument("--width", type=int, default=100)
+    parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--out", type=Path, default=Path("features-benchmark"))
+    arguments = parser.parse_args()
+    if arguments.command == "speed":
+        return speed(arguments.width, arguments.items)
+    name, *models = arguments.names
+    if arguments.command == "one":
+        return one(name, arguments.width, arguments.items)
+    if arguments.command == "table":
+        return table(name, arguments.out)
+    case = rsc15(arguments.events) if name == "rsc15" else movielens(arguments.fields)
+    changes = {**OWN[name], **dict(pair.split("=", 1) for pair in arguments.set)}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for seed in arguments.seeds:
+        for model in models:
+            np.savez(arguments.out / f"{name}.{model}.{seed}.npz", **run(case, name, changes, model, seed))
+    return None
+
+
+if __name__ == "__main__":
+    main()
