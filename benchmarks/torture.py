@@ -96,6 +96,7 @@ def read(engine: str, table: Path, users: int) -> int:
             faults.append(f"{type(error).__name__}: {error}")
             continue
         looks += 1
+        time.sleep(0.01)
         faults += [f"{night}: {found}" for night, found in nights.items() if found != (users * N, users, 1)]
         faults += [f"{night} disappeared" for night in seen - nights.keys()]
         seen |= nights.keys()

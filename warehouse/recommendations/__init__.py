@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from warehouse.recommendations.auditing import Audit, AuditLimits, Check, Expected, audit
+    from warehouse.recommendations.auditing import audit
     from warehouse.recommendations.comparison import compare
     from warehouse.recommendations.errors import (
         AuditFailed,
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
         WriteFailed,
     )
     from warehouse.recommendations.exports import export_parquet, export_ranx
+    from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
     from warehouse.recommendations.maintenance import history, retain, rollback, sweep
     from warehouse.recommendations.publishing import NightFacts, Published, publish
     from warehouse.recommendations.readers import Night, Reader, for_user, for_users, latest, night
 
 _HOME = {
-    "Audit": "auditing", "AuditLimits": "auditing", "Check": "auditing", "Expected": "auditing", "audit": "auditing",
+    "Audit": "limits", "AuditLimits": "limits", "CHECKS": "limits", "Check": "limits", "Expected": "limits",
+    "audit": "auditing",
     "compare": "comparison", "export_parquet": "exports", "export_ranx": "exports",
     "AuditFailed": "errors", "NightBusy": "errors", "NoNight": "errors", "RecommendationsError": "errors",
     "StaleNight": "errors", "WriteFailed": "errors",
@@ -40,7 +42,7 @@ _HOME = {
 }  # fmt: skip
 
 __all__ = [
-    "Audit", "AuditFailed", "AuditLimits", "Check", "Expected", "Night", "NightBusy", "NightFacts", "NoNight",
+    "CHECKS", "Audit", "AuditFailed", "AuditLimits", "Check", "Expected", "Night", "NightBusy", "NightFacts", "NoNight",
     "Published", "Reader", "RecommendationsError", "StaleNight", "WriteFailed", "audit", "compare",
     "export_parquet", "export_ranx", "for_user", "for_users", "history", "latest", "night", "publish", "retain",
     "rollback", "sweep",

@@ -8,99 +8,18 @@ night before looks at a sample of users chosen by a hash of their id, the same u
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.recommendations.limits import CHECKS, TOP, Audit, AuditLimits, Check, Expected
+
 SLICE_ROWS = 4_000_000  # rows audited at a time: about 300 MB of aggregates
 SAMPLED_USERS = 50_000  # users compared with the night before
-TOP = 10  # ranks compared with the night before
-
-
-@dataclass(frozen=True)
-class AuditLimits:
-    """How far a night may lie from what is expected. ``None`` switches a limit off; shares are between 0 and 1.
-
-    The distribution limits compare with the newest earlier night and are silent on the first one. Their defaults are
-    wide: they are meant to stop a night made from the wrong data or a broken model, not an ordinary change of taste.
-    """
-
-    max_fallback_share: float | None = 0.5
-    min_overlap: float | None = 0.02
-    max_score_shift: float | None = 5.0
-    max_user_drop: float | None = 0.5
-
-    def __post_init__(self) -> None:
-        for name in ("max_fallback_share", "min_overlap", "max_user_drop"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} is a share between 0 and 1, not {value}")
-        if self.max_score_shift is not None and not self.max_score_shift > 0:
-            raise ValueError(f"max_score_shift must be above 0 (standard deviations), not {self.max_score_shift}")
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What the night was asked for: ``n`` items a user, for ``users`` users, out of ``items`` (the ids that may be
-    shown).
-
-    ``items`` is the catalogue after allow and deny lists; None leaves that check out. ``users`` None likewise.
-    """
-
-    n: int = 100
-    users: int | None = None
-    items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"n must be at least 1 item a user, not {self.n}")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question of the audit: what was found, what is allowed, and whether that holds."""
-
-    name: str
-    passed: bool
-    value: float | None
-    limit: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The audit's answer for one night: ``passed``, and each ``Check`` with its figure."""
-
-    run_date: dt.date
-    previous: dt.date | None
-    rows: int
-    users: int
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check holds."""
-        return all(check.passed for check in self.checks)
-
-    @property
-    def failures(self) -> tuple[Check, ...]:
-        """The checks that do not hold."""
-        return tuple(check for check in self.checks if not check.passed)
-
-    @property
-    def figures(self) -> dict[str, float | None]:
-        """Name and figure of each check."""
-        return {check.name: check.value for check in self.checks}
-
-    def to_json(self) -> str:
-        """Return the whole audit as JSON, readable beside a rejected night."""
-        return json.dumps({**asdict(self), "passed": self.passed}, default=str, indent=2)
 
 
 def audit(
@@ -190,19 +109,12 @@ def _slices(staged: Path) -> list[tuple[object, object]]:
 def _structure(found: dict[str, float], expected: Expected) -> list[Check]:
     """The checks that a night must pass by itself."""
 
-    def none(name: str, meaning: str) -> Check:
-        return Check(name, found[name] == 0, found[name], "0", meaning)
-
     asked = found["users"] if expected.users is None else expected.users
+    zero = ("wrong_length", "broken_ranks", "duplicates", "unknown", "not_finite", "out_of_order")
     return [
-        Check("not_empty", found["rows"] > 0, found["rows"], "> 0", "rows in the night"),
-        Check("every_user", found["users"] == asked, found["users"], f"= {asked:.0f}", "users with a list"),
-        none("wrong_length", f"users without exactly {expected.n} items (fewer only where the catalogue ends)"),
-        none("broken_ranks", "rows whose rank does not follow the one above (1..N in each list)"),
-        none("duplicates", "items that stand twice in one user's list"),
-        none("unknown", "rows with an item that is unknown, or denied"),
-        none("not_finite", "rows whose score is not finite or whose probability is not within 0..1"),
-        none("out_of_order", "rows with a higher score than the rank above them"),
+        _check("not_empty", found["rows"], "> 0", found["rows"] > 0),
+        _check("every_user", found["users"], f"= {asked:.0f}", found["users"] == asked),
+        *(_check(name, found[name], "0", found[name] == 0) for name in zero),
     ]
 
 
@@ -228,12 +140,20 @@ def _distribution(
 ) -> list[Check]:
     """The checks against the night before; on the first night only the fallback's share is known."""
     users = int(found["users"])
-    checks = [
-        _limited("fallback_share", found["fallback"] / users if users else None, limits.max_fallback_share, "<=",
-                 "share of users who get the popular items for want of a known one"),
-    ]  # fmt: skip
-    if not before or not users:
-        return checks
+    share = found["fallback"] / users if users else None
+    overlap, shift, drop = _against(con, staged, users, before) if before and users else (None, None, None)
+    return [
+        _limited("fallback_share", share, "<=", limits.max_fallback_share),
+        _limited("overlap", overlap, ">=", limits.min_overlap),
+        _limited("score_shift", shift, "<=", limits.max_score_shift),
+        _limited("user_drop", drop, "<=", limits.max_user_drop),
+    ]
+
+
+def _against(
+    con: duckdb.DuckDBPyConnection, staged: Path, users: int, before: list[str]
+) -> tuple[float | None, float | None, float | None]:
+    """Overlap, shift of the mean score in standard deviations, and share of users lost, against the night before."""
     count = "SELECT count(DISTINCT user_id) FROM read_parquet($files)"
     users_before = con.sql(count, params={"files": before}).fetchall()[0][0]
     every = max(1, users // SAMPLED_USERS)
@@ -242,22 +162,16 @@ def _distribution(
     overlap, mean, mean_before, spread = con.sql(_COMPARE, params={"top": TOP}).fetchall()[0]
     shift = None if mean is None or mean_before is None else abs(mean - mean_before) / max(spread or 0.0, 1e-6)
     drop = max(0.0, 1 - users / users_before) if users_before else None
-    found_now = {
-        "overlap": (
-            overlap,
-            limits.min_overlap,
-            ">=",
-            f"mean share of a user's top {TOP} that stood there the night before",
-        ),
-        "score_shift": (shift, limits.max_score_shift, "<=", "change of the mean score, in last night's deviations"),
-        "user_drop": (drop, limits.max_user_drop, "<=", "share of users fewer than the night before"),
-    }
-    return checks + [_limited(name, *figure) for name, figure in found_now.items()]
+    return overlap, shift, drop
 
 
-def _limited(name: str, value: float | None, limit: float | None, sign: str, meaning: str) -> Check:
-    """One figure against its limit; a figure that cannot be taken (no common user, no scored row) passes."""
+def _limited(name: str, value: float | None, sign: str, limit: float | None) -> Check:
+    """One figure against its limit; a figure that cannot be taken (no night before, no common user) passes."""
     if value is None or limit is None:
-        return Check(name, True, value, "none", meaning)
+        return _check(name, value, "none", True)
     holds = math.isfinite(value) and (value <= limit if sign == "<=" else value >= limit)
-    return Check(name, holds, value, f"{sign} {limit:g}", meaning)
+    return _check(name, value, f"{sign} {limit:g}", holds)
+
+
+def _check(name: str, value: float | None, limit: str, passed: bool) -> Check:
+    return Check(name, bool(passed), value, limit, CHECKS[name])

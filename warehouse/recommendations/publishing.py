@@ -19,8 +19,9 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from warehouse.recommendations import auditing
+from warehouse.recommendations.auditing import audit
 from warehouse.recommendations.errors import AuditFailed, NightBusy
+from warehouse.recommendations.limits import Audit, AuditLimits, Expected
 from warehouse.recommendations.maintenance import sweep
 from warehouse.recommendations.staging import ROW_GROUP, StagedNight, folder_lock, staging_folder, write_failed
 from warehouse.recommendations.table import (
@@ -62,7 +63,7 @@ class Published:
     version: int
     rows: int
     users: int
-    audit: auditing.Audit
+    audit: Audit
     seconds: Mapping[str, float]
     swept: tuple[str, ...]
 
@@ -72,8 +73,8 @@ def publish(
     run_date: dt.date,
     batches: Iterable[pa.RecordBatch],
     facts: NightFacts,
-    expected: auditing.Expected,
-    limits: auditing.AuditLimits | None = None,
+    expected: Expected,
+    limits: AuditLimits | None = None,
     *,
     memory_limit: str = "1GB",
     threads: int | None = None,
@@ -96,7 +97,7 @@ def publish(
             with folder_lock(staging_folder(path)):
                 table = ensure_table(path, schema)
             staged.sort(con)
-            report = _audited(con, table, staged, expected, limits or auditing.AuditLimits())
+            report = _audited(con, table, staged, expected, limits or AuditLimits())
             audited = time.monotonic()
             version = _commit(con, path, staged, facts)
         published = time.monotonic()
@@ -125,14 +126,14 @@ def _audited(
     con: duckdb.DuckDBPyConnection,
     table: DeltaTable,
     staged: StagedNight,
-    expected: auditing.Expected,
-    limits: auditing.AuditLimits,
-) -> auditing.Audit:
+    expected: Expected,
+    limits: AuditLimits,
+) -> Audit:
     """Audit the staged night; keep it aside, with the audit's figures as JSON, when it fails."""
     earlier = [night for night in nights(table) if night < staged.run_date]
     previous = earlier[-1] if earlier else None
     before = night_files(table, previous) if previous else ()
-    report = auditing.audit(con, staged.rows_file, staged.run_date, expected, limits, previous=previous, before=before)
+    report = audit(con, staged.rows_file, staged.run_date, expected, limits, previous=previous, before=before)
     if report.passed:
         return report
     kept = staged.reject()

@@ -1,0 +1,113 @@
+"""What an audit is asked and what it answers: plain data, light to import, so that an orchestrator can name the
+checks.
+
+Every audit answers every check of ``CHECKS``, the first night's too: a figure that cannot be taken yet is None and
+passes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TOP = 10  # ranks compared with the night before
+
+CHECKS = {
+    "not_empty": "rows in the night",
+    "every_user": "users with a list",
+    "wrong_length": "users without exactly N items (fewer only where the catalogue ends)",
+    "broken_ranks": "rows whose rank does not follow the one above (1..N in each list)",
+    "duplicates": "items that stand twice in one user's list",
+    "unknown": "rows with an item that is unknown, or denied",
+    "not_finite": "rows whose score is not finite or whose probability is not within 0..1",
+    "out_of_order": "rows with a higher score than the rank above them",
+    "fallback_share": "share of users who get the popular items for want of a known one",
+    "overlap": f"mean share of a user's top {TOP} that stood there the night before",
+    "score_shift": "change of the mean score, in the night before's standard deviations",
+    "user_drop": "share of users fewer than the night before",
+}
+
+
+@dataclass(frozen=True)
+class AuditLimits:
+    """How far a night may lie from what is expected. ``None`` switches a limit off; shares are between 0 and 1.
+
+    The distribution limits compare with the newest earlier night and are silent on the first one. Their defaults are
+    wide: they are meant to stop a night made from the wrong data or a broken model, not an ordinary change of taste.
+    """
+
+    max_fallback_share: float | None = 0.5
+    min_overlap: float | None = 0.02
+    max_score_shift: float | None = 5.0
+    max_user_drop: float | None = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("max_fallback_share", "min_overlap", "max_user_drop"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is a share between 0 and 1, not {value}")
+        if self.max_score_shift is not None and not self.max_score_shift > 0:
+            raise ValueError(f"max_score_shift must be above 0 (standard deviations), not {self.max_score_shift}")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the night was asked for: ``n`` items a user, for ``users`` users, out of ``items`` (the ids that may be
+    shown).
+
+    ``items`` is the catalogue after allow and deny lists; None leaves that check out. ``users`` None likewise.
+    """
+
+    n: int = 100
+    users: int | None = None
+    items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n must be at least 1 item a user, not {self.n}")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the audit: what was found, what is allowed, and whether that holds."""
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit's answer for one night: ``passed``, and each ``Check`` with its figure."""
+
+    run_date: dt.date
+    previous: dt.date | None
+    rows: int
+    users: int
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check holds."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that do not hold."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """Name and figure of each check."""
+        return {check.name: check.value for check in self.checks}
+
+    def to_json(self) -> str:
+        """Return the whole audit as JSON, readable beside a rejected night."""
+        return json.dumps({**asdict(self), "passed": self.passed}, default=str, indent=2)
