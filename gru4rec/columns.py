@@ -5,7 +5,6 @@ several columns has the same score in each, so the columns can be folded into on
 loss and gradient are exactly unchanged, and each row is read, multiplied and updated once.
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -47,72 +46,47 @@ def column_weights(counts: np.ndarray, logq: float, sample_alpha: float) -> Colu
 
 
 class Folder:
-    """Folds many windows at once, on the CPU: rows come compact, so duplicates cost nothing at all afterwards."""
+    """Folds windows on the CPU: rows come compact, so duplicates cost nothing at all afterwards."""
+
+    windows = 64  # folded at a time
 
     def __init__(self, n_items: int, weights: ColumnWeights, *, shared: bool, dtype: torch.dtype) -> None:
-        self._size = n_items + 1
         self._weights = weights
         self._shared = shared
         self._dtype = dtype
-        self._stamp = np.zeros(0, dtype=np.int64)
-
-    @property
-    def windows(self) -> int:
-        """How many windows to fold at once: as many as keep the stamp table within a cache-friendly 4M entries."""
-        return max(1, min(128, 2**22 // self._size))
+        self._stamp = np.zeros(n_items + 1, dtype=np.int64)  # an item's place among the rows of the present window
 
     def fold(self, inputs: np.ndarray, targets: np.ndarray, negatives: np.ndarray) -> list[Fold]:
         """inputs, targets int64 [S, N] and negatives int64 [S, K] of S windows; index I is the empty item."""
-        n = targets.shape[1]
         columns = np.concatenate([targets, negatives], axis=1)  # [S, M]
         brought = np.concatenate([self._weights.target[targets], self._weights.negative[negatives]], axis=1)
+        own_weight = torch.from_numpy(brought[:, : targets.shape[1]]).to(self._dtype)
+        return [self._fold(*window) for window in zip(inputs, columns, brought, own_weight, strict=True)]
+
+    def _fold(self, inputs: np.ndarray, columns: np.ndarray, brought: np.ndarray, own_weight: torch.Tensor) -> Fold:
+        stamp = self._stamp
+        rows = _distinct(columns)
+        n_columns = len(rows)
+        stamp[rows] = np.arange(n_columns)
+        place = stamp[columns]
+        weight = torch.from_numpy(np.bincount(place, brought, minlength=n_columns)).to(self._dtype)
+        input_rows = None
         if self._shared:
-            place, starts, rows, n_columns = self._unique(columns, inputs)
-            where = place[:, columns.shape[1] :]
-            apart: list[np.ndarray | None] = [None] * len(targets)
+            where = np.minimum(stamp[inputs], n_columns - 1)  # of an input that is no column the stamp is out of date
+            other = _distinct(inputs[rows[where] != inputs])
+            stamp[other] = np.arange(n_columns, n_columns + len(other))
+            rows = np.concatenate([rows, other])
         else:
-            place, starts, rows, n_columns = self._unique(columns, None)
-            where, input_starts, input_rows, _ = self._unique(inputs, None)
-            apart = [input_rows[a:b] for a, b in pairwise(input_starts)]
-        place = place[:, : columns.shape[1]]
-        size = int(n_columns.max())
-        slot = place + np.arange(len(place))[:, None] * size
-        weight = np.bincount(slot.ravel(), brought.ravel(), minlength=len(place) * size).reshape(-1, size)
-        weight_t = torch.from_numpy(weight).to(self._dtype)
-        own_weight = torch.from_numpy(brought[:, :n]).to(self._dtype)
-        rows_t, own, where_t = torch.from_numpy(rows), torch.from_numpy(place[:, :n]), torch.from_numpy(where)
-        return [
-            Fold(
-                rows_t[starts[s] : starts[s + 1]],
-                weight_t[s, : n_columns[s]],
-                own[s].contiguous(),
-                own_weight[s],
-                where_t[s].contiguous(),
-                None if apart[s] is None else torch.from_numpy(apart[s]),
-            )
-            for s in range(len(targets))
-        ]
+            other = _distinct(inputs)
+            stamp[other] = np.arange(len(other))
+            input_rows = torch.from_numpy(other)
+        own, where = torch.from_numpy(place[: len(inputs)]), torch.from_numpy(stamp[inputs])
+        return Fold(torch.from_numpy(rows), weight, own, own_weight, where, input_rows)
 
-    def _unique(
-        self, first: np.ndarray, then: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Distinct items of each window (row), those of `first` before those that only `then` has.
 
-        Returns each entry's place in its window's rows [S, A + B], the windows' bounds in the flat rows [S+1], the
-        flat rows, and how many of a window's rows `first` has [S]. A stamp table names one entry of each item: numpy
-        promises that the last of equal keys wins, so the choice is the same every time.
-        """
-        items = first if then is None else np.concatenate([first, then], axis=1)
-        n_windows, width = items.shape
-        keys = items + np.arange(n_windows)[:, None] * self._size
-        if len(self._stamp) < n_windows * self._size:
-            self._stamp = np.zeros(n_windows * self._size, dtype=np.int64)
-        entry = np.arange(items.size).reshape(items.shape)
-        self._stamp[keys[:, first.shape[1] :]] = entry[:, first.shape[1] :]
-        self._stamp[keys[:, : first.shape[1]]] = entry[:, : first.shape[1]]
-        named = self._stamp[keys]
-        is_named = named == entry
-        number = np.cumsum(is_named.ravel()) - 1
-        starts = np.concatenate([[0], number[width - 1 :: width] + 1])
-        place = number[named] - starts[:-1, None]
-        return place, starts, items[is_named], is_named[:, : first.shape[1]].sum(1)
+def _distinct(items: np.ndarray) -> np.ndarray:
+    """Distinct items in ascending order, which is also the kindest to the memory that they index."""
+    ordered = np.sort(items)
+    new = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]

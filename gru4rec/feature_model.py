@@ -38,6 +38,7 @@ class FeatureGRU4Rec(GRU4Rec):
     """
 
     name = "GRU4Rec"
+    row_multiple = 1  # the code below reads rows as H weights and the bias
 
     def __init__(
         self,

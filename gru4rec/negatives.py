@@ -16,14 +16,16 @@ class NegativeSampler:
         self.probability = weight / weight.sum()
         keep, alias = _alias_table(self.probability)
         self._keep = torch.from_numpy(keep).to(device)
-        self._alias = torch.from_numpy(alias).to(device)
+        pairs = np.stack([alias, np.arange(len(keep))], axis=1)  # slot j gives one of its pair
+        self._pairs = torch.from_numpy(pairs.ravel()).to(device)
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Item indices, int64 of `shape`, on the sampler's device."""
         size = len(self._keep)
         draw = torch.rand(shape, generator=generator, dtype=torch.float64, device=self._keep.device).mul_(size)
         slot = draw.long().clamp_(max=size - 1)
-        return torch.where(draw.sub_(slot) < self._keep[slot], slot, self._alias[slot])
+        own = draw.sub_(slot) < self._keep[slot]
+        return self._pairs[slot.mul_(2).add_(own)]
 
 
 def _alias_table(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

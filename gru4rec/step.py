@@ -52,8 +52,12 @@ class Buffers:
 class Table:
     """A table's rows with what the optimizer keeps beside them."""
 
-    def __init__(self, weight: Tensor, optimizer: Optimizer, buffers: Buffers, name: str) -> None:
+    def __init__(
+        self, weight: Tensor, optimizer: Optimizer, buffers: Buffers, name: str, bias: int | None = None
+    ) -> None:
+        """bias: the column that holds the items' biases."""
         self.weight = weight
+        self._bias = bias
         self.slots = [torch.full_like(weight, start) for start in optimizer.slots.values()]
         self._optimizer = optimizer
         self._buffers = buffers
@@ -65,15 +69,15 @@ class Table:
         out = self._buffers.get(f"{self._name}.{which}", len(rows), table.shape[1])
         return torch.index_select(table, 0, rows, out=out)
 
-    def update(self, rows: Tensor, values: Tensor, gradient: Tensor, n_columns: int | None = None) -> None:
+    def update(self, rows: Tensor, values: Tensor, gradient: Tensor, n_columns: int = 0) -> None:
         """Update gathered rows and put them back.
 
-        Rows from `n_columns` on are inputs only: their last column (the bias) took no part and stays as it is.
+        Rows from `n_columns` on are inputs only: their bias took no part and stays as it is.
         """
         slots = [self.gather(rows, which) for which in range(len(self.slots))]
         held = []
-        if n_columns is not None and self._optimizer.moves_without_gradient:
-            held = [(part[n_columns:, -1:], part[n_columns:, -1:].clone()) for part in (values, *slots)]
+        if self._bias is not None and self._optimizer.moves_without_gradient:
+            held = [(part[n_columns:, self._bias], part[n_columns:, self._bias].clone()) for part in (values, *slots)]
         self._optimizer.update(values, gradient, slots)
         for place, value in held:
             place.copy_(value)
@@ -99,21 +103,22 @@ class Step:
         self.optimizer = Optimizer(config.optimizer, model.device, model.output.dtype)
         self._loss = make_loss(config.loss)
         self._buffers = Buffers(model.output)
-        self.output = Table(model.output, self.optimizer, self._buffers, "output")
+        self.output = Table(model.output, self.optimizer, self._buffers, "output", bias=model.config.hidden_size)
         self.input = None if model.input is None else Table(model.input, self.optimizer, self._buffers, "input")
         self.dense_slots = [torch.full_like(model.dense, start) for start in self.optimizer.slots.values()]
         self._dense_gradient = torch.zeros_like(model.dense)
         self._gradients = model.split(self._dense_gradient)
         self._skip_gradient = model.skip_of(self._dense_gradient)
-        self.states: list[Tensor] = []
-        self._augmented = model.output.new_ones(0, 1)
+        self.states: list[Tensor]
+        self._augmented: Tensor  # the top layer's outputs, then a one that multiplies the bias, then zeros: [N, W]
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
         """Zero the lanes' states; epochs count from 1."""
         train, hidden = self.config.train, self.model.config.hidden_size
         self.states = [self.model.output.new_zeros(train.batch_size, hidden) for _ in self.model.layers]
-        self._augmented = self.model.output.new_ones(train.batch_size * train.bptt, hidden + 1)
+        self._augmented = self.model.output.new_zeros(train.batch_size * train.bptt, self.model.output.shape[1])
+        self._augmented[:, hidden] = 1.0
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimizer slots by name (views): what an interrupted run needs to go on."""
@@ -128,7 +133,7 @@ class Step:
         """Make one update; returns the sum of the rows' weighted losses, a scalar on the device."""
         fold, hidden = window.fold, self.model.config.hidden_size
         steps, lanes = window.keep.shape[:2]
-        output_rows = self.output.gather(fold.rows)  # [R, H+1]
+        output_rows = self.output.gather(fold.rows)  # [R, W]
         if self.input is None or fold.input_rows is None:
             inputs = output_rows[:, :hidden].index_select(0, fold.inputs)
         else:
@@ -175,17 +180,17 @@ class Step:
         return loss
 
     def _output_layer(self, window: Window, rows: Tensor, top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores, loss and their gradients: (loss, d_top [N, H], gradient of the gathered rows [R, H+1])."""
+        """Scores, loss and their gradients: (loss, d_top [N, H], gradient of the gathered rows [R, W])."""
         fold, hidden = window.fold, self.model.config.hidden_size
         n_columns = len(fold.weight)
         columns = rows[:n_columns]
-        self._augmented[:, :hidden] = top  # a last column of ones multiplies the bias
+        self._augmented[:, :hidden] = top
         scores = torch.mm(self._augmented, columns.t(), out=self._buffers.get("scores", len(top), n_columns))
         losses, d_scores = self._loss(scores, fold.own, fold.weight, fold.own_weight)
         # The rows' weights and the constant batch size go on the narrow side of the products: N x H, not N x C.
         share = window.row_weight * (1.0 / len(top))
         d_top = torch.mm(d_scores, columns[:, :hidden]).mul_(share)
-        gradient = self._buffers.get("gradient", len(rows), hidden + 1)
+        gradient = self._buffers.get("gradient", len(rows), rows.shape[1])
         gradient[n_columns:].zero_()
         torch.mm(d_scores.t(), self._augmented * share, out=gradient[:n_columns])
         return torch.dot(losses, window.row_weight.squeeze(1)), d_top, gradient
