@@ -1,7 +1,8 @@
-"""For whom a model is good: the events of a test set, split in four ways.
+"""For whom a model is good: the events of a test set, split in five ways.
 
-A segment is named `kind=label`. The cold events (targets that training never saw) have no rank, so they are not among
-the events given here; `evaluation` counts them as misses in the segment `target=cold`.
+A segment is named `kind=label`. Targets that training never saw and the catalogue lacks have no rank, so they are not
+among the events given here; `evaluation` counts them as misses in the segment `target=cold`. Cold items that are in
+the catalogue (a model with item features has a score for them) are `target clicks=0`.
 """
 
 from typing import NamedTuple
@@ -16,6 +17,8 @@ ALL = "all"
 COLD = "target=cold"
 BUCKETS = (1, 2, 3, 4, 6, 11)  # lower ends: 1, 2, 3, 4-5, 6-10, 11 and more
 BUCKET_LABELS = ("1", "2", "3", "4-5", "6-10", "11+")
+CLICKS = (0, 1, 6, 51)  # lower ends: cold, tail, 6-50, 51 and more
+CLICK_LABELS = ("0", "1-5", "6-50", "51+")
 
 
 class Segmentation(NamedTuple):
@@ -28,7 +31,7 @@ class Segmentation(NamedTuple):
 def segmentations(
     sessions: Sessions, counts: NDArray[np.int64], new_items: NDArray[np.bool_] | None
 ) -> list[Segmentation]:
-    """All four splits of the events `prediction_events(sessions)`.
+    """All five splits of the events `prediction_events(sessions)`.
 
     Args:
         sessions: the test sessions.
@@ -37,17 +40,18 @@ def segmentations(
 
     Returns:
         session length (events of the session), position (events known when the prediction is made), popularity decile
-        of the target (1: the tenth of the catalogue that is most popular), target new or known.
+        of the target (1: the tenth of the catalogue that is most popular), its training events, target new or known.
     """
     events = prediction_events(sessions)
     session = session_of(sessions, events)
     targets = sessions.items[events + 1]
     fresh = np.zeros(len(counts), dtype=bool) if new_items is None else new_items
     return [
-        _buckets("session length", np.diff(sessions.offsets)[session]),
-        _buckets("position", events - sessions.offsets[session] + 1),
+        _buckets("session length", np.diff(sessions.offsets)[session], BUCKETS, BUCKET_LABELS),
+        _buckets("position", events - sessions.offsets[session] + 1, BUCKETS, BUCKET_LABELS),
+        _buckets("target clicks", counts[targets], CLICKS, CLICK_LABELS),
         Segmentation(popularity_decile(counts)[targets], tuple(f"popularity decile={d}" for d in range(1, 11))),
-        Segmentation(fresh[targets].astype(np.int64), ("target=known", "target=new")),
+        Segmentation(np.where(counts[targets] > 0, fresh[targets], -1), ("target=known", "target=new")),
     ]
 
 
@@ -78,6 +82,6 @@ def new_items(train: Sessions, items: int, share: float = 0.05) -> NDArray[np.bo
     return fresh
 
 
-def _buckets(kind: str, values: NDArray[np.int64]) -> Segmentation:
-    number = np.searchsorted(BUCKETS, values, side="right") - 1
-    return Segmentation(number, tuple(f"{kind}={label}" for label in BUCKET_LABELS))
+def _buckets(kind: str, values: NDArray[np.int64], lower: tuple[int, ...], labels: tuple[str, ...]) -> Segmentation:
+    number = np.searchsorted(lower, values, side="right") - 1
+    return Segmentation(number, tuple(f"{kind}={label}" for label in labels))

@@ -89,7 +89,7 @@ def test_segments_split_the_events(fixed_scorer: Callable) -> None:
     fresh = np.arange(12) >= 10
     evaluation = evaluate(fixed_scorer(table), sessions, np.arange(12, 0, -1), bootstrap=0, new_items=fresh)
     sizes = {figure.segment: figure.n for figure in evaluation.figures if figure.metric == "recall@5"}
-    for kind in ("session length", "position", "popularity decile", "target"):
+    for kind in ("session length", "position", "popularity decile", "target", "target clicks"):
         assert sum(n for name, n in sizes.items() if name.startswith(f"{kind}=")) == evaluation.events
     targets = evaluation.targets
     assert sizes["target=new"] == np.count_nonzero(targets >= 10)

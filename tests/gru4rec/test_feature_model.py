@@ -71,6 +71,9 @@ def test_cold_targets_are_evaluated() -> None:
     tests = Sessions.from_lists([[group * EACH, group * EACH + EACH - 1] for group in range(GROUPS)])
     found = evaluate(model, tests, vocabulary.counts, bootstrap=0)
     assert found.ranks.max() <= EACH + 2
+    cold = [f for f in found.figures if f.segment == "target clicks=0" and f.metric == "recall@20"]
+    assert [(f.value, f.n) for f in cold] == [(1.0, GROUPS)]
+    assert not {"target=known", "target=new"} & {f.segment for f in found.figures}
 
 
 def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
