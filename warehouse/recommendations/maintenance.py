@@ -15,7 +15,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
 from warehouse.recommendations.staging import REJECTED, clear_dead, staging_folder
-from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
+from warehouse.recommendations.table import HasRecommendations, local, nights, open_table, table_path
 
 SAFE_HOURS = 168  # Delta's default: a superseded file stays for readers that began before, and for rollback
 HISTORY = pa.schema(
@@ -116,7 +116,7 @@ def _at(path: Path, version: int) -> DeltaTable:
 
 
 def _missing_files(path: Path, version: int) -> list[str]:
-    return [name for name in _at(path, version).file_uris() if not Path(name).exists()]
+    return [name for name in local(_at(path, version).file_uris()) if not Path(name).exists()]
 
 
 def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:

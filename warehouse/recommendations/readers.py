@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError, StaleNight
@@ -224,13 +225,11 @@ def _snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date |
         span = f"it holds {len(there)}, {there[0]} to {there[-1]}" if there else "it holds none"
         raise NoNight(f"the recommendations table {path} has no night {run_date}: {span}")
     kinds = id_types(table)
-    with connect(threads=1) as con:
-        facts = con.sql(
-            f"SELECT model_version, mlflow_run_id, generated_at {_ROWS} LIMIT 1", params={"files": files[:1]}
-        ).fetchall()[0]
+    constants = ["model_version", "mlflow_run_id", "generated_at"]  # the same on every row of a night
+    first = pq.ParquetFile(files[0]).read_row_group(0, columns=constants).slice(0, 1)
     age = ((today or dt.datetime.now(dt.UTC).date()) - run_date).days
     schema = table_schema(kinds["user_id"], kinds["item_id"])
-    version, run, at = facts
+    version, run, at = (first[name][0].as_py() for name in constants)
     return Night(run_date, table.version(), age, version, run, at, path, tuple(files), schema)
 
 

@@ -7,8 +7,10 @@ alone, and DuckDB reads exactly those files. The folder is never globbed: supers
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -101,7 +103,12 @@ def nights(table: DeltaTable) -> list[dt.date]:
 
 def night_files(table: DeltaTable, run_date: dt.date) -> list[str]:
     """Return the files that make up one night, [] when the night is not there."""
-    return sorted(table.file_uris(file_pruning_predicate=[("run_date", "=", run_date.isoformat())]))
+    return sorted(local(table.file_uris(file_pruning_predicate=[("run_date", "=", run_date.isoformat())])))
+
+
+def local(uris: Iterable[str]) -> list[str]:
+    """Return files as the operating system names them: in the log a blank is %20."""
+    return [unquote(uri) for uri in uris]
 
 
 def connect(

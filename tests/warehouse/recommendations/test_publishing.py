@@ -35,6 +35,19 @@ def test_types_are_the_contracts_and_ids_keep_theirs(nights):
     assert schema.field("generated_at").type == pa.timestamp("us", tz="UTC")
 
 
+def test_a_folder_may_have_any_name(tmp_path, nights):
+    where = tmp_path / "folder with blanks and ümlauts" / "recommendations"
+    for seed in (1, 2):
+        batches = nights.rows(seed=seed).to_batches()
+        table.publish(where, nights.day(0), batches, table.NightFacts(), table.Expected(n=5))
+    assert table.latest(where).to_arrow().num_rows == 150
+    assert len(table.for_user(where, 7)) == 5
+    table.rollback(where)
+    assert table.for_user(where, 7)[0]["item_id"] == nights.rows(seed=1)["item_id"][35].as_py()
+    assert table.retain(where, 1, vacuum_hours=0).vacuumed == 1
+    assert table.latest(where).to_arrow().num_rows == 150
+
+
 def test_publishing_a_night_again_replaces_it_and_leaves_the_others(nights, content):
     nights.publish(0)
     nights.publish(1)
