@@ -90,6 +90,7 @@ class ModelKnobs(dg.Config):
 
     preset: str = _knob("model", "preset")
     device: str = _knob("model", "device")
+    threads: int = _knob("model", "threads")
     refit: str = _knob("model", "refit")
     overrides: dict = _knob("model", "overrides")
 
@@ -125,3 +126,11 @@ class ServingKnobs(dg.Config):
     repeats: str = _knob("sessions", "repeats")
     n: int = _knob("recommendations", "n")
     exclude_seen: bool = _knob("recommendations", "exclude_seen")
+    allow: str = _knob("recommendations", "allow")
+    deny: str = _knob("recommendations", "deny")
+    max_fallback_share: float = _knob("recommendations", "max_fallback_share")
+    min_overlap: float = _knob("recommendations", "min_overlap")
+    max_score_shift: float = _knob("recommendations", "max_score_shift")
+    max_user_drop: float = _knob("recommendations", "max_user_drop")
+    keep_nights: int = _knob("recommendations", "keep_nights")
+    vacuum_hours: int = _knob("recommendations", "vacuum_hours")

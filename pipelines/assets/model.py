@@ -54,7 +54,7 @@ def gru4rec_model(
                 parameters,
                 refit=config.refit,
                 device=config.device,
-                threads=warehouse.threads or None,
+                threads=config.threads or None,
                 on_epoch=lambda stage, report: _log_epoch(context, stage, report),
             )
             version = _register(tracking, trained, data, facts)

@@ -36,11 +36,13 @@ max_events = 20
 
 [model]
 preset = "rsc15"
+threads = 1 # steps as small as these gain nothing by a second thread
 
 [model.overrides]
 batch_size = 64
 n_sample = 256
-epochs = 3
+epochs = 4
+learning_rate = 0.05
 keep = "best"
 """
 SHOP_TOML = """
@@ -53,11 +55,13 @@ window_days = {days}
 
 [model]
 preset = "rsc15"
+threads = 1 # steps as small as these gain nothing by a second thread
 
 [model.overrides]
 batch_size = 64
 n_sample = 256
-epochs = 3
+epochs = 4
+learning_rate = 0.05
 keep = "best"
 """
 
