@@ -11,6 +11,7 @@ import pytest
 from pipelines.automation import nightly_schedule
 from pipelines.definitions import defs
 from pipelines.partitions import DAILY
+from warehouse.recommendations.limits import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +33,7 @@ SNAPSHOT = {
         "splits:splits_do_not_overlap",
         "offline_evaluation:trained_before_test",
         "recommendations:recommendations_complete",
+        *(f"recommendations:audit_{name}" for name in CHECKS),
     },
     "jobs": {"nightly", "backfill_events", "retrain"},
     "schedules": {"nightly_schedule"},

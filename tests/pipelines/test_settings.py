@@ -9,6 +9,7 @@ import pytest
 from pipelines import knobs, settings
 from pipelines.settings import SettingsError, load
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
+from warehouse.recommendations.limits import AuditLimits
 
 
 def shop(folder: Path, text: str) -> dict[str, str]:
@@ -66,13 +67,18 @@ def config_classes() -> list[type[dg.Config]]:
     return [kind for name, kind in vars(knobs).items() if name.endswith("Knobs")]
 
 
+SERVING = set(knobs.ServingKnobs.model_fields)
+CONTEXTS = {field.name for field in dataclasses.fields(ContextConfig)}
+
+
 @pytest.mark.parametrize(
     ("kind", "step", "apart"),
     [
         (knobs.EventsKnobs, EventsConfig, set()),
         (knobs.SessionsKnobs, SessionsConfig, set()),
         (knobs.SplitsKnobs, SplitsConfig, set()),
-        (knobs.ServingKnobs, ContextConfig, {"n", "exclude_seen"}),
+        (knobs.ServingKnobs, ContextConfig, SERVING - CONTEXTS),
+        (knobs.ServingKnobs, AuditLimits, SERVING - {field.name for field in dataclasses.fields(AuditLimits)}),
     ],
 )
 def test_knobs_are_the_steps_own_with_the_same_defaults(kind: type[dg.Config], step: type, apart: set[str]) -> None:

@@ -1,5 +1,14 @@
 """What can go wrong with the table, each as one sentence: what, where, what to do."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from warehouse.recommendations.limits import Audit
+
 
 class RecommendationsError(ValueError):
     """Something a person can put right; the message is the sentence to show."""
@@ -27,7 +36,7 @@ class AuditFailed(RecommendationsError):
     ``audit`` holds the figures (an ``Audit``), ``staged_file`` the path of the rejected night.
     """
 
-    def __init__(self, message: str, audit: object, staged_file: object) -> None:
+    def __init__(self, message: str, audit: Audit, staged_file: Path) -> None:
         super().__init__(message)
         self.audit = audit
         self.staged_file = staged_file
