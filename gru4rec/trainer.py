@@ -15,7 +15,7 @@ from gru4rec.schedule import Schedule, build_schedule
 from gru4rec.sessions import Sessions
 from gru4rec.step import Window
 
-DIVERGED = 10.0  # times (1 + the first chunk's mean loss)
+DIVERGED = 10.0  # times (1 + the loss of the very first step)
 
 
 class DivergenceError(ValueError):
@@ -29,6 +29,7 @@ class Trainer:
         self.model = model
         self._sessions = train
         self._config = config
+        self._limit = torch.tensor(math.inf, dtype=torch.float64)  # mean loss above which a chunk counts as diverged
         self._generator = torch.Generator().manual_seed(config.train.seed)
         self._step = build_step(model, config)
         self._feed = Feed(train, model, config, self._generator)
@@ -41,14 +42,14 @@ class Trainer:
         Raises DivergenceError as soon as a chunk is over.
         """
         self._step.begin_epoch(number)
-        limit = math.inf
         steps = 0
         for windows, events in self._feed.chunks(self._schedule()):
             losses = self._updates(windows)
             total = float(losses.sum())
-            if not total / events <= limit:
+            if math.isinf(self._limit):
+                self._limit.fill_(DIVERGED * (1.0 + float(losses[0]) / max(float(windows[0].row_weight.sum()), 1.0)))
+            if not total / events <= self._limit:
                 self._diverged(losses, number, steps)
-            limit = min(limit, DIVERGED * (1.0 + total / events))
             steps += len(windows)
             yield total, events
         if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
@@ -79,10 +80,11 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights, optimizer slots and generator by name: the state between epochs."""
-        return {**self._step.tensors(), "generator": self._generator.get_state()}
+        return {**self._step.tensors(), "generator": self._generator.get_state(), "limit": self._limit}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take over the state of `tensors`."""
         for name, target in self._step.tensors().items():
             target.copy_(tensors[name])
         self._generator.set_state(tensors["generator"])
+        self._limit.copy_(tensors["limit"])

@@ -22,7 +22,7 @@ class Vocabulary:
 
         Raises ValueError for ids that are neither integers nor strings, for mixed types, for nulls and for no ids.
         """
-        column = as_ids(item_ids)
+        column = as_ids(item_ids, empty=pa.int64())
         if len(column) == 0:
             raise ValueError("there are no events to build a vocabulary from; give at least one")
         counted = pc.value_counts(column)

@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gru4rec.config import EMBEDDINGS, LOSSES, OPTIMIZERS, Config
@@ -57,16 +57,23 @@ options = st.fixed_dictionaries(
 )
 
 
-def check(chosen: dict, n_sessions: int, momentum: float, dropout_embedding: float, embedding_size: int) -> None:
+def check(
+    chosen: dict, n_sessions: int, momentum: float, dropout_embedding: float, embedding_size: int, at_least: int = 1
+) -> None:
     chosen = {**chosen, "hidden_size": 5, "learning_rate": 0.01 if chosen["optimizer"] == "adam" else 0.1}
-    if chosen["optimizer"] != "adam":
+    if chosen["optimizer"] == "adam":
+        # Adam divides a gradient by its own size: where all columns of a step are one item the true gradient is zero
+        # and only its rounding would be compared. So: enough columns.
+        chosen = {**chosen, "batch_size": max(2, chosen["batch_size"]), "n_sample": max(4, chosen["n_sample"])}
+    else:
         chosen["momentum"] = momentum
     if chosen["embedding"] != "one-hot":
         chosen["dropout_embedding"] = dropout_embedding
     if chosen["embedding"] == "separate":
         chosen["embedding_size"] = embedding_size
     sessions = random_sessions(n_sessions, 10, seed=chosen["seed"])
-    difference, _ = difference_after_training(sessions, 10, Config().override(chosen))
+    difference, updates = difference_after_training(sessions, 10, Config().override(chosen))
+    assert updates >= at_least
     assert difference < 1e-10
 
 
@@ -85,6 +92,11 @@ def test_any_combination_of_options_equals_the_reference(chosen: dict, **extra: 
 
 @pytest.mark.slow
 @given(chosen=options, **extras)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_any_combination_of_options_equals_the_reference_over_100_updates(chosen: dict, **extra: float) -> None:
-    check(chosen, 35 * chosen["batch_size"] * chosen["bptt"], **extra)
+    check(
+        {**chosen, "batch_size": min(3, chosen["batch_size"]), "bptt": min(2, chosen["bptt"])},
+        240,
+        at_least=100,
+        **extra,
+    )
