@@ -2,6 +2,7 @@
 
 import warnings
 
-# Known and wanted: single-run backfills and window mappings are beta, and the nightly job mixes backfill policies.
-for said in (".*is currently in beta.*", ".*varying BackfillPolicies.*"):
+# Known and wanted: single-run backfills and window mappings are beta, the nightly job mixes backfill policies, and the
+# MLflow model reads its requests itself.
+for said in (".*is currently in beta.*", ".*varying BackfillPolicies.*", ".*type hints to the `predict` method.*"):
     warnings.filterwarnings("ignore", message=said)

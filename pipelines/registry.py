@@ -75,7 +75,7 @@ def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:
 def promote(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
     """Move the alias champion to a version, and note on it who was champion before, who moved the alias, and why."""
     before = aliased(tracking, CHAMPION)
-    if before is not None and before.version != version.version:
+    if before is not None and int(before.version) != int(version.version):
         tag(tracking, version, previous_champion=before.version)
     tag(tracking, version, promoted_by=by, promotion_reason=reason)
     tracking.client.set_registered_model_alias(tracking.model, CHAMPION, version.version)

@@ -97,7 +97,7 @@ def _candidates(tracking: Tracking, challenger: "ModelVersion") -> list[evaluati
     found = [evaluating.Candidate(evaluating.CHALLENGER, number, measured, until(challenger))]
     found.append(evaluating.Candidate(evaluating.SERVED, number, served, None))
     champion = registry.aliased(tracking, registry.CHAMPION)
-    if champion is not None and champion.version != challenger.version:
+    if champion is not None and int(champion.version) != number:
         checkpoint = registry.evaluated_checkpoint(tracking, champion)
         found.append(evaluating.Candidate(evaluating.CHAMPION, int(champion.version), checkpoint, until(champion)))
     return found

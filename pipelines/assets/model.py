@@ -1,7 +1,6 @@
 """Training: one MLflow run a night, one model version, registered as the challenger."""
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +108,7 @@ def _register(tracking: Tracking, trained: training.Trained, data: training.Data
     device = str(trained.fit.model.device)
     mlflow.log_metric("temperature", trained.temperature)
     mlflow.set_tag("device", device)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*type hints.*")  # a request's form is checked by the model itself
+    with tempfile.TemporaryDirectory() as folder:
         training.save(trained, data, Path(folder), facts)
         mlflow.log_artifacts(str(Path(folder) / "evaluated"), "evaluated")
         info = mlflow.pyfunc.log_model(

@@ -1,0 +1,117 @@
+"""A tiny synthetic shop for real nights. The settings are read once a process, so they are named here, first."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHOP_DAYS = 8
+SETTINGS = """
+[partitions]
+first_day = "2026-01-01"
+last_day = "2026-01-08"
+
+[model]
+preset = "rsc15"
+threads = 1
+
+[model.overrides]
+hidden_size = 48
+batch_size = 32
+n_sample = 128
+epochs = 3
+keep = "best"
+
+[evaluation]
+baselines = ["popularity", "markov"]
+bootstrap = 100
+
+[gate]
+min_events = 50
+
+[recommendations]
+n = 10
+
+[mlflow]
+system_metrics = false
+"""
+_HOME = tempfile.TemporaryDirectory(prefix="pipelines-tests-")
+_ROOT = Path(_HOME.name)
+(_ROOT / "pipeline.toml").write_text(SETTINGS)
+os.environ["GRU4REC_DATA"] = str(_ROOT)
+os.environ.pop("GRU4REC_CONFIG", None)
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+@dataclass
+class House:
+    """A data folder with its Dagster instance; `run` materialises, and keeps the instance's memory."""
+
+    root: Path
+    instance: Any
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Any:
+        from warehouse.layout import Layout
+
+        return Layout(self.root)
+
+    @property
+    def tracking(self) -> Any:
+        return self.resources()["mlflow"].open()
+
+    def resources(self) -> dict[str, Any]:
+        from pipelines.resources import resources
+        from pipelines.settings import load
+
+        return resources(load({"GRU4REC_DATA": str(self.root)}))
+
+    def run(self, job: str, day: str | None = None, config: dict[str, Any] | None = None, **options: Any) -> Any:
+        """Execute a job (or, with `select`, some of nightly's assets) in this process; failures are in the result."""
+        from pipelines.definitions import defs
+
+        select = options.pop("select", None)
+        resolved = defs.resolve_job_def(job)
+        config = {"loggers": {"plain": {}}, **(config or {})}
+        config["resources"] = {name: {"config": one.model_dump()} for name, one in self.resources().items()}
+        return resolved.execute_in_process(
+            instance=self.instance,
+            partition_key=day,
+            run_config=config,
+            raise_on_error=False,
+            asset_selection=select,
+            **options,
+        )
+
+
+@pytest.fixture(scope="session")
+def sentence() -> Callable[[Any], str]:
+    """The description of a run's failure; an exception with a traceback is not a sentence and fails the test."""
+
+    def read(result: Any) -> str:
+        failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+        stated = [data.user_failure_data.description for data in failures if data.user_failure_data]
+        assert stated, [data.error_display_string for data in failures]
+        return str(stated[0])
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """Raw data of eight days, events backfilled in one run; nights are run by the tests' own fixtures."""
+    import dagster as dg
+
+    from warehouse.sources.synthetic import generate
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = House(_ROOT, instance)
+        generate(_ROOT, 12_000, seed=3, n_items=150, days=SHOP_DAYS)
+        span = {"dagster/asset_partition_range_start": "2026-01-01", "dagster/asset_partition_range_end": "2026-01-08"}
+        found.results["backfill"] = found.run("backfill_events", tags=span)
+        yield found
