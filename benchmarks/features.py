@@ -36,8 +36,8 @@ from gru4rec.vocabulary import Vocabulary
 DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
 TAIL = 5  # training events up to which a warm item counts as tail
 K = 20
-BASE = {"hidden_size": 100, "dropout_embedding": 0.1, "sample_alpha": 0.5, "learning_rate": 0.1}
-OWN = {"rsc15": {"batch_size": 64, "epochs": 5}, "movielens": {"batch_size": 32, "epochs": 10, "bptt": 1}}
+BASE = {"hidden_size": 100, "dropout_embedding": 0.1, "sample_alpha": 0.5, "learning_rate": 0.1, "n_sample": 1024}
+OWN = {"rsc15": {"batch_size": 64, "epochs": 5}, "movielens": {"batch_size": 64, "epochs": 5}}
 MODELS = {
     "id": {},
     "parallel": {"architecture": "parallel"},
@@ -47,6 +47,8 @@ MODELS = {
     "alternating": {"training": "alternating"},
     "residual": {"training": "residual"},
     "interleaving": {"training": "interleaving"},
+    "parallel, all ids shown": {"id_dropout": 0.0},
+    "parallel with titles": {"selected_features": "genres,title:text"},
 }
 
 
@@ -102,15 +104,15 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
 
     The id-only model reads past items it does not know and misses them as targets: the events are the same for all.
     """
-    config = Config().override({**BASE, **changes, **MODELS[model], "seed": seed})
-    wide = prepare(case.train, case.ids, case.items, config.override({"selected_features": case.fields}).features)
+    config = Config().override({**BASE, **changes, "seed": seed})
+    with_features = config.override({"selected_features": case.fields, **MODELS[model]})
+    wide = prepare(case.train, case.ids, case.items, with_features.features)
     test, earlier = held_out(case, wide.vocabulary)
     if model == "id":
         result = fit(case.train, case.ids, config, device="cpu", threads=1)
         earlier = None if earlier is None else translate(earlier, wide.vocabulary, case.ids)[0]
     else:
-        config = config.override({"selected_features": case.fields})
-        result = fit(wide.train, wide.vocabulary, config, features=wide.features, device="cpu", threads=1)
+        result = fit(wide.train, wide.vocabulary, with_features, features=wide.features, device="cpu", threads=1)
     scorer: Scorer = result.model if earlier is None else Continued(result.model, earlier)
     counts = wide.vocabulary.counts
     found = evaluate(scorer, test, counts, ks=(K,), bootstrap=0, vocabulary=wide.vocabulary if model == "id" else None)

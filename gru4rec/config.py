@@ -175,18 +175,21 @@ class FeatureConfig:
 
     selected_features: columns of the items table, each "name" or "name:kind" (categorical, multi, numeric, binned,
     text). pooling_mode: of several values inside a field. architecture, training: those of p-RNN (feature_model.py,
-    feature_step.py); widths, layers and dropout are the model's own.
+    feature_step.py); widths, layers and dropout are the model's own. id_dropout: share of the items that an update
+    sees without their own row, as if they were cold.
     """
 
     selected_features: tuple[str, ...] = ()
     pooling_mode: str = "mean"
     architecture: str = "parallel"
     training: str = "simultaneous"
+    id_dropout: float = 0.1
 
     def __post_init__(self) -> None:
         _choice("pooling_mode", self.pooling_mode, POOLINGS)
         _choice("architecture", self.architecture, ARCHITECTURES)
         _choice("training", self.training, TRAININGS)
+        _number("id_dropout", self.id_dropout, 0.0, 1.0, below=True)
         if len(set(self.selected_features)) < len(self.selected_features) or "" in self.selected_features:
             raise ConfigError(f"selected_features is {list(self.selected_features)}; name every column once")
         if self.architecture == "concatenated" and self.training != "simultaneous":

@@ -11,8 +11,9 @@ h of the id subnet and f of the feature subnet, the architectures score item j s
 | shared-output | (a₀h + a₁f)·(w + φ) + b: one output matrix for a weighted sum of the states |
 | concatenated | h·(w + φ) + b: one GRU that reads w and φ side by side |
 
-A cold item has no trained row: it takes the mean of the rows of the least-clicked items, the closest thing to one that
-was never clicked, and its own φ.
+A cold item has no trained row of its own: beside its φ it takes a row that all cold items share. In training some items
+are treated so at random (id_dropout; Volkovs et al., DropoutNet, NeurIPS 2017): they teach that row, and teach the
+features to speak for themselves. Without id_dropout it is the mean row of the least-clicked items.
 """
 
 import numpy as np
@@ -34,7 +35,7 @@ AT_ONCE = 65536  # items pooled at a time
 class FeatureGRU4Rec(GRU4Rec):
     """A GRU4Rec whose items have features; the vocabulary holds the cold items too (features.prepare).
 
-    dense holds, in this order: id layers, feature layers, the features' table [rows, H], and a₀, a₁.
+    dense holds, in this order: id layers, feature layers, the features' table [rows, H], a₀ and a₁, the cold row [H+1].
     """
 
     name = "GRU4Rec"
@@ -56,7 +57,7 @@ class FeatureGRU4Rec(GRU4Rec):
         self.features = features
         self.tower = Tower(features, feature_config.pooling_mode, torch.device(device), dtype)
         super().__init__(config, vocabulary, device=device, dtype=dtype)
-        further = self.tower.rows * config.hidden_size + 2
+        further = self.tower.rows * config.hidden_size + 2 + config.hidden_size + 1
         self.dense = torch.zeros(len(self.dense) + further, dtype=dtype, device=self.device)
         self.layers = self.split(self.dense)
         self._is_cold = torch.from_numpy(vocabulary.counts == 0).to(self.device)
@@ -93,12 +94,16 @@ class FeatureGRU4Rec(GRU4Rec):
 
     def table_of(self, flat: Tensor) -> Tensor:
         """The features' table [rows, H] in a flat tensor of the dense weights' size."""
-        return flat[self.table_start : -2].view(self.tower.rows, -1)
+        size = self.tower.rows * self.config.hidden_size
+        return flat[self.table_start : self.table_start + size].view(self.tower.rows, -1)
 
-    @staticmethod
-    def mix_of(flat: Tensor) -> Tensor:
+    def mix_of(self, flat: Tensor) -> Tensor:
         """a₀ and a₁ [2] in a flat tensor of the dense weights' size."""
-        return flat[-2:]
+        return flat[-self.config.hidden_size - 3 : -self.config.hidden_size - 1]
+
+    def cold_of(self, flat: Tensor) -> Tensor:
+        """The row [H+1] of all cold items in a flat tensor of the dense weights' size."""
+        return flat[-self.config.hidden_size - 1 :]
 
     def initialise(self, seed: int) -> None:
         """Draw all weights; in residual training the table stays 0: the ids are alone until their turn is over."""
@@ -115,9 +120,10 @@ class FeatureGRU4Rec(GRU4Rec):
         table.copy_(values.mul_(2 * limit).sub_(limit))
 
     def tensors(self) -> dict[str, Tensor]:
-        """As GRU4Rec's, with the features' table and the weights of the sum."""
+        """As GRU4Rec's, with the features' table, the weights of the sum and the row of cold items."""
         named = super().tensors()
-        return named | {"features.table": self.table_of(self.dense), "features.mix": self.mix_of(self.dense)}
+        parts = {"table": self.table_of, "mix": self.mix_of, "cold": self.cold_of}
+        return named | {f"features.{name}": part(self.dense) for name, part in parts.items()}
 
     def files(self) -> dict[str, bytes]:
         """The encoded features."""
@@ -131,6 +137,7 @@ class FeatureGRU4Rec(GRU4Rec):
         end = self.table_start
         self.dense[:end].copy_(older.dense[:end])
         self.mix_of(self.dense).copy_(older.mix_of(older.dense))
+        self.cold_of(self.dense).copy_(older.cold_of(older.dense))
         place = {name: row for row, name in enumerate(older.features.row_names())}
         known = [(row, place[name]) for row, name in enumerate(self.features.row_names()) if name in place]
         here, there = torch.tensor(known, dtype=torch.int64).reshape(-1, 2).unbind(1)
@@ -144,6 +151,8 @@ class FeatureGRU4Rec(GRU4Rec):
         return rows
 
     def _cold_row(self) -> Tensor:
+        if self.feature_config.id_dropout:
+            return self.cold_of(self.dense)
         return self.output[self._fewest].mean(0)  # [H+1]
 
     def vectors(self) -> Tensor:

@@ -24,6 +24,7 @@ class FeatureStep(Step):
     def __init__(self, model: FeatureGRU4Rec, config: Config) -> None:
         self._epoch = 1
         self._windows = 0
+        self._generator = torch.Generator()
         super().__init__(model, config)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -31,6 +32,7 @@ class FeatureStep(Step):
         super().begin_epoch(epoch)
         self._epoch = epoch
         self._windows = 0
+        self._generator.manual_seed(self.config.train.seed + epoch)  # so that a resumed run draws the same
         if self.config.features.training == "residual" and epoch == self._alone + 1:
             self.model.draw_table(self.config.train.seed)
 
@@ -50,11 +52,20 @@ class FeatureStep(Step):
             ids = (self._epoch if training == "alternating" else self._windows) % 2 == 1
         return ids, not ids
 
+    def hide(self, rows: int) -> Tensor | None:
+        """Which of the window's items are seen without their own row, bool [R, 1]; None while features do not move."""
+        share = self.config.features.id_dropout
+        if not share or not self._turns()[1]:
+            return None
+        return (torch.rand(rows, 1, generator=self._generator) < share).to(self.model.device)
+
     def run(self, window: Window) -> Tensor:
         """Make one update; returns the sum of the rows' weighted losses, a scalar on the device."""
         model, fold = self.model, window.fold
         self._windows += 1
-        rows = self.output.gather(fold.rows)  # [R, H+1]: w and b
+        own_rows = self.output.gather(fold.rows)  # [R, H+1]: w and b
+        hidden = self.hide(len(own_rows))
+        rows = own_rows if hidden is None else torch.where(hidden, model.cold_of(model.dense), own_rows)
         vectors, tape = model.tower.pool(model.table_of(model.dense), fold.rows)  # [R, H]: φ
         size = rows.shape[1] - 1
         inputs = torch.cat([rows[:, :size].index_select(0, fold.inputs), vectors.index_select(0, fold.inputs)], dim=1)
@@ -72,7 +83,10 @@ class FeatureStep(Step):
         d_rows[:, :size].index_add_(0, fold.inputs, d_inputs[:, :size])
         d_vectors.index_add_(0, fold.inputs, d_inputs[:, size:])
         model.tower.backward(tape, d_vectors, model.table_of(self._dense_gradient))
-        self._move(window, rows, d_rows)
+        if hidden is not None:
+            torch.sum(d_rows * hidden, 0, out=model.cold_of(self._dense_gradient))
+            d_rows.masked_fill_(hidden, 0.0)
+        self._move(window, own_rows, d_rows)
         return loss
 
     def _forward(self, window: Window, inputs: Tensor) -> tuple[list[Tensor], list[list[gru.Tape]]]:

@@ -34,6 +34,7 @@ class Bagged(NamedTuple):
 
     rows: Tensor
     offsets: Tensor
+    lengths: Tensor
     weight: Tensor | None
     mode: int
     kept: tuple[Tensor, Tensor, Tensor]
@@ -79,7 +80,7 @@ class Tower:
             weight = bags.weight[at] if bags.mode == SUM else None
             pooled, *kept = aten._embedding_bag(table, rows, offsets, False, bags.mode, False, weight)
             total = pooled if total is None else total + pooled
-            tape.append(Bagged(rows, offsets, weight, bags.mode, (kept[0], kept[1], kept[2])))
+            tape.append(Bagged(rows, offsets, lengths, weight, bags.mode, (kept[0], kept[1], kept[2])))
         if total is None:
             raise ValueError("there is no feature field to pool")
         return total, tape
@@ -91,9 +92,30 @@ class Tower:
             return
         out.zero_()
         for bag in tape:
-            out += aten._embedding_bag_backward(
-                gradient, bag.rows, bag.offsets, *bag.kept, len(out), False, bag.mode, False, bag.weight
-            )
+            out += (_sum_backward if bag.mode == SUM else _max_backward)(bag, gradient, len(out))
+
+
+def _sum_backward(bag: Bagged, gradient: Tensor, rows: int) -> Tensor:
+    """Seen from a row of the table the items that read it are a bag too: sums again, over entries sorted by row."""
+    order = _sorted_by_row(bag.rows, rows)
+    sizes = torch.bincount(bag.rows, minlength=rows)
+    owners = torch.repeat_interleave(bag.lengths, output_size=len(bag.rows))[order]
+    weight = None if bag.weight is None else bag.weight[order]
+    offsets = sizes.cumsum(0) - sizes
+    result: Tensor = aten._embedding_bag_forward_only(gradient, owners, offsets, False, SUM, False, weight)[0]
+    return result
+
+
+def _max_backward(bag: Bagged, gradient: Tensor, rows: int) -> Tensor:
+    kept = bag.kept
+    result: Tensor = aten._embedding_bag_backward(gradient, bag.rows, bag.offsets, *kept, rows, False, MAX, False, None)
+    return result
+
+
+def _sorted_by_row(rows: Tensor, size: int) -> Tensor:
+    if rows.is_cpu and size <= 1 << 16:  # a radix sort, eight times as fast
+        return torch.from_numpy(np.argsort(rows.numpy().astype(np.uint16), kind="stable"))
+    return torch.argsort(rows, stable=True)
 
 
 def _pooled(entries: Entries, pooling_mode: str) -> Entries:

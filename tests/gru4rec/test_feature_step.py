@@ -37,7 +37,7 @@ def small_shop(config: Config):
 def configure(**changes) -> Config:
     return Config().override({
         "selected_features": "genres,price,title:text", "hidden_size": H, "batch_size": 4, "n_sample": 9, "epochs": 2,
-        "learning_rate": 0.2, "optimizer": "adagrad", **changes,
+        "learning_rate": 0.2, "id_dropout": 0.3, **changes,
     })  # fmt: skip
 
 
@@ -78,11 +78,14 @@ class Reference:
             outputs.append(top)
         return torch.stack(outputs)
 
-    def loss(self, window):
+    def loss(self, window, hidden):
         fold, (steps, lanes, _) = window.fold, window.keep.shape
-        table, mix = self.model.table_of(self.dense), self.dense[-2:]
+        table, mix = self.model.table_of(self.dense), self.dense[-H - 3 : -H - 1]
         phi = torch.stack([self.pool(table, int(item)) for item in fold.rows])
-        w, b = self.rows[fold.rows][:, :H], self.rows[fold.rows][:, H]
+        rows = self.rows[fold.rows]
+        if hidden is not None:
+            rows = hidden * self.dense[-H - 1 :] + ~hidden * rows
+        w, b = rows[:, :H], rows[:, H]
         x = torch.cat([w[fold.inputs], phi[fold.inputs]], dim=1).view(steps, lanes, 2 * H)
         x = x if window.embedding_mask is None else x * window.embedding_mask
         layers, depth = self.model.split(self.dense), self.config.model.num_layers
@@ -106,8 +109,8 @@ class Reference:
         losses = (torch.logsumexp(logits, 1) - own) * window.row_weight[:, 0]
         return losses.sum()
 
-    def step(self, window, moves) -> torch.Tensor:
-        loss = self.loss(window)
+    def step(self, window, moves, hidden) -> torch.Tensor:
+        loss = self.loss(window, hidden)
         d_rows, d_dense = torch.autograd.grad(loss / len(window.row_weight), [self.rows, self.dense], allow_unused=True)
         n_id = self.model.id_size
         with torch.no_grad():
@@ -136,7 +139,9 @@ def assert_equal(config: Config, turns) -> None:
     model = build_model(config, prepared.vocabulary, prepared.features, dtype=torch.float64)
     model.initialise(7)
     reference = Reference(model, config)
-    step = FeatureStep(model, config)
+    step, drawn = FeatureStep(model, config), []
+    draw = step.hide
+    step.hide = lambda rows: drawn.append(draw(rows)) or drawn[-1]
     for epoch in range(1, config.train.epochs + 1):
         step.begin_epoch(epoch)
         reference.states = [torch.zeros_like(state) for state in reference.states]
@@ -144,9 +149,10 @@ def assert_equal(config: Config, turns) -> None:
             with torch.no_grad():
                 model.table_of(reference.dense).copy_(model.table_of(model.dense))
         for number, window in enumerate(windows_of(config, prepared, model)):
-            expected = reference.step(window, turns(epoch, number))
             with torch.inference_mode():
                 loss = step.run(window)
+            hidden = None if drawn[-1] is None else drawn[-1].clone()
+            expected = reference.step(window, turns(epoch, number), hidden)
             torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(model.output, reference.rows.detach(), rtol=0, atol=1e-9)
     torch.testing.assert_close(model.dense, reference.dense.detach(), rtol=0, atol=1e-9)
