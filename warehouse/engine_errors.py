@@ -43,6 +43,10 @@ def engine_sentences() -> Iterator[None]:
         raise DataError(f"a file cannot be read or written; nothing was changed ({text})") from error
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
         raise DataError(_unreadable(error)) from error
+    except duckdb.Error as error:
+        if type(error) is not duckdb.Error:  # a class of its own: no broken page, but a fault of ours
+            raise
+        raise DataError(f"a file is damaged; nothing was changed ({_first_line(error)})") from error
 
 
 def _unreadable(error: Exception) -> str:

@@ -72,7 +72,7 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
     schemas = _raw_schemas(folder, config)
     if not schemas:
         return _write_empty(layout, day)
-    with engine.open() as db:
+    with rawfiles.naming_damaged(schemas), engine.open() as db:
         columns = _define_checked(db, schemas, day, config)
         counts = db.rows(statement("events_counts", all_types=not config.event_types, event_types=config.event_types))
         raw_rows = sum(n for _, n, _ in counts)

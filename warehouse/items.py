@@ -73,7 +73,8 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
     kept_as, _ = rawfiles.id_type(schemas, item_column, item_id_type)
     parts = []
     for path in files:
-        part = rawfiles.sentences(path, pq.ParquetFile(path).read)
+        with rawfiles.sentences_of(path):
+            part = pq.ParquetFile(path).read()
         renamed = {item_column: "item_id", title_column: "title"}
         part = part.rename_columns([renamed.get(name, name) for name in part.column_names])
         place = part.column_names.index("item_id")

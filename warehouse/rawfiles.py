@@ -3,16 +3,15 @@
 Only footers are read. Every refusal names the file and the column.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from warehouse.engine import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Read = TypeVar("Read")
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -26,20 +25,38 @@ def schema_of(path: Path) -> "pa.Schema":
 
     if path.is_dir():
         raise DataError(f"{path} is a folder: a parquet file is expected there")
-    return sentences(path, lambda: pq.read_schema(path))
+    with sentences_of(path):
+        return pq.read_schema(path)
 
 
-def sentences(path: Path, read: Callable[[], Read]) -> Read:
-    """What `read` returns; DataError that names the file if the file is not a whole parquet file."""
+@contextmanager
+def sentences_of(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a parquet file is read into a DataError that names it."""
     import pyarrow as pa
 
     try:
-        return read()
-    except (pa.ArrowInvalid, OSError) as error:
+        yield
+    except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(
-            f"{path} is not a whole parquet file (empty, cut short, or of another format): write it again ({reason})"
+            f"{path} is not a whole parquet file (empty, cut short, damaged, or of another format): "
+            f"write it again; nothing was changed ({reason})"
         ) from error
+
+
+@contextmanager
+def naming_damaged(files: Iterable[Path]) -> Iterator[None]:
+    """Where reading some parquet files fails, read them one by one and name the first that cannot be read."""
+    import pyarrow.parquet as pq
+
+    try:
+        yield
+    except DataError:
+        for path in files:
+            with sentences_of(path), pq.ParquetFile(path) as file:
+                for _ in file.iter_batches():
+                    pass
+        raise
 
 
 def kind(field_type: "pa.DataType") -> str:

@@ -50,10 +50,13 @@ def _text(files: Sequence[Path], form: TextForm) -> str:
     names = column_names(files[0], form)
     if isinstance(form, Delimited):
         fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
+        # DuckDB 2.0 moves a TRY_CAST of a bare column into its CSV reader, where it fails the statement instead of
+        # giving NULL. Around nullif it stays outside; empty fields are NULL as before.
+        plain = ", ".join(f"nullif({identifier(name)}, '') AS {identifier(name)}" for name in names)
         return (
-            f"read_csv([{_listed(files)}], columns := {{{fields}}}, auto_detect := false, "
+            f"(SELECT {plain} FROM read_csv([{_listed(files)}], columns := {{{fields}}}, auto_detect := false, "  # noqa: S608
             f"header := {'false' if form.names else 'true'}, delim := {quoted(form.delimiter)}, "
-            f"quote := {quoted(form.quote)}, escape := {quoted(form.quote)}, encoding := {quoted(form.encoding)})"
+            f"quote := {quoted(form.quote)}, escape := {quoted(form.quote)}, encoding := {quoted(form.encoding)}))"
         )
     if not form.explode:
         fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
