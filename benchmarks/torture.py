@@ -34,11 +34,12 @@ NIGHTS = 5  # the killed writers write these nights again and again
 N, CATALOGUE = 25, 500
 
 
-def batches(users: int, generation: int, pause: float = 0.0) -> Iterator[pa.RecordBatch]:
-    """N distinct items for each user, from one generator per publication; `pause` seconds before each batch."""
+def batches(users: int, generation: int, gate: Path | None = None) -> Iterator[pa.RecordBatch]:
+    """N distinct items for each user, from one generator per publication; the first batch waits for the file `gate`."""
+    while gate is not None and not gate.exists():
+        time.sleep(0.01)
     rng = np.random.default_rng(generation)
     for first in range(0, users, 100):
-        time.sleep(pause)
         some = np.arange(first, min(first + 100, users))
         yield pa.record_batch(
             {
@@ -53,12 +54,12 @@ def batches(users: int, generation: int, pause: float = 0.0) -> Iterator[pa.Reco
         )
 
 
-def write(table: Path, night: dt.date, generation: int, users: int, pause: float = 0.0) -> None:
+def write(table: Path, night: dt.date, generation: int, users: int, gate: Path | None = None) -> None:
     """Publish one night; its model version tells the publications of a night apart."""
     expected = Expected(N, users, pa.array(range(CATALOGUE)))
     limits = AuditLimits(min_overlap=None)  # the lists are random: no two nights resemble each other
     publish(
-        table, night, batches(users, generation, pause), NightFacts(generation, f"run{generation}"), expected, limits
+        table, night, batches(users, generation, gate), NightFacts(generation, f"run{generation}"), expected, limits
     )
 
 
@@ -198,13 +199,13 @@ def main() -> int:
     parser.add_argument("--table", type=Path, help="folder of the table (default: a temporary one)")
     parser.add_argument("--read", choices=("duckdb", "polars"), help="be a reader (used by the torture itself)")
     parser.add_argument("--write", metavar="NIGHT", type=dt.date.fromisoformat, help="publish one night and end")
-    parser.add_argument("--pause", type=float, default=0.0, help="with --write: seconds to wait before each batch")
+    parser.add_argument("--gate", type=Path, help="with --write: wait for this file to exist before the first batch")
     args = parser.parse_args()
     if args.read:
         return read(args.read, args.table, args.users)
     if args.write:
         try:
-            write(args.table, args.write, args.seed, args.users, args.pause)
+            write(args.table, args.write, args.seed, args.users, args.gate)
         except ValueError as error:
             print(error, file=sys.stderr)
             return 2

@@ -50,10 +50,10 @@ def test_many_killed_writers():
     check(kills=30)
 
 
-def test_two_runs_of_one_night_at_once_make_one_table_and_one_clear_error(nights):
+def test_two_runs_of_one_night_at_once_make_one_table_and_one_clear_error(nights, tmp_path):
     where = nights.layout.recommendations
     staged = staging_folder(where) / "2026-01-10.writing.parquet"
-    first = torture("--table", where, "--write", "2026-01-10", "--users", 500, "--seed", 1, "--pause", 0.5)
+    first = torture("--table", where, "--write", "2026-01-10", "--users", 500, "--seed", 1, "--gate", tmp_path / "go")
     end = time.monotonic() + 60
     while not staged.exists() and time.monotonic() < end:
         time.sleep(0.01)
@@ -62,6 +62,7 @@ def test_two_runs_of_one_night_at_once_make_one_table_and_one_clear_error(nights
     assert second.returncode == 2
     assert sentence.startswith("another run is writing the night 2026-01-10")
     assert len(sentence.splitlines()) == 1
+    (tmp_path / "go").touch()
     assert first.communicate(timeout=60)[1] == ""
     rows = table.night(nights.layout, nights.day(0)).to_arrow()
     assert rows.num_rows == 500 * 25
