@@ -1,5 +1,6 @@
 """A model on disk: safetensors weights, vocabulary as parquet, configuration and extras as JSON. Nothing is pickled."""
 
+import dataclasses
 import io
 import json
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def save(
     Raises TypeError when `extra` is not JSON.
     """
     weights = {name: value.detach().float().cpu().contiguous() for name, value in model.tensors().items()}
+    config = dataclasses.replace(config, model=model.config)  # merged members make one wider model
     content = {"config": json.loads(config.to_json()), "extra": extra or {}}
     files = {"weights.safetensors": save_tensors(weights), "vocabulary.parquet": _vocabulary_bytes(vocabulary)}
     files |= model.files()

@@ -51,7 +51,7 @@ class ModelConfig:
     embedding: shared (input table = output table), separate, or one-hot (a 3·hidden_size wide lookup, no embedding).
     embedding_size: width of a separate input table; 0 means hidden_size. dropout_*: probability of dropping.
     skip: the last input's embedding x reaches the scores directly too: o = h + g * x, with a learnt g [H] that begins
-    at 0.
+    at 0. repeats: two weights for items that the session has seen already, chosen on sessions held out (repeats.py).
     """
 
     embedding: str = "shared"
@@ -61,6 +61,7 @@ class ModelConfig:
     dropout_embedding: float = 0.0
     dropout_hidden: float = 0.0
     skip: bool = False
+    repeats: bool = False
 
     def __post_init__(self) -> None:
         _choice("embedding", self.embedding, EMBEDDINGS)
@@ -136,6 +137,7 @@ class TrainConfig:
     instead of by time. patience: epochs without an improvement of more than min_delta in `monitor` before stopping,
     0 for never. validation_sample: validation sessions looked at each epoch, 0 for all. keep: whose weights remain.
     max_length: events of a session that are trained on, the last ones (histories.py), 0 for all.
+    members: models of different seeds, trained one after another and merged into one (ensemble.py).
     """
 
     batch_size: int = 32
@@ -151,6 +153,7 @@ class TrainConfig:
     validation_sample: int = 0
     keep: str = "last"
     max_length: int = 0
+    members: int = 1
 
     def __post_init__(self) -> None:
         _whole("batch_size", self.batch_size, 1)
@@ -165,6 +168,7 @@ class TrainConfig:
         _whole("validation_sample", self.validation_sample, 0)
         _choice("keep", self.keep, KEEPS)
         _whole("max_length", self.max_length, 0)
+        _whole("members", self.members, 1)
         if self.max_length == 1:
             raise ConfigError("max_length is 1, which leaves nothing to predict; use 2 or more, or 0 for all events")
 
@@ -208,12 +212,14 @@ class Config:
     features: FeatureConfig = field(default_factory=FeatureConfig)
 
     def __post_init__(self) -> None:
+        if self.train.members > 1 and self.model.embedding != "shared":
+            raise ConfigError(f"members={self.train.members} needs embedding=shared, not {self.model.embedding}")
         if not self.features.selected_features:
             return
         if self.model.embedding != "shared":
             raise ConfigError(f"selected_features needs embedding=shared, not {self.model.embedding}")
-        if self.model.skip:
-            raise ConfigError("a model with selected_features has no skip: use skip=false")
+        if self.model.skip or self.model.repeats or self.train.members > 1:
+            raise ConfigError("a model with selected_features is single: use skip=false, repeats=false, members=1")
         if self.features.training == "residual" and self.train.epochs < 2:
             raise ConfigError("training=residual trains ids first and features then: use at least 2 epochs")
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gru4rec import gru
+from gru4rec import gru, repeats
 from gru4rec.config import ModelConfig
 from gru4rec.gru import Layer
 from gru4rec.scorer import Block
@@ -48,6 +48,7 @@ class GRU4Rec:
         self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
         self.layers = self.split(self.dense)
         self.skip = self.skip_of(self.dense)
+        self.repeat = torch.zeros(2, dtype=dtype, device=self.device) if config.repeats else None
 
     @property
     def input_size(self) -> int:
@@ -113,6 +114,8 @@ class GRU4Rec:
                     named[f"gru.{number}.{name}"] = value
         if self.skip is not None:
             named["skip"] = self.skip
+        if self.repeat is not None:
+            named["repeat"] = self.repeat
         return named
 
     def files(self) -> dict[str, bytes]:
@@ -176,12 +179,16 @@ class GRU4Rec:
 
     @torch.inference_mode()
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
-        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b."""
+        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b, and the weights of items seen already."""
         weight = self.output_matrix().t()
         bias = self.output_bias()
         buffer = self.output.new_empty(rows, len(self.vocabulary))
         for events, h in _regrouped(self.hidden(sessions, last_only=last_only), rows):
-            yield Block(events, torch.addmm(bias, h, weight, out=buffer[: len(h)]))
+            scores = torch.addmm(bias, h, weight, out=buffer[: len(h)])
+            if self.repeat is not None:
+                begins = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
+                repeats.add(scores, sessions.items, begins, events, self.repeat)
+            yield Block(events, scores)
 
 
 def _regrouped(parts: Iterator[tuple[np.ndarray, Tensor]], rows: int) -> Iterator[tuple[np.ndarray, Tensor]]:

@@ -14,6 +14,7 @@ import torch
 from gru4rec import checkpoint
 from gru4rec.build import build_model
 from gru4rec.config import Config, ConfigError
+from gru4rec.ensemble import fit_members, member_folder
 from gru4rec.histories import last_events
 from gru4rec.metrics import RANK_METRICS
 from gru4rec.model import GRU4Rec
@@ -73,7 +74,8 @@ def fit(
     validation: looked at after each epoch (`monitor` decides on early stopping and on what keep=best keeps).
     threads: torch's threads during the call. progress: a bar on standard error. checkpoint_dir: after every epoch the
     model kept so far is saved there, and beside it what `resume` needs to go on to the bit; with nothing there yet,
-    `resume` starts at the beginning. warm_start: an older model whose known items keep their rows.
+    `resume` starts at the beginning; several members keep theirs in folders below it, and the model is saved last.
+    warm_start: an older model whose known items keep their rows.
     features: of all items of the vocabulary, where config.features selects some (features.prepare).
 
     Raises ConfigError when the configuration asks for validation sessions that are not given, ValueError when there is
@@ -81,6 +83,11 @@ def fit(
     above its beginning (the last good checkpoint stays).
     """
     _check(train, vocabulary, config, validation)
+    if config.train.members > 1 or config.model.repeats:
+        return _fit_members(
+            train, vocabulary, config, validation, warm_start, checkpoint_dir, on_epoch,
+            device=device, threads=threads, progress=progress, resume=resume,
+        )  # fmt: skip
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
     with _threads(threads):
         model = build_model(config, vocabulary, features, device=checkpoint.resolve_device(device))
@@ -115,6 +122,47 @@ def fit(
     seconds = sum(report.seconds for report in history)
     speed = trainer.events * len(history) / max(seconds, 1e-9)
     return FitResult(model, history, stopping.best_epoch, seconds, speed)
+
+
+def _fit_members(
+    train: Sessions,
+    vocabulary: Vocabulary,
+    config: Config,
+    validation: Sessions | None,
+    warm_start: GRU4Rec | None,
+    checkpoint_dir: str | Path | None,
+    on_epoch: Callable[[EpochReport], None] | None,
+    **how: Any,
+) -> FitResult:
+    """fit() once a member; the reports one after another, epochs counted on."""
+    passes, results = config.train.epochs, []
+
+    def fit_one(number: int, seen: Sessions, own: Config, start: GRU4Rec | None) -> GRU4Rec:
+        def counted_on(report: EpochReport) -> EpochReport:
+            return dataclasses.replace(report, epoch=report.epoch + number * passes)
+
+        result = fit(
+            seen,
+            vocabulary,
+            own,
+            validation=validation,
+            warm_start=start,
+            checkpoint_dir=member_folder(checkpoint_dir, number, config.train.members),
+            on_epoch=None if on_epoch is None else lambda report: on_epoch(counted_on(report)),
+            **how,
+        )
+        results.append(dataclasses.replace(result, history=[counted_on(report) for report in result.history]))
+        return result.model
+
+    with _threads(how["threads"]):
+        model = fit_members(train, vocabulary, config, validation, warm_start, fit_one)
+    if checkpoint_dir is not None:
+        checkpoint.save(checkpoint_dir, model, config, vocabulary)
+    seconds = sum(result.seconds for result in results)
+    events = sum(result.seconds * result.events_per_second for result in results)
+    best = results[-1].best_epoch + (len(results) - 1) * passes
+    history = [report for result in results for report in result.history]
+    return FitResult(model, history, best, seconds, events / max(seconds, 1e-9))
 
 
 def _epoch(trainer: Trainer, number: int, progress: bool) -> EpochReport:
