@@ -15,14 +15,17 @@ import torch
 from numpy.typing import NDArray
 
 from gru4rec.calibration import log_normaliser
+from gru4rec.catalogue import Best, Catalogue, Linear
 from gru4rec.ranking import block_rows
 from gru4rec.scorer import Scorer
+from gru4rec.segments import session_of
 from gru4rec.sessions import Sessions
 from gru4rec.topk import top_k
 from gru4rec.vocabulary import Vocabulary
 
 POPULARITY = "popularity"
 GROUP = 4096  # users whose lists are held at a time
+ROWS = 128  # users scored at a time
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,10 @@ def stream(
     """
     barred = _barred(scorer.vocabulary, allow, deny)
     fallback = _popular(scorer.vocabulary, config.n, barred)
+    plain = isinstance(scorer, Linear) and getattr(scorer, "repeat", None) is None
+    catalogue = Catalogue(scorer, config.temperature, barred) if plain else None
     for group in _groups(contexts, scorer.vocabulary, config.max_context):
-        yield _table(group, _score(scorer, group, config, barred, fallback), scorer)
+        yield _table(group, _score(scorer, catalogue, group, config, barred, fallback), scorer)
 
 
 def popularity_shares(vocabulary: Vocabulary) -> NDArray[np.float32]:
@@ -90,7 +95,7 @@ def popularity_shares(vocabulary: Vocabulary) -> NDArray[np.float32]:
     return shares
 
 
-def _barred(vocabulary: Vocabulary, allow: Any, deny: Any) -> torch.Tensor | None:
+def _barred(vocabulary: Vocabulary, allow: Any, deny: Any) -> NDArray[np.bool_] | None:
     """True for items that nobody may be recommended, [I]; None when there is no such item."""
     barred = np.zeros(len(vocabulary), dtype=bool)
     if allow is not None:
@@ -102,15 +107,17 @@ def _barred(vocabulary: Vocabulary, allow: Any, deny: Any) -> torch.Tensor | Non
         barred[known[known >= 0]] = True
     if barred.all():
         raise ValueError("nothing is left to recommend: the allow and deny lists bar every item that the model knows")
-    return torch.from_numpy(barred) if barred.any() else None
+    return barred if barred.any() else None
 
 
-def _popular(vocabulary: Vocabulary, n: int, barred: torch.Tensor | None) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Index and share of the popular items, [n]; share −inf past the last item there is."""
-    row = torch.from_numpy(popularity_shares(vocabulary))[None]
+def _popular(vocabulary: Vocabulary, n: int, barred: NDArray[np.bool_] | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Index and share of the popular items, [min(n, items that may be recommended)]."""
+    shares = popularity_shares(vocabulary)
+    left = len(shares)
     if barred is not None:
-        row = row.masked_fill(barred, -torch.inf)
-    share, index = top_k(row, n)
+        shares[barred] = -np.inf
+        left = int(np.count_nonzero(~barred))
+    share, index = top_k(torch.from_numpy(shares)[None], min(n, left))
     return index[0].numpy(), share[0].numpy()
 
 
@@ -170,44 +177,75 @@ def _cut(rows: pa.Table, starts: NDArray[np.int64], vocabulary: Vocabulary, limi
         yield _Group(ids.slice(first, last - first), index[part[0] : part[-1]], part - part[0])
 
 
-@torch.inference_mode()
 def _score(
     scorer: Scorer,
+    catalogue: Catalogue | None,
     group: _Group,
     config: StreamConfig,
-    barred: torch.Tensor | None,
+    barred: NDArray[np.bool_] | None,
     fallback: tuple[NDArray[np.int64], NDArray[np.float32]],
 ) -> _Lists:
     """The lists of one group."""
-    index, share = fallback
+    items, share = fallback
     users = len(group.users)
-    lists = _Lists(np.tile(index, (users, 1)), np.tile(share, (users, 1)), np.tile(share, (users, 1)))
+    lists = _Lists(np.tile(items, (users, 1)), np.tile(share, (users, 1)), np.tile(share, (users, 1)))
     known = np.flatnonzero(np.diff(group.offsets) > 0)
     if len(known) == 0:
         return lists
     sessions = Sessions(group.items, np.concatenate([[0], group.offsets[known + 1]]))
-    for block in scorer.blocks(sessions, last_only=True, rows=block_rows(len(scorer.vocabulary))):
-        number = np.searchsorted(sessions.offsets, block.events, side="right") - 1
-        shift = log_normaliser(block.scores, config.temperature)
-        if not torch.isfinite(shift).all():
+    if catalogue is None:
+        parts = _from_scores(scorer, sessions, config, barred, len(items))
+    else:
+        parts = _from_states(scorer, catalogue, sessions, config)
+    for number, best in parts:
+        if not np.isfinite(best.normaliser).all():
             raise ValueError(f"{scorer.name} gave a score that is not a finite number; its weights are spoiled")
-        if barred is not None:
-            block.scores.masked_fill_(barred.to(block.scores.device), -torch.inf)
-        if config.exclude_seen:
-            _bar_seen(block.scores, sessions, number)
-        values, best = top_k(block.scores, config.n)
         rows = known[number]
-        lists.items[rows] = best.cpu().numpy()
-        lists.score[rows] = values.cpu().numpy()
-        lists.probability[rows] = (values / config.temperature - shift[:, None]).exp().cpu().numpy()
+        lists.items[rows] = best.items
+        lists.score[rows] = best.scores
+        lists.probability[rows] = np.exp(best.scores / config.temperature - best.normaliser[:, None])
     return lists
 
 
-def _bar_seen(scores: torch.Tensor, sessions: Sessions, number: NDArray[np.int64]) -> None:
-    """Set the scores of each row's own items to minus infinity, in place."""
+def _from_states(
+    scorer: Any, catalogue: Catalogue, sessions: Sessions, config: StreamConfig
+) -> Iterator[tuple[NDArray[np.int64], Best]]:
+    """Numbers of sessions and their best items, from the hidden states of a linear scorer."""
+    states: torch.Tensor | None = None
+    for events, part in scorer.hidden(sessions, last_only=True):
+        if states is None:
+            states = part.new_empty(len(sessions), part.shape[1])
+        states[torch.from_numpy(session_of(sessions, events)).to(part.device)] = part
+    rows = block_rows(len(scorer.vocabulary), ROWS)
+    for begin in range(0, len(sessions), rows):
+        number = np.arange(begin, min(begin + rows, len(sessions)))
+        seen = _seen(sessions, number) if config.exclude_seen else None
+        assert states is not None
+        yield number, catalogue.best(states[begin : begin + rows], config.n, seen)
+
+
+@torch.inference_mode()
+def _from_scores(
+    scorer: Scorer, sessions: Sessions, config: StreamConfig, barred: NDArray[np.bool_] | None, n: int
+) -> Iterator[tuple[NDArray[np.int64], Best]]:
+    """The same from the scores that any scorer gives."""
+    for block in scorer.blocks(sessions, last_only=True, rows=block_rows(len(scorer.vocabulary), ROWS)):
+        scores = block.scores
+        number = session_of(sessions, block.events)
+        normaliser = log_normaliser(scores, config.temperature)
+        if barred is not None:
+            scores.masked_fill_(torch.from_numpy(barred).to(scores.device), -torch.inf)
+        if config.exclude_seen:
+            row, item = (torch.from_numpy(part).to(scores.device) for part in _seen(sessions, number))
+            scores[row, item] = -torch.inf
+        values, items = top_k(scores, n)
+        yield number, Best(values.cpu().numpy(), items.cpu().numpy(), normaliser.cpu().numpy())
+
+
+def _seen(sessions: Sessions, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each item of the numbered sessions, with the place of its session among them."""
     some = sessions.select(number)
-    row = np.repeat(np.arange(len(number)), some.lengths)
-    scores[torch.from_numpy(row).to(scores.device), torch.from_numpy(some.items).to(scores.device)] = -torch.inf
+    return np.repeat(np.arange(len(number)), some.lengths), some.items
 
 
 def _table(group: _Group, lists: _Lists, scorer: Scorer) -> pa.RecordBatch:
