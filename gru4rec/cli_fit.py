@@ -30,7 +30,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
     named = None if arguments.config is None else read_config(arguments.config, changes)
     train, vocabulary = training_sessions(arguments.train, columns)
     say(f"train: {len(train)} sessions, {len(train.items)} events, {len(vocabulary)} items")
-    config = named or presets.resolve(arguments.preset, train, vocabulary).override(changes)
+    config = named or presets.resolve(arguments.preset, train, vocabulary, changes)
     if arguments.seed is not None:
         config = config.override({"seed": arguments.seed})
     features = None

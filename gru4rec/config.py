@@ -218,8 +218,8 @@ class Config:
             return
         if self.model.embedding != "shared":
             raise ConfigError(f"selected_features needs embedding=shared, not {self.model.embedding}")
-        if self.model.skip or self.model.repeats or self.train.members > 1:
-            raise ConfigError("a model with selected_features is single: use skip=false, repeats=false, members=1")
+        if self.model.skip or self.train.members > 1:
+            raise ConfigError("a model with selected_features is single and has no skip: use skip=false, members=1")
         if self.features.training == "residual" and self.train.epochs < 2:
             raise ConfigError("training=residual trains ids first and features then: use at least 2 epochs")
 

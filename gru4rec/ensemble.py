@@ -98,7 +98,7 @@ def fit_members(
     """
     members, held_out = config.train.members, validation
     starts: list[GRU4Rec | None] = [warm_start] * members
-    if warm_start is not None and warm_start.config.hidden_size == members * config.model.hidden_size:
+    if warm_start is not None and warm_start.config.hidden_size == members * config.model.hidden_size and members > 1:
         starts = list(split(warm_start, members))
     models = []
     for number in range(members):
@@ -115,9 +115,7 @@ def fit_members(
 
 def with_repeats(model: GRU4Rec, weights: torch.Tensor) -> GRU4Rec:
     """The model with the weights [2] of items that a session has seen already."""
-    whole = GRU4Rec(
-        dataclasses.replace(model.config, repeats=True), model.vocabulary, device=model.device, dtype=model.output.dtype
-    )
+    whole = model.alike(dataclasses.replace(model.config, repeats=True))
     for name, value in model.tensors().items():
         whole.tensors()[name].copy_(value)
     assert whole.repeat is not None

@@ -125,6 +125,11 @@ class FeatureGRU4Rec(GRU4Rec):
         parts = {"table": self.table_of, "mix": self.mix_of, "cold": self.cold_of}
         return named | {f"features.{name}": part(self.dense) for name, part in parts.items()}
 
+    def alike(self, config: ModelConfig) -> "FeatureGRU4Rec":
+        """A network over the same items and features with another configuration, all weights 0."""
+        parts = (config, self.feature_config, self.vocabulary, self.features)
+        return FeatureGRU4Rec(*parts, device=self.device, dtype=self.output.dtype)
+
     def files(self) -> dict[str, bytes]:
         """The encoded features."""
         return {"features.arrow": self.features.to_bytes()}

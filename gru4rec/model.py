@@ -118,6 +118,10 @@ class GRU4Rec:
             named["repeat"] = self.repeat
         return named
 
+    def alike(self, config: ModelConfig) -> "GRU4Rec":
+        """A network over the same items with another configuration, all weights 0."""
+        return GRU4Rec(config, self.vocabulary, device=self.device, dtype=self.output.dtype)
+
     def files(self) -> dict[str, bytes]:
         """What a checkpoint holds beside the weights, by file name: nothing here."""
         return {}

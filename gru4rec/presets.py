@@ -1,8 +1,9 @@
 """The best published parameters by data set (arXiv 2307.14956 and its parameter files), and how a name is resolved."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gru4rec.config import Config, ConfigError
 
@@ -41,9 +42,15 @@ def preset(name: str) -> Config:
     return PRESETS[name]
 
 
-def resolve(name: str, train: "Sessions", vocabulary: "Vocabulary") -> Config:
-    """A configuration by name; "auto" looks at the training sessions (gru4rec/auto.py)."""
-    if name == "auto":
-        auto = import_module("gru4rec.auto")
-        return auto.auto(auto.statistics(train, vocabulary))
-    return preset(name)
+def resolve(
+    name: str, train: "Sessions", vocabulary: "Vocabulary", changes: Mapping[str, Any] = MappingProxyType({})
+) -> Config:
+    """A configuration by name, with changes (Config.override); "auto" looks at the training sessions (gru4rec/auto.py).
+
+    A model with item features is single: where `changes` select some, auto gives one member.
+    """
+    if name != "auto":
+        return preset(name).override(changes)
+    auto = import_module("gru4rec.auto")
+    single = {"members": 1} if changes.get("selected_features") else {}
+    return auto.auto(auto.statistics(train, vocabulary)).override({**single, **changes})

@@ -86,7 +86,7 @@ def fit(
     if config.train.members > 1 or config.model.repeats:
         return _fit_members(
             train, vocabulary, config, validation, warm_start, checkpoint_dir, on_epoch,
-            device=device, threads=threads, progress=progress, resume=resume,
+            device=device, threads=threads, progress=progress, resume=resume, features=features,
         )  # fmt: skip
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
     with _threads(threads):
