@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from warehouse.recommendations.auditing import audit
@@ -25,6 +25,7 @@ from warehouse.recommendations.limits import Audit, AuditLimits, Expected
 from warehouse.recommendations.maintenance import sweep
 from warehouse.recommendations.staging import ROW_GROUP, StagedNight, folder_lock, staging_folder, write_failed
 from warehouse.recommendations.table import (
+    MEASURED,
     STAGED_COLUMNS,
     HasRecommendations,
     connect,
@@ -172,7 +173,11 @@ def _commit(con: duckdb.DuckDBPyConnection, path: Path, staged: StagedNight, fac
         rows,
         mode="overwrite",
         predicate=f"run_date = '{run_date.isoformat()}'",
-        writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP),
+        writer_properties=WriterProperties(
+            compression="ZSTD",
+            max_row_group_size=ROW_GROUP,
+            column_properties={name: ColumnProperties(dictionary_enabled=False) for name in MEASURED},
+        ),
         commit_properties=CommitProperties(custom_metadata=remembered),
     )
     table = DeltaTable(path)

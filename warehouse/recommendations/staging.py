@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
-from warehouse.recommendations.table import STAGED_COLUMNS, staged_schema
+from warehouse.recommendations.table import MEASURED, STAGED_COLUMNS, staged_schema
 from warehouse.statements import quoted
 
 ROW_GROUP = 122_880  # rows; the best of those tried for one user's list (sorted, zstd)
@@ -98,7 +98,10 @@ class StagedNight:
         self.schema = schema_of(first)
         groups = _regroup(first, source, self.schema)
         with os.fdopen(os.dup(self._handle), "wb") as sink:  # closing the copy does not give the lock away
-            writer = pq.ParquetWriter(sink, self.schema, compression="zstd", compression_level=1)
+            repeated = [field.name for field in self.schema if field.name not in MEASURED]
+            writer = pq.ParquetWriter(
+                sink, self.schema, compression="zstd", compression_level=1, use_dictionary=repeated
+            )
             try:
                 for group in groups:
                     self._follow_order(group)
