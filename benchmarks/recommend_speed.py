@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from gru4rec.catalogue import Catalogue
+from gru4rec.catalogue import Catalogue, Seen
 from gru4rec.config import Config
 from gru4rec.model import GRU4Rec
 from gru4rec.recommend import Recommender
@@ -55,7 +55,7 @@ def by_chunks(model: GRU4Rec, users: int, n: int) -> dict[str, float]:
     seconds = {"bare product": 0.0, "product, then torch.topk": 0.0, "lists": 0.0, "lists and probabilities": 0.0}
     for chunk in range(-2, users // ROWS):
         states = torch.rand(ROWS, units, generator=generator) * 2 - 1
-        seen = row, np.random.default_rng(chunk + 2).integers(0, items, len(row))
+        seen = Seen(row, np.random.default_rng(chunk + 2).integers(0, items, len(row)))
 
         def topk(states: torch.Tensor = states) -> None:
             torch.mm(states, weight.t(), out=buffer).topk(n, 1)

@@ -44,6 +44,25 @@ class Best(NamedTuple):
     normaliser: NDArray[np.float32]
 
 
+class Seen(NamedTuple):
+    """Items that R rows have seen, each pair of row and item once, int64 [N]; what is added to their scores, float32
+    [N] (None: nothing); and whether they may be recommended again."""
+
+    row: NDArray[np.int64]
+    item: NDArray[np.int64]
+    added: NDArray[np.float32] | None = None
+    again: bool = False
+
+
+class _Pairs(NamedTuple):
+    """Seen pairs as rows and columns of the product, with their scores, scaled as there, before and after; all [N]."""
+
+    row: Tensor
+    column: Tensor
+    before: Tensor
+    after: Tensor
+
+
 class Catalogue:
     """A copy of a model's output layer, in the order that batch scoring wants."""
 
@@ -66,15 +85,15 @@ class Catalogue:
         self.tile = TILE if matrix.device.type == "cpu" else len(self.weight)
         self.blocks = Blocks.of(self.offered, self.tile)
         self.scratch: tuple[Tensor, ...] = (self.weight.new_empty(0, 0),) * 3
-        self.column = np.full(len(bias), -1)
-        self.column[self.items] = np.arange(len(self.items))
+        self.column = np.empty(len(bias), dtype=np.int64)  # of each item
+        self.column[order.cpu().numpy()] = rows.numpy()
 
     @torch.inference_mode()
     def best(
         self,
         states: Tensor,
         n: int,
-        seen: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+        seen: Seen | None = None,
         normalise: bool = True,
     ) -> Best:
         """The best n of the items that may be recommended.
@@ -82,7 +101,7 @@ class Catalogue:
         Args:
             states: hidden states [R, H].
             n: list length.
-            seen: rows and items [N] that must not be paired; None: every pair may be.
+            seen: what the rows have seen; None: nothing, or nothing that matters.
             normalise: whether the normaliser is wanted; without it that of the answer is nan.
         """
         scaled = self.weight.new_zeros(len(states), self.weight.shape[1])
@@ -98,9 +117,12 @@ class Catalogue:
             fold(tile, maxima[:, begin // DEPTH : end // DEPTH])
         for begin in range(self.offered, len(self.weight) if normalise else 0, self.tile):
             total += torch.exp2(scaled @ self.weight[begin : begin + self.tile].t()).sum(1)
-        normaliser = self._logarithm(total, scaled) if normalise else np.full(len(states), np.nan, dtype=np.float32)
-        if seen is not None:
-            self._bar(scores, maxima, *seen)
+        pairs = None if seen is None else self._pairs(scaled, seen)
+        normaliser = np.full(len(states), np.nan, dtype=np.float32)
+        if normalise:
+            normaliser = self._logarithm(total, scaled, pairs)
+        if seen is not None and pairs is not None:
+            self._replace(scores, maxima, pairs, again=seen.again)
         values, columns = self._select(scores, maxima, min(n, len(self.items)))
         return Best(values / np.float32(self.scale), self.items[columns], normaliser)
 
@@ -111,26 +133,42 @@ class Catalogue:
             self.scratch = tuple(self.weight.new_empty(rows, width) for width in widths)
         return self.scratch
 
-    def _logarithm(self, total: Tensor, scaled: Tensor) -> NDArray[np.float32]:
-        """log of the sums; rows whose sum left the safe range of float32 are summed again from their maximum."""
-        outside = ~((total < LARGEST) & (total > SMALLEST))
-        logs = total.log()
+    def _pairs(self, scaled: Tensor, seen: Seen) -> _Pairs:
+        """The pairs that were seen, with their scores before and after what is added."""
+        row, column = (torch.from_numpy(part).to(scaled.device) for part in (seen.row, self.column[seen.item]))
+        before = (scaled[row] * self.weight[column]).sum(1)
+        added = None if seen.added is None else torch.from_numpy(seen.added).to(scaled.device) * self.scale
+        return _Pairs(row, column, before, before if added is None else before + added)
+
+    def _logarithm(self, total: Tensor, scaled: Tensor, pairs: _Pairs | None) -> NDArray[np.float32]:
+        """log of the sums of powers, what was seen counting with its changed score.
+
+        Rows whose sum left the safe range of float32, or is little but the difference of large numbers, are summed
+        again from their maximum.
+        """
+        changed = total
+        if pairs is not None and pairs.after is not pairs.before:
+            changed = total.index_add(0, pairs.row, torch.exp2(pairs.after) - torch.exp2(pairs.before))
+        outside = ~((changed < LARGEST) & (changed > SMALLEST) & (changed > total / 16))
+        logs = changed.log()
         if outside.any():
-            logs[outside] = torch.logsumexp(scaled[outside] @ self.weight.t() * math.log(2), dim=1)
+            scores = scaled @ self.weight.t()
+            if pairs is not None:
+                scores[pairs.row, pairs.column] = pairs.after
+            logs[outside] = torch.logsumexp(scores[outside] * math.log(2), dim=1)
         result: NDArray[np.float32] = logs.cpu().numpy()
         return result
 
-    def _bar(self, scores: Tensor, maxima: Tensor, row: NDArray[np.int64], item: NDArray[np.int64]) -> None:
-        """Set scores of seen items to minus infinity and take the maxima of their blocks again, in place."""
-        column = self.column[item]
-        row, column = row[column >= 0], column[column >= 0]
-        tile, inside = column // self.tile, column % self.tile
-        width = np.minimum(self.tile, self.offered - tile * self.tile) // DEPTH
-        block = tile * (self.tile // DEPTH) + inside % width
-        members = self.blocks.first[block, None] + self.blocks.step[block, None] * np.arange(DEPTH)
-        at, here, opened = (torch.from_numpy(part).to(scores.device) for part in (row, block, members))
-        scores[at, torch.from_numpy(column).to(scores.device)] = -torch.inf
-        maxima[at, here] = scores[at[:, None], opened].amax(1)
+    def _replace(self, scores: Tensor, maxima: Tensor, pairs: _Pairs, *, again: bool) -> None:
+        """Give what was seen its changed score, or bar it, and take the maxima of the blocks again, in place."""
+        offered = pairs.column < self.offered
+        row, column = pairs.row[offered], pairs.column[offered]
+        scores[row, column] = pairs.after[offered] if again else -torch.inf
+        tile = column // self.tile
+        width = (self.offered - tile * self.tile).clamp(max=self.tile) // DEPTH
+        block = tile * (self.tile // DEPTH) + column % self.tile % width
+        members = self.blocks.first[block.cpu(), None] + self.blocks.step[block.cpu(), None] * np.arange(DEPTH)
+        maxima[row, block] = scores[row[:, None], torch.from_numpy(members).to(scores.device)].amax(1)
 
     def _select(self, scores: Tensor, maxima: Tensor, n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         if scores.device.type == "cpu":

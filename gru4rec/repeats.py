@@ -38,6 +38,12 @@ def add(
     scores[every, now] = just_seen
 
 
+def of_distance(back: NDArray[np.int64], weights: Tensor) -> NDArray[np.float32]:
+    """What is added to the score of an item last seen `back` events before the last input event (0: it is that one)."""
+    just_seen, before = weights.float().tolist()
+    return np.where(back == 0, just_seen, np.where(back <= REACH, before, 0.0)).astype(np.float32)
+
+
 def _earlier(
     items: NDArray[np.int64], begins: NDArray[np.int64], events: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

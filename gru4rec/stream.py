@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from gru4rec import repeats
 from gru4rec.calibration import log_normaliser
-from gru4rec.catalogue import Best, Catalogue, Linear
+from gru4rec.catalogue import Best, Catalogue, Linear, Seen
 from gru4rec.ranking import block_rows
 from gru4rec.scorer import Scorer
 from gru4rec.segments import session_of
@@ -83,8 +84,7 @@ def stream(
     """
     barred = _barred(scorer.vocabulary, allow, deny)
     fallback = _popular(scorer.vocabulary, config.n, barred)
-    plain = isinstance(scorer, Linear) and getattr(scorer, "repeat", None) is None
-    catalogue = Catalogue(scorer, config.temperature, barred) if plain else None
+    catalogue = Catalogue(scorer, config.temperature, barred) if isinstance(scorer, Linear) else None
     for group in _groups(contexts, scorer.vocabulary, config.max_context):
         yield _table(group, _score(scorer, catalogue, group, config, barred, fallback), scorer)
 
@@ -217,9 +217,12 @@ def _from_states(
             states = part.new_empty(len(sessions), part.shape[1])
         states[torch.from_numpy(session_of(sessions, events)).to(part.device)] = part
     rows = block_rows(len(scorer.vocabulary), ROWS)
+    repeat = getattr(scorer, "repeat", None)
     for begin in range(0, len(sessions), rows):
         number = np.arange(begin, min(begin + rows, len(sessions)))
-        seen = _seen(sessions, number) if config.exclude_seen else None
+        row, item, back = _seen(sessions, number)
+        added = None if repeat is None else repeats.of_distance(back, repeat)
+        seen = Seen(row, item, added, again=not config.exclude_seen)
         assert states is not None
         yield number, catalogue.best(states[begin : begin + rows], config.n, seen)
 
@@ -236,16 +239,23 @@ def _from_scores(
         if barred is not None:
             scores.masked_fill_(torch.from_numpy(barred).to(scores.device), -torch.inf)
         if config.exclude_seen:
-            row, item = (torch.from_numpy(part).to(scores.device) for part in _seen(sessions, number))
+            row, item = (torch.from_numpy(part).to(scores.device) for part in _seen(sessions, number)[:2])
             scores[row, item] = -torch.inf
         values, items = top_k(scores, n)
         yield number, Best(values.cpu().numpy(), items.cpu().numpy(), normaliser.cpu().numpy())
 
 
-def _seen(sessions: Sessions, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each item of the numbered sessions, with the place of its session among them."""
+def _seen(
+    sessions: Sessions, number: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The items of the numbered sessions, each once: the place of its session among them, the item, and how many
+    events before the last one it was last seen."""
     some = sessions.select(number)
-    return np.repeat(np.arange(len(number)), some.lengths), some.items
+    row = np.repeat(np.arange(len(number)), some.lengths)
+    back = some.offsets[row + 1] - 1 - np.arange(len(row))
+    items = int(some.items.max(initial=0)) + 1
+    pairs, last = np.unique((row * items + some.items)[::-1], return_index=True)  # backwards: the last time comes first
+    return pairs // items, pairs % items, back[::-1][last]
 
 
 def _table(group: _Group, lists: _Lists, scorer: Scorer) -> pa.RecordBatch:

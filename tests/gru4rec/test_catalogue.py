@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 
 from gru4rec import catalogue as module
-from gru4rec.catalogue import Catalogue, Linear
+from gru4rec.catalogue import Catalogue, Linear, Seen
 
 
 @dataclass
@@ -40,25 +40,33 @@ def layer(items: int, hidden: int, seed: int, size: float = 1.0) -> Output:
     tile=st.sampled_from([8, 16, 64, 1024]),
     bar=st.sampled_from([0.0, 0.3, 0.97]),
     temperature=st.sampled_from([0.2, 1.0, 7.0]),
+    added=st.sampled_from([None, 0.5, -2.0, -1000.0]),
+    again=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
 def test_best_items_and_normaliser_of_the_plain_way(
-    seed: int, items: int, n: int, tile: int, bar: float, temperature: float
+    seed: int, items: int, n: int, tile: int, bar: float, temperature: float, added: float | None, again: bool
 ) -> None:
     generator = np.random.default_rng(seed)
     output = layer(items, 5, seed)
     states = torch.randn(4, 5, generator=torch.Generator().manual_seed(seed))
     barred = generator.random(items) < bar
     barred[generator.integers(items)] = False
-    row, item = generator.integers(0, 4, 12), generator.integers(0, items, 12)
+    pairs = np.unique(generator.integers(0, 4 * items, 12))
+    row, item = pairs // items, pairs % items
+    weights = None if added is None else np.full(len(pairs), added, dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "TILE", tile)
-        found = Catalogue(output, temperature, barred).best(states, n, (row, item))
+        found = Catalogue(output, temperature, barred).best(states, n, Seen(row, item, weights, again))
 
     scores = (states.double() @ output.matrix.double().T + output.bias.double()).numpy()
-    assert found.normaliser == pytest.approx(np.log(np.exp(scores / temperature).sum(1)), rel=1e-4, abs=1e-4)
+    scores[row, item] += added or 0.0
+    assert found.normaliser == pytest.approx(
+        torch.logsumexp(torch.from_numpy(scores / temperature), 1).numpy(), rel=1e-4, abs=1e-4
+    )
     scores[:, barred] = -np.inf
-    scores[row, item] = -np.inf
+    if not again:
+        scores[row, item] = -np.inf
     width = min(n, np.count_nonzero(~barred))
     assert found.items.shape == (4, width)
     for line in range(4):

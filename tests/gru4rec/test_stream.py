@@ -9,6 +9,8 @@ import torch
 from hypothesis import given, settings
 
 from gru4rec import stream as module
+from gru4rec.config import Config
+from gru4rec.model import GRU4Rec
 from gru4rec.scorer import Block
 from gru4rec.sessions import Sessions
 from gru4rec.stream import StreamConfig, stream
@@ -155,3 +157,38 @@ def test_a_bad_configuration_is_refused(changes: dict) -> None:
 def test_no_contexts_give_no_batches() -> None:
     empty = pa.record_batch({"user_id": pa.array([], pa.int64()), "item_id": pa.array([], pa.string())})
     assert list(stream(scorer(3), [empty], StreamConfig(2))) == []
+
+
+@given(seed=st.integers(0, 10_000), seen=st.booleans(), temperature=st.sampled_from([0.3, 2.0]))
+@settings(max_examples=15, deadline=None)
+def test_a_model_streams_what_its_scores_say_with_weights_for_what_was_seen(
+    seed: int, seen: bool, temperature: float
+) -> None:
+    """The pass over hidden states against the plain way over `blocks`, which knows repeats by itself."""
+    generator = np.random.default_rng(seed)
+    vocabulary = Vocabulary(pa.array([f"i{number:03}" for number in range(60)]), np.ones(60))
+    model = GRU4Rec(Config().override({"hidden_size": 6, "repeats": True}).model, vocabulary)
+    model.initialise(seed)
+    assert model.repeat is not None
+    model.repeat.copy_(torch.from_numpy(generator.normal(size=2) * 3))
+    histories = {
+        user: [f"i{item:03}" for item in generator.integers(0, 60, generator.integers(1, 120))] for user in range(6)
+    }
+    config = StreamConfig(9, seen, None, temperature)
+    fast, plain = (
+        pa.Table.from_batches(stream(scorer, contexts(histories, 50), config, deny=["i003"]))
+        for scorer in (model, Plain(model))
+    )
+    assert fast["item_id"].equals(plain["item_id"])
+    assert fast["score"].to_numpy() == pytest.approx(plain["score"].to_numpy(), rel=1e-4, abs=1e-4)
+    assert fast["probability"].to_numpy() == pytest.approx(plain["probability"].to_numpy(), rel=1e-3)
+
+
+class Plain:
+    """A model of which only the scores can be asked."""
+
+    tie_rule = "standard"
+    name = "GRU4Rec"
+
+    def __init__(self, model: GRU4Rec) -> None:
+        self.vocabulary, self.blocks = model.vocabulary, model.blocks
