@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse import recommendations as table
+from warehouse.__main__ import main
 from warehouse.cli_recommendations import add_commands
 
 
@@ -98,3 +99,21 @@ def test_a_date_that_is_none_is_a_usage_error(shell, two, capsys):
     with pytest.raises(SystemExit):
         shell("--night", "yesterday")
     assert "is not a day: write it as YYYY-MM-DD" in capsys.readouterr().err
+
+
+def test_mistakes_are_one_sentence_and_exit_code_2(nights, two, capsys):
+    """Through the entrance that people use."""
+    root = str(nights.layout.root)
+    for words, sentence in (
+        (["--data", root, "--user", "7", "--require-fresh"], "look into the nightly run"),
+        (["--data", root, "--night", "2020-01-01", "--user", "7"], "has no night 2020-01-01: it holds 2"),
+        (["--data", root + "/elsewhere", "--user", "7"], "there is no recommendations table at"),
+        (["--data", root, "--user", "anna"], "is not a number"),
+        (["--data", root, "rollback", "--to-version", "77"], "has versions 0 to 3, not 77"),
+        (["--data", root, "retain", "--keep-nights", "0"], "the table would be emptied"),
+    ):
+        assert main(["recommendations", *words]) == 2
+        out, errors = capsys.readouterr()
+        assert out == ""
+        assert sentence in errors
+        assert len(errors.splitlines()) == 1
