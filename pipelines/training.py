@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gru4rec.config import Config
+    from gru4rec.features import ItemFeatures
     from gru4rec.model import GRU4Rec
     from gru4rec.sessions import Sessions
     from gru4rec.train import EpochReport, FitResult
@@ -26,7 +27,10 @@ REFITS = ("full", "continue", "none")
 
 @dataclass(frozen=True)
 class Data:
-    """What a night trains on: sessions of the training days, of the validation days, and of all days."""
+    """What a night trains on: sessions of the training days, of the validation days, and of all days.
+
+    features, full_features: of the items of either vocabulary, where the night's configuration selects some.
+    """
 
     train: "Sessions"
     validation: "Sessions"
@@ -34,6 +38,8 @@ class Data:
     everything: "Sessions"
     full_vocabulary: "Vocabulary"
     held_out: "pa.Table"
+    features: "ItemFeatures | None" = None
+    full_features: "ItemFeatures | None" = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,28 @@ def configure(preset: str, overrides: Mapping[str, Any], data: Data, presets: Pa
     from gru4rec.presets import resolve
 
     tuned = presets / f"{preset}.json"
-    base = Config.from_json(tuned.read_text()) if tuned.is_file() else resolve(preset, data.train, data.vocabulary)
-    return base.override(overrides)
+    if tuned.is_file():
+        return Config.from_json(tuned.read_text()).override(overrides)
+    return resolve(preset, data.train, data.vocabulary, overrides)
+
+
+def add_features(data: Data, items: "pa.Table", config: "Config") -> Data:
+    """The same data with the features of all items, cold ones too; as it is where the configuration selects none.
+
+    items: the night's items table. ValueError says which selected column cannot be used.
+    """
+    if not config.features.selected_features:
+        return data
+    import pyarrow.compute as pc
+
+    from gru4rec import features
+    from gru4rec.sessions import Sessions
+
+    train, vocabulary, known = features.prepare(data.train, data.vocabulary, items, config.features)
+    everything, full, all_known = features.prepare(data.everything, data.full_vocabulary, items, config.features)
+    validation = data.held_out.filter(pc.equal(data.held_out["split"], "validation"))
+    encoded = Sessions.from_table(validation, vocabulary, session=SESSION_KEY)
+    return Data(train, encoded, vocabulary, everything, full, data.held_out, known, all_known)
 
 
 def train(
@@ -105,6 +131,7 @@ def train(
         data.vocabulary,
         config,
         validation=validation,
+        features=data.features,
         on_epoch=lambda report: on_epoch("measured", report),
         **shell,
     )
@@ -119,6 +146,7 @@ def train(
         data.full_vocabulary,
         final,
         warm_start=measured.model if refit == "continue" else None,
+        features=data.full_features,
         on_epoch=lambda report: on_epoch("served", report),
         **shell,
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     kinds={"pytorch", "mlflow"},
     owners=OWNERS,
     partitions_def=DAILY,
-    deps=["splits", "sessions"],
+    deps=["splits", "sessions", "items"],
     pool="training",
 )
 def gru4rec_model(
@@ -41,6 +41,7 @@ def gru4rec_model(
         splits = warehouse.read("splits", day)
         data = training.prepare(splits, warehouse.read("sessions", day))
         parameters = training.configure(config.preset, config.overrides, data, warehouse.layout.root / "presets")
+        data = training.add_features(data, warehouse.read("items", day), parameters)
         tracking = mlflow.open()
         for run in tracking.close_interrupted():
             context.log.warning(f"MLflow run {run.info.run_name} was interrupted: closed as KILLED")
