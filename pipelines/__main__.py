@@ -1,4 +1,4 @@
-"""The shell's entrance: `python -m pipelines demo | ui`."""
+"""The shell's entrance: `python -m pipelines demo | ui | promote | rollback`."""
 
 import argparse
 import os
@@ -23,6 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
     ui = commands.add_parser("ui", help="Dagster UI and MLflow UI together, on loopback")
     ui.add_argument("--dagster-port", type=int, default=3000, help="port of the Dagster UI (3000)")
     ui.add_argument("--mlflow-port", type=int, default=5000, help="port of the MLflow UI (5000)")
+    promote = commands.add_parser("promote", help="make a model version champion by hand")
+    promote.add_argument("version", type=int, help="version in the model registry")
+    promote.add_argument("--reason", required=True, help="why: kept in the version's tags")
+    rollback = commands.add_parser("rollback", help="give the alias champion back to the champion before")
+    rollback.add_argument("--reason", default="", help="why: kept in the version's tags")
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -36,6 +41,16 @@ def _run(options: argparse.Namespace) -> int:
         from pipelines.ui import serve
 
         return serve(settings(), home(), options.dagster_port, options.mlflow_port)
+    if options.command in ("promote", "rollback"):
+        from pipelines import promotion
+        from pipelines.resources import MLflow, resources
+
+        mlflow: MLflow = resources(settings())["mlflow"]
+        if options.command == "promote":
+            print(promotion.promote(mlflow.open(), options.version, options.reason))
+        else:
+            print(promotion.rollback(mlflow.open(), options.reason))
+        return 0
     from pipelines.demo.run import demo
 
     return demo(Path(os.environ.get("GRU4REC_DATA") or "data").absolute(), home())

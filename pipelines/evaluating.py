@@ -37,6 +37,9 @@ COLUMNS = {
     "difference_low": "lower end of the difference's 95% interval",
     "difference_high": "upper end of the difference's 95% interval",
 }
+# Arrow types of the columns; the others are float64.
+COLUMN_TYPES = dict.fromkeys(("run_date", "role", "model", "metric", "segment"), "string")
+COLUMN_TYPES |= {"model_version": "int32", "n": "int64"}
 
 
 @dataclass(frozen=True)
@@ -162,9 +165,7 @@ def evaluations_table(comparison: Comparison, run_date: str) -> "pa.Table":
                     "difference_high": difference and difference.high,
                 }
             )
-    types = {"model_version": pa.int32(), "n": pa.int64()}
-    text = {"run_date", "role", "model", "metric", "segment"}
-    fields = [(name, types.get(name, pa.string() if name in text else pa.float64())) for name in COLUMNS]
+    fields = [(name, getattr(pa, COLUMN_TYPES.get(name, "float64"))()) for name in COLUMNS]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 

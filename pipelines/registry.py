@@ -77,5 +77,10 @@ def promote(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: s
     before = aliased(tracking, CHAMPION)
     if before is not None and int(before.version) != int(version.version):
         tag(tracking, version, previous_champion=before.version)
+    set_champion(tracking, version, by=by, reason=reason)
+
+
+def set_champion(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
+    """Move the alias and note who did it and why; whom the version followed when it first became champion stays."""
     tag(tracking, version, promoted_by=by, promotion_reason=reason)
-    tracking.client.set_registered_model_alias(tracking.model, CHAMPION, version.version)
+    tracking.client.set_registered_model_alias(tracking.model, CHAMPION, str(version.version))

@@ -40,7 +40,12 @@ class Server:
         output: IO[bytes] = self.log.open("wb")
         with output:
             self.process = subprocess.Popen(
-                self.command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                self.command,
+                env=environment,
+                cwd=self.log.parent,  # not the project's folder, whose .env would overrule DAGSTER_HOME
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def ended(self) -> bool:
@@ -73,10 +78,10 @@ def stop(started: list[Server]) -> None:
             return
 
 
-def servers(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -> list[Server]:
+def servers(settings: Settings, dagster_port: int, mlflow_port: int) -> list[Server]:
     """The two servers; with a tracking server named by MLFLOW_TRACKING_URI, MLflow's own UI is there already."""
     tools = Path(sys.executable).parent
-    logs = home / "logs"
+    logs = settings.root / "logs"
     project = Path(__file__).resolve().parents[1]
     dagster = [
         str(tools / "dagster"),
@@ -99,7 +104,7 @@ def servers(settings: Settings, home: Path, dagster_port: int, mlflow_port: int)
 
 def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -> int:
     """Run both until Ctrl-C (0) or until one of them ends by itself (1)."""
-    started = servers(settings, home, dagster_port, mlflow_port)
+    started = servers(settings, dagster_port, mlflow_port)
     for server in started:
         if server.answers():
             print(f"Port {server.port} is taken: choose another for {server.name}.", file=sys.stderr)

@@ -36,7 +36,10 @@ SHOWN = ("recall@20", "mrr@20", "ndcg@20", "coverage@20")
     owners=OWNERS,
     metadata={
         "dagster/column_schema": dg.TableSchema(
-            columns=[dg.TableColumn(name, description=meaning) for name, meaning in evaluating.COLUMNS.items()]
+            columns=[
+                dg.TableColumn(name, type=evaluating.COLUMN_TYPES.get(name, "float64"), description=meaning)
+                for name, meaning in evaluating.COLUMNS.items()
+            ]
         )
     },
     partitions_def=DAILY,

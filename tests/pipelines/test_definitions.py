@@ -22,7 +22,7 @@ SNAPSHOT = {
         "items": ("ingestion", set()),
         "sessions": ("sessions", {"events"}),
         "splits": ("sessions", {"sessions"}),
-        "gru4rec_model": ("model", {"splits", "sessions"}),
+        "gru4rec_model": ("model", {"splits", "sessions", "items"}),
         "offline_evaluation": ("evaluation", {"splits", "gru4rec_model"}),
         "champion_model": ("evaluation", {"offline_evaluation", "gru4rec_model"}),
         "recommendations": ("serving", {"champion_model", "events", "items"}),
@@ -35,9 +35,9 @@ SNAPSHOT = {
         "recommendations:recommendations_complete",
         *(f"recommendations:audit_{name}" for name in CHECKS),
     },
-    "jobs": {"nightly", "backfill_events", "retrain"},
+    "jobs": {"nightly", "backfill_events", "retrain", "serve"},
     "schedules": {"nightly_schedule"},
-    "sensors": {"log_failures"},
+    "sensors": {"log_failures", "serve_old_champion"},
 }
 
 
@@ -92,9 +92,9 @@ def test_schedule_skips_a_night_without_data() -> None:
     assert "1970-12-31 lies outside" in (data.skip_message or "")
 
 
-def test_failure_sensor_is_on() -> None:
-    [sensor] = defs.get_repository_def().sensor_defs
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+def test_failure_sensors_are_on() -> None:
+    for sensor in defs.get_repository_def().sensor_defs:
+        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
 
 
 def test_definitions_load_quickly_and_lightly() -> None:
