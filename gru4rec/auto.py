@@ -44,7 +44,7 @@ def auto(found: Statistics) -> Config:
     if found.predictions < SMALL:
         size = {"hidden_size": 112, "epochs": 8, "members": 2}
     elif found.predictions < LARGE:
-        size = {"hidden_size": 128, "epochs": 5, "members": 2}
+        size = {"hidden_size": 128, "epochs": 4, "members": 2}
     elif found.predictions < HUGE:
         size = {"hidden_size": 192, "epochs": 3, "members": 2}
     else:

@@ -1,0 +1,37 @@
+"""preset auto: a rule over statistics."""
+
+import pytest
+
+from gru4rec.auto import Statistics, auto, statistics
+from gru4rec.config import Config
+from gru4rec.presets import resolve
+from gru4rec.sessions import Sessions
+from gru4rec.vocabulary import Vocabulary
+
+
+def test_statistics_of_sessions() -> None:
+    train = Sessions.from_lists([[0, 1, 2], [3], [0, 0]])
+    assert statistics(train, Vocabulary.build(train.items)) == Statistics(3, 6, 3, 4, 2.0)
+
+
+@pytest.mark.parametrize("predictions", [3, 10**4, 10**6, 10**8])
+def test_every_size_of_data_gets_a_configuration_that_can_train(predictions: int) -> None:
+    config = auto(Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0))
+    assert isinstance(config, Config)
+    assert config.train.batch_size <= max(1, predictions // 60)
+    assert config.train.keep == "last"  # nothing in it needs validation sessions
+    assert config.train.patience == 0
+
+
+def test_larger_logs_get_wider_models_and_fewer_passes() -> None:
+    sizes = [auto(Statistics(n // 3, 4 * n // 3, n, 1000, 4.0)) for n in (10**5, 5 * 10**5, 5 * 10**6, 5 * 10**7)]
+    widths = [config.model.hidden_size for config in sizes]
+    passes = [config.train.epochs for config in sizes]
+    assert widths == sorted(set(widths))
+    assert passes == sorted(set(passes), reverse=True)
+
+
+def test_the_name_auto_is_resolved_from_the_sessions() -> None:
+    train = Sessions.from_lists([[0, 1, 2], [2, 1]] * 50)
+    vocabulary = Vocabulary.build(train.items)
+    assert resolve("auto", train, vocabulary) == auto(statistics(train, vocabulary))
