@@ -42,7 +42,7 @@ def statistics(train: Sessions, vocabulary: Vocabulary) -> Statistics:
 def auto(found: Statistics) -> Config:
     """The configuration for data like this."""
     if found.predictions < SMALL:
-        size = {"hidden_size": 112, "epochs": 8, "members": 2}
+        size = {"hidden_size": 112, "epochs": 6, "members": 2}
     elif found.predictions < LARGE:
         size = {"hidden_size": 128, "epochs": 4, "members": 2}
     elif found.predictions < HUGE:
