@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from warehouse import rawfiles
 from warehouse.config import SplitsConfig
-from warehouse.engine import DataError, Engine, Source
+from warehouse.engine import Database, DataError, Engine, Source
 from warehouse.layout import Layout, as_day, replacing
 from warehouse.sessions import midnight
 from warehouse.statements import Columns, Value, statement
@@ -92,9 +92,9 @@ def build_splits(
         with replacing(layout.partition("splits", run_date)) as path:
             rows = db.write(statement("splits", columns=Columns(columns), **bounds), path)
             db.view("splits", [path])
-            parts = {name: Part(*map(int, sizes)) for name, *sizes in db.rows(statement("splits_counts"))}
+            parts = _parts(db, bounds)
             ((dropped,),) = db.rows(statement("splits_dropped", **bounds))
-            if "train" not in parts:
+            if not parts["train"].sessions:
                 raise DataError(
                     f"no session of {run_date}'s window starts before {validation_start}: raise window_days, or lower "
                     f"validation_days and test_days"
@@ -105,5 +105,14 @@ def build_splits(
         validation_start=validation_start,
         test_start=test_start,
         dropped_events=dropped,
-        parts={name: parts.get(name, Part()) for name in PARTS},
+        parts=parts,
     )
+
+
+def _parts(db: Database, bounds: dict[str, Value]) -> dict[str, Part]:
+    """The sizes of the parts that the view `splits` holds."""
+    ((*sizes,),) = db.rows(statement("splits_counts", **bounds))
+    sessions, events, items = (list(map(int, sizes[at : at + 3])) for at in (0, 3, 6))
+    unknown_items, unknown_events = ([0, *map(int, sizes[at : at + 2])] for at in (9, 11))
+    columns = zip(PARTS, events, sessions, items, unknown_items, unknown_events, strict=True)
+    return {name: Part(*of_part) for name, *of_part in columns}

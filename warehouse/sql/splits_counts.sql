@@ -1,18 +1,33 @@
--- Events, sessions and items of each part.
-WITH sizes AS (
-  SELECT split, user_id, session_start, count(*) AS n FROM splits GROUP BY split, user_id, session_start
+-- Of each part: events, sessions, items, items that train does not know, and events of those; train first.
+WITH sessions_of AS (
+  SELECT user_id, session_start FROM splits GROUP BY user_id, session_start
 ),
-sessions AS (SELECT split, count(*) AS sessions, sum(n) AS events FROM sizes GROUP BY split),
-pairs AS (SELECT split, item_id, count(*) AS n FROM splits GROUP BY split, item_id),
-items AS (
+items_of AS (
   SELECT
-    split,
-    count(*) AS items,
-    count(*) FILTER (WHERE train.item_id IS NULL) AS unknown_items,
-    coalesce(sum(n) FILTER (WHERE train.item_id IS NULL), 0) AS unknown_events
-  FROM pairs
-  LEFT JOIN (SELECT item_id FROM pairs WHERE split = 'train') AS train ON pairs.item_id = train.item_id
-  GROUP BY split
+    count(*) FILTER (WHERE split = 'train') AS train,
+    count(*) FILTER (WHERE split = 'validation') AS validation,
+    count(*) FILTER (WHERE split = 'test') AS test
+  FROM splits
+  GROUP BY item_id
 )
-SELECT split, events, sessions, items, unknown_items, unknown_events
-FROM sessions JOIN items USING (split)
+SELECT * FROM (
+  SELECT
+    count(*) FILTER (WHERE session_start < {validation_start}) AS train_sessions,
+    count(*) FILTER (WHERE session_start >= {validation_start} AND session_start < {test_start}) AS validation_sessions,
+    count(*) FILTER (WHERE session_start >= {test_start}) AS test_sessions
+  FROM sessions_of
+)
+CROSS JOIN (
+  SELECT
+    coalesce(sum(train), 0) AS train_events,
+    coalesce(sum(validation), 0) AS validation_events,
+    coalesce(sum(test), 0) AS test_events,
+    count(*) FILTER (WHERE train > 0) AS train_items,
+    count(*) FILTER (WHERE validation > 0) AS validation_items,
+    count(*) FILTER (WHERE test > 0) AS test_items,
+    count(*) FILTER (WHERE validation > 0 AND train = 0) AS validation_unknown_items,
+    count(*) FILTER (WHERE test > 0 AND train = 0) AS test_unknown_items,
+    coalesce(sum(validation) FILTER (WHERE train = 0), 0) AS validation_unknown_events,
+    coalesce(sum(test) FILTER (WHERE train = 0), 0) AS test_unknown_events
+  FROM items_of
+)
