@@ -18,7 +18,8 @@ clicks AS (
 timed AS (
   SELECT
     {event_columns},
-    max(CASE WHEN is_start THEN timestamp END) OVER (w ROWS UNBOUNDED PRECEDING) AS session_start,
+    max(CASE WHEN is_start THEN timestamp END)
+      OVER (PARTITION BY user_id ORDER BY timestamp, item_id ROWS UNBOUNDED PRECEDING) AS session_start,
     CASE WHEN NOT lead(is_start) OVER w THEN lead(timestamp) OVER w END AS next_time
   FROM clicks
   WINDOW w AS (PARTITION BY user_id ORDER BY timestamp, item_id)
