@@ -70,7 +70,7 @@ def main() -> None:
         config = _config(args.data, row, train, vocabulary).override(dict(s.split("=", 1) for s in args.set))
         runs = [
             _run(config.override({"seed": seed}), train, held_out, vocabulary, row, args)
-            for seed in range(1, args.seeds + 1)
+            for seed in range(args.first_seed, args.first_seed + args.seeds)
         ]
         _print_means(args.data, row, np.array(runs), measured_on_test=not args.validation)
 
@@ -162,6 +162,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--preset", default="all", help="a reference row, a preset's name, auto, or all")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings changed")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--validation", action="store_true", help="hold out the last 10%% of train instead of test")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")

@@ -35,7 +35,7 @@ def member_folder(folder: str | Path | None, number: int, members: int) -> Path 
 
 def hold_out(train: Sessions) -> tuple[Sessions, Sessions]:
     """(all but the last sessions, the last ones): 5% of them, 2000 at most."""
-    cut = len(train) - max(1, min(HELD_OUT_MOST, int(len(train) * HELD_OUT)))
+    cut = len(train) - min(HELD_OUT_MOST, int(len(train) * HELD_OUT))
     return train.select(np.arange(cut)), train.select(np.arange(cut, len(train)))
 
 
@@ -132,6 +132,6 @@ def _weights(model: GRU4Rec, held_out: Sessions) -> torch.Tensor:
     for block in model.blocks(some):
         events.append(block.events)
         scores.append(block.scores.float().cpu().clone())
-    if not events:
+    if sum(map(len, events)) < repeats.FEWEST:
         return torch.zeros(2)
     return repeats.choose(torch.cat(scores), some, np.concatenate(events))

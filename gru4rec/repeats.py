@@ -16,6 +16,7 @@ from gru4rec.sessions import Sessions
 
 REACH = 100  # events back that count as seen
 TOP = 20  # the cut of the metrics that choose
+FEWEST = 300  # predictions that say anything; with fewer the weights stay 0
 ROWS, CELLS = 3000, 64_000_000  # predictions looked at: so many, or as have so many scores
 # Tried weights, in units of the typical distance between the best and the 20th score. The first takes an item away.
 GRID = (-100.0, -1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0)

@@ -13,7 +13,7 @@ from gru4rec.sessions import Sessions
 from gru4rec.train import fit
 from gru4rec.vocabulary import Vocabulary
 
-SMALL = {"hidden_size": 6, "batch_size": 4, "epochs": 2, "n_sample": 8}
+SMALL = {"hidden_size": 6, "batch_size": 30, "epochs": 2, "n_sample": 8}
 
 
 def trained(skip: bool, layers: int, seed: int) -> GRU4Rec:
@@ -82,9 +82,17 @@ def test_the_last_sessions_are_held_out() -> None:
     assert last.items[0] == 95
 
 
+def test_a_handful_of_sessions_is_trained_on_and_changes_no_weights() -> None:
+    train = Sessions.from_lists([[0, 1, 0], [1, 2]])
+    config = Config().override({**SMALL, "batch_size": 1, "members": 2, "repeats": True})
+    result = fit(train, Vocabulary.build(train.items), config)
+    assert result.model.repeat is not None
+    assert result.model.repeat.tolist() == [0.0, 0.0]
+
+
 def test_fit_with_members_learns_saves_and_resumes(tmp_path) -> None:
     rng = np.random.default_rng(1)
-    starts = rng.integers(0, 12, 150)
+    starts = rng.integers(0, 12, 2400)
     train = Sessions.from_lists([[int(s), int(s + 1) % 12, int(s), int(s + 1) % 12] for s in starts])
     vocabulary = Vocabulary.build(train.items)
     config = Config().override({**SMALL, "members": 2, "repeats": True})
