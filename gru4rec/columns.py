@@ -27,10 +27,6 @@ class Fold(NamedTuple):
     inputs: torch.Tensor
     input_rows: torch.Tensor | None
 
-    def to(self, device: torch.device) -> "Fold":
-        """The same on a device."""
-        return Fold(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]
-
 
 class ColumnWeights(NamedTuple):
     """What a column weighs by its item, float64 [I+1]: as a target, as a negative. The empty item (I) weighs 0."""
@@ -46,11 +42,19 @@ def column_weights(counts: np.ndarray, logq: float, sample_alpha: float) -> Colu
 
 
 class Folder:
-    """Folds windows on the CPU: rows come compact, so duplicates cost nothing at all afterwards."""
+    """Folds windows on the CPU: rows come compact, so duplicates cost nothing at all afterwards.
+
+    With `static` every window has the same shapes, C = N + K and R = 2N + K (or R' = N): the room that is left holds
+    the empty item with weight 0, whose gradient is zero. What is compiled or captured needs that.
+    """
 
     windows = 64  # folded at a time
 
-    def __init__(self, n_items: int, weights: ColumnWeights, *, shared: bool, dtype: torch.dtype) -> None:
+    def __init__(
+        self, n_items: int, weights: ColumnWeights, *, shared: bool, dtype: torch.dtype, static: bool = False
+    ) -> None:
+        self._empty = n_items
+        self._static = static
         self._weights = weights
         self._shared = shared
         self._dtype = dtype
@@ -65,7 +69,7 @@ class Folder:
 
     def _fold(self, inputs: np.ndarray, columns: np.ndarray, brought: np.ndarray, own_weight: torch.Tensor) -> Fold:
         stamp = self._stamp
-        rows = _distinct(columns)
+        rows = self._padded(_distinct(columns), len(columns))
         n_columns = len(rows)
         stamp[rows] = np.arange(n_columns)
         place = stamp[columns]
@@ -73,15 +77,20 @@ class Folder:
         input_rows = None
         if self._shared:
             where = np.minimum(stamp[inputs], n_columns - 1)  # of an input that is no column the stamp is out of date
-            other = _distinct(inputs[rows[where] != inputs])
+            other = self._padded(_distinct(inputs[rows[where] != inputs]), len(inputs))
             stamp[other] = np.arange(n_columns, n_columns + len(other))
             rows = np.concatenate([rows, other])
         else:
-            other = _distinct(inputs)
+            other = self._padded(_distinct(inputs), len(inputs))
             stamp[other] = np.arange(len(other))
             input_rows = torch.from_numpy(other)
         own, where = torch.from_numpy(place[: len(inputs)]), torch.from_numpy(stamp[inputs])
         return Fold(torch.from_numpy(rows), weight, own, own_weight, where, input_rows)
+
+    def _padded(self, rows: np.ndarray, size: int) -> np.ndarray:
+        if not self._static:
+            return rows
+        return np.concatenate([rows, np.full(size - len(rows), self._empty)])
 
 
 def _distinct(items: np.ndarray) -> np.ndarray:

@@ -4,12 +4,13 @@ Everything random is drawn here, in a fixed order, from one generator: its state
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gru4rec.columns import Folder, column_weights
+from gru4rec.columns import Fold, Folder, column_weights
 from gru4rec.config import Config
 from gru4rec.model import GRU4Rec
 from gru4rec.negatives import NegativeSampler
@@ -19,9 +20,17 @@ from gru4rec.step import Window
 
 
 class Feed:
-    """Windows of one training set."""
+    """Windows of one training set; with `static` they all have the same shapes (columns.py)."""
 
-    def __init__(self, sessions: Sessions, model: GRU4Rec, config: Config, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        model: GRU4Rec,
+        config: Config,
+        generator: torch.Generator,
+        *,
+        static: bool = False,
+    ) -> None:
         self._sessions = sessions
         self._model = model
         self._config = config
@@ -38,6 +47,7 @@ class Feed:
             column_weights(counts, logq, negatives.sample_alpha),
             shared=model.input is None,
             dtype=model.output.dtype,
+            static=static,
         )
 
     def chunks(self, schedule: Schedule) -> Iterator[tuple[list[Window], int]]:
@@ -59,6 +69,8 @@ class Feed:
         if self.sampler is not None:
             negatives = self.sampler.draw((size, self._config.negatives.n_sample), self._generator).numpy()
         folds = self._folder.fold(inputs.reshape(size, -1), targets.reshape(size, -1), negatives)
+        if device.type != "cpu":
+            folds = _moved(folds, device)
         keep = torch.from_numpy(~first).to(device, dtype)[..., None]
         row_weight = torch.from_numpy(self._weights(position)).to(device, dtype).view(size, -1, 1)
         model = self._model.config
@@ -67,7 +79,7 @@ class Feed:
         hidden = self._masks(model.dropout_hidden, (size, len(self._model.layers), *lanes, model.hidden_size))
         return [
             Window(
-                folds[s].to(device),
+                folds[s],
                 keep[s],
                 row_weight[s],
                 None if embedding is None else embedding[s],
@@ -94,6 +106,18 @@ class Feed:
         mask = torch.rand(shape, generator=self._generator, dtype=torch.float32)
         mask = mask.ge_(drop).mul_(1.0 / (1.0 - drop))
         return mask.to(self._model.device, self._model.output.dtype)
+
+
+def _moved(folds: list[Fold], device: torch.device) -> list[Fold]:
+    """Folds of one shape on a device: one copy for each field, not for each window."""
+    fields: list[Any] = [
+        None if parts[0] is None else torch.stack(parts).to(device) for parts in zip(*folds, strict=True)
+    ]
+
+    def part(field: Any, number: int) -> Any:
+        return None if field is None else field[number]
+
+    return [Fold(*(part(field, number) for field in fields)) for number in range(len(folds))]
 
 
 def _mean_target_weight(sessions: Sessions) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor
 from gru4rec import gru, repeats
 from gru4rec.config import ModelConfig
 from gru4rec.gru import Layer
+from gru4rec.pages import filled
 from gru4rec.scorer import Block
 from gru4rec.sessions import Sessions
 from gru4rec.vocabulary import Vocabulary
@@ -41,10 +42,10 @@ class GRU4Rec:
         self.device = torch.device(device)
         rows, hidden = len(vocabulary) + 1, config.hidden_size
         width = -(-(hidden + 1) // self.row_multiple) * self.row_multiple
-        self.output = torch.zeros(rows, width, dtype=dtype, device=self.device)
+        self.output = filled(rows, width, 0.0, dtype, self.device)
         self.input: Tensor | None = None
         if config.embedding != "shared":
-            self.input = torch.zeros(rows, self.input_size, dtype=dtype, device=self.device)
+            self.input = filled(rows, self.input_size, 0.0, dtype, self.device)
         self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
         self.layers = self.split(self.dense)
         self.skip = self.skip_of(self.dense)

@@ -16,6 +16,7 @@ from gru4rec.config import Config
 from gru4rec.losses import make_loss
 from gru4rec.model import GRU4Rec
 from gru4rec.optimizer import Optimizer
+from gru4rec.pages import filled
 
 
 class Window(NamedTuple):
@@ -42,6 +43,8 @@ class Buffers:
 
     def get(self, name: str, rows: int, cols: int) -> Tensor:
         """A contiguous [rows, cols] tensor with the content of no promise."""
+        if torch.compiler.is_compiling():
+            return self._like.new_empty(rows, cols)  # the compiler plans its own buffers
         size = rows * cols
         flat = self._flat.get(name)
         if flat is None or flat.numel() < size:
@@ -58,7 +61,9 @@ class Table:
         """bias: the column that holds the items' biases."""
         self.weight = weight
         self._bias = bias
-        self.slots = [torch.full_like(weight, start) for start in optimizer.slots.values()]
+        shape = (weight.shape[0], weight.shape[1])
+        starts = optimizer.slots.values()
+        self.slots = [filled(*shape, start, weight.dtype, weight.device) for start in starts]
         self._optimizer = optimizer
         self._buffers = buffers
         self._name = name
@@ -88,7 +93,7 @@ class Table:
 
 def _put(table: Tensor, rows: Tensor, values: Tensor) -> None:
     """table[rows] = values, for distinct rows."""
-    if table.is_cpu:
+    if table.is_cpu and not torch.compiler.is_compiling():
         table.numpy()[rows.numpy()] = values.numpy()  # copies whole rows: twice as fast as index_copy_
     else:
         table.index_copy_(0, rows, values)
@@ -96,6 +101,8 @@ def _put(table: Tensor, rows: Tensor, values: Tensor) -> None:
 
 class Step:
     """The update of one model: holds the lanes' states, the optimizer's slots and the buffers."""
+
+    capturable = True  # every window runs through the same operations
 
     def __init__(self, model: GRU4Rec, config: Config) -> None:
         self.model = model
@@ -109,16 +116,16 @@ class Step:
         self._dense_gradient = torch.zeros_like(model.dense)
         self._gradients = model.split(self._dense_gradient)
         self._skip_gradient = model.skip_of(self._dense_gradient)
-        self.states: list[Tensor]
-        self._augmented: Tensor  # the top layer's outputs, then a one that multiplies the bias, then zeros: [N, W]
-        self.begin_epoch(1)
+        train, hidden = config.train, model.config.hidden_size
+        self.states = [model.output.new_zeros(train.batch_size, hidden) for _ in model.layers]
+        # The top layer's outputs, then a one that multiplies the bias, then zeros [N, W].
+        self._augmented = model.output.new_zeros(train.batch_size * train.bptt, model.output.shape[1])
+        self._augmented[:, hidden] = 1.0
 
     def begin_epoch(self, epoch: int) -> None:
         """Zero the lanes' states; epochs count from 1."""
-        train, hidden = self.config.train, self.model.config.hidden_size
-        self.states = [self.model.output.new_zeros(train.batch_size, hidden) for _ in self.model.layers]
-        self._augmented = self.model.output.new_zeros(train.batch_size * train.bptt, self.model.output.shape[1])
-        self._augmented[:, hidden] = 1.0
+        for state in self.states:
+            state.zero_()
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimizer slots by name (views): what an interrupted run needs to go on."""
@@ -185,15 +192,21 @@ class Step:
         n_columns = len(fold.weight)
         columns = rows[:n_columns]
         self._augmented[:, :hidden] = top
-        scores = torch.mm(self._augmented, columns.t(), out=self._buffers.get("scores", len(top), n_columns))
+        scores = self._product(self._augmented, columns.t(), self._buffers.get("scores", len(top), n_columns))
         losses, d_scores = self._loss(scores, fold.own, fold.weight, fold.own_weight)
         # The rows' weights and the constant batch size go on the narrow side of the products: N x H, not N x C.
         share = window.row_weight * (1.0 / len(top))
-        d_top = torch.mm(d_scores, columns[:, :hidden]).mul_(share)
+        d_top = self._product(d_scores, columns[:, :hidden], top.new_empty(top.shape)).mul_(share)
         gradient = self._buffers.get("gradient", len(rows), rows.shape[1])
         gradient[n_columns:].zero_()
-        torch.mm(d_scores.t(), self._augmented * share, out=gradient[:n_columns])
+        self._product(d_scores.t(), self._augmented * share, gradient[:n_columns])
         return torch.dot(losses, window.row_weight.squeeze(1)), d_top, gradient
+
+    def _product(self, a: Tensor, b: Tensor, out: Tensor) -> Tensor:
+        """a @ b into `out`; with precision=bf16 of operands rounded to 8 bits of mantissa, summed in float32."""
+        if self.config.train.precision == "bf16":
+            return out.copy_(torch.mm(a.bfloat16(), b.bfloat16()))
+        return torch.mm(a, b, out=out)
 
     def _clip(self, gradients: list[Tensor]) -> None:
         """Scale all gradients by min(1, clip_norm / their common norm)."""

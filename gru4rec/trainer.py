@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from gru4rec.build import build_step
+from gru4rec.capture import Runner
+from gru4rec.columns import Folder
 from gru4rec.config import Config
 from gru4rec.feed import Feed
 from gru4rec.model import GRU4Rec
 from gru4rec.schedule import Schedule, build_schedule
 from gru4rec.sessions import Sessions
-from gru4rec.step import Window
 
 DIVERGED = 10.0  # times (1 + the loss of the very first step)
 
@@ -32,33 +33,39 @@ class Trainer:
         self._limit = torch.tensor(math.inf, dtype=torch.float64)  # mean loss above which a chunk counts as diverged
         self._generator = torch.Generator().manual_seed(config.train.seed)
         self._step = build_step(model, config)
-        self._feed = Feed(train, model, config, self._generator)
+        self._runner = Runner(self._step, Folder.windows)
+        static = Runner.needs_static_shapes(self._step)
+        self._feed = Feed(train, model, config, self._generator, static=static)
         self._in_time = build_schedule(train, config.train.batch_size, window=config.train.bptt)
         self.events = self._in_time.events
 
     def epoch(self, number: int) -> Iterator[tuple[float, int]]:
         """Run a pass; yields the sum of the losses and the number of events of each chunk.
 
-        Raises DivergenceError as soon as a chunk is over.
+        Losses are read when the next chunk lies ready, so that a GPU is not kept waiting for its preparation.
+        Raises DivergenceError when a chunk's mean loss is no number or far above the first step's.
         """
         self._step.begin_epoch(number)
-        steps = 0
+        steps, made = 0, None
         for windows, events in self._feed.chunks(self._schedule()):
-            losses = self._updates(windows)
-            total = float(losses.sum())
-            if math.isinf(self._limit):
-                self._limit.fill_(DIVERGED * (1.0 + float(losses[0]) / max(float(windows[0].row_weight.sum()), 1.0)))
-            if not total / events <= self._limit:
-                self._diverged(losses, number, steps)
+            if made is not None:
+                yield self._checked(*made)
+            made = (self._runner.updates(windows), events, number, steps)
             steps += len(windows)
-            yield total, events
-        if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
-            self._diverged(losses, number, steps)
+        if made is not None:
+            yield self._checked(*made)
+            if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
+                self._diverged(made[0], number, steps)
 
-    @torch.inference_mode()
-    def _updates(self, windows: list[Window]) -> Tensor:
-        """Make the updates of a chunk; returns the loss of each, read once at its end."""
-        return torch.stack([self._step.run(window) for window in windows])
+    def _checked(self, losses: Tensor, events: int, epoch: int, steps: int) -> tuple[float, int]:
+        """Sum of a chunk's losses, and its events; `steps` were made before it."""
+        total = float(losses.sum())
+        if math.isinf(self._limit):
+            lanes = self._config.train.batch_size * self._config.train.bptt
+            self._limit.fill_(DIVERGED * (1.0 + float(losses[0]) / min(lanes, events)))
+        if not total / events <= self._limit:
+            self._diverged(losses, epoch, steps)
+        return total, events
 
     def _schedule(self) -> Schedule:
         train = self._config.train

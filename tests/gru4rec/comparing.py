@@ -38,7 +38,9 @@ class Recorder:
         return self.drawn[:windows]
 
 
-def difference_after_training(sessions: Sessions, n_items: int, config: Config, epochs: int = 1) -> tuple[float, int]:
+def difference_after_training(
+    sessions: Sessions, n_items: int, config: Config, epochs: int = 1, static: bool = False
+) -> tuple[float, int]:
     """Largest difference of any weight between the fast step and the reference, and the number of updates made.
 
     Also holds each update's loss against the reference's (to 1e-9).
@@ -48,7 +50,7 @@ def difference_after_training(sessions: Sessions, n_items: int, config: Config, 
     model = GRU4Rec(config.model, vocabulary, dtype=torch.float64)
     model.initialise(config.train.seed)
     reference = Reference(model.tensors(), np.maximum(counts, 1), config)
-    feed = Feed(sessions, model, config, torch.Generator().manual_seed(config.train.seed))
+    feed = Feed(sessions, model, config, torch.Generator().manual_seed(config.train.seed), static=static)
     recorder = feed.sampler = Recorder(feed.sampler)
     step = Step(model, config)
     updates = 0

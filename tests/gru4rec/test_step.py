@@ -100,3 +100,12 @@ def test_any_combination_of_options_equals_the_reference_over_100_updates(chosen
         at_least=100,
         **extra,
     )
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("embedding", ["shared", "separate"])
+def test_static_shapes_change_nothing(loss: str, embedding: str) -> None:
+    """What a GPU and the compiler run on: columns padded with the empty item."""
+    config = Config().override({**SMALL, "loss": loss, "embedding": embedding, "momentum": 0.3, "clip_norm": 0.1})
+    difference, _ = difference_after_training(random_sessions(9, 12, seed=5), 12, config, static=True)
+    assert difference < 1e-10
