@@ -138,7 +138,7 @@ def train(
     temperature = fit_temperature(measured.model, data.validation) if validation else 1.0
     if refit == "none":
         return Trained(config, measured, temperature, measured.model, config, data.vocabulary)
-    epochs = measured.best_epoch if config.train.keep == "best" else len(measured.history)
+    epochs = epochs_found(measured, config)
     once = {"patience": 0, "keep": "last", "epochs": epochs if refit == "full" else 1}
     final = config.override(once)
     served = fit(
@@ -151,6 +151,12 @@ def train(
         **shell,
     )
     return Trained(config, measured, temperature, served.model, final, data.full_vocabulary)
+
+
+def epochs_found(measured: "FitResult", config: "Config") -> int:
+    """The passes that the measured model kept; several members count their epochs on, one after another."""
+    last = measured.best_epoch if config.train.keep == "best" else measured.history[-1].epoch
+    return (last - 1) % config.train.epochs + 1
 
 
 def _held_out(data: Data) -> "Sessions":
