@@ -119,7 +119,7 @@ def _layer_backward(
         d_gates = torch.cat([tape.product[step], (before - new).mul_(d_h)], dim=1)  # of r (but for d_new) and z
         d_new = aten.tanh_backward(torch.addcmul(d_h, d_h, z, value=-1.0), new)
         d_gates[:, :size].mul_(d_new)
-        torch.mul(d_new, gates[:, :size], out=d_gh[step, :, 2 * size :])
+        d_gh[step, :, 2 * size :] = d_new * gates[:, :size]
         d_gi[step, :, 2 * size :] = d_new
         d_gates = aten.sigmoid_backward(d_gates, gates)
         d_gi[step, :, : 2 * size] = d_gates

@@ -1,5 +1,6 @@
 """fit(): what it learns, when it stops, what it leaves behind, and how it goes on."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +225,24 @@ def test_a_warm_start_from_another_network_is_refused() -> None:
     old = fit(cycles(3), VOCABULARY, Config().override({**SMALL, "hidden_size": 4, "epochs": 1})).model
     with pytest.raises(ConfigError, match="hidden_size was 4 and is 8"):
         fit(cycles(3), VOCABULARY, Config().override(SMALL), warm_start=old)
+
+
+def test_bf16_products_learn_as_float32_ones_do() -> None:
+    """Operands of the three large products are rounded: other weights, but what follows what is learnt all the same."""
+    config = Config().override({**SMALL, "epochs": 15, "hidden_size": 16})
+    exact = fit(cycles(60), VOCABULARY, config).model
+    rounded = fit(cycles(60), VOCABULARY, config.override({"precision": "bf16"})).model
+    assert not same(exact, rounded)
+    assert (ranks(rounded, cycles(12)) == 1).mean() > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["cross-entropy", "bpr-max"])
+def test_a_compiled_step_makes_the_same_updates(loss: str) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("torch.compile needs g++ for the CPU, and there is none here")
+    config = Config().override({**SMALL, "loss": loss, "epochs": 1, "dropout_embedding": 0.1, "momentum": 0.3})
+    eager = fit(random_sessions(60, ITEMS, 1), VOCABULARY, config).model
+    compiled = fit(random_sessions(60, ITEMS, 1), VOCABULARY, config.override({"compile": True})).model
+    for name, value in eager.tensors().items():
+        torch.testing.assert_close(compiled.tensors()[name], value, rtol=1e-4, atol=1e-5)
