@@ -23,12 +23,12 @@ def test_every_size_of_data_gets_a_configuration_that_can_train(predictions: int
     assert config.train.patience == 0
 
 
-def test_larger_logs_get_wider_models_and_fewer_passes() -> None:
+def test_small_logs_get_bpr_max_larger_ones_cross_entropy_and_fewer_passes() -> None:
     sizes = [auto(Statistics(n // 3, 4 * n // 3, n, 1000, 4.0)) for n in (10**5, 5 * 10**5, 5 * 10**6, 5 * 10**7)]
-    widths = [config.model.hidden_size for config in sizes]
+    assert [config.loss.loss for config in sizes] == ["bpr-max", *["cross-entropy"] * 3]
     passes = [config.train.epochs for config in sizes]
-    assert widths == sorted(set(widths))
-    assert passes == sorted(set(passes), reverse=True)
+    assert passes == sorted(passes, reverse=True)
+    assert all(config.model.repeats for config in sizes)
 
 
 def test_the_name_auto_is_resolved_from_the_sessions() -> None:
