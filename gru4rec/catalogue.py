@@ -83,6 +83,7 @@ class Catalogue:
         self.weight[rows.to(matrix.device), : self.units] = matrix[order].float()
         self.weight[rows.to(matrix.device), self.units] = bias[order].float()
         self.tile = TILE if matrix.device.type == "cpu" else len(self.weight)
+        self.tiles = [part.t() for part in self.weight[: self.offered].split(self.tile)]
         self.blocks = Blocks.of(self.offered, self.tile)
         self.scratch: tuple[Tensor, ...] = (self.weight.new_empty(0, 0),) * 3
         self.column = np.empty(len(bias), dtype=np.int64)  # of each item
@@ -109,12 +110,12 @@ class Catalogue:
         scaled[:, self.units] = self.scale
         scores, maxima, powers = (buffer[: len(states)] for buffer in self._buffers(len(states)))
         total = scaled.new_zeros(len(states))
-        for begin in range(0, self.offered, self.tile):
-            end = min(begin + self.tile, self.offered)
-            tile = torch.mm(scaled, self.weight[begin:end].t(), out=scores[:, begin:end])
+        parts = scores.split(self.tile, 1), maxima.split(self.tile // DEPTH, 1)
+        for weight, tile, blocks in zip(self.tiles, *parts, strict=True):
+            torch.mm(scaled, weight, out=tile)
             if normalise:
-                total += torch.exp2(tile, out=powers[:, : end - begin]).sum(1)
-            fold(tile, maxima[:, begin // DEPTH : end // DEPTH])
+                total += torch.exp2(tile, out=powers[:, : tile.shape[1]]).sum(1)
+            fold(tile, blocks)
         for begin in range(self.offered, len(self.weight) if normalise else 0, self.tile):
             total += torch.exp2(scaled @ self.weight[begin : begin + self.tile].t()).sum(1)
         pairs = None if seen is None else self._pairs(scaled, seen)

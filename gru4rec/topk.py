@@ -84,20 +84,24 @@ def select(
         Values [R, k], minus infinity past the last score above it, and columns int64 [R, k].
     """
     rows, columns = scores.shape
-    limit = _limit(maxima, k)[:, None]
+    limit = _limit(maxima, k)
+    row, block = np.divmod(np.flatnonzero(maxima >= limit[:, None]), max(len(blocks.first), 1))
+    # members of the opened blocks as places in the flat scores, [N, DEPTH]
+    member = (row * columns + blocks.first[block])[:, None] + blocks.step[block][:, None] * np.arange(DEPTH)
+    value = scores.ravel().take(member)
+    lowest = np.maximum(limit, np.finfo(np.float32).min)  # minus infinity never is a candidate
+    keep = np.flatnonzero(value >= lowest[row][:, None])
+    place, value = member.ravel()[keep], value.ravel()[keep]
     folded = len(blocks.first) * DEPTH
-    at_block = np.flatnonzero(maxima >= limit)
-    row, block = at_block // max(len(blocks.first), 1), at_block % max(len(blocks.first), 1)
-    column = blocks.first[block, None] + blocks.step[block, None] * np.arange(DEPTH)
-    row, column = np.repeat(row, DEPTH), column.ravel()
     if folded < columns:
-        row = np.append(row, np.repeat(np.arange(rows), columns - folded))
-        column = np.append(column, np.tile(np.arange(folded, columns), rows))
-    value = scores.ravel()[row * columns + column]
-    keep = np.flatnonzero((value >= limit[row, 0]) & (value > -math.inf))
-    if len(keep) > MANY * k * rows:
-        return _row_by_row(scores, limit[:, 0], k)
-    return _first_of_each(row[keep], value[keep], column[keep], rows, k)
+        rest = np.flatnonzero(scores[:, folded:] >= lowest[:, None])
+        row, column = np.divmod(rest, columns - folded)
+        place = np.append(place, row * columns + folded + column)
+        value = np.append(value, scores[:, folded:].ravel()[rest])
+    if len(place) > MANY * k * rows:
+        return _row_by_row(scores, limit, k)
+    row, column = np.divmod(place, columns)
+    return _first_of_each(row, value, column, rows, k)
 
 
 def _limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
