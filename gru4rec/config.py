@@ -220,6 +220,8 @@ class Config:
             raise ConfigError(f"selected_features needs embedding=shared, not {self.model.embedding}")
         if self.model.skip or self.train.members > 1:
             raise ConfigError("a model with selected_features is single and has no skip: use skip=false, members=1")
+        if self.train.compile:
+            raise ConfigError("a model with selected_features is not compiled: use compile=false")
         if self.features.training == "residual" and self.train.epochs < 2:
             raise ConfigError("training=residual trains ids first and features then: use at least 2 epochs")
 

@@ -20,6 +20,7 @@ class FeatureStep(Step):
     """The update of one FeatureGRU4Rec."""
 
     model: FeatureGRU4Rec
+    capturable = False  # turns and hidden rows are chosen anew for every window
 
     def __init__(self, model: FeatureGRU4Rec, config: Config) -> None:
         self._epoch = 1
@@ -121,11 +122,13 @@ class FeatureStep(Step):
         keys = self.model.keys(rows[:n_columns], vectors[:n_columns])  # [C, W+1]
         queries = self.model.queries(tops).reshape(-1, keys.shape[1] - 1)
         queries = torch.cat([queries, queries.new_ones(len(queries), 1)], dim=1)  # ones multiply the bias
-        scores = torch.mm(queries, keys.t(), out=self._buffers.get("scores", len(queries), n_columns))
+        scores = self._product(queries, keys.t(), self._buffers.get("scores", len(queries), n_columns))
         losses, d_scores = self._loss(scores, fold.own, fold.weight, fold.own_weight)
         share = window.row_weight * (1.0 / len(queries))
-        d_queries = torch.mm(d_scores, keys[:, :-1]).mul_(share).view(*tops[0].shape[:2], -1)
-        d_keys = torch.mm(d_scores.t(), queries * share)  # [C, W+1]
+        d_queries = queries.new_empty(len(queries), keys.shape[1] - 1)
+        d_queries = self._product(d_scores, keys[:, :-1], d_queries).mul_(share).view(*tops[0].shape[:2], -1)
+        d_keys = self._buffers.get("keys gradient", *keys.shape)
+        self._product(d_scores.t(), queries * share, d_keys)
 
         d_rows = self._buffers.get("gradient", len(rows), size + 1).zero_()
         d_rows[:n_columns] = d_keys[:, -(size + 1) :]
