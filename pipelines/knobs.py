@@ -134,3 +134,18 @@ class ServingKnobs(dg.Config):
     max_user_drop: float = _knob("recommendations", "max_user_drop")
     keep_nights: int = _knob("recommendations", "keep_nights")
     vacuum_hours: int = _knob("recommendations", "vacuum_hours")
+
+
+class TuningKnobs(dg.Config):
+    """[tuning]"""
+
+    trials: int = _knob("tuning", "trials")
+    parallel: int = _knob("tuning", "parallel")
+    study: str = _knob("tuning", "study")
+    preset: str = _knob("tuning", "preset")
+    loss: str = _knob("tuning", "loss")
+    metric: str = _knob("tuning", "metric")
+    epochs: int = _knob("tuning", "epochs")
+    n_sample: int = _knob("tuning", "n_sample")
+    most_units: int = _knob("tuning", "most_units")
+    seed: int = _knob("tuning", "seed")

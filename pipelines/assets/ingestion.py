@@ -1,7 +1,7 @@
 """Raw parquet becomes events, rejected events and items: one partition a day that it arrived on."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -11,6 +11,10 @@ from pipelines.metadata import column_schema, parquet_metadata
 from pipelines.partitions import DAILY
 from pipelines.policy import OWNERS
 from pipelines.resources import Warehouse
+
+if TYPE_CHECKING:
+    from warehouse.config import EventsConfig
+    from warehouse.events import EventsReport
 
 GROUP = "ingestion"
 KINDS = {"duckdb", "parquet"}
@@ -26,6 +30,7 @@ KINDS = {"duckdb", "parquet"}
             kinds=KINDS,
             owners=OWNERS,
             metadata={"dagster/column_schema": column_schema("events")},
+            skippable=True,
         ),
         dg.AssetSpec(
             "rejected_events",
@@ -34,9 +39,11 @@ KINDS = {"duckdb", "parquet"}
             kinds=KINDS,
             owners=OWNERS,
             metadata={"dagster/column_schema": column_schema("rejected_events")},
+            skippable=True,
         ),
     ],
     partitions_def=DAILY,
+    can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
     check_specs=[
         dg.AssetCheckSpec(
@@ -64,31 +71,41 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
             report = ingest_day(engine, warehouse.layout, day, settings)
             reports.append(report)
             context.log.debug(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
-            for table in ("events", "rejected_events"):
-                _describe(context, warehouse, table, day, report)
+            for key in context.selected_asset_keys:
+                _describe(context, warehouse, key.to_user_string(), day, report)
     rows, rejected = sum(report.rows for report in reports), sum(report.rejected for report in reports)
     context.log.info(f"{len(reports)} day(s): {rows:,} events, {rejected:,} rejected")
-    yield dg.MaterializeResult(asset_key="events")
-    yield dg.MaterializeResult(asset_key="rejected_events")
+    for key in sorted(context.selected_asset_keys):
+        yield dg.MaterializeResult(asset_key=key)
+    wanted = {key.name for key in context.selected_asset_check_keys}
+    yield from (check for check in _checks(reports, settings) if check.check_name in wanted)
+
+
+def _checks(reports: "list[EventsReport]", settings: "EventsConfig") -> list[dg.AssetCheckResult]:
+    """The days are not empty (unless they may be), and few enough rows were rejected."""
     empty = [str(report.day) for report in reports if report.rows == 0]
-    yield dg.AssetCheckResult(
-        asset_key="events",
-        check_name="events_not_empty",
-        passed=settings.allow_empty_day or not empty,
-        description=f"Without an event: {', '.join(empty)}" if empty else f"{len(reports)} day(s), none empty",
-    )
     worst = max(reports, key=lambda report: report.rejected_share)
     problem = worst.problem(settings)
-    yield dg.AssetCheckResult(
-        asset_key="events",
-        check_name="rejected_share",
-        passed=problem is None,
-        description=problem or f"At most {worst.rejected_share:.2%} of a day's rows were rejected ({worst.day})",
-        metadata={"rejected_share": worst.rejected_share},
-    )
+    return [
+        dg.AssetCheckResult(
+            asset_key="events",
+            check_name="events_not_empty",
+            passed=settings.allow_empty_day or not empty,
+            description=f"Without an event: {', '.join(empty)}" if empty else f"{len(reports)} day(s), none empty",
+        ),
+        dg.AssetCheckResult(
+            asset_key="events",
+            check_name="rejected_share",
+            passed=problem is None,
+            description=problem or f"At most {worst.rejected_share:.2%} of a day's rows were rejected ({worst.day})",
+            metadata={"rejected_share": worst.rejected_share},
+        ),
+    ]
 
 
-def _describe(context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, day: str, report: Any) -> None:
+def _describe(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, day: str, report: "EventsReport"
+) -> None:
     found = parquet_metadata(table, warehouse.layout.partition(table, day))
     if table == "events":
         found |= {

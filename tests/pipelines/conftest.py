@@ -1,6 +1,7 @@
 """A tiny synthetic shop for real nights. The settings are read once a process, so they are named here, first."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class House:
     root: Path
     instance: Any
     results: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def layout(self) -> Any:
@@ -69,7 +71,7 @@ class House:
         from pipelines.resources import resources
         from pipelines.settings import load
 
-        return resources(load({"GRU4REC_DATA": str(self.root)}))
+        return resources(load({"GRU4REC_DATA": str(self.root), **self.environment}))
 
     def run(self, job: str, day: str | None = None, config: dict[str, Any] | None = None, **options: Any) -> Any:
         """Execute a job (or, with `select`, some of nightly's assets) in this process; failures are in the result."""
@@ -90,6 +92,21 @@ class House:
 
 
 @pytest.fixture(scope="session")
+def fresh_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Puts an empty MLflow store below a data folder: its tables are made once, then copied (making them takes seconds)."""
+    from pipelines.tracking import Tracking
+
+    made = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Tracking(f"sqlite:///{made}", made.parent, "unused", "gru4rec")
+
+    def put(root: Path) -> None:
+        (root / "mlflow").mkdir(parents=True, exist_ok=True)
+        shutil.copy(made, root / "mlflow" / "mlflow.db")
+
+    return put
+
+
+@pytest.fixture(scope="session")
 def sentence() -> Callable[[Any], str]:
     """The description of a run's failure; an exception with a traceback is not a sentence and fails the test."""
 
@@ -103,7 +120,7 @@ def sentence() -> Callable[[Any], str]:
 
 
 @pytest.fixture(scope="session")
-def house() -> Iterator[House]:
+def house(fresh_mlflow: Callable[[Path], None]) -> Iterator[House]:
     """Raw data of eight days, events backfilled in one run; nights are run by the tests' own fixtures."""
     import dagster as dg
 
@@ -111,6 +128,7 @@ def house() -> Iterator[House]:
 
     with dg.DagsterInstance.ephemeral() as instance:
         found = House(_ROOT, instance)
+        fresh_mlflow(_ROOT)
         generate(_ROOT, 12_000, seed=3, n_items=150, days=SHOP_DAYS)
         span = {"dagster/asset_partition_range_start": "2026-01-01", "dagster/asset_partition_range_end": "2026-01-08"}
         found.results["backfill"] = found.run("backfill_events", tags=span)

@@ -17,9 +17,10 @@ GOOD = {"user_id": [1, 1], "item_id": [10, 11], "timestamp": [WHEN, WHEN]}
 
 
 @pytest.fixture
-def empty(house: Any, tmp_path: Path) -> Iterator[Any]:
+def empty(house: Any, tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Iterator[Any]:
     """A data folder with settings and nothing else, and a Dagster memory of its own."""
     (tmp_path / "pipeline.toml").write_text((house.root / "pipeline.toml").read_text())
+    fresh_mlflow(tmp_path)
     with dg.DagsterInstance.ephemeral() as instance:
         yield type(house)(tmp_path, instance)
 

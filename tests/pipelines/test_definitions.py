@@ -35,7 +35,7 @@ SNAPSHOT = {
         "recommendations:recommendations_complete",
         *(f"recommendations:audit_{name}" for name in CHECKS),
     },
-    "jobs": {"nightly", "backfill_events", "retrain", "serve"},
+    "jobs": {"nightly", "backfill_events", "retrain", "serve", "tune"},
     "schedules": {"nightly_schedule"},
     "sensors": {"log_failures", "serve_old_champion"},
 }

@@ -21,7 +21,7 @@ LEARNERS = [dg.AssetKey(name) for name in ("gru4rec_model", "offline_evaluation"
 
 
 @pytest.fixture(scope="module")
-def served(house: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def served(house: Any, fresh_mlflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A house of its own with one good night, and everything of the next night but its model."""
     import shutil
 
@@ -29,6 +29,7 @@ def served(house: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
     for table in ("events", "rejected_events", "items", "raw"):
         shutil.copytree(house.root / table, root / table)
     shutil.copy(house.root / "pipeline.toml", root)
+    fresh_mlflow(root)
     with dg.DagsterInstance.ephemeral() as instance:
         mine = type(house)(root, instance)
         assert mine.run("retrain", GOOD).success
@@ -110,9 +111,10 @@ def test_a_diverged_training_registers_nothing_and_the_sensor_asks_for_the_old_c
 
 
 @pytest.fixture
-def tracking(tmp_path: Path) -> Tracking:
+def tracking(tmp_path: Path, fresh_mlflow: Any) -> Tracking:
     """A registry with three versions without models; the first is champion by its gate."""
-    found = Tracking(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts", "nights", "gru4rec")
+    fresh_mlflow(tmp_path)
+    found = Tracking(f"sqlite:///{tmp_path}/mlflow/mlflow.db", tmp_path / "artifacts", "nights", "gru4rec")
     found.client.create_registered_model("gru4rec")
     for _ in range(3):
         run = found.client.create_run(found.experiment_id)

@@ -1,0 +1,53 @@
+"""Tuning: a study that goes on where it stopped, nested runs, and a preset that a night can be pointed at."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from pipelines import training
+from pipelines.knobs import TuningKnobs
+from pipelines.tuning import space
+
+DAY = "2026-01-06"
+
+
+def test_the_search_space_is_the_published_one() -> None:
+    import optuna
+
+    sampler = optuna.samplers.RandomSampler(seed=1)
+    study = optuna.create_study(sampler=sampler)
+    drawn = [space(study.ask(), ("cross-entropy", "bpr-max"), 512) for _ in range(200)]
+    assert {value["loss"] for value in drawn} == {"cross-entropy", "bpr-max"}
+    assert min(value["hidden_size"] for value in drawn) == 64
+    assert max(value["hidden_size"] for value in drawn) == 512
+    assert all(value["batch_size"] % 16 == 0 for value in drawn)
+    assert all(0.01 <= value["learning_rate"] <= 0.25 for value in drawn)
+    assert all(("bpreg" in value) == (value["loss"] == "bpr-max") for value in drawn)
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_and_writes_a_preset(house: Any) -> None:
+    for asset in ("sessions", "splits"):
+        assert house.run("retrain", DAY, select=[dg.AssetKey(asset)]).success
+    knobs = {"epochs": 1, "n_sample": 32, "most_units": 64, "loss": "cross-entropy", "parallel": 2}
+    for trials in (2, 3):
+        config = {"ops": {"search": {"config": {**knobs, "trials": trials}}}}
+        assert house.run("tune", DAY, config).success
+    tracking = house.tracking
+    runs = tracking.client.search_runs([tracking.experiment_id], "attributes.run_name LIKE 'trial %'")
+    assert sorted(run.info.run_name for run in runs) == ["trial 0", "trial 1", "trial 2"]
+    parents = {run.data.tags["mlflow.parentRunId"] for run in runs}
+    names = {tracking.client.get_run(parent).info.run_name for parent in parents}
+    assert names == {"tuning tuning"}
+    data = training.prepare(_read(house, "splits"), _read(house, "sessions"))
+    found = training.configure(TuningKnobs().preset, {}, data, house.root / "presets")
+    best = max(runs, key=lambda run: run.data.metrics.get("recall_at_20", 0.0))
+    assert found.flat()["learning_rate"] == float(best.data.params["learning_rate"])
+    assert found.train.epochs == 1
+
+
+def _read(house: Any, table: str) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(house.layout.partition(table, DAY))
