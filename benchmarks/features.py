@@ -75,15 +75,19 @@ def rsc15(events: int) -> Case:
     train = train.filter(pc.is_in(train["session_id"], value_set=newest))
     ids = Vocabulary.build(train["item_id"])
     test = table.filter(pc.equal(table["split"], "test"))
+    test = test.filter(pc.is_in(test["session_id"], value_set=pc.unique(test["session_id"]).slice(0, events // 10)))
     return Case(Sessions.from_table(train, ids), ids, items, "category:multi", test, None, 0)
 
 
-def movielens(fields: str) -> Case:
-    """Whole histories; the newest fifth of the ratings is test, and goes on from the state at the end of train."""
+def movielens(events: int, fields: str) -> Case:
+    """Whole histories; the newest fifth of the ratings is test, and goes on from the state at the end of train, which
+    is the `events` ratings before."""
     table = pq.read_table(DATA / "movielens_small_ratings.parquet")
     items = pq.read_table(DATA / "movielens_small_items.parquet")
     clock = table["timestamp"].cast(pa.int64()).to_numpy()
     boundary = int(np.quantile(clock, 0.8, method="higher"))
+    begin = int(np.sort(clock)[max(0, np.searchsorted(np.sort(clock), boundary) - events)])
+    table, clock = table.filter(pa.array(clock >= begin)), clock[clock >= begin]
     before = table.filter(pa.array(clock < boundary))
     ids = Vocabulary.build(before["item_id"])
     train = Sessions.from_table(before, ids, session=("user_id",))
@@ -206,7 +210,7 @@ def main() -> None:
     parser.add_argument("command", choices=("run", "table", "speed", "one"))
     parser.add_argument("names", nargs="*", help="the case (rsc15, movielens) and models, or the kind for `one`")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--events", type=int, default=100_000, help="training clicks of rsc15")
+    parser.add_argument("--events", type=int, default=100_000, help="training events, the newest")
     parser.add_argument("--fields", default="genres", help="features of movielens")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes of the settings")
     parser.add_argument("--width", type=int, default=100)
@@ -220,7 +224,7 @@ def main() -> None:
         return one(name, arguments.width, arguments.items)
     if arguments.command == "table":
         return table(name, arguments.out)
-    case = rsc15(arguments.events) if name == "rsc15" else movielens(arguments.fields)
+    case = rsc15(arguments.events) if name == "rsc15" else movielens(arguments.events, arguments.fields)
     changes = {**OWN[name], **dict(pair.split("=", 1) for pair in arguments.set)}
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds:
