@@ -29,7 +29,8 @@ FEWEST_SESSIONS = 20  # for each lane
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the rule looks at. predictions: events but the first of each session; length: mean events a session."""
+    """Of a log. predictions: events but the first of each session. The rule looks at these and at sessions (lanes); items
+    and length describe the log to who compares: four logs are too few to base a rule on them."""
 
     sessions: int
     events: int
