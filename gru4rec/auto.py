@@ -29,8 +29,10 @@ FEWEST_SESSIONS = 20  # for each lane
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of a log. predictions: events but the first of each session. The rule looks at these and at sessions (lanes); items
-    and length describe the log to who compares: four logs are too few to base a rule on them."""
+    """Of a log. predictions: events but the first of each session. length: mean events a session.
+
+    The rule looks at sessions and predictions; four logs are too few to base one on the rest, which describes the log.
+    """
 
     sessions: int
     events: int
