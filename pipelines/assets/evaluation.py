@@ -199,7 +199,7 @@ def champion_model(
         rows = warehouse.read("evaluations", day).to_pylist()
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
-    decision = _judge(rows, config, challenger, registry.aliased(tracking, registry.CHAMPION))
+    decision = judge(rows, config, challenger, registry.aliased(tracking, registry.CHAMPION))
     outcome = "promoted" if decision.promote else "refused"
     registry.tag(tracking, challenger, gate=outcome, gate_reason=decision.reason)
     if decision.promote:
@@ -217,7 +217,7 @@ def champion_model(
     )
 
 
-def _judge(
+def judge(
     rows: list[dict[str, Any]], config: GateKnobs, challenger: "ModelVersion", champion: "ModelVersion | None"
 ) -> Decision:
     """The rules of the gate, after what only the registry knows: which version was measured, which night is served."""
@@ -233,6 +233,15 @@ def _judge(
     night, served = challenger.tags["run_date"], champion.tags.get("run_date", "") if champion else ""
     if champion and served > night:
         return Decision(False, [f"The champion, version {champion.version}, is of a later night ({served})."])
+    compared = {row["model_version"] for row in rows if row["role"] == evaluating.CHAMPION}
+    if champion and int(champion.version) != int(challenger.version) and compared != {int(champion.version)}:
+        return Decision(
+            False,
+            [
+                f"The champion, version {champion.version}, was not compared with: it changed since the evaluation, or "
+                "knew the test days. Materialise offline_evaluation again, or promote by hand."
+            ],
+        )
     late = challenger.tags.get("train_until", "") >= challenger.tags.get("test_from", "")
     floors = {"recall@20": config.min_recall, "mrr@20": config.min_mrr, "coverage@20": config.min_coverage}
     rules = Rules(config.metric, config.min_events, floors, config.best_baseline_share)

@@ -93,7 +93,7 @@ class House:
 
 @pytest.fixture(scope="session")
 def fresh_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
-    """Puts an empty MLflow store below a data folder: its tables are made once, then copied (making them takes seconds)."""
+    """Puts an empty MLflow store below a data folder: made once, then copied, for making its tables takes seconds."""
     from pipelines.tracking import Tracking
 
     made = tmp_path_factory.mktemp("mlflow") / "mlflow.db"

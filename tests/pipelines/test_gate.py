@@ -1,11 +1,14 @@
 """The gate as a pure function: every reason to refuse is a sentence, and nothing doubtful passes."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pipelines.assets.evaluation import judge
 from pipelines.gate import Rules, decide
+from pipelines.knobs import GateKnobs
 
 METRICS = ("recall@20", "mrr@20", "coverage@20")
 
@@ -89,6 +92,32 @@ def test_a_little_worse_than_the_champion_within_noise_is_promoted() -> None:
 def test_a_smaller_share_of_the_best_baseline_may_be_asked() -> None:
     rows = night(vsknn=row("baseline", value=0.35, model="V-SKNN"))
     assert decide(rows, Rules(best_baseline_share=0.8)).promote
+
+
+def version(number: int, **tags: str) -> SimpleNamespace:
+    night = {"run_date": "2026-01-02", "train_until": "2026-01-01T10", "test_from": "2026-01-02T00"}
+    return SimpleNamespace(version=number, tags={**night, **tags})
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "says"),
+    [
+        (version(7), None, "measured version {2}, not 7"),
+        (version(2), version(1, run_date="2026-01-03"), "is of a later night"),
+        (version(2), version(1), "was not compared with"),
+        (version(2, train_until="2026-01-02T01"), None, "trained_before_test failed"),
+    ],
+    ids=["another version was measured", "older night", "champion not compared", "leak"],
+)
+def test_what_only_the_registry_knows_refuses_too(challenger: Any, champion: Any, says: str) -> None:
+    decision = judge(night(), GateKnobs(), challenger, champion)
+    assert not decision.promote
+    assert says in decision.reason
+
+
+def test_a_champion_that_was_compared_may_be_followed() -> None:
+    rows = night(champion=row("champion", value=0.29, model_version=1))
+    assert judge(rows, GateKnobs(), version(2), version(1)).promote
 
 
 def test_other_segments_do_not_count() -> None:
