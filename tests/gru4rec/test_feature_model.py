@@ -66,6 +66,18 @@ def test_a_cold_item_is_recommended_where_its_features_fit(architecture: str, tm
     assert recommender.recommend([EACH - 1], n=EACH).context_length == 1  # a cold item is a context too
 
 
+def test_a_night_lists_what_a_request_lists() -> None:
+    recommender = Recommender(trained(architecture="interaction", epochs=2)[0])
+    contexts = [[0, 1], [EACH - 1], [25, 39, 12]]
+    rows = [(user, item) for user, items in enumerate(contexts) for item in items]
+    users, items = (pa.array(column) for column in zip(*rows, strict=True))
+    batch = pa.record_batch({"user_id": users, "item_id": items})
+    night = pa.Table.from_batches(recommender.recommend_stream([batch], n=7)).to_pydict()
+    asked = [recommender.recommend(items, n=7) for items in contexts]
+    assert night["item_id"] == [item for answer in asked for item in answer.ids.to_pylist()]
+    np.testing.assert_allclose(night["score"], np.concatenate([answer.scores for answer in asked]), rtol=1e-5)
+
+
 def test_cold_targets_are_evaluated() -> None:
     model, _, vocabulary = trained()
     tests = Sessions.from_lists([[group * EACH, group * EACH + EACH - 1] for group in range(GROUPS)])
