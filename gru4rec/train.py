@@ -90,22 +90,13 @@ def fit(
         )  # fmt: skip
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
     with _threads(threads):
-        model = build_model(config, vocabulary, features, device=checkpoint.resolve_device(device))
-        model.initialise(config.train.seed)
-        if warm_start is not None:
-            copy_known(warm_start, model)
+        model = _initial_model(vocabulary, config, features, device, warm_start)
         train = last_events(train, config.train.max_length) if config.train.max_length else train
         trainer = Trainer(model, train, config)
         sample = None if validation is None else _sample(validation, config)
         stopping = EarlyStopping(config.train, model)
-        history: list[EpochReport] = []
         data = fingerprint(train, model) if folder is not None else ""
-        if folder is not None and resume:
-            state = load_training(folder, config, data)
-            if state is not None:
-                trainer.restore(state.tensors)
-                stopping.restore(state.tensors, state.progress)
-                history = [EpochReport(**report) for report in state.progress["history"]]
+        history = _resumed(folder, config, data, trainer, stopping) if folder is not None and resume else []
 
         while len(history) < config.train.epochs and not stopping.stop:
             report = _epoch(trainer, len(history) + 1, progress)
@@ -122,6 +113,30 @@ def fit(
     seconds = sum(report.seconds for report in history)
     speed = trainer.events * len(history) / max(seconds, 1e-9)
     return FitResult(model, history, stopping.best_epoch, seconds, speed)
+
+
+def _initial_model(
+    vocabulary: Vocabulary,
+    config: Config,
+    features: "ItemFeatures | None",
+    device: torch.device | str,
+    warm_start: GRU4Rec | None,
+) -> GRU4Rec:
+    model = build_model(config, vocabulary, features, device=checkpoint.resolve_device(device))
+    model.initialise(config.train.seed)
+    if warm_start is not None:
+        copy_known(warm_start, model)
+    return model
+
+
+def _resumed(folder: Path, config: Config, data: str, trainer: Trainer, stopping: EarlyStopping) -> list[EpochReport]:
+    """Take over the state of a stopped run where there is one; returns its history."""
+    state = load_training(folder, config, data)
+    if state is None:
+        return []
+    trainer.restore(state.tensors)
+    stopping.restore(state.tensors, state.progress)
+    return [EpochReport(**report) for report in state.progress["history"]]
 
 
 def _fit_members(
@@ -207,11 +222,12 @@ def _sample(validation: Sessions, config: Config) -> Sessions:
 def _save(
     folder: Path, config: Config, data: str, trainer: Trainer, stopping: EarlyStopping, history: list[EpochReport]
 ) -> None:
+    """The model first: a run that dies in between makes this epoch again, and the same model of it."""
+    if stopping.kept_changed:
+        checkpoint.save(folder, trainer.model, config, trainer.model.vocabulary, {"epoch": len(history)})
     tensors = {**trainer.tensors(), **stopping.tensors()}
     reports = [dataclasses.asdict(report) for report in history]
     save_training(folder, config, data, TrainingState(tensors, {**stopping.progress(), "history": reports}))
-    if stopping.kept_changed:
-        checkpoint.save(folder, trainer.model, config, trainer.model.vocabulary, {"epoch": len(history)})
 
 
 def _check(train: Sessions, vocabulary: Vocabulary, config: Config, validation: Sessions | None) -> None:
