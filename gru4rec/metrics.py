@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ranks = NDArray[Any]  # int64, or float64 under the median rule
+COVERAGE_REPLICATES = 200
 WEIGHT_BYTES = 64 << 20  # of bootstrap weights held at a time
 
 
@@ -110,7 +111,8 @@ def coverage_interval(
     Args:
         session, item: int64 [N], the items that stood in the lists of each session (repetitions allowed).
         sessions, items: how many of each there are.
-        replicates, seed: of the bootstrap; no replicate gives an interval of nan.
+        replicates, seed: of the bootstrap; at most COVERAGE_REPLICATES are drawn (each looks at every pair, which
+            all other metrics are spared by adding up within sessions first); none gives an interval of nan.
 
     Returns:
         value, low, high.
@@ -119,7 +121,7 @@ def coverage_interval(
     of_session, of_item = pairs // items, pairs % items
     value = len(np.unique(of_item)) / items
     shares = []
-    for weights in bootstrap_weights(sessions, replicates, seed):
+    for weights in bootstrap_weights(sessions, min(replicates, COVERAGE_REPLICATES), seed):
         for row in weights > 0:
             covered = np.zeros(items, dtype=bool)
             covered[of_item[row[of_session]]] = True
