@@ -7,6 +7,7 @@ model that serves is fitted on the sessions table itself, on all of the window.
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 
 from warehouse import rawfiles
 from warehouse.config import SplitsConfig
@@ -57,6 +58,13 @@ class SplitsReport:
         return self.parts["test"]
 
 
+def rows_of(path: Path) -> int:
+    """The number of rows of a parquet file, from its footer."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
 def boundaries(run_date: date, config: SplitsConfig) -> tuple[date, date]:
     """The first day of validation and the first day of test; test ends with `run_date`."""
     test = config.test_start or run_date + timedelta(days=1 - config.test_days)
@@ -93,7 +101,7 @@ def build_splits(
             rows = db.write(statement("splits", columns=Columns(columns), **bounds), path)
             db.view("splits", [path])
             parts = _parts(db, bounds)
-            ((dropped,),) = db.rows(statement("splits_dropped", **bounds))
+            dropped = _dropped(db, bounds, rows_of(sessions) - rows, has_copies=copy is not None)
             if not parts["train"].sessions:
                 raise DataError(
                     f"no session of {run_date}'s window starts before {validation_start}: raise window_days, or lower "
@@ -107,6 +115,11 @@ def build_splits(
         dropped_events=dropped,
         parts=parts,
     )
+
+
+def _dropped(db: Database, bounds: dict[str, Value], missing: int, *, has_copies: bool) -> int:
+    """Events cut off at a boundary: all rows that are missing, but for the repeats that only train keeps."""
+    return int(db.rows(statement("splits_dropped", **bounds))[0][0]) if has_copies else missing
 
 
 def _parts(db: Database, bounds: dict[str, Value]) -> dict[str, Part]:
