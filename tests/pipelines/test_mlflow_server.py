@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,17 @@ NIGHT = "2026-01-07"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
+def server(tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Iterator[str]:
     """An MLflow server on loopback that keeps the artifacts itself."""
+    fresh_mlflow(tmp_path)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
+    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow/mlflow.db"]
     command += ["--artifacts-destination", str(tmp_path / "kept")]
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, env={**os.environ, **SLIM}, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env={**os.environ, **SLIM}, stdout=log, stderr=log, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
         while True:
@@ -42,8 +44,8 @@ def server(tmp_path: Path) -> Iterator[str]:
                 time.sleep(0.5)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(30)
+        os.killpg(process.pid, signal.SIGKILL)  # its worker too; nothing of it is needed again
+        process.wait()
 
 
 @pytest.mark.slow
