@@ -83,7 +83,10 @@ def test_no_room_to_spill_is_a_sentence(built, tmp_path):
     assert fingerprint(built) == before
 
 
-@pytest.mark.parametrize("delay", [0.3, 0.5, 0.7])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("delay", [0.5, *(pytest.param(delay, marks=SLOW) for delay in (0.2, 0.35, 0.7, 1.0))])
 def test_a_killed_run_leaves_the_old_table_and_the_next_run_sweeps(built, delay):
     before = fingerprint(built)
     body = "while True:\n    step('events'); step('sessions'); step('splits')\n"
