@@ -83,9 +83,8 @@ def _rows(model_input: Any) -> list[Mapping[str, Any]]:
     """The rows of whatever form MLflow hands over: a data frame, a list of objects, or one object."""
     if hasattr(model_input, "to_dict"):
         return list(model_input.to_dict(orient="records"))
-    rows = (
-        list(model_input) if isinstance(model_input, (list, tuple)) or hasattr(model_input, "tolist") else [model_input]
-    )
+    given = model_input.tolist() if hasattr(model_input, "tolist") else model_input
+    rows = list(given) if isinstance(given, (list, tuple)) else [given]
     if not all(isinstance(row, Mapping) for row in rows):
         raise ValueError('a request is a list of objects such as {"items": [1, 2], "n": 10}')
     return rows
