@@ -16,7 +16,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -27,6 +26,7 @@ from warehouse.recommendations.maintenance import sweep
 from warehouse.recommendations.staging import ROW_GROUP, StagedNight, folder_lock, staging_folder, write_failed
 from warehouse.recommendations.table import (
     MEASURED,
+    STAGED_COLUMNS,
     HasRecommendations,
     connect,
     ensure_table,
@@ -35,8 +35,6 @@ from warehouse.recommendations.table import (
     table_path,
     table_schema,
 )
-
-QUEUED_BYTES = 200_000_000  # rows that may wait for Delta Lake's writer
 
 
 @dataclass(frozen=True)
@@ -93,15 +91,16 @@ def publish(
     with StagedNight(path, run_date) as staged:
         began = time.monotonic()
         staged.write(batches)
+        assert staged.schema is not None
+        schema = table_schema(staged.schema.field("user_id").type, staged.schema.field("item_id").type)
         written = time.monotonic()
-        with _refusals(run_date, path):
+        with _refusals(run_date, path), connect(memory_limit, threads, staged.spill) as con:
             with folder_lock(staging_folder(path)):
-                table = ensure_table(path, table_schema(*_id_types(staged)))
-            with connect(memory_limit, threads, staged.spill) as con:
-                staged.sort(con)
-                report = _audited(con, table, staged, expected, limits or AuditLimits())
+                table = ensure_table(path, schema)
+            staged.sort(con)
+            report = _audited(con, table, staged, expected, limits or AuditLimits())
             audited = time.monotonic()
-            version = _commit(path, staged, facts)
+            version = _commit(con, path, staged, facts)
         published = time.monotonic()
     swept = tuple(sweep(path))
     seconds = {"staging": written - began, "audit": audited - written, "publishing": published - audited}
@@ -151,7 +150,7 @@ def _audited(
     )
 
 
-def _commit(path: Path, staged: StagedNight, facts: NightFacts) -> int:
+def _commit(con: duckdb.DuckDBPyConnection, path: Path, staged: StagedNight, facts: NightFacts) -> int:
     """Stream the staged night into the table, replacing that partition in one commit; return the version that shows
     it.
     """
@@ -163,14 +162,12 @@ def _commit(path: Path, staged: StagedNight, facts: NightFacts) -> int:
         "model_version": "" if facts.model_version is None else str(facts.model_version),
         "mlflow_run_id": facts.mlflow_run_id or "",
     }
-    schema = table_schema(*_id_types(staged))
-    constants = {
-        "run_date": run_date,
-        "model_version": facts.model_version,
-        "mlflow_run_id": facts.mlflow_run_id,
-        "generated_at": facts.generated_at,
-    }
-    rows = pa.RecordBatchReader.from_batches(schema, _paced(staged.rows_file, schema, constants))
+    constants = {"run_date": run_date, "version": facts.model_version, "run": facts.mlflow_run_id}
+    rows = con.sql(
+        f"SELECT $run_date::DATE AS run_date, {', '.join(STAGED_COLUMNS)}, $version::INTEGER AS model_version, "  # noqa: S608
+        f"$run::VARCHAR AS mlflow_run_id, $at::TIMESTAMPTZ AS generated_at FROM read_parquet($file)",
+        params={**constants, "at": facts.generated_at, "file": [str(staged.rows_file)]},
+    ).to_arrow_reader(ROW_GROUP)
     write_deltalake(
         path,
         rows,
@@ -186,33 +183,6 @@ def _commit(path: Path, staged: StagedNight, facts: NightFacts) -> int:
     table = DeltaTable(path)
     _to_disk([*night_files(table, run_date), *_log_entry(path, table.version())])
     return table.version()
-
-
-def _id_types(staged: StagedNight) -> tuple[pa.DataType, pa.DataType]:
-    schema = pq.read_schema(staged.rows_file)
-    return schema.field("user_id").type, schema.field("item_id").type
-
-
-def _paced(staged: Path, schema: pa.Schema, constants: Mapping[str, object]) -> Iterator[pa.RecordBatch]:
-    """Stream the staged rows with the night's constants, no faster than they are written.
-
-    Delta Lake's writer takes batches into a queue as fast as they come. What waits there is still allocated from
-    Arrow's pool, so the pool tells how much does; a pause ends after ten seconds in any case.
-    """
-    before = pa.total_allocated_bytes()
-    with pq.ParquetFile(staged) as file:
-        for batch in file.iter_batches(ROW_GROUP):
-            rows = batch.num_rows
-            columns = [
-                pa.repeat(pa.scalar(constants[field.name], field.type), rows)
-                if field.name in constants
-                else batch.column(field.name)
-                for field in schema
-            ]
-            end = time.monotonic() + 10.0
-            while pa.total_allocated_bytes() - before > QUEUED_BYTES and time.monotonic() < end:
-                time.sleep(0.005)
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _log_entry(path: Path, version: int) -> list[str]:
