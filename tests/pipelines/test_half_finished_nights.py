@@ -20,8 +20,8 @@ from warehouse.sources.synthetic import generate
 
 NIGHT = "2026-01-03"
 STEPS = (
-    "ingest_events", "items", "sessions", "splits", "splits_splits_do_not_overlap", "gru4rec_model", "offline_evaluation",
-    "champion_model", "recommendations",
+    "ingest_events", "items", "sessions", "splits", "splits_splits_do_not_overlap", "gru4rec_model",
+    "offline_evaluation", "champion_model", "recommendations",
 )  # fmt: skip
 SETTINGS = """
 [partitions]
