@@ -17,7 +17,7 @@ from pipelines.resources import MLflow, Warehouse
 from warehouse import recommendations as table
 from warehouse.layout import Layout
 
-FIRST, LAST = date(2026, 1, 9), date(2026, 1, 10)
+FIRST, LAST = date(2026, 1, 7), date(2026, 1, 8)
 ITEMS, USERS = 40, 60
 STRANGER, OLD = 777, 888  # a user of unknown items only; a user whose only event lies before the window
 
@@ -82,7 +82,7 @@ def serve(shop: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "data").mkdir()
     for name in ("events", "items"):
         (layout.root / name).symlink_to(shop.layout.root / name)
-    champion = SimpleNamespace(version="3", run_id="run3", tags={"run_date": "2026-01-09"})
+    champion = SimpleNamespace(version="3", run_id="run3", tags={"run_date": "2026-01-07"})
     monkeypatch.setattr(MLflow, "open", lambda self: None)
     monkeypatch.setattr(registry, "aliased", lambda tracking, alias: champion if alias == registry.CHAMPION else None)
     monkeypatch.setattr(registry, "served_checkpoint", lambda version: shop.checkpoint)
