@@ -40,6 +40,11 @@ def fit_command(arguments: argparse.Namespace) -> None:
     test = _held_out("test", arguments.test, vocabulary, columns)
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
 
+    if config.train.members > 1:
+        say(
+            f"{config.train.members} members are trained one after the other and merged, each up to {config.train.epochs} epochs"
+        )
+
     older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
     result = fit(
         train,
@@ -59,7 +64,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
     measured = "test" if test is not None else "validation" if validation is not None else None
     held_out = test if test is not None else validation
     evaluation = None if held_out is None else evaluate(result.model, held_out, vocabulary.counts, bootstrap=0)
-    print(json.dumps(summary(result, evaluation, measured)), flush=True)
+    print(json.dumps(summary(result, config, evaluation, measured)), flush=True)
 
 
 def with_features(
@@ -86,15 +91,22 @@ def with_features(
     return prepared
 
 
-def summary(result: FitResult, evaluation: Evaluation | None, measured_on: str | None) -> dict[str, Any]:
-    """The object that `fit` prints last; the rank metrics are null when there was nothing to measure on."""
+def summary(
+    result: FitResult, config: Config, evaluation: Evaluation | None, measured_on: str | None
+) -> dict[str, Any]:
+    """The object that `fit` prints last; the rank metrics are null when there was nothing to measure on.
+
+    epochs: passes of one member; best_epoch: of the last member.
+    """
+    members = config.train.members
     figures = {} if evaluation is None else evaluation.metrics
     return {
         **{name: figures.get(name) for name in RANK_METRICS},
         "events_per_second": round(result.events_per_second, 1),
         "fit_seconds": round(result.seconds, 3),
-        "epochs": len(result.history),
-        "best_epoch": result.best_epoch,
+        "epochs": -(-len(result.history) // members),
+        "best_epoch": 1 + (result.best_epoch - 1) % config.train.epochs,
+        "members": members,
         "measured_on": measured_on,
         "predictions": 0 if evaluation is None else evaluation.events,
         "unknown_events": 0 if evaluation is None else evaluation.unknown,

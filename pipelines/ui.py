@@ -117,6 +117,7 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -
     try:
         for server in started:
             server.start(environment)
+        print("Starting both UIs; each link is printed when it answers, in half a minute or so.", flush=True)
         return _watch(started)
     except KeyboardInterrupt:
         print("\nEnding both.")
