@@ -41,9 +41,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
 
     if config.train.members > 1:
-        say(
-            f"{config.train.members} members are trained one after the other and merged, each up to {config.train.epochs} epochs"
-        )
+        say(f"{config.train.members} members are trained in turn and merged, each up to {config.train.epochs} epochs")
 
     older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
     result = fit(
