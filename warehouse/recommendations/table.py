@@ -41,7 +41,7 @@ def table_path(where: HasRecommendations | str | Path) -> Path:
 
 
 def table_schema(user_id: pa.DataType, item_id: pa.DataType) -> pa.Schema:
-    """Return the schema of the table (DESIGN.md, "recommendations") for these id types (each int64 or string)."""
+    """Return the schema of the table (docs/recommendations.md) for these id types (each int64 or string)."""
     ids = {"user_id": user_id, "item_id": item_id}
     return pa.schema([pa.field(c.name, ids.get(c.name) or _arrow_type(c.type)) for c in RECOMMENDATIONS.columns])
 
