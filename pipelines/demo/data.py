@@ -14,6 +14,18 @@ MARK = "# Written by `make demo`, which writes it anew. Data: "
 INSIDE = "recbole/dataset_example/ml-100k/"
 SHOP_EVENTS, SHOP_DAYS = 60_000, 14
 
+MODEL_TOML = """
+[model]
+preset = "rsc15"
+threads = 1 # steps as small as these gain nothing by a second thread
+
+[model.overrides]
+batch_size = 64
+n_sample = 256
+epochs = 4
+learning_rate = 0.05
+keep = "best"
+"""
 MOVIELENS_TOML = """
 [partitions]
 first_day = "{first}"
@@ -33,17 +45,6 @@ test_days = 14
 window_days = {days} # a list for every user
 source = "events" # the last films, whatever the sitting
 max_events = 20
-
-[model]
-preset = "rsc15"
-threads = 1 # steps as small as these gain nothing by a second thread
-
-[model.overrides]
-batch_size = 64
-n_sample = 256
-epochs = 4
-learning_rate = 0.05
-keep = "best"
 """
 SHOP_TOML = """
 [partitions]
@@ -52,17 +53,6 @@ last_day = "{last}"
 
 [contexts]
 window_days = {days}
-
-[model]
-preset = "rsc15"
-threads = 1 # steps as small as these gain nothing by a second thread
-
-[model.overrides]
-batch_size = 64
-n_sample = 256
-epochs = 4
-learning_rate = 0.05
-keep = "best"
 """
 
 
@@ -96,7 +86,7 @@ def prepare(root: Path) -> Ready:
         first, last = _shop(Layout(root))
         template = SHOP_TOML
     days = (last - first).days + 1
-    text = f"{MARK}{name}\n" + template.format(first=first, last=last, days=days)
+    text = f"{MARK}{name}\n" + template.format(first=first, last=last, days=days) + MODEL_TOML
     settings.write_text(text, encoding="utf-8")
     return Ready(name, last)
 
