@@ -11,6 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from gru4rec.values import ConfigError, choice, number, read, whole
+
+__all__ = [
+    "Config", "ConfigError", "FeatureConfig", "LossConfig", "ModelConfig", "NegativesConfig", "OptimizerConfig",
+    "TrainConfig",
+]  # fmt: skip
+
 EMBEDDINGS = ("shared", "separate", "one-hot")
 LOSSES = ("cross-entropy", "bpr-max", "top1", "top1-max", "bpr")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
@@ -19,29 +26,8 @@ KEEPS = ("best", "last")
 POOLINGS = ("sum", "mean", "max")
 ARCHITECTURES = ("concatenated", "parallel", "shared-output", "interaction")
 TRAININGS = ("simultaneous", "alternating", "residual", "interleaving")
+ALTERNATING = ("hidden_size", "dropout_embedding", "dropout_hidden", "batch_size")  # beside loss, negatives, optimizer
 MONITOR = re.compile(r"^(recall|mrr|ndcg)@[1-9]\d*$")
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message says which field and what it may be."""
-
-
-def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name} is {value!r}; use one of {', '.join(choices)}")
-
-
-def _whole(name: str, value: int, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{name} is {value!r}; use a whole number of at least {low}")
-
-
-def _number(name: str, value: float, low: float, high: float = float("inf"), *, below: bool = False) -> None:
-    """Refuse what is not in [low, high], or not in [low, high) when `below`; NaN and infinity never are."""
-    inside = low <= value < high if below or high == float("inf") else low <= value <= high
-    if isinstance(value, bool) or not inside:
-        limit = f"{low} <= {name}" + ("" if high == float("inf") else f" {'<' if below else '<='} {high}")
-        raise ConfigError(f"{name} is {value!r}; use a number with {limit}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +38,8 @@ class ModelConfig:
     embedding_size: width of a separate input table; 0 means hidden_size. dropout_*: probability of dropping.
     skip: the last input's embedding x reaches the scores directly too: o = h + g * x, with a learnt g [H] that begins
     at 0. repeats: two weights for items that the session has seen already, chosen on sessions held out (repeats.py).
+    mix: what the scores of every second member are multiplied with where members alternate; 0 is chosen when they are
+    merged, so that their scores spread as far as the first member's (ensemble.py).
     """
 
     embedding: str = "shared"
@@ -62,14 +50,16 @@ class ModelConfig:
     dropout_hidden: float = 0.0
     skip: bool = False
     repeats: bool = False
+    mix: float = 0.0
 
     def __post_init__(self) -> None:
-        _choice("embedding", self.embedding, EMBEDDINGS)
-        _whole("embedding_size", self.embedding_size, 0)
-        _whole("hidden_size", self.hidden_size, 1)
-        _whole("num_layers", self.num_layers, 1)
-        _number("dropout_embedding", self.dropout_embedding, 0.0, 1.0, below=True)
-        _number("dropout_hidden", self.dropout_hidden, 0.0, 1.0, below=True)
+        choice("embedding", self.embedding, EMBEDDINGS)
+        whole("embedding_size", self.embedding_size, 0)
+        whole("hidden_size", self.hidden_size, 1)
+        whole("num_layers", self.num_layers, 1)
+        number("dropout_embedding", self.dropout_embedding, 0.0, 1.0, below=True)
+        number("dropout_hidden", self.dropout_hidden, 0.0, 1.0, below=True)
+        number("mix", self.mix, 0.0)
         if self.embedding == "shared" and self.embedding_size not in (0, self.hidden_size):
             raise ConfigError(
                 f"embedding_size is {self.embedding_size} with a shared embedding of hidden_size {self.hidden_size}; "
@@ -91,10 +81,10 @@ class LossConfig:
     elu: float = 1.0
 
     def __post_init__(self) -> None:
-        _choice("loss", self.loss, LOSSES)
-        _number("logq", self.logq, 0.0)
-        _number("bpreg", self.bpreg, 0.0)
-        _number("elu", self.elu, 0.0)
+        choice("loss", self.loss, LOSSES)
+        number("logq", self.logq, 0.0)
+        number("bpreg", self.bpreg, 0.0)
+        number("elu", self.elu, 0.0)
 
 
 @dataclass(frozen=True)
@@ -105,8 +95,8 @@ class NegativesConfig:
     sample_alpha: float = 0.5
 
     def __post_init__(self) -> None:
-        _whole("n_sample", self.n_sample, 0)
-        _number("sample_alpha", self.sample_alpha, 0.0)
+        whole("n_sample", self.n_sample, 0)
+        number("sample_alpha", self.sample_alpha, 0.0)
 
 
 @dataclass(frozen=True)
@@ -119,10 +109,10 @@ class OptimizerConfig:
     clip_norm: float = 0.0
 
     def __post_init__(self) -> None:
-        _choice("optimizer", self.optimizer, OPTIMIZERS)
-        _number("learning_rate", self.learning_rate, 0.0)
-        _number("momentum", self.momentum, 0.0, 1.0, below=True)
-        _number("clip_norm", self.clip_norm, 0.0)
+        choice("optimizer", self.optimizer, OPTIMIZERS)
+        number("learning_rate", self.learning_rate, 0.0)
+        number("momentum", self.momentum, 0.0, 1.0, below=True)
+        number("clip_norm", self.clip_norm, 0.0)
         if self.learning_rate == 0.0:
             raise ConfigError("learning_rate is 0; nothing would be learnt, use a number above 0")
         if self.optimizer == "adam" and self.momentum:
@@ -137,7 +127,9 @@ class TrainConfig:
     instead of by time. patience: epochs without an improvement of more than min_delta in `monitor` before stopping,
     0 for never. validation_sample: validation sessions looked at each epoch, 0 for all. keep: whose weights remain.
     max_length: events of a session that are trained on, the last ones (histories.py), 0 for all.
-    members: models of different seeds, trained one after another and merged into one (ensemble.py).
+    members: models of different seeds, trained one after another and merged into one (ensemble.py). alternate: the
+    settings, each "name=value", in which every second member differs from the first: of loss, negatives, optimizer,
+    width, dropout and batch.
     """
 
     batch_size: int = 32
@@ -154,21 +146,22 @@ class TrainConfig:
     keep: str = "last"
     max_length: int = 0
     members: int = 1
+    alternate: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _whole("batch_size", self.batch_size, 1)
-        _whole("epochs", self.epochs, 1)
-        _whole("seed", self.seed, 0)
-        _whole("bptt", self.bptt, 1)
-        _choice("precision", self.precision, PRECISIONS)
-        _whole("patience", self.patience, 0)
-        _number("min_delta", self.min_delta, 0.0)
+        whole("batch_size", self.batch_size, 1)
+        whole("epochs", self.epochs, 1)
+        whole("seed", self.seed, 0)
+        whole("bptt", self.bptt, 1)
+        choice("precision", self.precision, PRECISIONS)
+        whole("patience", self.patience, 0)
+        number("min_delta", self.min_delta, 0.0)
         if not MONITOR.match(self.monitor):
             raise ConfigError(f"monitor is {self.monitor!r}; use recall@k, mrr@k or ndcg@k, such as recall@20")
-        _whole("validation_sample", self.validation_sample, 0)
-        _choice("keep", self.keep, KEEPS)
-        _whole("max_length", self.max_length, 0)
-        _whole("members", self.members, 1)
+        whole("validation_sample", self.validation_sample, 0)
+        choice("keep", self.keep, KEEPS)
+        whole("max_length", self.max_length, 0)
+        whole("members", self.members, 1)
         if self.max_length == 1:
             raise ConfigError("max_length is 1, which leaves nothing to predict; use 2 or more, or 0 for all events")
 
@@ -190,10 +183,10 @@ class FeatureConfig:
     id_dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        _choice("pooling_mode", self.pooling_mode, POOLINGS)
-        _choice("architecture", self.architecture, ARCHITECTURES)
-        _choice("training", self.training, TRAININGS)
-        _number("id_dropout", self.id_dropout, 0.0, 1.0, below=True)
+        choice("pooling_mode", self.pooling_mode, POOLINGS)
+        choice("architecture", self.architecture, ARCHITECTURES)
+        choice("training", self.training, TRAININGS)
+        number("id_dropout", self.id_dropout, 0.0, 1.0, below=True)
         if len(set(self.selected_features)) < len(self.selected_features) or "" in self.selected_features:
             raise ConfigError(f"selected_features is {list(self.selected_features)}; name every column once")
         if self.architecture == "concatenated" and self.training != "simultaneous":
@@ -214,6 +207,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.train.members > 1 and self.model.embedding != "shared":
             raise ConfigError(f"members={self.train.members} needs embedding=shared, not {self.model.embedding}")
+        if self.train.alternate:
+            self._check_alternate()
         if not self.features.selected_features:
             return
         if self.model.embedding != "shared":
@@ -224,6 +219,22 @@ class Config:
             raise ConfigError("a model with selected_features is not compiled: use compile=false")
         if self.features.training == "residual" and self.train.epochs < 2:
             raise ConfigError("training=residual trains ids first and features then: use at least 2 epochs")
+
+    def member(self, order: int) -> Self:
+        """What member `order` (from 0) is trained with: a seed of its own, and for every second one `alternate`."""
+        own = dict(pair.split("=", 1) for pair in self.train.alternate) if order % 2 else {}
+        alone = {"members": 1, "alternate": (), "mix": 0.0, "repeats": False, "seed": self.train.seed + order}
+        return self.override({**own, **alone})
+
+    def _check_alternate(self) -> None:
+        parts = (self.loss, self.negatives, self.optimizer)
+        allowed = [f.name for part in parts for f in fields(part)] + list(ALTERNATING)
+        for pair in self.train.alternate:
+            if pair.partition("=")[0] not in allowed or "=" not in pair:
+                raise ConfigError(f"alternate has {pair!r}; write name=value with one of {', '.join(allowed)}")
+        if self.train.members == 1:
+            raise ConfigError("alternate is for several members: use members=2 or more, or leave it empty")
+        self.member(1)
 
     def flat(self) -> dict[str, Any]:
         """All fields of all parts, by their own names."""
@@ -237,7 +248,7 @@ class Config:
         left = dict(changes)
         parts = {}
         for name, part in self._parts():
-            mine = {f.name: _read(f.name, left.pop(f.name), f.type) for f in fields(part) if f.name in left}
+            mine = {f.name: read(f.name, left.pop(f.name), f.type) for f in fields(part) if f.name in left}
             parts[name] = dataclasses.replace(part, **mine)
         if left:
             unknown = ", ".join(sorted(left))
@@ -268,31 +279,3 @@ class Config:
 
     def _parts(self) -> list[tuple[str, Any]]:
         return [(f.name, getattr(self, f.name)) for f in fields(self)]
-
-
-def _read(name: str, value: Any, kind: Any) -> Any:
-    """A value as its field's type: text is parsed, a whole number may stand for a float; anything else is refused."""
-    if kind == tuple[str, ...]:
-        return _read_names(name, value)
-    try:
-        if kind is bool and isinstance(value, str):
-            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
-        if kind is int and isinstance(value, str):
-            return int(value)
-        if kind is float and isinstance(value, (str, int)) and not isinstance(value, bool):
-            return float(value)
-    except (KeyError, ValueError):
-        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}") from None
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}")
-    return value
-
-
-def _read_names(name: str, value: Any) -> tuple[str, ...]:
-    """A list of names; text is "[a,b]", "a,b" or JSON."""
-    if isinstance(value, str):
-        value = [word.strip().strip("\"'") for word in value.strip().removeprefix("[").removesuffix("]").split(",")]
-        value = [] if value == [""] else value
-    if not isinstance(value, (list, tuple)) or not all(isinstance(word, str) for word in value):
-        raise ConfigError(f"{name} is {value!r}; use a list of names such as [genres]")
-    return tuple(value)

@@ -1,7 +1,9 @@
 """Several models as one: their scores added up.
 
 Members with a shared embedding merge exactly into a single wider GRU4Rec: the item rows stand side by side, the GRU's
-weights are block-diagonal, biases add up. What reads a model does not notice, and a night pays one product.
+weights are block-diagonal, biases add up. What reads a model does not notice, and a night pays one product. Members
+may alternate between two recipes (two losses, say): then the scores of every second one are multiplied so that they
+spread as far as the first one's, for BPR-max's scores lie closer together than cross-entropy's.
 """
 
 import dataclasses
@@ -17,13 +19,8 @@ from gru4rec.model import GRU4Rec
 from gru4rec.sessions import Sessions
 from gru4rec.vocabulary import Vocabulary
 
-HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of the last sessions that the first member does not see
-
-
-def member_config(config: Config, number: int) -> Config:
-    """What member `number` (from 0) is trained with: the same, but for its seed."""
-    train = dataclasses.replace(config.train, members=1, seed=config.train.seed + number)
-    return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, repeats=False))
+HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of sessions of the newer half that the first member misses
+SPREAD_TOP, SPREAD_ROWS = 20, 1000  # the spread of scores: from the best to the 20th, over so many predictions
 
 
 def member_folder(folder: str | Path | None, number: int, members: int) -> Path | None:
@@ -34,25 +31,48 @@ def member_folder(folder: str | Path | None, number: int, members: int) -> Path 
 
 
 def hold_out(train: Sessions) -> tuple[Sessions, Sessions]:
-    """(all but the last sessions, the last ones): 5% of them, 2000 at most."""
-    cut = len(train) - min(HELD_OUT_MOST, int(len(train) * HELD_OUT))
-    return train.select(np.arange(cut)), train.select(np.arange(cut, len(train)))
+    """(all but some sessions, those): 5% of them, 2000 at most, evenly from the newer half.
+
+    Evenly, for what the newest sessions show is what a model can least do without.
+    """
+    number = min(HELD_OUT_MOST, int(len(train) * HELD_OUT))
+    chosen = len(train) // 2 + np.arange(number) * (len(train) - len(train) // 2) // max(number, 1)
+    kept = np.ones(len(train), bool)
+    kept[chosen] = False
+    return train.select(np.flatnonzero(kept)), train.select(chosen)
 
 
-def merge(members: list[GRU4Rec]) -> GRU4Rec:
-    """One model whose scores are the sum of the members' scores."""
-    first = members[0]
-    config = dataclasses.replace(first.config, hidden_size=sum(member.config.hidden_size for member in members))
-    merged = GRU4Rec(config, first.vocabulary, device=first.device, dtype=first.output.dtype)
-    merged.output_matrix().copy_(torch.cat([member.output_matrix() for member in members], dim=1))
-    merged.output_bias().copy_(torch.stack([member.output_bias() for member in members]).sum(0))
+def merge(members: list[GRU4Rec], mix: float = 1.0) -> GRU4Rec:
+    """One model whose scores are the sum of the members' scores, those of every second one multiplied with `mix`.
+
+    The items' rows are both input and output: what multiplies them in the output is taken off the weights that read
+    them (the first layer's, and the skip's).
+    """
+    first, scales = members[0], _scales(len(members), mix)
+    width = sum(member.config.hidden_size for member in members)
+    merged = GRU4Rec(
+        dataclasses.replace(first.config, hidden_size=width, mix=mix),
+        first.vocabulary,
+        device=first.device,
+        dtype=first.output.dtype,
+    )
+    merged.output_matrix().copy_(torch.cat([m.output_matrix() * s for m, s in zip(members, scales, strict=True)], 1))
+    merged.output_bias().copy_(torch.stack([m.output_bias() * s for m, s in zip(members, scales, strict=True)]).sum(0))
     if merged.skip is not None:
-        merged.skip.copy_(torch.cat([member.skip for member in members if member.skip is not None]))
+        skips = [member.skip / scale for member, scale in zip(members, scales, strict=True) if member.skip is not None]
+        merged.skip.copy_(torch.cat(skips))
     for number, layer in enumerate(merged.layers):
-        for target, *parts in zip(layer, *(member.layers[number] for member in members), strict=True):
+        for name, target in layer._asdict().items():
+            parts = [getattr(member.layers[number], name) for member in members]
+            if (number, name) == (0, "w_input"):
+                parts = [part / scale for part, scale in zip(parts, scales, strict=True)]
             if target is not None:  # a shared embedding has all weights of a layer
-                target.copy_(torch.cat([_gate([p for p in parts if p is not None], gate) for gate in range(3)]))
+                target.copy_(torch.cat([_gate(parts, gate) for gate in range(3)]))
     return merged
+
+
+def _scales(members: int, mix: float) -> list[float]:
+    return [mix if order % 2 else 1.0 for order in range(members)]
 
 
 def _gate(parts: list[torch.Tensor], gate: int) -> torch.Tensor:
@@ -61,24 +81,21 @@ def _gate(parts: list[torch.Tensor], gate: int) -> torch.Tensor:
     return torch.cat(blocks) if blocks[0].dim() == 1 else torch.block_diag(*blocks)
 
 
-def split(model: GRU4Rec, members: int) -> list[GRU4Rec]:
-    """The members that `merge` put together; the bias is shared out evenly."""
-    size = model.config.hidden_size // members
-    config = dataclasses.replace(model.config, hidden_size=size, repeats=False)
+def split(model: GRU4Rec, sizes: list[int]) -> list[GRU4Rec]:
+    """The members of these widths that `merge` put together, as they were; the bias is shared out evenly."""
     parts = []
-    for number in range(members):
-        own = slice(number * size, (number + 1) * size)
-        part = GRU4Rec(config, model.vocabulary, device=model.device, dtype=model.output.dtype)
-        part.output_matrix().copy_(model.output_matrix()[:, own])
-        part.output_bias().copy_(model.output_bias() / members)
+    scales = _scales(len(sizes), model.config.mix or 1.0)
+    for begin, size, scale in zip(np.cumsum([0, *sizes[:-1]]).tolist(), sizes, scales, strict=True):
+        own = slice(begin, begin + size)
+        part = model.alike(dataclasses.replace(model.config, hidden_size=size, repeats=False, mix=0.0))
+        part.output_matrix().copy_(model.output_matrix()[:, own] / scale)
+        part.output_bias().copy_(model.output_bias() / (scale * len(sizes)))
         if part.skip is not None and model.skip is not None:
-            part.skip.copy_(model.skip[own])
-        for mine, whole in zip(part.layers, model.layers, strict=True):
-            for target, value in zip(mine, whole, strict=True):
-                if target is None or value is None:
-                    continue
-                gates = [gate[own] if gate.dim() == 1 else gate[own, own] for gate in value.chunk(3)]
-                target.copy_(torch.cat(gates))
+            part.skip.copy_(model.skip[own] * scale)
+        for number, (mine, whole) in enumerate(zip(part.layers, model.layers, strict=True)):
+            for name, target in mine._asdict().items():
+                gates = [gate[own] if gate.dim() == 1 else gate[own, own] for gate in getattr(whole, name).chunk(3)]
+                target.copy_(torch.cat(gates) * (scale if (number, name) == (0, "w_input") else 1.0))
         parts.append(part)
     return parts
 
@@ -93,24 +110,41 @@ def fit_members(
 ) -> GRU4Rec:
     """Train the members one after another with `fit_one(number, sessions, config, warm_start)` and merge them.
 
-    With `repeats`, its weights are chosen on the validation sessions; where there are none, on the last sessions of
-    train, which the first member then does not see (the others see all).
+    With `repeats`, its weights are chosen on the validation sessions; where there are none, on some sessions of train,
+    which the first member then does not see (the others see all).
     """
     members, held_out = config.train.members, validation
+    own = [config.member(order) for order in range(members)]
+    sizes = [member.model.hidden_size for member in own]
     starts: list[GRU4Rec | None] = [warm_start] * members
-    if warm_start is not None and warm_start.config.hidden_size == members * config.model.hidden_size and members > 1:
-        starts = list(split(warm_start, members))
+    if warm_start is not None and warm_start.config.hidden_size == sum(sizes) and members > 1:
+        starts = list(split(warm_start, sizes))
     models = []
-    for number in range(members):
+    for order in range(members):
         seen = train
-        if config.model.repeats and validation is None and number == 0:
+        if config.model.repeats and validation is None and order == 0:
             seen, held_out = hold_out(train)
-        models.append(fit_one(number, seen, member_config(config, number), starts[number]))
-    merged = merge(models) if members > 1 else models[0]
+        models.append(fit_one(order, seen, own[order], starts[order]))
+    merged = merge(models, config.model.mix or _mix(models, train, config)) if members > 1 else models[0]
     if not config.model.repeats or held_out is None:
         return merged
     weights = _weights(models[0] if validation is None else merged, held_out)
     return with_repeats(merged, weights * (members if validation is None else 1))
+
+
+def _mix(models: list[GRU4Rec], train: Sessions, config: Config) -> float:
+    """What makes the second member's scores spread as far as the first one's; 1 where members are of one kind."""
+    if not config.train.alternate:
+        return 1.0
+    first, second = (_spread(model, train) for model in models[:2])
+    return first / second if first > 0 and second > 0 else 1.0
+
+
+def _spread(model: GRU4Rec, train: Sessions) -> float:
+    """The median distance between the best and the 20th score, over the last predictions of train."""
+    some = _last(train, SPREAD_ROWS)
+    best = [block.scores.topk(min(SPREAD_TOP, block.scores.shape[1]), dim=1).values for block in model.blocks(some)]
+    return float(torch.cat([top[:, 0] - top[:, -1] for top in best]).median())
 
 
 def with_repeats(model: GRU4Rec, weights: torch.Tensor) -> GRU4Rec:
@@ -125,13 +159,12 @@ def with_repeats(model: GRU4Rec, weights: torch.Tensor) -> GRU4Rec:
 
 def _weights(model: GRU4Rec, held_out: Sessions) -> torch.Tensor:
     """The weights [2] chosen on the last of the held-out sessions, about repeats.rows() predictions."""
-    predictions = np.cumsum(np.maximum(held_out.lengths[::-1] - 1, 0))
-    enough = min(len(held_out), 1 + int((predictions < repeats.rows(len(model.vocabulary))).sum()))
-    some = held_out.select(np.arange(len(held_out) - enough, len(held_out)))
-    events, scores = [], []
-    for block in model.blocks(some):
-        events.append(block.events)
-        scores.append(block.scores.float().cpu().clone())
-    if sum(map(len, events)) < repeats.FEWEST:
-        return torch.zeros(2)
-    return repeats.choose(torch.cat(scores), some, np.concatenate(events))
+    some = _last(held_out, repeats.rows(len(model.vocabulary)))
+    return repeats.choose(model.blocks(some), some)
+
+
+def _last(sessions: Sessions, predictions: int) -> Sessions:
+    """The last sessions, as many as it takes for so many predictions."""
+    after = np.cumsum(np.maximum(sessions.lengths[::-1] - 1, 0))
+    enough = min(len(sessions), 1 + int((after < predictions).sum()))
+    return sessions.select(np.arange(len(sessions) - enough, len(sessions)))

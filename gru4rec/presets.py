@@ -47,10 +47,16 @@ def resolve(
 ) -> Config:
     """A configuration by name, with changes (Config.override); "auto" looks at the training sessions (gru4rec/auto.py).
 
-    A model with item features is single: where `changes` select some, auto gives one member.
+    A model with item features is single: where `changes` select some, auto gives one member. What `changes` name holds
+    for all members: where auto's second member would differ in it, it does not, and with one loss named or one member
+    the members do not alternate at all.
     """
     if name != "auto":
         return preset(name).override(changes)
     auto = import_module("gru4rec.auto")
-    single = {"members": 1} if changes.get("selected_features") else {}
-    return auto.auto(auto.statistics(train, vocabulary)).override({**single, **changes})
+    chosen = auto.auto(auto.statistics(train, vocabulary))
+    changes = {**({"members": 1} if changes.get("selected_features") else {}), **changes}
+    alternate = [pair for pair in chosen.train.alternate if pair.partition("=")[0] not in changes]
+    if "loss" in changes or str(changes.get("members", 2)) == "1":
+        alternate = []
+    return chosen.override({"alternate": alternate, **changes})

@@ -4,20 +4,26 @@ With a shared embedding an item scores high after itself whether or not people e
 differ: some drop repeated clicks, in others a quarter of the steps repeat the item before; going back to an earlier
 item is common in most. Two weights, added to the scores of the item just seen and of the items seen before it, set
 this right. They are chosen by rank on sessions that the model was not fitted on: on its own training sessions it
-remembers what came next, and every weight looks harmful.
+remembers what came next, and every weight looks harmful. Weights must prove themselves: what counts is the lower end of
+an interval around their gain, so that a log on which they do nothing keeps none.
 """
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gru4rec.scorer import Block
 from gru4rec.sessions import Sessions
 
 REACH = 100  # events back that count as seen
 TOP = 20  # the cut of the metrics that choose
 FEWEST = 300  # predictions that say anything; with fewer the weights stay 0
-ROWS, CELLS = 3000, 64_000_000  # predictions looked at: so many, or as have so many scores
+ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so many scores
+SURE = 2.0  # standard errors taken off a gain
 # Tried weights, in units of the typical distance between the best and the 20th score. The first takes an item away.
 GRID = (-100.0, -1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -60,37 +66,77 @@ def rows(items: int) -> int:
     return max(100, min(ROWS, CELLS // max(items, 1)))
 
 
-def choose(scores: Tensor, sessions: Sessions, events: NDArray[np.int64]) -> Tensor:
-    """The weights [2] under which the targets of scores [R, I] rank best: recall@20 and MRR@20, each relative to no
-    weights. Equal results go to the smaller weights."""
-    begins = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
-    targets = torch.from_numpy(sessions.items[events + 1])
-    every = torch.arange(len(events))
-    seen = torch.zeros_like(scores, dtype=torch.int8)  # 0 new, 1 just seen, 2 seen before
-    row, earlier = _earlier(sessions.items, begins, events)
-    seen[torch.from_numpy(row), torch.from_numpy(earlier)] = 2
-    seen[every, torch.from_numpy(sessions.items[events])] = 1
-    target_score, target_seen = scores[every, targets], seen[every, targets].long()
-    seen_row, seen_item = seen.nonzero(as_tuple=True)
-    seen_kind, seen_score = seen[seen_row, seen_item].long(), scores[seen_row, seen_item]
-    best_new = scores.masked_fill(seen > 0, -torch.inf).topk(min(TOP + 1, scores.shape[1]), dim=1).values
-    best_new = best_new.clamp(min=float(scores.min()))
-    unit = float((best_new[:, 0] - best_new[:, -1]).median())
+@dataclass(frozen=True)
+class Standing:
+    """All that weights can change about how targets rank: of R predictions, with S seen items in all.
 
-    def measure(weights: Tensor) -> tuple[float, float]:
-        target = target_score + weights[target_seen]
-        above = (best_new > target[:, None]).sum(1)
-        above.index_add_(0, seen_row, (seen_score + weights[seen_kind] > target[seen_row]).long())
-        hit = above < TOP
-        return float(hit.double().mean()), float((hit / (above + 1.0)).double().mean())
+    target [R], kind [R]: the target's score, and whether it is new (0), just seen (1) or seen before (2). best [R, 21]:
+    the best scores of new items. rows, kinds, scores [S]: the seen items, and which prediction each belongs to.
+    """
 
-    base = measure(torch.zeros(3))
+    target: Tensor
+    kind: Tensor
+    best: Tensor
+    rows: Tensor
+    kinds: Tensor
+    scores: Tensor
+
+    @classmethod
+    def of(cls, block: Block, sessions: Sessions) -> "Standing":
+        """Of a block of scores of these sessions."""
+        events, scores = block.events, block.scores.float().cpu()
+        begins = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
+        targets = torch.from_numpy(sessions.items[events + 1])
+        every = torch.arange(len(events))
+        seen = torch.zeros_like(scores, dtype=torch.int8)
+        row, earlier = _earlier(sessions.items, begins, events)
+        seen[torch.from_numpy(row), torch.from_numpy(earlier)] = 2
+        seen[every, torch.from_numpy(sessions.items[events])] = 1
+        rows, items = seen.nonzero(as_tuple=True)
+        best = scores.masked_fill(seen > 0, -torch.inf).topk(min(TOP + 1, scores.shape[1]), dim=1).values
+        best = best.clamp(min=float(scores.min()))
+        kinds = seen[rows, items].long()
+        return cls(scores[every, targets], seen[every, targets].long(), best, rows, kinds, scores[rows, items])
+
+    @classmethod
+    def joined(cls, parts: "list[Standing]") -> "Standing":
+        """Several blocks as one."""
+        begins = np.cumsum([0, *(len(part.target) for part in parts)])
+
+        def all_of(name: str) -> Tensor:
+            return torch.cat([getattr(part, name) for part in parts])
+
+        rows = torch.cat([part.rows + int(begin) for part, begin in zip(parts, begins[:-1], strict=True)])
+        return cls(all_of("target"), all_of("kind"), all_of("best"), rows, all_of("kinds"), all_of("scores"))
+
+    def measure(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Each prediction's hit and reciprocal rank at 20, float64 [R], with weights [3] for new, just seen, before."""
+        target = self.target + weights[self.kind]
+        above = (self.best > target[:, None]).sum(1)
+        above.index_add_(0, self.rows, (self.scores + weights[self.kinds] > target[self.rows]).long())
+        hit = (above < TOP).double()
+        return hit, hit / (above + 1.0)
+
+
+def choose(blocks: Iterable[Block], sessions: Sessions) -> Tensor:
+    """The weights [2] under which the targets rank best: recall@20 and MRR@20, each relative to no weights.
+
+    Of every pair of weights counts the gain that is left after SURE standard errors; where none is left both stay 0,
+    as they do with fewer than FEWEST predictions. Equal results go to the smaller weights.
+    """
+    parts = [Standing.of(block, sessions) for block in blocks]
+    if sum(len(part.target) for part in parts) < FEWEST:
+        return torch.zeros(2)
+    found = Standing.joined(parts)
+    unit = float((found.best[:, 0] - found.best[:, -1]).median())
+    hit, reciprocal = found.measure(torch.zeros(3))
+    of_hit, of_reciprocal = (1.0 / max(float(base.mean()), 1e-9) for base in (hit, reciprocal))
     tried = []
     for just in GRID:
         for before in GRID:
-            recall, mrr = measure(torch.tensor([0.0, just * unit, before * unit]))
-            tried.append(
-                (recall / max(base[0], 1e-9) + mrr / max(base[1], 1e-9), -abs(just) - abs(before), just, before)
-            )
+            new_hit, new_reciprocal = found.measure(torch.tensor([0.0, just * unit, before * unit]))
+            gain = (new_hit - hit) * of_hit + (new_reciprocal - reciprocal) * of_reciprocal
+            sure = float(gain.mean()) - SURE * float(gain.std()) / len(gain) ** 0.5
+            tried.append((sure, -abs(just) - abs(before), just, before))
     _, _, just, before = max(tried)
     return torch.tensor([just * unit, before * unit])

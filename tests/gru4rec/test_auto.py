@@ -18,16 +18,21 @@ def test_statistics_of_sessions() -> None:
 def test_every_size_of_data_gets_a_configuration_that_can_train(predictions: int) -> None:
     config = auto(Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0))
     assert isinstance(config, Config)
-    assert config.train.batch_size <= max(1, predictions // 60)
+    lanes = [config.member(order).train.batch_size for order in range(config.train.members)]
+    assert max(lanes) <= max(1, predictions // 60)
     assert config.train.keep == "last"  # nothing in it needs validation sessions
     assert config.train.patience == 0
 
 
-def test_small_logs_get_bpr_max_larger_ones_cross_entropy_and_fewer_passes() -> None:
+def test_a_bpr_max_and_a_cross_entropy_member_and_fewer_passes_over_larger_logs() -> None:
     sizes = [auto(Statistics(n // 3, 4 * n // 3, n, 1000, 4.0)) for n in (10**5, 5 * 10**5, 5 * 10**6, 5 * 10**7)]
-    assert [config.loss.loss for config in sizes] == ["bpr-max", *["cross-entropy"] * 3]
+    assert [config.loss.loss for config in sizes] == [*["bpr-max"] * 3, "cross-entropy"]
+    assert [config.member(1).loss.loss for config in sizes] == ["cross-entropy"] * 4
+    assert [config.train.members for config in sizes] == [2, 2, 2, 1]
+    dropouts = [config.member(1).model.dropout_embedding for config in sizes]
     passes = [config.train.epochs for config in sizes]
     assert passes == sorted(passes, reverse=True)
+    assert dropouts == sorted(dropouts, reverse=True)
     assert all(config.model.repeats for config in sizes)
 
 

@@ -1,0 +1,55 @@
+"""Values of settings: refuse what a field cannot hold, read text as a field's type. Nothing here imports torch."""
+
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message says which field and what it may be."""
+
+
+def choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse what is none of the choices."""
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; use one of {', '.join(choices)}")
+
+
+def whole(name: str, value: int, low: int) -> None:
+    """Refuse what is no whole number of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ConfigError(f"{name} is {value!r}; use a whole number of at least {low}")
+
+
+def number(name: str, value: float, low: float, high: float = float("inf"), *, below: bool = False) -> None:
+    """Refuse what is not in [low, high], or not in [low, high) when `below`; NaN and infinity never are."""
+    inside = low <= value < high if below or high == float("inf") else low <= value <= high
+    if isinstance(value, bool) or not inside:
+        limit = f"{low} <= {name}" + ("" if high == float("inf") else f" {'<' if below else '<='} {high}")
+        raise ConfigError(f"{name} is {value!r}; use a number with {limit}")
+
+
+def read(name: str, value: Any, kind: Any) -> Any:
+    """A value as its field's type: text is parsed, a whole number may stand for a float; anything else is refused."""
+    if kind == tuple[str, ...]:
+        return _read_names(name, value)
+    try:
+        if kind is bool and isinstance(value, str):
+            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
+        if kind is int and isinstance(value, str):
+            return int(value)
+        if kind is float and isinstance(value, (str, int)) and not isinstance(value, bool):
+            return float(value)
+    except (KeyError, ValueError):
+        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}") from None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}")
+    return value
+
+
+def _read_names(name: str, value: Any) -> tuple[str, ...]:
+    """A list of names; text is "[a,b]", "a,b" or JSON."""
+    if isinstance(value, str):
+        value = [word.strip().strip("\"'") for word in value.strip().removeprefix("[").removesuffix("]").split(",")]
+        value = [] if value == [""] else value
+    if not isinstance(value, (list, tuple)) or not all(isinstance(word, str) for word in value):
+        raise ConfigError(f"{name} is {value!r}; use a list of names such as [genres]")
+    return tuple(value)
