@@ -24,6 +24,9 @@ MAX_N = 1000
 class GRU4RecModel(PythonModel):
     """A recommender over the logged checkpoint. A request that cannot be read is answered 400 with one sentence."""
 
+    # MLflow's own switch: without it every log and load would warn that `predict` has no type hint (why: see there)
+    _skip_type_hint_validation = True
+
     def load_context(self, context: PythonModelContext) -> None:
         """Open the checkpoint among the artifacts."""
         self.recommender = Recommender.load(context.artifacts[ARTIFACT], device="auto")

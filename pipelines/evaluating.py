@@ -11,13 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.gate import KNOWN
 from pipelines.training import SESSION_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from gru4rec.evaluation import Evaluation
+    from gru4rec.scorer import Scorer
     from gru4rec.sessions import Sessions
+    from gru4rec.vocabulary import Vocabulary
 
 CHALLENGER, CHAMPION, SERVED, BASELINE = "challenger", "champion", "served", "baseline"
 PAIRED = ("recall@20", "mrr@20", "ndcg@20")
@@ -27,12 +31,13 @@ COLUMNS = {
     "role": "challenger, champion, served (the challenger's checkpoint that serves: a health check) or baseline",
     "model": "GRU4Rec, or the baseline's name",
     "model_version": "version in the model registry; empty for a baseline",
-    "metric": "recall, mrr, ndcg, coverage, popularity or novelty at a list length",
+    "metric": "recall, mrr, ndcg, coverage, popularity or novelty at a list length; known: share of the events that "
+    "this model learnt from whose item the challenger knows",
     "segment": "all events, or a part of them",
     "value": "the metric",
     "low": "lower end of its 95% interval",
     "high": "upper end of its 95% interval",
-    "n": "predictions it is the mean of",
+    "n": "predictions in the segment",
     "difference": "challenger minus this model on the same events",
     "difference_low": "lower end of the difference's 95% interval",
     "difference_high": "upper end of the difference's 95% interval",
@@ -54,11 +59,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Measured:
-    """A candidate or baseline with its figures."""
+    """A candidate or baseline with its figures. known: share of its training events whose item the challenger knows."""
 
     role: str
     version: int | None
     evaluation: "Evaluation"
+    known: float
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,33 @@ class Comparison:
     test_until: datetime
     reliability: Any
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """What all are measured on: the test sessions in the challenger's vocabulary. new_items: True where late, [I]."""
+
+    sessions: "Sessions"
+    vocabulary: "Vocabulary"
+    new_items: "NDArray[Any]"
+    knobs: Any
+
+    def measure(self, role: str, version: int | None, scorer: "Scorer") -> Measured:
+        """Evaluate one model; one with a vocabulary of its own answers for the same events."""
+        from gru4rec.evaluation import evaluate
+
+        found = evaluate(
+            scorer,
+            self.sessions,
+            self.vocabulary.counts,
+            bootstrap=self.knobs.bootstrap,
+            seed=self.knobs.seed,
+            new_items=self.new_items,
+            vocabulary=None if scorer.vocabulary is self.vocabulary else self.vocabulary,
+        )
+        learnt = scorer.vocabulary
+        known = learnt.counts[self.vocabulary.encode(learnt.ids) >= 0].sum() / learnt.counts.sum()
+        return Measured(role, version, found, float(known))
 
 
 def compare_night(splits: "pa.Table", candidates: Sequence[Candidate], knobs: Any, device: str) -> Comparison:
@@ -88,45 +121,36 @@ def compare_night(splits: "pa.Table", candidates: Sequence[Candidate], knobs: An
     from gru4rec.segments import new_items
     from gru4rec.sessions import Sessions
 
-    test_rows = splits.filter(pc.equal(splits["split"], "test"))
-    train_rows = splits.filter(pc.equal(splits["split"], "train"))
-    if test_rows.num_rows == 0:
+    rows = splits.filter(pc.equal(splits["split"], "test"))
+    if rows.num_rows == 0:
         raise ValueError("The test days hold no session: hold out more days in [splits], or widen the window.")
-    test_from = pc.min(test_rows["session_start"]).as_py()
     challenger = load(candidates[0].checkpoint, device)
     vocabulary = challenger.vocabulary
-    test = _sample(Sessions.from_table(test_rows, vocabulary, session=SESSION_KEY), knobs.max_sessions, knobs.seed)
-    train = Sessions.from_table(train_rows, vocabulary, session=SESSION_KEY)
-    fresh = new_items(train, len(vocabulary))
-    measured, leaks, seconds = [], [], {}
+    test = _sample(Sessions.from_table(rows, vocabulary, session=SESSION_KEY), knobs.max_sessions, knobs.seed)
+    train = Sessions.from_table(splits.filter(pc.equal(splits["split"], "train")), vocabulary, session=SESSION_KEY)
+    held_out = _HeldOut(test, vocabulary, new_items(train, len(vocabulary)), knobs)
+    test_from, test_until = pc.min(rows["session_start"]).as_py(), pc.max(rows["timestamp"]).as_py()
+    measured, seconds = [], {}
 
-    def measure(role: str, version: int | None, scorer: Any) -> None:
-        from gru4rec.evaluation import evaluate
-
-        foreign = scorer.vocabulary is not vocabulary
+    def measure(role: str, version: int | None, scorer: "Scorer") -> None:
         begun = time.perf_counter()
-        found = evaluate(
-            scorer,
-            test,
-            vocabulary.counts,
-            bootstrap=knobs.bootstrap,
-            seed=knobs.seed,
-            new_items=fresh,
-            vocabulary=vocabulary if foreign else None,
-        )
+        measured.append(held_out.measure(role, version, scorer))
         seconds[f"{role} {scorer.name}"] = time.perf_counter() - begun
-        measured.append(Measured(role, version, found))
 
-    measure(CHALLENGER, candidates[0].version, challenger.model)
-    for candidate in candidates[1:]:
-        if candidate.role == CHAMPION and (candidate.train_until is None or candidate.train_until >= test_from):
-            leaks.append(f"champion version {candidate.version} was trained on events up to {candidate.train_until}")
-            continue
+    measure(candidates[0].role, candidates[0].version, challenger.model)
+    leaking = [one for one in candidates[1:] if _knew(one, test_from)]
+    for candidate in (one for one in candidates[1:] if one not in leaking):
         measure(candidate.role, candidate.version, load(candidate.checkpoint, device).model)
     for name in knobs.baselines:
         measure(BASELINE, None, baseline(name, train, vocabulary))
+    leaks = [f"{one.role} version {one.version} was trained on events up to {one.train_until}" for one in leaking]
     calibration = reliability(challenger.model, test, challenger.extra["temperature"])
-    return Comparison(measured, leaks, test_from, pc.max(test_rows["timestamp"]).as_py(), calibration, seconds)
+    return Comparison(measured, leaks, test_from, test_until, calibration, seconds)
+
+
+def _knew(candidate: Candidate, test_from: datetime) -> bool:
+    """Whether it may have been trained on test days; what serves knows them by design, and is no rival."""
+    return candidate.role != SERVED and (candidate.train_until is None or candidate.train_until >= test_from)
 
 
 def baseline(name: str, train: "Sessions", vocabulary: Any) -> Any:
@@ -146,7 +170,9 @@ def baseline(name: str, train: "Sessions", vocabulary: Any) -> Any:
 
 
 def evaluations_table(comparison: Comparison, run_date: str) -> "pa.Table":
-    """One row a model, metric and segment; differences to the challenger stand at the segment "all"."""
+    """One row a model, metric and segment; differences to the challenger stand at the segment "all", and so does
+    the share of known items.
+    """
     import pyarrow as pa
 
     from gru4rec.evaluation import compare
@@ -155,7 +181,10 @@ def evaluations_table(comparison: Comparison, run_date: str) -> "pa.Table":
     rows = []
     for one in comparison.measured:
         paired = {} if one.role == CHALLENGER else {m: compare(challenger, one.evaluation, m) for m in PAIRED}
-        for row in one.evaluation.table().to_pylist():
+        figures = one.evaluation.table().to_pylist()
+        overall = next(row for row in figures if row["segment"] == "all")
+        known = {**overall, "metric": KNOWN, "value": one.known, "low": None, "high": None}
+        for row in [*figures, known]:
             difference = paired.get(row["metric"]) if row["segment"] == "all" else None
             rows.append(
                 {"run_date": run_date, "role": one.role, "model_version": one.version, **row}

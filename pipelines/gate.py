@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 Row = Mapping[str, Any]
+KNOWN = "known"  # metric: of the events that a model learnt from, the share whose item the challenger knows
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is asked of a challenger. floors: metric -> least value."""
+    """What is asked of a challenger. floors: metric -> least value; the shares: see [gate] in default.toml."""
 
     metric: str = "recall@20"
     min_events: int = 200
     floors: Mapping[str, float] | None = None
     best_baseline_share: float = 1.0
+    min_known_share: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,8 @@ def decide(rows: Sequence[Row], rules: Rules, failed_checks: Sequence[str] = ())
     others = [row for row in overall if row["metric"] == rules.metric and row["role"] != "challenger"]
     against += _too_few(judged, rules) + _floors(mine, rules)
     against += _baselines(judged, others, rules) + _champion(judged, others) + _served(judged, others)
-    if against:
-        return Decision(False, against)
-    return Decision(True, [_praise(judged, others, rules)])
+    against += _catalogue(overall, rules)
+    return Decision(False, against) if against else Decision(True, _grounds(judged, others, rules))
 
 
 def _number(value: Any) -> bool:
@@ -81,17 +82,18 @@ def _baselines(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
     if popular is None:
         return ["The popularity baseline was not measured: a model must be seen to beat it."]
     if not _number(popular["difference_low"]) or popular["difference_low"] <= 0:
+        worse = _number(popular["difference_high"]) and popular["difference_high"] < 0
         return [
             f"{rules.metric} is {judged['value']:.4f} against popularity's {popular['value']:.4f}: "
-            "not certainly better (95% interval of the difference "
-            f"{_interval(popular)})."
+            f"{'worse' if worse else 'not certainly better'} (95% interval of the difference {_interval(popular)})."
         ]
-    best = max(baselines, key=lambda row: row["value"])
-    wanted = rules.best_baseline_share * best["value"]
-    if judged["value"] < wanted and best["difference_high"] < 0:
+    if lost := [row["model"] for row in baselines if not _number(row["value"]) or not _number(row["difference_high"])]:
+        return [f"There is no certain {rules.metric} of {', '.join(lost)}: a model must be seen to hold against it."]
+    best = _best(baselines)
+    if judged["value"] < rules.best_baseline_share * best["value"] and best["difference_high"] < 0:
         return [
             f"{rules.metric} is {judged['value']:.4f}, below {rules.best_baseline_share:g} of the best baseline "
-            f"({best['model']}, {best['value']:.4f})."
+            f"({best['model']}, {best['value']:.4f}; 95% interval of the difference {_interval(best)})."
         ]
     return []
 
@@ -116,16 +118,60 @@ def _served(judged: Row, others: Sequence[Row]) -> list[str]:
     ]
 
 
-def _praise(judged: Row, others: Sequence[Row], rules: Rules) -> str:
-    parts = [f"{rules.metric} {judged['value']:.4f} [{judged['low']:.4f}, {judged['high']:.4f}]"]
-    for row in others:
-        if row["role"] == "champion":
-            parts.append(f"champion version {row['model_version']} {row['value']:.4f} (difference {_interval(row)})")
-        elif row["role"] == "baseline":
-            parts.append(f"{row['model']} {row['value']:.4f}")
-    if not any(row["role"] == "champion" for row in others):
-        parts.append("no champion to compare with")
-    return "Promoted: " + "; ".join(parts) + "."
+def _catalogue(overall: Sequence[Row], rules: Rules) -> list[str]:
+    """All are measured on items that the challenger knows: one that lost half the shop must not win on the rest."""
+    champion = next((row for row in overall if row["metric"] == KNOWN and row["role"] == "champion"), None)
+    if champion is None or champion["value"] >= rules.min_known_share:
+        return []
+    return [
+        f"It knows the items of only {champion['value']:.1%} of the events that the champion, version "
+        f"{champion['model_version']}, learnt from: is data missing, or an item filter too strict? "
+        "If the shop really changed so much, promote by hand."
+    ]
+
+
+def _grounds(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
+    """Why a challenger that broke no rule is promoted: a sentence for each it was held against."""
+    champion = next((row for row in others if row["role"] == "champion"), None)
+    baselines = [row for row in others if row["role"] == "baseline"]
+    popular, best = next(row for row in baselines if row["model"] == "popularity"), _best(baselines)
+    said = [
+        f"Promoted: {rules.metric} is {judged['value']:.4f} [{judged['low']:.4f}, {judged['high']:.4f}] "
+        f"over {judged['n']:,} predictions.",
+        "There is no champion to compare with." if champion is None else _against_champion(champion),
+        f"Popularity reaches {popular['value']:.4f}: certainly beaten {_difference(popular)}.",
+    ]
+    return said if best is popular else [*said, _against_best(judged, best, rules)]
+
+
+def _against_champion(champion: Row) -> str:
+    verdict = "better beyond noise" if champion["difference_low"] > 0 else "not certainly worse"
+    said = f"The champion, version {champion['model_version']}, reaches {champion['value']:.4f} on the same sessions"
+    return f"{said}: the challenger is {verdict} {_difference(champion)}."
+
+
+def _against_best(judged: Row, best: Row, rules: Rules) -> str:
+    """Beaten, or why the challenger may be promoted all the same."""
+    if best["difference_low"] > 0:
+        verdict = f"beaten {_difference(best)}."
+    elif judged["value"] >= best["value"]:
+        verdict = f"not ahead, and beaten only within noise {_difference(best)}."
+    elif best["difference_high"] >= 0:
+        verdict = f"ahead, but only within noise {_difference(best)}, which is no reason to refuse."
+    else:
+        verdict = (
+            f"certainly ahead {_difference(best)}; promoted because {judged['value'] / best['value']:.2f} of it is "
+            f"reached and [gate] best_baseline_share asks for {rules.best_baseline_share:g}."
+        )
+    return f"The best baseline, {best['model']}, reaches {best['value']:.4f}: {verdict}"
+
+
+def _best(baselines: Sequence[Row]) -> Row:
+    return max(baselines, key=lambda row: row["value"])
+
+
+def _difference(row: Row) -> str:
+    return f"(difference {row['difference']:+.4f}, 95% interval {_interval(row)})"
 
 
 def _interval(row: Row) -> str:

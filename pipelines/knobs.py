@@ -113,6 +113,7 @@ class GateKnobs(dg.Config):
     min_mrr: float = _knob("gate", "min_mrr")
     min_coverage: float = _knob("gate", "min_coverage")
     best_baseline_share: float = _knob("gate", "best_baseline_share")
+    min_known_share: float = _knob("gate", "min_known_share")
 
 
 class ServingKnobs(dg.Config):
@@ -148,4 +149,5 @@ class TuningKnobs(dg.Config):
     epochs: int = _knob("tuning", "epochs")
     n_sample: int = _knob("tuning", "n_sample")
     most_units: int = _knob("tuning", "most_units")
+    selected_features: list[str] = _knob("tuning", "selected_features")
     seed: int = _knob("tuning", "seed")

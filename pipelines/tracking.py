@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 REQUIREMENTS = ("torch", "numpy", "pyarrow", "safetensors")
+CLOCK_SLACK = 2.0  # seconds by which the start of one process may seem to move when the clock is set
 
 
 class Tracking:
@@ -48,19 +49,30 @@ class Tracking:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self.client.create_experiment(name, artifacts.absolute().as_uri() if artifacts else None))
+                made = self.client.create_experiment(name, artifacts.absolute().as_uri() if artifacts else None)
+                if artifacts:
+                    self._hide_default()
+                return str(made)
             except MlflowException:  # another process was first
                 found = self.client.get_experiment_by_name(name)
         if found is None or found.lifecycle_stage != "active":
             raise ValueError(f"The MLflow experiment {name!r} was deleted: restore it, or name another in [mlflow].")
         return str(found.experiment_id)
 
+    def _hide_default(self) -> None:
+        """Delete the empty experiment that MLflow puts into a new store: its artifacts would go to ./mlruns."""
+        default = self.client.get_experiment("0")
+        if default.lifecycle_stage == "active" and not self.client.search_runs(["0"], max_results=1):
+            self.client.delete_experiment("0")
+
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str], nested: bool = False) -> "Iterator[ActiveRun]":
         """A new active run; closed as FINISHED, after an error as FAILED, when told to stop as KILLED."""
         import mlflow
+        import psutil
 
-        owner = {"host": socket.gethostname(), "pid": str(os.getpid())}
+        started = psutil.Process().create_time()
+        owner = {"host": socket.gethostname(), "pid": str(os.getpid()), "process_started": f"{started:.2f}"}
         active = mlflow.start_run(
             experiment_id=self.experiment_id,
             run_name=name,
@@ -84,7 +96,7 @@ class Tracking:
         closed = []
         for run in self.client.search_runs([self.experiment_id], "attributes.status = 'RUNNING'"):
             tags = run.data.tags
-            if tags.get("host") == socket.gethostname() and not _alive(int(tags.get("pid", 0))):
+            if tags.get("host") == socket.gethostname() and not _alive(tags):
                 self.client.set_terminated(run.info.run_id, "KILLED")
                 closed.append(run)
         return closed
@@ -122,13 +134,14 @@ def git_commit() -> str:
         return "unknown"
 
 
-def _alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
+def _alive(tags: Mapping[str, str]) -> bool:
+    """Whether the process that a run's tags name still runs; another one with its number started at another time."""
+    import psutil
+
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        started = psutil.Process(int(tags.get("pid", 0))).create_time()
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return True
+    return abs(started - float(tags.get("process_started", started))) < CLOCK_SLACK

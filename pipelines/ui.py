@@ -14,7 +14,7 @@ from typing import IO
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"
-PATIENCE = 120.0  # seconds until a UI must answer
+PATIENCE = 300.0  # seconds until a UI must answer; half a minute is usual, a busy machine takes minutes
 # The slim MLflow server: no job runner, one worker (7 s and 0.5 GB instead of 20 s and 1.9 GB).
 SLIM = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 

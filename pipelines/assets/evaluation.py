@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipelines import evaluating, figures, registry
 from pipelines.failures import as_failure
-from pipelines.gate import Decision, Rules, decide
+from pipelines.gate import KNOWN, Decision, Rules, decide
 from pipelines.knobs import EvaluationKnobs, GateKnobs
 from pipelines.metadata import markdown_table
 from pipelines.partitions import DAILY
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GROUP = "evaluation"
 SHOWN = ("recall@20", "mrr@20", "ndcg@20", "coverage@20")
+LESS = f"challenger − this, {SHOWN[0]}"
 
 
 @dg.asset(
@@ -141,15 +142,16 @@ def _log(
 def _summary(rows: list[dict[str, Any]]) -> str:
     """A row a model, a column a metric, for the asset's page, the run and the version."""
     table: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows:
-        if row["segment"] == "all" and row["metric"] in SHOWN:
-            line = table.setdefault((row["role"], row["model"]), {"role": row["role"], "model": row["model"]})
-            line[row["metric"]] = f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
-            if row["metric"] == SHOWN[0] and row["difference"] is not None:
-                line["challenger − this"] = (
-                    f"{row['difference']:+.4f} [{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
-                )
-    return markdown_table(["role", "model", *SHOWN, "challenger − this"], list(table.values()))
+    for row in (row for row in rows if row["segment"] == "all" and row["metric"] in (*SHOWN, KNOWN)):
+        version = row["model_version"] or ""
+        line = table.setdefault((row["role"], row["model"]), {**row, "version": version})
+        if row["metric"] == KNOWN:
+            line["its events known"] = f"{row['value']:.1%}"
+            continue
+        line[row["metric"]] = f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
+        if row["metric"] == SHOWN[0] and row["difference"] is not None:
+            line[LESS] = f"{row['difference']:+.4f} [{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
+    return markdown_table(["role", "model", "version", *SHOWN, LESS, "its events known"], list(table.values()))
 
 
 def _metadata(
@@ -244,5 +246,5 @@ def judge(
         )
     late = challenger.tags.get("train_until", "") >= challenger.tags.get("test_from", "")
     floors = {"recall@20": config.min_recall, "mrr@20": config.min_mrr, "coverage@20": config.min_coverage}
-    rules = Rules(config.metric, config.min_events, floors, config.best_baseline_share)
+    rules = Rules(config.metric, config.min_events, floors, config.best_baseline_share, config.min_known_share)
     return decide(rows, rules, ["trained_before_test"] if late else [])

@@ -20,27 +20,19 @@ GROUP = "ingestion"
 KINDS = {"duckdb", "parquet"}
 
 
+def _spec(table: str, description: str) -> dg.AssetSpec:
+    """What the two tables of one ingestion have in common."""
+    schema = {"dagster/column_schema": column_schema(table)}
+    return dg.AssetSpec(
+        table, description=description, group_name=GROUP, kinds=KINDS, owners=OWNERS, metadata=schema, skippable=True
+    )
+
+
 @dg.multi_asset(
     name="ingest_events",
     specs=[
-        dg.AssetSpec(
-            "events",
-            description="Who met what, when: the raw events that arrived on the day, cleaned.",
-            group_name=GROUP,
-            kinds=KINDS,
-            owners=OWNERS,
-            metadata={"dagster/column_schema": column_schema("events")},
-            skippable=True,
-        ),
-        dg.AssetSpec(
-            "rejected_events",
-            description="Raw rows that cannot be events, each with its reason and its source file.",
-            group_name=GROUP,
-            kinds=KINDS,
-            owners=OWNERS,
-            metadata={"dagster/column_schema": column_schema("rejected_events")},
-            skippable=True,
-        ),
+        _spec("events", "Who met what, when: the raw events that arrived on the day, cleaned."),
+        _spec("rejected_events", "Raw rows that cannot be events, each with its reason and its source file."),
     ],
     partitions_def=DAILY,
     can_subset=True,

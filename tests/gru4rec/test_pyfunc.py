@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_it_answers_as_the_recommender_does(saved: Path) -> None:
     assert answers[1]["model"] == "popularity"
     assert len(answers[1]["items"]) == 20
     json.dumps(answers)
+
+
+def test_loading_it_warns_of_nothing_that_is_on_purpose(saved: Path) -> None:
+    import mlflow
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        mlflow.pyfunc.load_model(str(saved / "model"))
+    assert not [warning for warning in said if "type hint" in str(warning.message)]
 
 
 def test_a_data_frame_with_gaps_is_a_request(saved: Path) -> None:

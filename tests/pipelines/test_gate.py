@@ -49,8 +49,12 @@ def night(**changed: Any) -> list[dict[str, Any]]:
 def test_a_good_first_night_is_promoted_and_says_its_figures() -> None:
     decision = decide(night(), Rules())
     assert decision.promote
-    assert "recall@20 0.3000" in decision.reason
-    assert "popularity 0.1000" in decision.reason
+    assert "recall@20 is 0.3000 [0.2800, 0.3200] over 1,000 predictions" in decision.reason
+    assert (
+        "Popularity reaches 0.1000: certainly beaten (difference +0.2000, 95% interval [+0.1900, +0.2100])"
+        in (decision.reasons)[2]
+    )
+    assert "The best baseline, V-SKNN, reaches 0.2800: beaten" in decision.reason
     assert "no champion to compare with" in decision.reason
 
 
@@ -66,7 +70,9 @@ def test_a_good_first_night_is_promoted_and_says_its_figures() -> None:
         ({"popularity": None}, Rules(), "popularity baseline was not measured"),
         ({"popularity": row("baseline", value=0.295, model="popularity")}, Rules(), "not certainly better"),
         ({"popularity": row("baseline", value=0.4, model="popularity")}, Rules(), "against popularity's 0.4000"),
-        ({"vsknn": row("baseline", value=0.35, model="V-SKNN")}, Rules(), "best baseline (V-SKNN, 0.3500)"),
+        ({"popularity": row("baseline", value=0.4, model="popularity")}, Rules(), "0.4000: worse (95%"),
+        ({"vsknn": row("baseline", value=0.35, model="V-SKNN")}, Rules(), "best baseline (V-SKNN, 0.3500;"),
+        ({"vsknn": row("baseline", value=math.nan, model="V-SKNN")}, Rules(), "no certain recall@20 of V-SKNN"),
         ({"champion": row("champion", value=0.35)}, Rules(), "Significantly worse than the champion, version 2"),
         ({"champion": row("champion", value=math.nan)}, Rules(), "Significantly worse"),
         ({"served": row("served", value=0.1)}, Rules(), "its retraining went wrong"),
@@ -85,13 +91,42 @@ def test_every_failing_rule_is_named() -> None:
     assert len(decision.reasons) == 4
 
 
-def test_a_little_worse_than_the_champion_within_noise_is_promoted() -> None:
-    assert decide(night(champion=row("champion", value=0.305)), Rules()).promote
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(0.305, "the challenger is not certainly worse"), (0.28, "the challenger is better beyond noise")],
+)
+def test_a_champion_within_noise_or_below_is_followed_and_the_reason_says_which(value: float, says: str) -> None:
+    decision = decide(night(champion=row("champion", value=value)), Rules())
+    assert decision.promote
+    assert f"The champion, version 2, reaches {value:.4f} on the same sessions: {says}" in decision.reason
 
 
-def test_a_smaller_share_of_the_best_baseline_may_be_asked() -> None:
-    rows = night(vsknn=row("baseline", value=0.35, model="V-SKNN"))
-    assert decide(rows, Rules(best_baseline_share=0.8)).promote
+@pytest.mark.parametrize(
+    ("value", "rules", "says"),
+    [
+        (0.28, Rules(), "V-SKNN, reaches 0.2800: beaten (difference +0.0200"),
+        (0.295, Rules(), "V-SKNN, reaches 0.2950: not ahead, and beaten only within noise"),
+        (0.305, Rules(), "V-SKNN, reaches 0.3050: ahead, but only within noise (difference -0.0050, 95% interval"),
+        (
+            0.35,
+            Rules(best_baseline_share=0.8),
+            "certainly ahead (difference -0.0500, 95% interval [-0.0600, -0.0400]); ",
+        ),
+        (0.35, Rules(best_baseline_share=0.8), "promoted because 0.86 of it is reached and [gate] best_baseline_share"),
+    ],
+)
+def test_a_promotion_says_how_the_best_baseline_stands(value: float, rules: Rules, says: str) -> None:
+    decision = decide(night(vsknn=row("baseline", value=value, model="V-SKNN")), rules)
+    assert decision.promote
+    assert says in decision.reason
+
+
+def test_a_challenger_that_lost_half_the_shop_is_refused_however_good_it_is_on_the_rest() -> None:
+    rows = night(champion=row("champion", value=0.2), known=row("champion", "known", 0.5))
+    refused = decide(rows, Rules())
+    assert not refused.promote
+    assert "knows the items of only 50.0% of the events that the champion, version 2, learnt from" in refused.reason
+    assert decide(rows, Rules(min_known_share=0.5)).promote
 
 
 def version(number: int, **tags: str) -> SimpleNamespace:

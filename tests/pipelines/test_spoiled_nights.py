@@ -145,12 +145,24 @@ def test_promotion_by_hand_and_rollback_leave_a_trace(tracking: Tracking) -> Non
 def test_interrupted_runs_are_closed_as_killed_and_living_ones_are_left(tracking: Tracking) -> None:
     host = {"host": socket.gethostname()}
     dead = tracking.client.create_run(tracking.experiment_id, tags={**host, "pid": "4194305"})
-    alive = tracking.client.create_run(tracking.experiment_id, tags={**host, "pid": str(os.getpid())})
+    mine = {**host, "pid": str(os.getpid())}
+    alive = tracking.client.create_run(tracking.experiment_id, tags=mine)
+    reused = tracking.client.create_run(tracking.experiment_id, tags={**mine, "process_started": "1000.00"})
     elsewhere = tracking.client.create_run(tracking.experiment_id, tags={"host": "another", "pid": "4194305"})
-    closed = tracking.close_interrupted()
-    assert dead.info.run_id in {run.info.run_id for run in closed}
-    status = {run: tracking.client.get_run(run.info.run_id).info.status for run in (dead, alive, elsewhere)}
-    assert list(status.values()) == ["KILLED", "RUNNING", "RUNNING"]
+    with tracking.run("this one", {}) as active:
+        closed = {run.info.run_id for run in tracking.close_interrupted()}
+        runs = (dead, reused, alive, elsewhere, active)
+        status = [tracking.client.get_run(run.info.run_id).info.status for run in runs]
+    assert closed == {dead.info.run_id, reused.info.run_id}
+    assert status == ["KILLED", "KILLED", "RUNNING", "RUNNING", "RUNNING"]
+
+
+def test_a_new_store_shows_no_empty_experiment_beside_ours(tracking: Tracking) -> None:
+    found = {one.name: one.artifact_location for one in tracking.client.search_experiments()}
+    assert "Default" not in found
+    assert found["nights"].startswith("file:///")
+    again = Tracking(tracking.client.tracking_uri, Path("elsewhere"), "nights", "gru4rec")
+    assert again.experiment_id == tracking.experiment_id
 
 
 def test_a_run_ends_with_the_status_of_its_body(tracking: Tracking) -> None:
