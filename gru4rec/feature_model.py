@@ -13,7 +13,9 @@ h of the id subnet and f of the feature subnet, the architectures score item j s
 
 A cold item has no trained row of its own: beside its φ it takes a row that all cold items share. In training some items
 are treated so at random (id_dropout; Volkovs et al., DropoutNet, NeurIPS 2017): they teach that row, and teach the
-features to speak for themselves. Without id_dropout it is the mean row of the least-clicked items.
+features to speak for themselves. Without id_dropout it is the mean row of the least-clicked items. Its bias is always
+the mean one of the least-clicked items: the items hidden at random are mostly well known, and with the bias that they
+teach, cold items crowd rare ones out of the lists.
 """
 
 import numpy as np
@@ -39,7 +41,7 @@ class FeatureGRU4Rec(GRU4Rec):
     """
 
     name = "GRU4Rec"
-    row_multiple = 1  # the code below reads rows as H weights and the bias
+    tie_rule = "conservative"  # cold items with equal features score the same: only one of them stands at that rank
 
     def __init__(
         self,
@@ -150,39 +152,37 @@ class FeatureGRU4Rec(GRU4Rec):
 
     def rows(self) -> Tensor:
         """w and b of all items side by side [I, H+1], those of cold items filled in (a copy)."""
-        rows = self.output[: len(self.vocabulary)].clone()
+        rows = self.output[: len(self.vocabulary), : self.config.hidden_size + 1].clone()
         if self._is_cold.any():
             rows[self._is_cold] = self._cold_row()
         return rows
 
     def _cold_row(self) -> Tensor:
-        if self.feature_config.id_dropout:
-            return self.cold_of(self.dense)
-        return self.output[self._fewest].mean(0)  # [H+1]
+        """w and b of cold items [H+1]."""
+        rare = self.output[self._fewest, : self.config.hidden_size + 1].mean(0)
+        if not self.feature_config.id_dropout:
+            return rare
+        return torch.cat([self.cold_of(self.dense)[:-1], rare[-1:]])
 
     def vectors(self) -> Tensor:
         """φ of all items [I, H]."""
         table = self.table_of(self.dense)
         every = torch.arange(len(self.vocabulary), device=self.device)
-        return torch.cat([self.tower.pool(table, part)[0] for part in every.split(AT_ONCE)])
+        return torch.cat([self.tower.pool(table, part) for part in every.split(AT_ONCE)])
 
-    def keys(self, rows: Tensor, vectors: Tensor) -> Tensor:
-        """What queries are multiplied with, the bias last [R, W+1], of rows [R, H+1] and vectors [R, H]."""
-        if self.feature_config.architecture in ("parallel", "interaction"):
-            return torch.cat([vectors, rows], dim=1)
-        keys = rows.clone()
-        keys[:, :-1] += vectors
-        return keys
-
-    def queries(self, tops: list[Tensor]) -> Tensor:
-        """What keys are multiplied with [.., W], from the subnets' states [.., H], the id subnet's first."""
+    def queries(self, tops: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """What w and what φ is multiplied with, each [.., H], from the subnets' states, the id subnet's first."""
         architecture = self.feature_config.architecture
-        if architecture == "concatenated":
-            return tops[0]
         if architecture == "shared-output":
             mix = self.mix_of(self.dense)
-            return mix[0] * tops[0] + mix[1] * tops[1]
-        return torch.cat([tops[1] * tops[0] if architecture == "interaction" else tops[1], tops[0]], dim=-1)
+            both = mix[0] * tops[0] + mix[1] * tops[1]
+            return both, both
+        return tops[0], tops[0] * tops[1] if architecture == "interaction" else tops[-1]
+
+    @property
+    def _one_matrix(self) -> bool:
+        """Whether w and φ are multiplied with the same and can be summed beforehand."""
+        return self.feature_config.architecture in ("concatenated", "shared-output")
 
     def stacks(self, layers: list[Layer]) -> list[list[Layer]]:
         """Layers by subnet, the id subnet first."""
@@ -194,8 +194,9 @@ class FeatureGRU4Rec(GRU4Rec):
         return [both] if self.single else list(both.split(self.config.hidden_size, dim=-1))
 
     def output_matrix(self) -> Tensor:
-        """Item weights [I, W] that `hidden` is multiplied with."""
-        return self.keys(self.rows(), self.vectors())[:, :-1]
+        """Item weights [I, H], or [I, 2H] of φ and w side by side, that `hidden` is multiplied with."""
+        weights, vectors = self.rows()[:, :-1], self.vectors()
+        return weights + vectors if self._one_matrix else torch.cat([vectors, weights], dim=1)
 
     def output_bias(self) -> Tensor:
         """Item biases [I]."""
@@ -207,10 +208,10 @@ class FeatureGRU4Rec(GRU4Rec):
         cold = self._is_cold[items]
         if cold.any():
             weights[cold] = self._cold_row()[:-1]
-        return torch.cat([weights, self.tower.pool(self.table_of(self.dense), items)[0]], dim=1)
+        return torch.cat([weights, self.tower.pool(self.table_of(self.dense), items)], dim=1)
 
     def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
-        """One step of both subnets; returns queries [n, W] (GRU4Rec.advance)."""
+        """One step of both subnets; returns what output_matrix is multiplied with [n, W] (GRU4Rec.advance)."""
         tops = []
         parts = zip(self.stacks(self.layers), self.inputs_of(inputs), strict=True)
         for number, (layers, x) in enumerate(parts):
@@ -218,7 +219,8 @@ class FeatureGRU4Rec(GRU4Rec):
             own = states[number * depth : (number + 1) * depth]
             tops.append(gru.advance(layers, x, own))
             states[number * depth : (number + 1) * depth] = own
-        return self.queries(tops)
+        ids, features = self.queries(tops)
+        return ids if self._one_matrix else torch.cat([features, ids], dim=-1)
 
 
 def _fewest_clicked(counts: np.ndarray) -> np.ndarray:

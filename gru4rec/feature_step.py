@@ -13,6 +13,7 @@ from torch import Tensor
 from gru4rec import gru
 from gru4rec.config import Config
 from gru4rec.feature_model import FeatureGRU4Rec
+from gru4rec.feature_tower import Vectors
 from gru4rec.step import Step, Window
 
 
@@ -54,40 +55,42 @@ class FeatureStep(Step):
         return ids, not ids
 
     def hide(self, rows: int) -> Tensor | None:
-        """Which of the window's items are seen without their own row, bool [R, 1]; None while features do not move."""
+        """Which of the window's R items are seen without their own row, int64 [D]; None while features do not move."""
         share = self.config.features.id_dropout
         if not share or not self._turns()[1]:
             return None
-        return (torch.rand(rows, 1, generator=self._generator) < share).to(self.model.device)
+        return torch.nonzero(torch.rand(rows, generator=self._generator) < share).squeeze(1).to(self.model.device)
 
     def run(self, window: Window) -> Tensor:
         """Make one update; returns the sum of the rows' weighted losses, a scalar on the device."""
-        model, fold = self.model, window.fold
+        model, fold, size = self.model, window.fold, self.model.config.hidden_size
         self._windows += 1
-        own_rows = self.output.gather(fold.rows)  # [R, H+1]: w and b
-        hidden = self.hide(len(own_rows))
-        rows = own_rows if hidden is None else torch.where(hidden, model.cold_of(model.dense), own_rows)
-        vectors, tape = model.tower.pool(model.table_of(model.dense), fold.rows)  # [R, H]: φ
-        size = rows.shape[1] - 1
-        inputs = torch.cat([rows[:, :size].index_select(0, fold.inputs), vectors.index_select(0, fold.inputs)], dim=1)
+        rows = self.output.gather(fold.rows)  # [R, W]: w, b and zeros
+        hidden = self.hide(len(rows))
+        if hidden is not None:
+            own = rows.index_select(0, hidden)
+            rows[hidden, : size + 1] = model.cold_of(model.dense)
+        table = model.table_of(model.dense)
+        vectors = model.tower.of_window(table, fold.rows, fold.inputs, len(fold.weight), self._product)
+        inputs = torch.cat([rows[:, :size].index_select(0, fold.inputs), vectors.inputs], dim=1)
         inputs = inputs.view(*window.keep.shape[:2], 2 * size)
         if window.embedding_mask is not None:
             inputs.mul_(window.embedding_mask)
         tops, tapes = self._forward(window, inputs)
 
-        loss, d_tops, d_rows, d_vectors = self._score(window, rows, vectors, tops)
+        loss, d_tops, d_rows = self._score(window, rows, vectors, tops)
 
         d_inputs = self._backward(window, tapes, d_tops)
         if window.embedding_mask is not None:
             d_inputs = d_inputs * window.embedding_mask
         d_inputs = d_inputs.reshape(-1, 2 * size)
         d_rows[:, :size].index_add_(0, fold.inputs, d_inputs[:, :size])
-        d_vectors.index_add_(0, fold.inputs, d_inputs[:, size:])
-        model.tower.backward(tape, d_vectors, model.table_of(self._dense_gradient))
+        vectors.finish(d_inputs[:, size:], model.table_of(self._dense_gradient))
         if hidden is not None:
-            torch.sum(d_rows * hidden, 0, out=model.cold_of(self._dense_gradient))
-            d_rows.masked_fill_(hidden, 0.0)
-        self._move(window, own_rows, d_rows)
+            torch.sum(d_rows.index_select(0, hidden)[:, : size + 1], 0, out=model.cold_of(self._dense_gradient))
+            d_rows.index_fill_(0, hidden, 0.0)
+            rows.index_copy_(0, hidden, own)
+        self._move(window, rows, d_rows)
         return loss
 
     def _forward(self, window: Window, inputs: Tensor) -> tuple[list[Tensor], list[list[gru.Tape]]]:
@@ -114,44 +117,41 @@ class FeatureStep(Step):
         return d_inputs[0] if len(d_inputs) == 1 else torch.cat(d_inputs, dim=-1)
 
     def _score(
-        self, window: Window, rows: Tensor, vectors: Tensor, tops: list[Tensor]
-    ) -> tuple[Tensor, list[Tensor], Tensor, Tensor]:
-        """Loss, and the gradients of the tops [k, B, H], of the rows [R, H+1] and of the vectors [R, H]."""
-        fold = window.fold
-        n_columns, size = len(fold.weight), vectors.shape[1]
-        keys = self.model.keys(rows[:n_columns], vectors[:n_columns])  # [C, W+1]
-        queries = self.model.queries(tops).reshape(-1, keys.shape[1] - 1)
-        queries = torch.cat([queries, queries.new_ones(len(queries), 1)], dim=1)  # ones multiply the bias
-        scores = self._product(queries, keys.t(), self._buffers.get("scores", len(queries), n_columns))
+        self, window: Window, rows: Tensor, vectors: Vectors, tops: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Loss, and the gradients of the tops [k, B, H] and of the rows [R, W]; that of the vectors stays there."""
+        fold, size = window.fold, self.model.config.hidden_size
+        n_columns = len(fold.weight)
+        columns = rows[:n_columns]
+        for_ids, for_features = (query.reshape(-1, size) for query in self.model.queries(tops))
+        self._augmented[:, :size] = for_ids
+        scores = self._product(self._augmented, columns.t(), self._buffers.get("scores", len(for_ids), n_columns))
+        scores.add_(vectors.scores(for_features))
         losses, d_scores = self._loss(scores, fold.own, fold.weight, fold.own_weight)
-        share = window.row_weight * (1.0 / len(queries))
-        d_queries = queries.new_empty(len(queries), keys.shape[1] - 1)
-        d_queries = self._product(d_scores, keys[:, :-1], d_queries).mul_(share).view(*tops[0].shape[:2], -1)
-        d_keys = self._buffers.get("keys gradient", *keys.shape)
-        self._product(d_scores.t(), queries * share, d_keys)
-
-        d_rows = self._buffers.get("gradient", len(rows), size + 1).zero_()
-        d_rows[:n_columns] = d_keys[:, -(size + 1) :]
-        d_vectors = self._buffers.get("vectors gradient", len(rows), size).zero_()
-        d_vectors[:n_columns] = d_keys[:, :size]
+        share = window.row_weight * (1.0 / len(for_ids))
+        d_ids = self._product(d_scores, columns[:, :size], for_ids.new_empty(for_ids.shape)).mul_(share)
+        d_features = vectors.scores_backward(d_scores, for_features * share).mul_(share)
+        d_rows = self._buffers.get("gradient", len(rows), rows.shape[1])
+        d_rows[n_columns:].zero_()
+        self._product(d_scores.t(), self._augmented * share, d_rows[:n_columns])
         loss = torch.dot(losses, window.row_weight.squeeze(1))
-        return loss, self._split_queries(d_queries, tops), d_rows, d_vectors
+        return loss, self._split_queries(d_ids.view_as(tops[0]), d_features.view_as(tops[0]), tops), d_rows
 
-    def _split_queries(self, d_queries: Tensor, tops: list[Tensor]) -> list[Tensor]:
+    def _split_queries(self, d_ids: Tensor, d_features: Tensor, tops: list[Tensor]) -> list[Tensor]:
         """Gradient of the subnets' outputs from that of the queries; that of a₀ and a₁ goes into the dense gradient."""
-        architecture, size = self.model.feature_config.architecture, tops[0].shape[-1]
-        if architecture == "concatenated":
-            return [d_queries]
-        if architecture == "shared-output":
-            mix = self.model.mix_of(self.model.dense)
-            gradient = self.model.mix_of(self._dense_gradient)
-            for number, top in enumerate(tops):
-                gradient[number] = (d_queries * top).sum()
-            return [d_queries * mix[0], d_queries * mix[1]]
-        d_first, d_ids = d_queries.split(size, dim=-1)
+        architecture = self.model.feature_config.architecture
+        if architecture == "parallel":
+            return [d_ids, d_features]
         if architecture == "interaction":
-            return [d_ids + d_first * tops[1], d_first * tops[0]]
-        return [d_ids.contiguous(), d_first.contiguous()]
+            return [d_ids + d_features * tops[1], d_features * tops[0]]
+        both = d_ids + d_features
+        if architecture == "concatenated":
+            return [both]
+        mix = self.model.mix_of(self.model.dense)
+        gradient = self.model.mix_of(self._dense_gradient)
+        for number, top in enumerate(tops):
+            gradient[number] = (both * top).sum()
+        return [both * mix[0], both * mix[1]]
 
     def _move(self, window: Window, rows: Tensor, d_rows: Tensor) -> None:
         """Update the subnets whose turn it is."""

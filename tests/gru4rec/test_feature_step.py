@@ -82,9 +82,10 @@ class Reference:
         fold, (steps, lanes, _) = window.fold, window.keep.shape
         table, mix = self.model.table_of(self.dense), self.dense[-H - 3 : -H - 1]
         phi = torch.stack([self.pool(table, int(item)) for item in fold.rows])
-        rows = self.rows[fold.rows]
+        rows = self.rows[fold.rows, : H + 1]
         if hidden is not None:
-            rows = hidden * self.dense[-H - 1 :] + ~hidden * rows
+            cold = torch.zeros(len(rows), 1, dtype=torch.bool).index_fill(0, hidden, True)
+            rows = torch.where(cold, self.dense[-H - 1 :], rows)
         w, b = rows[:, :H], rows[:, H]
         x = torch.cat([w[fold.inputs], phi[fold.inputs]], dim=1).view(steps, lanes, 2 * H)
         x = x if window.embedding_mask is None else x * window.embedding_mask

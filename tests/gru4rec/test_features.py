@@ -153,5 +153,5 @@ def test_pooling_inside_a_field(mode: str, expected, short: int, monkeypatch: py
     features = encode(items, training()[1], FeatureConfig(selected_features=("genres",)))
     table = torch.tensor([[9.0, 9.0], [1.0, 4.0], [2.0, 1.0]])
     tower = Tower(features, mode, torch.device("cpu"), torch.float32)
-    pooled, _ = tower.pool(table, torch.tensor([0, 2, 1, 3]))  # 3 stands for "no item"
+    pooled = tower.pool(table, torch.tensor([0, 2, 1, 3]))  # 3 stands for "no item"
     assert pooled.tolist() == [expected, [9.0, 9.0], [2.0, 1.0], [0.0, 0.0]]
