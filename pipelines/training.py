@@ -67,13 +67,14 @@ def prepare(splits: "pa.Table", sessions: "pa.Table") -> Data:
     train = part("train")
     if train.num_rows == 0:
         raise ValueError("The training days hold no session: widen window_days, or hold out fewer days in [splits].")
+    weight = _weight(splits)
     vocabulary = Vocabulary.build(train["item_id"])
     full_vocabulary = Vocabulary.build(sessions["item_id"])
     return Data(
-        Sessions.from_table(train, vocabulary, session=SESSION_KEY),
+        Sessions.from_table(train, vocabulary, session=SESSION_KEY, weight=weight),
         Sessions.from_table(part("validation"), vocabulary, session=SESSION_KEY),
         vocabulary,
-        Sessions.from_table(sessions, full_vocabulary, session=SESSION_KEY),
+        Sessions.from_table(sessions, full_vocabulary, session=SESSION_KEY, weight=weight),
         full_vocabulary,
         splits.filter(pc.not_equal(splits["split"], "train")),
     )
@@ -162,7 +163,12 @@ def epochs_found(measured: "FitResult", config: "Config") -> int:
 def _held_out(data: Data) -> "Sessions":
     from gru4rec.sessions import Sessions
 
-    return Sessions.from_table(data.held_out, data.full_vocabulary, session=SESSION_KEY)
+    return Sessions.from_table(data.held_out, data.full_vocabulary, session=SESSION_KEY, weight=_weight(data.held_out))
+
+
+def _weight(splits: "pa.Table") -> str | None:
+    """The column of the events' weights, where [sessions] dwell is "weight"."""
+    return "weight" if "weight" in splits.column_names else None
 
 
 def save(trained: Trained, data: Data, folder: Path, extra: Mapping[str, Any]) -> None:

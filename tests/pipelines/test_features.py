@@ -45,6 +45,18 @@ def test_a_night_with_features(refit: str, tmp_path: Path) -> None:
         assert {8, 9} < set(answer.ids.to_pylist())
 
 
+def test_dwell_weights_reach_training() -> None:
+    splits, sessions, _ = night()
+    weight = pa.array(np.arange(splits.num_rows) % 3 + 1.0, pa.float32())
+    splits, sessions = (table.append_column("weight", weight) for table in (splits, sessions))
+    data = training.prepare(splits, sessions)
+    given = [(user, value) for user, value in zip(splits["user_id"].to_pylist(), weight.to_pylist(), strict=True)]
+    for found in (data.train, data.everything):
+        of_users = [sorted(value for user, value in given if user == row["user_id"]) for row in found.keys.to_pylist()]
+        assert [sorted(part) for part in np.split(found.weights, found.offsets[1:-1])] == of_users
+    assert data.validation.weights is None
+
+
 def test_without_selected_features_nothing_changes(tmp_path: Path) -> None:
     splits, sessions, items = night()
     data = training.prepare(splits, sessions)
