@@ -1,5 +1,7 @@
 """Looking for better parameters: Optuna over the published search spaces, on one night's training and validation days.
 
+With selected features the network over them is searched too (p-RNN's architectures and trainings, RecSys 2016).
+
 Every trial is an MLflow run below the study's own; weak trials are stopped after an epoch (pruning). The study lives in
 a file, so a job that was stopped goes on where it was. The best is written as a preset that `[model] preset` can name.
 """
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 LOSSES = ("cross-entropy", "bpr-max")
 
 
-def space(trial: "optuna.Trial", losses: tuple[str, ...], most_units: int) -> dict[str, Any]:
+def space(trial: "optuna.Trial", knobs: TuningKnobs) -> dict[str, Any]:
     """One draw from the published search space (arXiv 2307.14956)."""
+    losses = LOSSES if knobs.loss == "both" else (knobs.loss,)
+    most_units = knobs.most_units
     found: dict[str, Any] = {
         "loss": trial.suggest_categorical("loss", losses),
         "hidden_size": trial.suggest_int("hidden_size", min(64, most_units), most_units, step=32),
@@ -41,6 +45,21 @@ def space(trial: "optuna.Trial", losses: tuple[str, ...], most_units: int) -> di
     if found["loss"] == "bpr-max":
         found["bpreg"] = trial.suggest_float("bpreg", 0.0, 2.0, step=0.05)
         found["elu"] = trial.suggest_categorical("elu", (0.5, 1.0, 0.0))
+    return found | (_feature_space(trial, knobs.epochs) if knobs.selected_features else {})
+
+
+def _feature_space(trial: "optuna.Trial", epochs: int) -> dict[str, Any]:
+    """Of a model with item features: one GRU has nothing to take turns with, residual training needs two passes."""
+    from gru4rec.config import ARCHITECTURES, POOLINGS, TRAININGS
+
+    found: dict[str, Any] = {
+        "architecture": trial.suggest_categorical("architecture", ARCHITECTURES),
+        "pooling_mode": trial.suggest_categorical("pooling_mode", POOLINGS),
+        "id_dropout": trial.suggest_float("id_dropout", 0.0, 0.5, step=0.05),
+    }
+    if found["architecture"] != "concatenated":
+        possible = tuple(name for name in TRAININGS if epochs > 1 or name != "residual")
+        found["training"] = trial.suggest_categorical("training", possible)
     return found
 
 
@@ -75,7 +94,6 @@ def search(
 
 def objective(data: training.Data, knobs: TuningKnobs, tracking: Tracking, parent: str) -> Any:
     """What a trial does: draw, train, report every epoch, log to its own run below `parent`."""
-    losses = LOSSES if knobs.loss == "both" else (knobs.loss,)
     metric = knobs.metric
 
     def run(trial: "optuna.Trial") -> float:
@@ -84,7 +102,7 @@ def objective(data: training.Data, knobs: TuningKnobs, tracking: Tracking, paren
         from gru4rec.config import Config
         from gru4rec.train import fit
 
-        drawn = space(trial, losses, knobs.most_units)
+        drawn = space(trial, knobs)
         config = Config().override({**drawn, **_fixed(knobs)})
         tags = {"mlflow.parentRunId": parent, "mlflow.runName": f"trial {trial.number}"}
         mine = tracking.client.create_run(tracking.experiment_id, tags=tags).info.run_id
@@ -100,7 +118,15 @@ def objective(data: training.Data, knobs: TuningKnobs, tracking: Tracking, paren
                 raise optuna.TrialPruned
 
         try:
-            result = fit(data.train, data.vocabulary, config, validation=data.validation, threads=1, on_epoch=after)
+            result = fit(
+                data.train,
+                data.vocabulary,
+                config,
+                validation=data.validation,
+                threads=1,
+                on_epoch=after,
+                features=data.features,
+            )
         except optuna.TrialPruned:
             tracking.client.set_tag(mine, "pruned", "true")
             tracking.client.set_terminated(mine, "FINISHED")
@@ -127,18 +153,26 @@ def preset(study: "optuna.Study", knobs: TuningKnobs) -> "Config":
 
 def _fixed(knobs: TuningKnobs) -> dict[str, Any]:
     """What is the same in every trial."""
-    return {"epochs": knobs.epochs, "n_sample": knobs.n_sample, "keep": "best", "monitor": knobs.metric}
+    return {
+        "epochs": knobs.epochs,
+        "n_sample": knobs.n_sample,
+        "keep": "best",
+        "monitor": knobs.metric,
+        "selected_features": knobs.selected_features,
+    }
 
 
 @dg.op(name="search", description="Trials until the study has its number; the best is written as a preset.")
 def search_op(context: dg.OpExecutionContext, config: TuningKnobs, warehouse: Warehouse, mlflow: MLflow) -> None:
     """Tune on the night's splits."""
+    from gru4rec.config import Config
     from warehouse.layout import replacing
 
     root = warehouse.layout.root
     with as_failure():
         day = context.partition_key
         data = training.prepare(warehouse.read("splits", day), warehouse.read("sessions", day))
+        data = training.add_features(data, warehouse.read("items", day), Config().override(_fixed(config)))
         tracking = mlflow.open()
         with tracking.run(f"tuning {config.study}", {"run_date": day, "dagster_run": context.run_id}) as active:
             parent = active.info.run_id

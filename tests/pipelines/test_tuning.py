@@ -17,13 +17,29 @@ def test_the_search_space_is_the_published_one() -> None:
 
     sampler = optuna.samplers.RandomSampler(seed=1)
     study = optuna.create_study(sampler=sampler)
-    drawn = [space(study.ask(), ("cross-entropy", "bpr-max"), 512) for _ in range(200)]
+    drawn = [space(study.ask(), TuningKnobs()) for _ in range(200)]
     assert {value["loss"] for value in drawn} == {"cross-entropy", "bpr-max"}
     assert min(value["hidden_size"] for value in drawn) == 64
     assert max(value["hidden_size"] for value in drawn) == 512
     assert all(value["batch_size"] % 16 == 0 for value in drawn)
     assert all(0.01 <= value["learning_rate"] <= 0.25 for value in drawn)
     assert all(("bpreg" in value) == (value["loss"] == "bpr-max") for value in drawn)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_every_network_over_features_that_is_drawn_can_be_configured(epochs: int) -> None:
+    import optuna
+
+    from gru4rec.config import ARCHITECTURES, TRAININGS, Config
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    knobs = TuningKnobs(selected_features=["genres"], epochs=epochs)
+    drawn = [space(study.ask(), knobs) for _ in range(100)]
+    fixed = {"selected_features": knobs.selected_features, "epochs": epochs}
+    found = [Config().override({**values, **fixed}).features for values in drawn]
+    assert {features.architecture for features in found} == set(ARCHITECTURES)
+    assert {features.training for features in found} == set(TRAININGS) - ({"residual"} if epochs == 1 else set())
+    assert "architecture" not in space(study.ask(), TuningKnobs())
 
 
 @pytest.mark.slow
