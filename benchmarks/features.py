@@ -28,6 +28,7 @@ from gru4rec.evaluation import evaluate, translate
 from gru4rec.features import ItemFeatures, prepare
 from gru4rec.histories import Continued, split_at
 from gru4rec.metrics import bootstrap_weights
+from gru4rec.ranking import prediction_events
 from gru4rec.scorer import Scorer
 from gru4rec.sessions import Sessions
 from gru4rec.train import fit
@@ -123,7 +124,7 @@ def held_out(case: Case, vocabulary: Vocabulary) -> tuple[Sessions, Sessions | N
 
 
 def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str, np.ndarray]:
-    """Train one model; ranks of the test targets, their counts in train and their sessions.
+    """Train one model; ranks of the test targets, their counts in train, those of the items before, the sessions.
 
     The id-only model reads past items it does not know and misses them as targets: the events are the same for all.
     """
@@ -141,7 +142,8 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
     found = evaluate(scorer, test, counts, ks=(K,), bootstrap=0, vocabulary=wide.vocabulary if model == "id" else None)
     print(json.dumps({"case": name, "model": model, "seed": seed, **found.metrics, "loss": result.history[-1].loss,
                       "events_per_second": round(result.events_per_second)}), flush=True)  # fmt: skip
-    return {"ranks": found.ranks, "session": found.session, "count": counts[found.targets]}
+    last = counts[test.items[prediction_events(test)]]
+    return {"ranks": found.ranks, "session": found.session, "count": counts[found.targets], "last": last}
 
 
 def table(name: str, out: Path) -> None:
@@ -150,8 +152,9 @@ def table(name: str, out: Path) -> None:
     for path in sorted(out.glob(f"{name}.*.npz")):
         runs.setdefault(path.name.split(".")[1], []).append(dict(np.load(path)))
     first = runs["id"][0]
-    count = first["count"]
+    count, last = first["count"], first["last"]
     groups = {"all": count >= 0, "frequent": count > TAIL, "tail": (count > 0) & (count <= TAIL), "cold": count == 0}
+    groups |= {"after tail": (last > 0) & (last <= TAIL), "after cold": last == 0}
     print(f"{name}: " + ", ".join(f"{group} {int(events.sum())} targets" for group, events in groups.items()))
     print("| targets | model | seeds | R@20 | less id-only | M@20 | less id-only |\n|---|---|---|---|---|---|---|")
     values = {model: np.stack([per_event(each) for each in each_seed]).mean(0) for model, each_seed in runs.items()}

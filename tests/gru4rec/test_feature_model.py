@@ -88,6 +88,26 @@ def test_cold_targets_are_evaluated() -> None:
     assert not {"target=known", "target=new"} & {f.segment for f in found.figures}
 
 
+def test_equal_cold_items_do_not_all_count_as_the_best_of_them() -> None:
+    train, vocabulary, _ = shop()
+    wider = pa.table({"item_id": range(60), "group": [f"group {min(item // EACH, GROUPS - 1)}" for item in range(60)]})
+    prepared = prepare(train, vocabulary, wider, configuration().features)
+    result = fit(prepared.train, prepared.vocabulary, configuration(epochs=1), features=prepared.features, device="cpu")
+    alike = [39, *range(40, 60)]  # nobody clicked these, and all are of the last group
+    sessions = Sessions.from_lists([[30, item] for item in alike])
+    found = evaluate(result.model, sessions, prepared.vocabulary.counts, bootstrap=0)
+    above = evaluate(result.model, sessions, prepared.vocabulary.counts, bootstrap=0, tie_rule="standard").ranks - 1
+    assert (found.ranks == above + len(alike)).all()
+
+
+@pytest.mark.parametrize("id_dropout", [0.0, 0.1])
+def test_a_cold_item_has_the_bias_of_the_least_clicked(id_dropout: float) -> None:
+    model, _, vocabulary = trained(id_dropout=id_dropout, epochs=2)
+    bias, counts = model.output_bias().numpy(), vocabulary.counts
+    fewest = (counts > 0) & (counts <= np.quantile(counts[counts > 0], 0.1, method="higher"))
+    np.testing.assert_allclose(bias[counts == 0], bias[fewest].mean(), rtol=1e-5)
+
+
 def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
     model, config, vocabulary = trained(architecture="interaction")
     checkpoint.save(tmp_path, model, config, vocabulary)

@@ -63,6 +63,22 @@ def test_a_study_goes_on_and_writes_a_preset(house: Any) -> None:
     assert found.train.epochs == 1
 
 
+@pytest.mark.slow
+def test_a_study_over_item_features(house: Any) -> None:
+    for asset in ("items", "sessions", "splits"):
+        assert house.run("retrain", DAY, select=[dg.AssetKey(asset)]).success
+    knobs = {"epochs": 2, "n_sample": 32, "most_units": 64, "trials": 3, "study": "features", "preset": "featured"}
+    config = {"ops": {"search": {"config": {**knobs, "selected_features": ["category"]}}}}
+    assert house.run("tune", DAY, config).success
+    data = training.prepare(_read(house, "splits"), _read(house, "sessions"))
+    found = training.configure("featured", {}, data, house.root / "presets")
+    assert found.features.selected_features == ("category",)
+    tracking = house.tracking
+    runs = tracking.client.search_runs([tracking.experiment_id], "params.architecture LIKE '%'")
+    best = [run for run in runs if run.info.run_name == "tuning features"]
+    assert [run.data.params["architecture"] for run in best] == [found.features.architecture]
+
+
 def _read(house: Any, table: str) -> Any:
     import pyarrow.parquet as pq
 
