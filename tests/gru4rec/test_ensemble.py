@@ -91,7 +91,7 @@ def test_weights_are_found_that_put_repeats_where_they_belong() -> None:
     assert just_seen < 0 < before
     begins = sessions.offsets[:-1]
     repeats.add(scores, sessions.items, begins, events, torch.tensor([just_seen, before]))
-    assert (scores.argmax(1).numpy() == sessions.items[events + 1]).mean() > 0.9
+    assert (scores.argmax(1).numpy() == sessions.items[events + 1]).mean() > 0.85
 
 
 def test_weights_that_prove_nothing_stay_zero() -> None:
