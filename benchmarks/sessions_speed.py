@@ -25,8 +25,8 @@ from pathlib import Path
 from warehouse.config import SessionsConfig, SplitsConfig
 from warehouse.engine import DuckDBEngine
 from warehouse.events import ingest_day
-from warehouse.layout import Layout
-from warehouse.sessions import build_sessions, midnight
+from warehouse.layout import Layout, midnight
+from warehouse.sessions import build_sessions
 from warehouse.sources.synthetic import Shop
 from warehouse.splits import boundaries, build_splits
 

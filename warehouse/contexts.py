@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from warehouse.clicks import define_events, stage_clicks
 from warehouse.config import ContextConfig
 from warehouse.engine import ROW_GROUP, Engine
-from warehouse.layout import Layout, as_day
-from warehouse.sessions import define_events, midnight, stage_clicks
+from warehouse.layout import Layout, as_day, midnight
 from warehouse.statements import statement
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def contexts(
     run_date = as_day(run_date)
     with ExitStack() as stack:
         db = stack.enter_context(engine.open())
-        define_events(db, layout, run_date, config)
-        stage_clicks(db, config)
+        window = define_events(db, layout, run_date, config)
+        stage_clicks(db, config, window.users)
         db.define("clicks_of_window", statement("clicks_of_window", first=midnight(_first_day(run_date, config))))
         name = "contexts_session" if config.source == "session" else "contexts_events"
         reader = db.reader(statement(name, max_events=config.max_events), ROW_GROUP)

@@ -37,16 +37,25 @@ def engine_sentences() -> Iterator[None]:
             f"free space in temp_directory; nothing was changed ({_first_line(error)})"
         ) from error
     except duckdb.IOException as error:
-        text = _first_line(error)
-        if re.search(r"no space|file too large|disk quota|not enough space", text, re.IGNORECASE):
-            raise DataError(f"{_DISK_FULL} ({text})") from error
-        raise DataError(f"a file cannot be read or written; nothing was changed ({text})") from error
+        raise DataError(_broken_file(error)) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise DataError(_broken_file(error)) from error  # the engine's own, met while its rows were streamed
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
         raise DataError(_unreadable(error)) from error
     except duckdb.Error as error:
         if type(error) is not duckdb.Error:  # a class of its own: no broken page, but a fault of ours
             raise
         raise DataError(f"a file is damaged; nothing was changed ({_first_line(error)})") from error
+
+
+def _broken_file(error: Exception) -> str:
+    """What is wrong with a file that is read or written."""
+    text = _first_line(error)
+    if re.search(r"no space|file too large|disk quota|not enough space", text, re.IGNORECASE):
+        return f"{_DISK_FULL} ({text})"
+    return f"a file cannot be read or written; nothing was changed ({text})"
 
 
 def _unreadable(error: Exception) -> str:

@@ -7,14 +7,14 @@ event, a duplicate, of an unwanted type, or rejected with a reason.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse import rawfiles
 from warehouse.config import EventsConfig
 from warehouse.engine import Database, DataError, Engine, Source
-from warehouse.layout import Layout, as_day, replacing
+from warehouse.layout import Layout, as_day, midnight, replacing
 from warehouse.statements import Columns, SqlType, statement
 from warehouse.tables import arrow_schema
 
@@ -56,8 +56,7 @@ class EventsReport:
 
 def day_bounds(day: date) -> tuple[datetime, datetime]:
     """The first moment (UTC) of a day and of the day after it."""
-    start = datetime.combine(day, time(), UTC)
-    return start, start + timedelta(days=1)
+    return midnight(day), midnight(day + timedelta(days=1))
 
 
 def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsConfig | None = None) -> EventsReport:
@@ -132,20 +131,7 @@ def _define_checked(
     files = dict(schemas)
     user_type, user_from_text = rawfiles.id_type(files, config.user_column, config.user_id_type)
     item_type, item_from_text = rawfiles.id_type(files, config.item_column, config.item_id_type)
-    optional = {
-        name: column
-        for name, column in (
-            ("session_id", config.session_column),
-            ("event_type", config.event_type_column),
-            ("dwell", config.dwell_column),
-        )
-        if rawfiles.present(files, column)
-    }
-    if config.event_types and "event_type" not in optional:
-        raise DataError(
-            f"event_types is set, but no raw file of {day} has the column {config.event_type_column!r}: "
-            f"name it in event_type_column, or leave event_types empty"
-        )
+    optional = _optional_columns(files, day, config)
     session_type = (
         rawfiles.id_type(_having(files, optional["session_id"]), optional["session_id"])[0]
         if ("session_id" in optional)
@@ -179,6 +165,22 @@ def _define_checked(
     )
     db.define("checked", checked)
     return ("user_id", "item_id", "timestamp", *optional)
+
+
+def _optional_columns(files: dict[Path, "pa.Schema"], day: date, config: EventsConfig) -> dict[str, str]:
+    """The optional columns that some raw file has: our name -> the files' own; DataError if a needed one is not."""
+    wanted = (
+        ("session_id", config.session_column),
+        ("event_type", config.event_type_column),
+        ("dwell", config.dwell_column),
+    )
+    found = {name: column for name, column in wanted if rawfiles.present(files, column)}
+    if config.event_types and "event_type" not in found:
+        raise DataError(
+            f"event_types is set, but no raw file of {day} has the column {config.event_type_column!r}: "
+            f"name it in event_type_column, or leave event_types empty"
+        )
+    return found
 
 
 _SQL_TYPES = {"int64": SqlType.INT64, "string": SqlType.STRING}

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 
@@ -21,6 +21,11 @@ def as_day(day: date | str) -> date:
         return date.fromisoformat(day) if isinstance(day, str) else date(day.year, day.month, day.day)
     except (ValueError, AttributeError):
         raise ValueError(f"{day!r} is not a day: write it as YYYY-MM-DD") from None
+
+
+def midnight(day: date) -> datetime:
+    """The first moment of a day, UTC."""
+    return datetime.combine(day, time(), UTC)
 
 
 def days_between(first: date, last: date) -> list[date]:

@@ -14,8 +14,9 @@ class Source:
     """Where a view's column comes from: a column of the files and how it is read.
 
     `read`: "as is", "text", "is null", "int64" or "double" (NULL where it is none), "constant" (`column` itself is the
-    value), or "time" (UTC; NULL where unreadable; `unit` s, ms, us or ns for numbers since 1970; `form` like
-    %d.%m.%Y %H:%M for text that is not ISO; else timestamps, dates and ISO text).
+    value), "micros" (a timestamp as whole microseconds since 1970), or "time" (UTC; NULL where unreadable; `unit` s,
+    ms, us or ns for numbers since 1970; `form` like %d.%m.%Y %H:%M for text that is not ISO; else timestamps, dates
+    and ISO text).
     """
 
     column: str
@@ -83,6 +84,8 @@ def expression(source: Source | None) -> str:
         return f"CAST({column} AS VARCHAR)"
     if source.read in _NUMBERS:
         return f"TRY_CAST({column} AS {_NUMBERS[source.read]})"
+    if source.read == "micros":
+        return f"epoch_us({column})"
     if source.read == "is null":
         return f"{column} IS NULL"
     if source.read == "time" and source.form:
@@ -100,7 +103,7 @@ def _since_1970(column: str, unit: str) -> str:
     number = f"TRY_CAST({column} AS {'DOUBLE' if unit == 's' else 'BIGINT'})"
     micros = f"{number} // 1000" if unit == "ns" else f"{number} * {1_000_000 // _PER_SECOND[unit]}"
     inside = f"CASE WHEN {number} BETWEEN -{limit} AND {limit} THEN {micros} END"
-    return f"CAST(make_timestamp(CAST({inside} AS BIGINT)) AS TIMESTAMPTZ)"
+    return f"make_timestamptz(CAST({inside} AS BIGINT))"  # a CAST of a plain timestamp asks the calendar: slow
 
 
 def _listed(files: Sequence[Path]) -> str:

@@ -10,8 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from warehouse.engine import Engine
-from warehouse.layout import Layout, as_day
-from warehouse.sessions import midnight
+from warehouse.layout import Layout, as_day, midnight
 from warehouse.statements import identifier
 
 if TYPE_CHECKING:

@@ -6,15 +6,16 @@ left out whole rather than cut. Two given sessions of one user that start in the
 become one; the report counts them.
 """
 
-import math
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
-from warehouse import rawfiles
-from warehouse.config import ContextConfig, SessionsConfig
-from warehouse.engine import Database, DataError, Engine, Source
-from warehouse.layout import Layout, as_day, days_between, replacing
-from warehouse.statements import Columns, Value, statement
+from warehouse.clicks import define_events, stage_clicks
+from warehouse.config import SessionsConfig
+from warehouse.engine import Database, DataError, Engine
+from warehouse.layout import Layout, as_day, midnight, replacing
+from warehouse.ranges import Users
+from warehouse.statements import statement
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,22 @@ class SessionsReport:
     dwell_absurd: int = 0
 
 
-def midnight(day: date) -> datetime:
-    """The first moment of a day, UTC."""
-    return datetime.combine(day, time(), UTC)
+class _Seen(NamedTuple):
+    """Events of the window, those of them that name no session, sessions that are named, clicks of earlier sessions."""
+
+    events: int
+    unnamed: int
+    named: int | None
+    edge: int
+
+
+class _Found(NamedTuple):
+    """Sessions that start in the window, their events, robots among them, and the robots' events."""
+
+    sessions: int
+    events: int
+    robots: int
+    robot_events: int
 
 
 def build_sessions(
@@ -63,112 +77,63 @@ def build_sessions(
     config = config or SessionsConfig()
     run_date = as_day(run_date)
     first_day = run_date - timedelta(days=config.window_days - 1)
-    start = midnight(first_day)
+    with_dwell = config.dwell != "off"
     with engine.open() as db:
-        missing = define_events(db, layout, run_date, config, with_dwell=config.dwell != "off")
-        ((events,),) = db.rows(statement("events_count", first=start))
-        stage_clicks(db, config, with_dwell=config.dwell != "off")
-        unnamed, named = (
-            db.rows(statement("sessions_unnamed", window_start=start))[0] if config.sessions == "given" else (0, None)
-        )
-        ((edge,),) = db.rows(statement("sessions_edge", window_start=start))
-        found, found_events, robots, robot_events = _find(db, config, start)
+        window = define_events(db, layout, run_date, config, with_dwell=with_dwell)
+        stage_clicks(db, config, window.users, with_dwell=with_dwell)
+        seen = _count(db, config, midnight(first_day))
+        found = _find(db, config, midnight(first_day), window.users)
         rounds = _filter(db, config)
         with replacing(layout.partition("sessions", run_date)) as path:
-            rows = db.write(_final_statement(db, config), path)
+            rows = db.write_parts(_final_statements(db, config, window.users), path)
             if not rows:
                 raise DataError(
                     f"no session of {first_day} to {run_date} has {config.min_session_length} events of items with at "
-                    f"least {config.min_item_support} events ({events:,} events, {found:,} sessions before the "
-                    f"filters): lower min_session_length or min_item_support, or raise window_days"
+                    f"least {config.min_item_support} events ({seen.events:,} events, {found.sessions:,} sessions "
+                    f"before the filters): lower min_session_length or min_item_support, or raise window_days"
                 )
-            known, absurd = db.rows(statement("dwell_counts"))[0] if config.dwell != "off" else (0, 0)
+            known, absurd = db.rows(statement("dwell_counts"))[0] if with_dwell else (0, 0)
             ((sessions, items, users),) = db.rows(statement("sessions_kept_counts"))
     return SessionsReport(
-        run_date=run_date,
-        first_day=first_day,
-        rows=rows,
-        sessions=sessions,
-        items=items,
-        users=users,
-        events=events,
-        repeats=events - unnamed - found_events - edge,
-        found=found,
-        robots=robots,
-        robot_events=robot_events,
-        edge_events=edge,
+        run_date,
+        first_day,
+        rows,
+        sessions,
+        items,
+        users,
+        events=seen.events,
+        repeats=seen.events - seen.unnamed - found.events - seen.edge,
+        found=found.sessions,
+        robots=found.robots,
+        robot_events=found.robot_events,
+        edge_events=seen.edge,
         rounds=rounds,
-        missing_days=missing,
-        unnamed=unnamed,
-        merged=0 if named is None else named - found,
+        missing_days=window.missing_days,
+        unnamed=seen.unnamed,
+        merged=0 if seen.named is None else seen.named - found.sessions,
         dwell_known=known,
         dwell_absurd=absurd,
     )
 
 
-def define_events(
-    db: Database,
-    layout: Layout,
-    run_date: date,
-    config: SessionsConfig | ContextConfig,
-    *,
-    with_dwell: bool = False,
-) -> tuple[date, ...]:
-    """Define the view `events` of a window and enough before it to know which sessions began earlier.
-
-    Returns the days, from the first partition on, that have none. FileNotFoundError if `run_date` has none.
-    """
-    path = layout.partition("events", run_date)
-    if not path.is_file():
-        raise FileNotFoundError(f"the events of {run_date} are missing ({path}): materialise events of that day first")
-    first_day = run_date - timedelta(days=config.window_days - 1)
-    lookback = first_day - timedelta(days=max(1, math.ceil(config.gap_minutes / 1440)))
-    days = [day for day in layout.days("events") if lookback <= day <= run_date]
-    schemas = rawfiles.same_id_types(layout.partition("events", day) for day in days)
-    if not schemas:
-        raise DataError(f"the events of {first_day} to {run_date} hold no rows: raise window_days, or deliver events")
-    columns = ["user_id", "item_id", "timestamp"]
-    if config.sessions == "given":
-        if not any("session_id" in schema.names for schema in schemas.values()):
-            raise DataError(
-                f"sessions is 'given', but the events of {first_day} to {run_date} have no session_id: "
-                f"set sessions to 'gap', or name the raw column in session_column"
-            )
-        columns.append("session_id")
-    sources: dict[str, Source | None] = {name: Source(name) for name in columns}
-    if with_dwell:
-        measured = any("dwell" in schema.names for schema in schemas.values())
-        sources["dwell"] = Source("dwell") if measured else None
-    db.view("arrived", list(schemas), sources)
-    end = midnight(run_date) + timedelta(days=1)
-    db.define("events", statement("events_window", columns=Columns(tuple(sources)), first=midnight(lookback), end=end))
-    there = set(days)
-    return tuple(day for day in days_between(max(first_day, min(there)), run_date) if day not in there)
+def _count(db: Database, config: SessionsConfig, start: datetime) -> _Seen:
+    """What the views `events` and `clicks` hold."""
+    ((events,),) = db.rows(statement("events_count", first=start))
+    ((edge,),) = db.rows(statement("sessions_edge", window_start=start))
+    if config.sessions == "gap":
+        return _Seen(events, 0, None, edge)
+    ((unnamed, named),) = db.rows(statement("sessions_unnamed", window_start=start))
+    return _Seen(events, unnamed, named, edge)
 
 
-def stage_clicks(db: Database, config: SessionsConfig | ContextConfig, *, with_dwell: bool = False) -> int:
-    """Cut the view `events` into sessions: stages `clicks` (user_id, session_start, item_id, timestamp), unsorted."""
-    measured = ("dwell",) if with_dwell else ()
-    next_time = ("next_time",) if with_dwell else ()
-    values: dict[str, Value] = {
-        "event_columns": Columns(("user_id", "item_id", "timestamp", *measured)),
-        "event_order": Columns(("timestamp", "item_id", *measured), "NULLS LAST"),
-        "click_columns": Columns(("user_id", "session_start", "item_id", "timestamp", *measured, *next_time)),
-        "keep_repeats": config.repeats == "keep",
-    }
-    if config.sessions == "given":
-        return db.stage("clicks", statement("sessions_given", **values))
-    return db.stage("clicks", statement("sessions_by_gap", gap_microseconds=round(config.gap_minutes * 60e6), **values))
-
-
-def _find(db: Database, config: SessionsConfig, start: datetime) -> tuple[int, int, int, int]:
-    """View `inside` and table `found_sessions`; returns sessions, their events, robots among them, robots' events."""
+def _find(db: Database, config: SessionsConfig, start: datetime, users: tuple[Users, ...]) -> _Found:
+    """Define the view `inside` and stage `found_sessions`."""
     rate = float(config.max_events_per_minute)
     db.define("inside", statement("clicks_inside", window_start=start))
-    found = statement("sessions_found", max_length=config.max_session_length, max_rate=rate, rate_or_one=rate or 1.0)
-    db.table("found_sessions", found)
-    ((sessions, events, robots, robot_events),) = db.rows(statement("sessions_counts"))
-    return sessions, int(events), robots, int(robot_events)
+    limits = {"max_length": config.max_session_length, "max_rate": rate, "rate_or_one": rate or 1.0}
+    for low, high in users:
+        db.stage("found_sessions", statement("sessions_found", low=low, high=high, **limits), more=True)
+    return _Found(*map(int, db.rows(statement("sessions_counts"))[0]))
 
 
 def _filter(db: Database, config: SessionsConfig) -> int:
@@ -192,13 +157,11 @@ def _filter(db: Database, config: SessionsConfig) -> int:
     return rounds
 
 
-def _final_statement(db: Database, config: SessionsConfig) -> str:
-    """The statement of the table's rows; with dwell also the view `judged`."""
+def _final_statements(db: Database, config: SessionsConfig, users: tuple[Users, ...]) -> list[str]:
+    """The statements of the table's rows, one a range of users; with dwell also the view `judged`."""
     if config.dwell == "off":
-        return statement("sessions_plain")
+        return [statement("sessions_plain", low=low, high=high) for low, high in users]
     db.define("judged", statement("dwell_judged", limit_seconds=float(config.dwell_limit_seconds)))
-    return statement(
-        "sessions_repeated" if config.dwell == "repeat" else "sessions_weighted",
-        max_copies=config.dwell_max_copies,
-        threshold_seconds=float(config.dwell_threshold_seconds),
-    )
+    name = "sessions_repeated" if config.dwell == "repeat" else "sessions_weighted"
+    copies = {"max_copies": config.dwell_max_copies, "threshold_seconds": float(config.dwell_threshold_seconds)}
+    return [statement(name, low=low, high=high, **copies) for low, high in users]

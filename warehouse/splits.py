@@ -12,8 +12,8 @@ from pathlib import Path
 from warehouse import rawfiles
 from warehouse.config import SplitsConfig
 from warehouse.engine import Database, DataError, Engine, Source
-from warehouse.layout import Layout, as_day, replacing
-from warehouse.sessions import midnight
+from warehouse.layout import Layout, as_day, midnight, replacing
+from warehouse.ranges import user_ranges
 from warehouse.statements import Columns, Value, statement
 
 PARTS = ("train", "validation", "test")
@@ -98,9 +98,9 @@ def build_splits(
             "test_start": midnight(test_start),
         }
         with replacing(layout.partition("splits", run_date)) as path:
-            rows = db.write(statement("splits", columns=Columns(columns), **bounds), path)
+            rows = db.write_parts(_parts_of_sessions(columns, bounds), path)
             db.view("splits", [path])
-            parts = _parts(db, bounds)
+            parts = _parts(db, path, bounds)
             dropped = _dropped(db, bounds, rows_of(sessions) - rows, has_copies=copy is not None)
             if not parts["train"].sessions:
                 raise DataError(
@@ -117,15 +117,29 @@ def build_splits(
     )
 
 
+def _parts_of_sessions(columns: tuple[str, ...], bounds: dict[str, Value]) -> list[str]:
+    """A statement each for train, validation and test."""
+    edges = (None, bounds["validation_start"], bounds["test_start"], None)
+    return [
+        statement("splits", columns=Columns(columns), part=part, start=start, end=end, with_repeats=part == "train")
+        for part, start, end in zip(PARTS, edges[:-1], edges[1:], strict=True)
+    ]
+
+
 def _dropped(db: Database, bounds: dict[str, Value], missing: int, *, has_copies: bool) -> int:
     """Events cut off at a boundary: all rows that are missing, but for the repeats that only train keeps."""
     return int(db.rows(statement("splits_dropped", **bounds))[0][0]) if has_copies else missing
 
 
-def _parts(db: Database, bounds: dict[str, Value]) -> dict[str, Part]:
-    """The sizes of the parts that the view `splits` holds."""
-    ((*sizes,),) = db.rows(statement("splits_counts", **bounds))
-    sessions, events, items = (list(map(int, sizes[at : at + 3])) for at in (0, 3, 6))
-    unknown_items, unknown_events = ([0, *map(int, sizes[at : at + 2])] for at in (9, 11))
+def _parts(db: Database, path: Path, bounds: dict[str, Value]) -> dict[str, Part]:
+    """The sizes of the parts that the view `splits` of a file holds."""
+    # Range by range, for in a large window a count of all sessions at once would need most of the memory.
+    counts = [
+        db.rows(statement("splits_sessions", low=low, high=high, **bounds))[0] for low, high in user_ranges([path])
+    ]
+    sessions = [sum(map(int, column)) for column in zip(*counts, strict=True)]
+    ((*sizes,),) = db.rows(statement("splits_items"))
+    events, items = (list(map(int, sizes[at : at + 3])) for at in (0, 3))
+    unknown_items, unknown_events = ([0, *map(int, sizes[at : at + 2])] for at in (6, 8))
     columns = zip(PARTS, events, sessions, items, unknown_items, unknown_events, strict=True)
     return {name: Part(*of_part) for name, *of_part in columns}

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.engine import Database, DataError, Engine, disk_sentences
-from warehouse.layout import Layout, days_between, replacing
+from warehouse.layout import Layout, days_between, midnight, replacing
 from warehouse.scans import Source
-from warehouse.sessions import midnight
 from warehouse.sources.progress import Progress
 from warehouse.statements import Columns, statement
 from warehouse.textfiles import TextForm, require

