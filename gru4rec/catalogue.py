@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gru4rec.topk import DEPTH, Blocks, fold, select, top_k
+from gru4rec.topk import DEPTH, SPAN, block_of, fold, limit, select, top_k
 
-TILE = 1024  # columns scored at a time on a CPU: with 128 rows their scores fill half of a second-level cache
+TILE = 2048  # columns scored at a time on a CPU: with 128 rows their scores are 1 MiB
 ALIGNED = 8  # floats: rows of a multiple of this many are read a tenth faster
 LARGEST, SMALLEST = 2.0**100, 2.0**-100  # sums outside are made again, by a way that cannot overflow
 
@@ -54,13 +54,22 @@ class Seen(NamedTuple):
     again: bool = False
 
 
-class _Pairs(NamedTuple):
-    """Seen pairs as rows and columns of the product, with their scores, scaled as there, before and after; all [N]."""
+class _Added(NamedTuple):
+    """Seen pairs as rows and columns of the product, int64 [N], and their scores, scaled as there, before and after
+    what is added to them, [N]."""
 
     row: Tensor
     column: Tensor
     before: Tensor
     after: Tensor
+
+
+class _Changed(NamedTuple):
+    """Places of the scores, int64 [N], and what the lists are made from instead of what the product gave there, [N]."""
+
+    row: Tensor
+    column: Tensor
+    score: Tensor
 
 
 class Catalogue:
@@ -73,7 +82,7 @@ class Catalogue:
         self.items = np.flatnonzero(~barred)  # of the columns that may be recommended; ascending, so ties stay in order
         self.scale = math.log2(math.e) / temperature
         order = torch.from_numpy(np.concatenate([self.items, np.flatnonzero(barred)])).to(matrix.device)
-        padding = -len(self.items) % DEPTH
+        padding = -len(self.items) % SPAN
         self.offered = len(self.items) + padding
         self.units = matrix.shape[1]
         width = self.units + 1 + -(self.units + 1) % ALIGNED
@@ -84,7 +93,6 @@ class Catalogue:
         self.weight[rows.to(matrix.device), self.units] = bias[order].float()
         self.tile = TILE if matrix.device.type == "cpu" else len(self.weight)
         self.tiles = [part.t() for part in self.weight[: self.offered].split(self.tile)]
-        self.blocks = Blocks.of(self.offered, self.tile)
         self.scratch: tuple[Tensor, ...] = (self.weight.new_empty(0, 0),) * 3
         self.column = np.empty(len(bias), dtype=np.int64)  # of each item
         self.column[order.cpu().numpy()] = rows.numpy()
@@ -118,13 +126,12 @@ class Catalogue:
             fold(tile, blocks)
         for begin in range(self.offered, len(self.weight) if normalise else 0, self.tile):
             total += torch.exp2(scaled @ self.weight[begin : begin + self.tile].t()).sum(1)
-        pairs = None if seen is None else self._pairs(scaled, seen)
+        added = None if seen is None or seen.added is None else self._added(scaled, seen)
         normaliser = np.full(len(states), np.nan, dtype=np.float32)
         if normalise:
-            normaliser = self._logarithm(total, scaled, pairs)
-        if seen is not None and pairs is not None:
-            self._replace(scores, maxima, pairs, again=seen.again)
-        values, columns = self._select(scores, maxima, min(n, len(self.items)))
+            normaliser = self._logarithm(total, scaled, added)
+        changed = None if seen is None else self._changed(seen, added)
+        values, columns = self._select(scores, maxima, changed, min(n, len(self.items)))
         return Best(values / np.float32(self.scale), self.items[columns], normaliser)
 
     def _buffers(self, rows: int) -> tuple[Tensor, ...]:
@@ -134,45 +141,62 @@ class Catalogue:
             self.scratch = tuple(self.weight.new_empty(rows, width) for width in widths)
         return self.scratch
 
-    def _pairs(self, scaled: Tensor, seen: Seen) -> _Pairs:
-        """The pairs that were seen, with their scores before and after what is added."""
-        row, column = (torch.from_numpy(part).to(scaled.device) for part in (seen.row, self.column[seen.item]))
-        before = (scaled[row] * self.weight[column]).sum(1)
-        added = None if seen.added is None else torch.from_numpy(seen.added).to(scaled.device) * self.scale
-        return _Pairs(row, column, before, before if added is None else before + added)
+    def _places(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        """Rows and columns of what was seen."""
+        device = self.weight.device
+        return torch.from_numpy(seen.row).to(device), torch.from_numpy(self.column[seen.item]).to(device)
 
-    def _logarithm(self, total: Tensor, scaled: Tensor, pairs: _Pairs | None) -> NDArray[np.float32]:
+    def _added(self, scaled: Tensor, seen: Seen) -> _Added:
+        row, column = self._places(seen)
+        before = (scaled[row] * self.weight[column]).sum(1)
+        return _Added(row, column, before, before + torch.from_numpy(seen.added).to(before.device) * self.scale)
+
+    def _changed(self, seen: Seen, added: _Added | None) -> _Changed | None:
+        """The scores that what was seen gets, or minus infinity where it is barred; None: they stay as they are."""
+        if seen.again and added is None:
+            return None
+        row, column = self._places(seen)
+        score = added.after if seen.again and added is not None else self.weight.new_full(row.shape, -torch.inf)
+        offered = column < self.offered
+        return _Changed(row[offered], column[offered], score[offered])
+
+    def _logarithm(self, total: Tensor, scaled: Tensor, added: _Added | None) -> NDArray[np.float32]:
         """log of the sums of powers, what was seen counting with its changed score.
 
         Rows whose sum left the safe range of float32, or is little but the difference of large numbers, are summed
         again from their maximum.
         """
         changed = total
-        if pairs is not None and pairs.after is not pairs.before:
-            changed = total.index_add(0, pairs.row, torch.exp2(pairs.after) - torch.exp2(pairs.before))
+        if added is not None:
+            changed = total.index_add(0, added.row, torch.exp2(added.after) - torch.exp2(added.before))
         outside = ~((changed < LARGEST) & (changed > SMALLEST) & (changed > total / 16))
         logs = changed.log()
         if outside.any():
             scores = scaled @ self.weight.t()
-            if pairs is not None:
-                scores[pairs.row, pairs.column] = pairs.after
+            if added is not None:
+                scores[added.row, added.column] = added.after
             logs[outside] = torch.logsumexp(scores[outside] * math.log(2), dim=1)
         result: NDArray[np.float32] = logs.cpu().numpy()
         return result
 
-    def _replace(self, scores: Tensor, maxima: Tensor, pairs: _Pairs, *, again: bool) -> None:
-        """Give what was seen its changed score, or bar it, and take the maxima of the blocks again, in place."""
-        offered = pairs.column < self.offered
-        row, column = pairs.row[offered], pairs.column[offered]
-        scores[row, column] = pairs.after[offered] if again else -torch.inf
-        tile = column // self.tile
-        width = (self.offered - tile * self.tile).clamp(max=self.tile) // DEPTH
-        block = tile * (self.tile // DEPTH) + column % self.tile % width
-        members = self.blocks.first[block.cpu(), None] + self.blocks.step[block.cpu(), None] * np.arange(DEPTH)
-        maxima[row, block] = scores[row[:, None], torch.from_numpy(members).to(scores.device)].amax(1)
-
-    def _select(self, scores: Tensor, maxima: Tensor, n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        if scores.device.type == "cpu":
-            return select(scores.numpy(), maxima.numpy(), self.blocks, n)
-        values, columns = top_k(scores, n)
-        return values.cpu().numpy(), columns.cpu().numpy()
+    def _select(
+        self, scores: Tensor, maxima: Tensor, changed: _Changed | None, k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The best k, the scores of what was seen being replaced first, in place."""
+        if changed is not None:
+            scores[changed.row, changed.column] = changed.score
+        if scores.device.type != "cpu":
+            values, columns = top_k(scores, k)
+            return values.cpu().numpy(), columns.cpu().numpy()
+        highest = maxima.numpy()
+        if changed is None:
+            return select(scores.numpy(), highest, limit(highest, k), k)
+        # Blocks with a replaced score are not folded again: what is certainly in them makes the limit, and what they
+        # held before, or hold now if that is more, decides whether they are opened.
+        place = changed.row.numpy(), block_of(changed.column.numpy())
+        before = highest[place]
+        highest[place] = -np.inf
+        np.maximum.at(highest, place, changed.score.numpy())
+        least = limit(highest, k)
+        np.maximum.at(highest, place, before)
+        return select(scores.numpy(), highest, least, k)

@@ -8,7 +8,6 @@ are settled by the sort itself.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,27 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 DEPTH = 8  # columns a block, and blocks a group
+LANES = 32  # blocks side by side: their maxima are taken together, and the columns of one lie this far apart
+SPAN = DEPTH * LANES  # columns of LANES blocks: b begins at b // LANES · SPAN + b % LANES
 _NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)  # the sort key of a place that no candidate is left for
-MANY = 8  # times k: more candidates a row than this means that scores are tied, and the rows are looked at one by one
-
-
-class Blocks(NamedTuple):
-    """Where the columns of block b are: first[b] + step[b] · (0 .. DEPTH − 1). Both int64 [B].
-
-    The columns of a block stand apart so that the maxima of neighbouring blocks are taken by one vector instruction.
-    """
-
-    first: NDArray[np.int64]
-    step: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, columns: int, tile: int) -> "Blocks":
-        """Blocks of `columns` columns that are folded `tile` at a time; both are multiples of DEPTH."""
-        widths = np.diff(np.append(np.arange(0, columns, tile), columns)) // DEPTH
-        step = np.repeat(widths, widths)
-        begin = np.repeat(np.arange(0, columns, tile), widths)
-        inside = np.arange(len(step)) - np.repeat(np.cumsum(widths) - widths, widths)
-        return cls(begin + inside, step)
+MANY = 8  # times k, or SPAN: more candidates a row mean that scores are tied, and the rows are looked at one by one
 
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -57,54 +39,27 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     k = min(k, scores.shape[1])
     if scores.device.type != "cpu":
         return _top_k_on_device(scores, k)
-    folded = scores.shape[1] - scores.shape[1] % DEPTH
-    blocks = Blocks.of(folded, max(folded, DEPTH))
-    maxima = fold(scores[:, :folded]).numpy()
-    values, index = select(scores.numpy(), maxima, blocks, k)
+    scores = scores.contiguous()
+    maxima = fold(scores[:, : scores.shape[1] - scores.shape[1] % SPAN]).numpy()
+    values, index = select(scores.numpy(), maxima, limit(maxima, k), k)
     return torch.from_numpy(values), torch.from_numpy(index)
 
 
 def fold(tile: Tensor, out: Tensor | None = None) -> Tensor:
-    """Maxima of the blocks of one tile: [R, T] -> [R, T / DEPTH], into `out` where it is given."""
-    return torch.amax(tile.unflatten(1, (DEPTH, tile.shape[1] // DEPTH)), 1, out=out)
+    """Maxima of the blocks of some columns, [R, T] -> [R, T / DEPTH], into `out` where it is given."""
+    spans = tile.shape[1] // SPAN
+    if out is None:
+        out = tile.new_empty(len(tile), spans * LANES)
+    torch.amax(tile.unflatten(1, (spans, DEPTH, LANES)), 2, out=out.unflatten(1, (spans, LANES)))
+    return out
 
 
-def select(
-    scores: NDArray[np.float32], maxima: NDArray[np.float32], blocks: Blocks, k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The best k of each row, given the maxima of its blocks.
-
-    Args:
-        scores: [R, I]; columns past the last block (fewer than DEPTH of them) are looked at as they are.
-        maxima: [R, B] of the blocks.
-        blocks: where their columns are.
-        k: at most I.
-
-    Returns:
-        Values [R, k], minus infinity past the last score above it, and columns int64 [R, k].
-    """
-    rows, columns = scores.shape
-    limit = _limit(maxima, k)
-    row, block = np.divmod(np.flatnonzero(maxima >= limit[:, None]), max(len(blocks.first), 1))
-    # members of the opened blocks as places in the flat scores, [N, DEPTH]
-    member = (row * columns + blocks.first[block])[:, None] + blocks.step[block][:, None] * np.arange(DEPTH)
-    value = scores.ravel().take(member)
-    lowest = np.maximum(limit, np.finfo(np.float32).min)  # minus infinity never is a candidate
-    keep = np.flatnonzero(value >= lowest[row][:, None])
-    place, value = member.ravel()[keep], value.ravel()[keep]
-    folded = len(blocks.first) * DEPTH
-    if folded < columns:
-        rest = np.flatnonzero(scores[:, folded:] >= lowest[:, None])
-        row, column = np.divmod(rest, columns - folded)
-        place = np.append(place, row * columns + folded + column)
-        value = np.append(value, scores[:, folded:].ravel()[rest])
-    if len(place) > MANY * k * rows:
-        return _row_by_row(scores, limit, k)
-    row, column = np.divmod(place, columns)
-    return _first_of_each(row, value, column, rows, k)
+def block_of(column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The block that each column belongs to."""
+    return column // SPAN * LANES + column % LANES
 
 
-def _limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+def limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """A number for each row that at least k of its scores reach; minus infinity where there are fewer blocks, [R]."""
     blocks = maxima.shape[1]
     groups = blocks // DEPTH
@@ -113,14 +68,61 @@ def _limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
         blocks = groups
     if blocks < k:
         return np.full(len(maxima), -math.inf, dtype=np.float32)
-    limit: NDArray[np.float32] = np.partition(maxima, blocks - k, axis=1)[:, blocks - k]
-    return limit
+    kth: NDArray[np.float32] = np.partition(maxima, blocks - k, axis=1)[:, blocks - k]
+    return kth
+
+
+def select(
+    scores: NDArray[np.float32], maxima: NDArray[np.float32], least: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The best k of each row, given what its blocks hold at most.
+
+    Args:
+        scores: [R, I]; columns past the last block (fewer than SPAN of them) are looked at as they are.
+        maxima: [R, B], of each block its highest score or anything above that.
+        least: a number for each row that at least k of its scores reach, [R].
+        k: at most I.
+
+    Returns:
+        Values [R, k], minus infinity past the last score above it, and columns int64 [R, k].
+    """
+    rows, columns = scores.shape
+    blocks = maxima.shape[1]
+    row, block = np.divmod(np.flatnonzero(maxima >= least[:, None]), max(blocks, 1))
+    lowest = np.maximum(least, np.finfo(np.float32).min)  # minus infinity never is a candidate
+    row, column, value = _opened(scores, row, block // LANES * SPAN + block % LANES, lowest)
+    folded = blocks * DEPTH
+    if folded < columns:
+        rest_row, rest = np.nonzero(scores[:, folded:] >= lowest[:, None])
+        row, column = np.append(row, rest_row), np.append(column, folded + rest)
+        value = np.append(value, scores[rest_row, folded + rest])
+    if len(row) > MANY * max(k, SPAN) * rows:
+        return _row_by_row(scores, least, k)
+    return _first_of_each(row, value, column, rows, k)
+
+
+def _opened(
+    scores: NDArray[np.float32], row: NDArray[np.int64], column: NDArray[np.int64], lowest: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Row, column and value of the scores not below their row's `lowest` in the blocks that begin at `row`, `column`.
+
+    One member of all blocks at a time: these scores lie far apart, and so many of them are on their way at once.
+    """
+    flat, begin, least = scores.ravel(), row * scores.shape[1] + column, lowest[row]
+    rows, columns, values = [], [], []
+    for shift in range(0, SPAN, LANES):
+        value = flat.take(begin + shift, mode="clip")
+        keep = np.flatnonzero(value >= least)
+        rows.append(row[keep])
+        columns.append(column[keep] + shift)
+        values.append(value[keep])
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 
 def _first_of_each(
     row: NDArray[np.int64], value: NDArray[np.float32], column: NDArray[np.int64], rows: int, k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The best k of each row's candidates, padded with minus infinity; `row` is ascending or close to it.
+    """The best k of each row's candidates, padded with minus infinity.
 
     One unsigned integer a candidate holds its value, falling, above its column, rising: one plain sort does it all.
     """

@@ -14,7 +14,7 @@ from gru4rec.sessions import Sessions
 from gru4rec.vocabulary import Vocabulary
 
 # steps: events back from the last (0: the last itself); length: events of the running session
-CONTEXT_WEIGHTS: dict[str, Callable[[Integers, int], Floats]] = {
+CONTEXT_WEIGHTS: dict[str, Callable[[Integers, Integers], Floats]] = {
     "same": lambda steps, length: np.ones(len(steps)),
     "div": lambda steps, length: (length - steps) / length,
     "linear": lambda steps, length: np.where(steps <= 10, 1 - 0.1 * steps, 0.0),

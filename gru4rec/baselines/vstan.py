@@ -58,7 +58,7 @@ class VSTAN(NeighbourScorer):
             context_weight=lambda steps, length: spw(steps),
             session_weight=age / np.sqrt(np.diff(index.session_rows)),
             match_decay=ipw,
-            place_decay=_decay(lambda_inh),
+            place_decay=_decay(lambda_inh)(np.arange(int(train.lengths.max(initial=1)))),
             item_weight=1 + idf_weight * index.idf,
         )
         return cls("VSTAN", vocabulary, index, rules)

@@ -3,13 +3,15 @@
 import math
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
 
-from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules
+from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules, neighbours
 from gru4rec.evaluation import evaluate
 from gru4rec.ranking import prediction_events
 from gru4rec.scorer import Scorer
@@ -78,8 +80,10 @@ def neighbours_by_hand(train: Sessions, context: list[int], k: int, sample: int,
     candidates = [number for number, items in enumerate(sessions) if set(items) & set(context)][-sample:]
     similarity = {}
     for number in candidates:
-        shared = set(sessions[number]) & set(context)
-        similarity[number] = sum(decays["context"](back[item], length) for item in shared) * decays["session"](number)
+        shared = sorted(set(sessions[number]) & set(context), key=lambda item: -back[item])
+        # added up oldest first, one after another: ties are ties to the last bit
+        similarity[number] = np.sum([decays["context"](back[item], length) for item in shared])
+        similarity[number] *= decays["session"](number)
     chosen = sorted(candidates, key=lambda number: (-similarity[number], -number))[:k]
     scores = np.zeros(12)
     for number in chosen:
@@ -133,6 +137,41 @@ def test_vstan_agrees_with_its_definition(k: int, sample: int) -> None:
         ),
         "match": lambda back: math.exp(-back / 3.0),
         "place": lambda distance: math.exp(-distance / 1.5),
+        "item": lambda item: 1,
+    }
+    for event in prediction_events(test):
+        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+        expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
+        assert found[event] == pytest.approx(expected, rel=1e-5)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    k=st.integers(1, 30),
+    sample=st.integers(1, 40),
+    rows=st.integers(1, 9),
+    entries=st.sampled_from([1, 50, 1 << 20]),
+    weighting=st.sampled_from(["same", "div", "linear"]),
+)
+@settings(max_examples=25, deadline=None)
+def test_many_predictions_at_once_equal_one_after_another(
+    seed: int, k: int, sample: int, rows: int, entries: int, weighting: str
+) -> None:
+    """Also where similarities tie, the sample ends inside an item's sessions, or a block is made in portions."""
+    train, test = random_sessions(seed, 40), random_sessions(seed + 1, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "ENTRIES", entries)
+        scorer = VSKNN.fit(train, vocabulary_of(), k=k, sample_size=sample, weighting=weighting)
+        found = scores_by_event(scorer, test, rows)
+    decays = {
+        "context": {
+            "same": lambda back, length: 1.0,
+            "div": lambda back, length: (length - back) / length,
+            "linear": lambda back, length: 1 - 0.1 * back if back <= 10 else 0.0,
+        }[weighting],
+        "session": lambda number: 1.0,
+        "match": lambda back: 1 / (back + 1),
+        "place": lambda distance: 1,
         "item": lambda item: 1,
     }
     for event in prediction_events(test):
