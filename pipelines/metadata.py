@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREVIEW_ROWS = 5
+ID = "int64 or string"  # an id's type, before there is a file that says which
 
 
 def parquet_metadata(table: str, file: Path, preview: bool = True) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def column_schema(table: str, schema: "pa.Schema | None" = None) -> dg.TableSche
     known = tables.TABLES[table]
     if schema is None:
         columns = [
-            dg.TableColumn(column.name, type=column.type, description=column.meaning)
+            dg.TableColumn(column.name, type=ID if column.type == "id" else column.type, description=column.meaning)
             for column in known.columns
             if not column.optional
         ]

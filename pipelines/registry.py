@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"
+ABOUT = (
+    "GRU4Rec, one version a night. `challenger` is the newest; `champion` makes the recommendations, and only the gate "
+    "(or `pipelines promote`, `pipelines rollback`) moves it: a version's tags gate and gate_reason say why."
+)
 
 
 def aliased(tracking: "Tracking", alias: str) -> "ModelVersion | None":
@@ -40,7 +44,7 @@ def register(tracking: "Tracking", logged: "ModelInfo", tags: "Mapping[str, str]
     from mlflow.exceptions import MlflowException
 
     try:
-        tracking.client.create_registered_model(tracking.model)
+        tracking.client.create_registered_model(tracking.model, description=ABOUT)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 REQUIREMENTS = ("torch", "numpy", "pyarrow", "safetensors")
+UI = "http://127.0.0.1:5000"  # where `make ui` serves a local store, unless GRU4REC_MLFLOW_UI says another place
+NOTE = (
+    "One run a night: parameters, losses, data and both checkpoints of its training, then its figures on held-out days "
+    "(test/...) beside the champion's and the baselines'. Columns worth picking: test/recall_at_20 (_low, _high), "
+    "test/champion/challenger_minus_this/recall_at_20, test/mrr_at_20, test/coverage_at_20; tags gate, run_date."
+)
 CLOCK_SLACK = 2.0  # seconds by which the start of one process may seem to move when the clock is set
 
 
@@ -39,6 +45,7 @@ class Tracking:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         self.client = mlflow.MlflowClient(uri, uri)
+        self.ui = uri.rstrip("/") if uri.startswith("http") else os.environ.get("GRU4REC_MLFLOW_UI", UI)
         self.model = model
         self.system_metrics = system_metrics
         self.experiment_id = self._experiment(experiment, artifacts if uri.startswith("sqlite:") else None)
@@ -49,7 +56,10 @@ class Tracking:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             try:
-                made = self.client.create_experiment(name, artifacts.absolute().as_uri() if artifacts else None)
+                folder = artifacts.absolute().as_uri() if artifacts else None
+                # without its kind the UI shows a new experiment as one about chat traces
+                tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": NOTE}
+                made = self.client.create_experiment(name, folder, tags)
                 if artifacts:
                     self._hide_default()
                 return str(made)
@@ -58,6 +68,10 @@ class Tracking:
         if found is None or found.lifecycle_stage != "active":
             raise ValueError(f"The MLflow experiment {name!r} was deleted: restore it, or name another in [mlflow].")
         return str(found.experiment_id)
+
+    def page(self, run_id: str) -> str:
+        """The address of a run in the MLflow UI."""
+        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
 
     def _hide_default(self) -> None:
         """Delete the empty experiment that MLflow puts into a new store: its artifacts would go to ./mlruns."""

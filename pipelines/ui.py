@@ -114,6 +114,7 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, **SLIM, "PYTHONWARNINGS": "ignore", "DAGSTER_HOME": str(home)}
     environment["GRU4REC_DATA"] = str(settings.root)
+    environment["GRU4REC_MLFLOW_UI"] = f"http://{HOST}:{mlflow_port}"  # the assets' pages link there
     try:
         for server in started:
             server.start(environment)

@@ -74,7 +74,11 @@ def offline_evaluation(
         context.log.info(f"{name} measured in {seconds:.1f} s")
     late = candidates[0].train_until is None or candidates[0].train_until >= comparison.test_from
     return dg.MaterializeResult(
-        metadata=_metadata(challenger, comparison, table, file, pictures),
+        metadata={
+            "models": dg.MetadataValue.md(_brief(rows)),
+            "mlflow_run": dg.MetadataValue.url(tracking.page(challenger.run_id)),
+            **_metadata(challenger, comparison, table, file, pictures),
+        },
         check_results=[
             dg.AssetCheckResult(
                 check_name="trained_before_test",
@@ -128,7 +132,7 @@ def _log(
         who = "test" if row["role"] == evaluating.CHALLENGER else f"test/{row['role']}"
         if row["role"] == evaluating.BASELINE:
             who = f"test/{row['model']}"
-        for name, value in numbers({row["metric"]: row["value"]}).items():
+        for name, value in numbers({row["metric"]: row["value"]} | _spread(row)).items():
             tracking.client.log_metric(run_id, f"{who}/{name}", value)
     tracking.client.log_artifact(run_id, str(file), "evaluation")
     tracking.client.log_text(run_id, _summary(rows), "evaluation/summary.md")
@@ -136,7 +140,30 @@ def _log(
         for name, content in pictures.items():
             (Path(folder) / f"{name}.png").write_bytes(content)
         tracking.client.log_artifacts(run_id, folder, "evaluation")
-    tracking.client.update_model_version(version.name, version.version, description=_summary(rows))
+    mine = next(row for row in overall if row["role"] == evaluating.CHALLENGER and row["metric"] == SHOWN[0])
+    said = f"{SHOWN[0]} {mine['value']:.4f} on the test days of {mine['run_date']}.\n\n{_summary(rows)}"
+    tracking.client.update_model_version(version.name, version.version, description=said)
+
+
+def _spread(row: dict[str, Any]) -> dict[str, Any]:
+    """What tells a difference from noise: the challenger's interval, and that of its difference to another model."""
+    if row["metric"] not in evaluating.PAIRED:
+        return {}
+    if row["role"] == evaluating.CHALLENGER:
+        return {f"{row['metric']}_low": row["low"], f"{row['metric']}_high": row["high"]}
+    names = {"": "difference", "_low": "difference_low", "_high": "difference_high"}
+    return {f"challenger_minus_this/{row['metric']}{end}": row[name] for end, name in names.items()}
+
+
+def _brief(rows: list[dict[str, Any]]) -> str:
+    """The main table, below the 1,000 characters up to which Dagster shows it without a click."""
+    lines = []
+    for row in (row for row in rows if row["segment"] == "all" and row["metric"] == SHOWN[0]):
+        name = row["model"] if row["role"] == evaluating.BASELINE else f"{row['role']} v{row['model_version']}"
+        figure = f"{row['value']:.4f} [{row['low']:.3f}, {row['high']:.3f}]"
+        less = "" if row["difference"] is None else f"[{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]"
+        lines.append({"model": name, SHOWN[0]: figure, "challenger − this": less})
+    return markdown_table(["model", SHOWN[0], "challenger − this"], lines)
 
 
 def _summary(rows: list[dict[str, Any]]) -> str:
@@ -165,7 +192,7 @@ def _metadata(
     return {
         "dagster/row_count": table.num_rows,
         "path": dg.MetadataValue.path(str(file)),
-        "models": dg.MetadataValue.md(_summary(table.to_pylist())),
+        "all_figures": dg.MetadataValue.md(_summary(table.to_pylist())),
         **{
             name: dg.MetadataValue.md(figures.inline(content))
             for name, content in pictures.items()
@@ -211,6 +238,7 @@ def champion_model(
     return dg.MaterializeResult(
         metadata={
             "decision": outcome,
+            "mlflow_run": dg.MetadataValue.url(tracking.page(challenger.run_id)),
             "reason": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons)),
             "challenger_version": int(challenger.version),
             "champion_version": int(champion.version) if champion else "none",

@@ -58,7 +58,9 @@ def gru4rec_model(
                 on_epoch=lambda stage, report: _log_epoch(context, stage, report),
             )
             version = _register(tracking, trained, data, facts)
-    return dg.MaterializeResult(metadata=_metadata(active.info.run_id, version, trained, data, facts))
+    page = dg.MetadataValue.url(tracking.page(active.info.run_id))
+    found = _metadata(active.info.run_id, version, trained, data, facts)
+    return dg.MaterializeResult(metadata={"mlflow_run": page, **found})
 
 
 def _facts(context: dg.AssetExecutionContext, splits: Any) -> dict[str, str]:

@@ -57,7 +57,8 @@ def recommendations(
 
     day = context.partition_key
     with as_failure():
-        champion = registry.aliased(mlflow.open(), registry.CHAMPION)
+        tracking = mlflow.open()
+        champion = registry.aliased(tracking, registry.CHAMPION)
         if champion is None:
             raise ValueError("There is no champion model yet: materialise champion_model, or `pipelines promote` one.")
         context.log.info(f"Lists of {day} come from version {champion.version} of {champion.tags.get('run_date')}")
@@ -73,7 +74,8 @@ def recommendations(
             )
     yield from _check_results(published.audit)
     yield _read_back(warehouse, published)
-    yield dg.MaterializeResult(metadata=_metadata(warehouse, champion, published))
+    page = dg.MetadataValue.url(tracking.page(champion.run_id))
+    yield dg.MaterializeResult(metadata={"mlflow_run": page, **_metadata(warehouse, champion, published)})
 
 
 def _publish(
@@ -144,6 +146,7 @@ def _metadata(warehouse: Warehouse, champion: "ModelVersion", published: "Publis
     head = next(found.batches(["user_id", "rank", "item_id", "score", "probability", "model", "context_length"]))
     return {
         "dagster/row_count": published.rows,
+        "dagster/column_schema": column_schema("recommendations", found.schema),
         "path": dg.MetadataValue.path(str(warehouse.layout.recommendations)),
         "users": published.users,
         "table_version": published.version,

@@ -181,3 +181,25 @@ def test_a_night_without_its_model_says_what_to_materialise(nights: Any, sentenc
     result = nights.run("nightly", "2026-01-05", select=[dg.AssetKey("champion_model")])
     assert not result.success
     assert "materialise evaluations" in sentence(result) or "No model was trained" in sentence(result)
+
+
+def test_pages_show_the_main_table_at_once_and_link_to_the_run(nights: Any) -> None:
+    shown = metadata(nights, "offline_evaluation", SECOND)
+    assert shown["models"].startswith("| model | recall@20 | challenger − this |")
+    assert "champion v2" in shown["models"]
+    assert len(shown["models"]) < 1000  # above that Dagster hides it behind a click
+    run = registry.of_night(nights.tracking, SECOND).run_id
+    for asset in ("gru4rec_model", "offline_evaluation", "champion_model", "recommendations"):
+        link = f"http://127.0.0.1:5000/#/experiments/{nights.tracking.experiment_id}/runs/{run}"
+        assert metadata(nights, asset, SECOND)["mlflow_run"] == link
+
+
+def test_mlflow_tells_a_difference_from_noise(nights: Any) -> None:
+    tracking = nights.tracking
+    metrics = tracking.client.get_run(registry.of_night(tracking, SECOND).run_id).data.metrics
+    recall = "test/recall_at_20"
+    assert metrics[f"{recall}_low"] < metrics[recall] < metrics[f"{recall}_high"]
+    less = "test/popularity/challenger_minus_this/recall_at_20"
+    assert metrics[less] == pytest.approx(metrics[recall] - metrics["test/popularity/recall_at_20"])
+    assert 0 < metrics[f"{less}_low"] < metrics[less] < metrics[f"{less}_high"]
+    assert "test/champion/challenger_minus_this/recall_at_20_low" in metrics

@@ -83,7 +83,7 @@ def serve(shop: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in ("events", "items"):
         (layout.root / name).symlink_to(shop.layout.root / name)
     champion = SimpleNamespace(version="3", run_id="run3", tags={"run_date": "2026-01-07"})
-    monkeypatch.setattr(MLflow, "open", lambda self: None)
+    monkeypatch.setattr(MLflow, "open", lambda self: SimpleNamespace(page="http://127.0.0.1/{}".format))
     monkeypatch.setattr(registry, "aliased", lambda tracking, alias: champion if alias == registry.CHAMPION else None)
     monkeypatch.setattr(registry, "served_checkpoint", lambda version: shop.checkpoint)
     resources = {
