@@ -9,6 +9,7 @@ import argparse
 import datetime as dt
 import json
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from warehouse.layout import Layout, as_day
 if TYPE_CHECKING:
     from warehouse.recommendations import Night
 
+WIDTH = 100  # columns of the terminal that tables are made for
 FRESH_DAYS = 1  # the morning after, the newest night is one day old
 
 
@@ -50,6 +52,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     where_to = rollback.add_mutually_exclusive_group()
     where_to.add_argument("--to-version", type=int, help="a version of the history")
     where_to.add_argument("--to-night", type=_day, help="the last publication of this night")
+    rollback.add_argument("--reason", default="", help="what the history shall say of it")
     rollback.set_defaults(run=_rollback)
 
     compare = actions.add_parser("compare", help="overlap, churn and coverage between two nights")
@@ -106,16 +109,35 @@ def _history(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(rows, default=str, indent=2))
         return 0
-    shown = ("version", "at", "operation", "run_date", "rows", "model_version", "mlflow_run_id", "metadata")
-    lines = [tuple(_cell(row[name]) for name in shown) for row in rows]
-    print(_aligned(("version", "at (UTC)", "operation", "night", "rows", "model", "mlflow run", "more"), lines))
+    head = ("version", "at (UTC)", "what", "night", "rows", "model", "run")
+    lines = _aligned(head, [_history_line(row) for row in rows]).splitlines()
+    for line, row in zip(lines, [{}, {}, *rows], strict=True):
+        print(line)
+        if row.get("reason"):
+            print(textwrap.fill(row["reason"], WIDTH, initial_indent=" " * 9, subsequent_indent=" " * 9))
     return 0
+
+
+def _history_line(row: dict[str, Any]) -> tuple[str, ...]:
+    """One commit in at most WIDTH columns; everything that is known of it is in --json."""
+    facts = (_cell(row["run_date"]), _cell(row["rows"]), _cell(row["model_version"]), (row["mlflow_run_id"] or "")[:8])
+    return (str(row["version"]), f"{row['at']:%Y-%m-%d %H:%M}", _what(row), *facts)
+
+
+def _what(row: dict[str, Any]) -> str:
+    """What a commit did, in words."""
+    if row["rolled_back_to"] is not None:
+        return f"rolled back to version {row['rolled_back_to']}"
+    if row["run_date"] is not None:
+        return "published"
+    oldest = json.loads(row["metadata"]).get("oldest_night")
+    return f"dropped before {oldest}" if oldest else str(row["operation"]).lower()
 
 
 def _rollback(args: argparse.Namespace) -> int:
     from warehouse import recommendations as table
 
-    done = table.rollback(Layout(args.data), args.to_version, args.to_night)
+    done = table.rollback(Layout(args.data), args.to_version, args.to_night, reason=args.reason)
     print(
         f"the table shows version {done.to_version} again (newest night {done.newest}), as version {done.version}; "
         f"to undo: rollback --to-version {done.version - 1}"
@@ -168,12 +190,14 @@ def _user_id(night: "Night", text: str) -> int | str:
 
 def _headline(night: "Night") -> str:
     model = "an unregistered model" if night.model_version is None else f"model version {night.model_version}"
-    return f"night {night.run_date}, {night.age_days} days old, {model}, made {night.generated_at:%Y-%m-%d %H:%M} UTC"
+    line = f"night {night.run_date}, {night.age_days} days old, {model}, made {night.generated_at:%Y-%m-%d %H:%M} UTC"
+    return line if night.rollback is None else f"{line}\n{textwrap.fill(str(night.rollback), WIDTH)}"
 
 
 def _described(night: "Night") -> dict[str, Any]:
     fields = ("run_date", "age_days", "version", "model_version", "mlflow_run_id", "generated_at")
-    return {name: value if isinstance(value := getattr(night, name), int | None) else str(value) for name in fields}
+    found = {name: value if isinstance(value := getattr(night, name), int | None) else str(value) for name in fields}
+    return {**found, "rollback": None if night.rollback is None else str(night.rollback)}
 
 
 def _cell(value: object) -> str:

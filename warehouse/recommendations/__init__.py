@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     )
     from warehouse.recommendations.exports import export_parquet, export_ranx
     from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
-    from warehouse.recommendations.maintenance import history, retain, rollback, sweep
+    from warehouse.recommendations.logbook import Rollback, history
+    from warehouse.recommendations.maintenance import retain, rollback, sweep
     from warehouse.recommendations.publishing import NightFacts, Published, publish
     from warehouse.recommendations.readers import Night, Reader, for_user, for_users, latest, night
 
@@ -34,7 +35,7 @@ _HOME = {
     "compare": "comparison", "export_parquet": "exports", "export_ranx": "exports",
     "AuditFailed": "errors", "NightBusy": "errors", "NoNight": "errors", "RecommendationsError": "errors",
     "StaleNight": "errors", "WriteFailed": "errors",
-    "history": "maintenance", "retain": "maintenance", "rollback": "maintenance",
+    "Rollback": "logbook", "history": "logbook", "retain": "maintenance", "rollback": "maintenance",
     "sweep": "maintenance",
     "NightFacts": "publishing", "Published": "publishing", "publish": "publishing",
     "Night": "readers", "Reader": "readers", "for_user": "readers", "for_users": "readers", "latest": "readers",
@@ -43,7 +44,7 @@ _HOME = {
 
 __all__ = [
     "CHECKS", "Audit", "AuditFailed", "AuditLimits", "Check", "Expected", "Night", "NightBusy", "NightFacts", "NoNight",
-    "Published", "Reader", "RecommendationsError", "StaleNight", "WriteFailed", "audit", "compare",
+    "Published", "Reader", "RecommendationsError", "Rollback", "StaleNight", "WriteFailed", "audit", "compare",
     "export_parquet", "export_ranx", "for_user", "for_users", "history", "latest", "night", "publish", "retain",
     "rollback", "sweep",
 ]  # fmt: skip

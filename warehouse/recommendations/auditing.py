@@ -1,168 +1,171 @@
 """The audit of a staged night: what must hold before anybody may see it.
 
-Notable: a night of 100M rows is audited in slices of users, so that no aggregate over the whole night has to fit in
-memory; the slices come from the row groups' statistics and each reads only its own row groups. The comparison with the
-night before looks at a sample of users chosen by a hash of their id, the same users every night.
+Notable: the night is read back from the staged parts one row group at a time, so memory does not grow with it, and
+each check is a few passes over arrays that lie in the processor's cache. A list that a row group cuts is carried over
+to the next: every question is asked of whole lists.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from warehouse.recommendations.limits import CHECKS, TOP, Audit, AuditLimits, Check, Expected
+from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
+from warehouse.recommendations.sample import against
+from warehouse.recommendations.table import STAGED_COLUMNS
 
-SLICE_ROWS = 4_000_000  # rows audited at a time: about 300 MB of aggregates
-SAMPLED_USERS = 50_000  # users compared with the night before
+GREATEST_SCORE = 3.4e38  # as the table's constraint has it: finite, and not NaN
+POPULARITY = "popularity"
 
 
 def audit(
-    con: duckdb.DuckDBPyConnection,
-    staged: Path,
+    files: Sequence[Path],
     run_date: dt.date,
     expected: Expected,
     limits: AuditLimits,
     *,
     previous: dt.date | None = None,
-    before: Sequence[str] = (),
+    before: Sequence[Path] = (),
 ) -> Audit:
-    """Audit the staged file of one night against what was asked for and against the night before.
+    """Audit the staged parts of one night against what was asked for and against the night before.
 
-    ``staged``: parquet with the columns of ``table.STAGED_COLUMNS``, in order of user and rank; ``before``: the files
+    ``files``: parquet with the columns of ``table.STAGED_COLUMNS``, in order of user and rank; ``before``: the files
     of the night ``previous``.
     """
-    figures = _whole(con, staged, expected)
-    checks = [*_structure(figures, expected), *_distribution(con, staged, figures, limits, list(before))]
-    return Audit(run_date, previous, int(figures["rows"]), int(figures["users"]), tuple(checks))
+    figures = _whole(files, expected)
+    checks = [*_structure(figures, expected), *_distribution(files, figures, expected.n, limits, before)]
+    return Audit(run_date, previous, figures["rows"], figures["users"], tuple(checks))
 
 
-# The rows come in order of user and rank, so a row's neighbour above is the one before it in the file: no sort.
-_SLICE = """
-WITH part AS (
-  SELECT *, lag(user_id) OVER () AS above_user, lag(rank) OVER () AS above_rank, lag(score) OVER () AS above_score
-  FROM read_parquet($file) WHERE {bounds}),
-per_row AS (
-  SELECT count(*) AS rows,
-    count(*) FILTER (WHERE rank <> CASE WHEN above_user = user_id THEN above_rank + 1 ELSE 1 END) AS broken_ranks,
-    count(*) FILTER (WHERE above_user = user_id AND isfinite(score) AND score > above_score) AS out_of_order,
-    count(*) FILTER (WHERE NOT isfinite(score) OR NOT isfinite(probability) OR probability NOT BETWEEN 0 AND 1)
-      AS not_finite
-  FROM part),
-lists AS (
-  SELECT user_id, count(*) AS n, count(DISTINCT item_id) AS items, max(context_length) AS context,
-    bool_and(model = 'popularity') AS fallback
-  FROM read_parquet($file) WHERE {bounds} GROUP BY user_id),
-per_user AS (
-  SELECT count(*) AS users, sum(n - items) AS duplicates, count(*) FILTER (WHERE fallback) AS fallback,
-    count(*) FILTER (WHERE n > $n OR n < least($n, greatest($catalogue - context, 0))) AS wrong_length
-  FROM lists),
-per_item AS (
-  SELECT count(*) AS unknown FROM read_parquet($file)
-  WHERE $check_items AND {bounds} AND item_id NOT IN (SELECT item_id FROM allowed))
-SELECT * FROM per_row, per_user, per_item
-"""
-
-
-def _whole(con: duckdb.DuckDBPyConnection, staged: Path, expected: Expected) -> dict[str, float]:
-    """Sum the slices' figures over the night."""
-    item_type = pq.read_schema(staged).field("item_id").type
-    allowed = pa.chunked_array([], item_type) if expected.items is None else expected.items
-    con.register("allowed_items", pa.table({"item_id": allowed}))
-    con.execute("CREATE TEMP TABLE allowed AS SELECT DISTINCT item_id FROM allowed_items")
-    catalogue = con.sql("SELECT count(*) FROM allowed").fetchall()[0][0]  # 0: not told, so a short list may be right
-    total: dict[str, float] = {}
-    for low, high in _slices(staged):
-        bounds = {"user_id >= $low": low, "user_id < $high": high}
-        kept = [text for text, value in bounds.items() if value is not None] or ["true"]
-        parameters: dict[str, object] = {"file": [str(staged)], "n": expected.n, "catalogue": catalogue}
-        parameters["check_items"] = expected.items is not None
-        parameters |= {text.split("$")[1]: value for text, value in bounds.items() if value is not None}
-        found = con.sql(_SLICE.replace("{bounds}", " AND ".join(kept)), params=parameters)
-        for name, value in zip(found.columns, found.fetchall()[0], strict=True):
-            total[name] = total.get(name, 0) + (value or 0)
+def _whole(files: Sequence[Path], expected: Expected) -> dict[str, int]:
+    """Sum the figures of all row groups over the night."""
+    total: dict[str, int] = {"rows": 0, "users": 0}
+    shown = None if expected.items is None else pc.unique(expected.items)
+    last: Any = None
+    for rows in _whole_lists(files):
+        found = _figures(rows, expected.n, shown)
+        user = rows["user_id"]
+        found["broken_ranks"] += int(last is not None and user[0].as_py() <= last)
+        last = user[-1].as_py()
+        for name, value in found.items():
+            total[name] = total.get(name, 0) + value
     return total
 
 
-def _slices(staged: Path) -> list[tuple[object, object]]:
-    """Cut the file into half-open ranges of user_id of about SLICE_ROWS rows; one range when it is not sorted by
-    user.
-    """
-    meta = pq.read_metadata(staged)
-    groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
-    lows = [group.column(0).statistics.min for group in groups]
-    cuts: list[object] = []
-    rows = 0
-    for low, group in zip(lows, groups, strict=True):
-        if rows >= SLICE_ROWS and low != (cuts[-1] if cuts else lows[0]):
-            cuts.append(low)
-            rows = 0
-        rows += group.num_rows
-    return list(zip([None, *cuts], [*cuts, None], strict=True))
+def _whole_lists(files: Sequence[Path]) -> Iterator[pa.Table]:
+    """The row groups of the parts in turn, each cut where a user's list ends; the cut-off list comes with the next."""
+    rest: pa.Table | None = None
+    for file in files:
+        with pq.ParquetFile(file, read_dictionary=["model"]) as part:
+            for number in range(part.num_row_groups):
+                rows = part.read_row_group(number, columns=list(STAGED_COLUMNS), use_threads=False)
+                fallback = _is_fallback(rows["model"])
+                rows = rows.set_column(rows.schema.get_field_index("model"), "fallback", fallback)
+                rows = rows if rest is None else pa.concat_tables([rest, rows])
+                cut = int(np.flatnonzero(_starts(rows["user_id"]))[-1]) if rows.num_rows else 0
+                if cut:
+                    yield rows.slice(0, cut)
+                rest = rows.slice(cut)
+    if rest is not None and rest.num_rows:
+        yield rest
 
 
-def _structure(found: dict[str, float], expected: Expected) -> list[Check]:
+def _is_fallback(model: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether each row is of the popularity fallback, told from the dictionary: no text is compared row by row."""
+    chunks = [pc.equal(chunk.dictionary, POPULARITY).take(chunk.indices) for chunk in model.chunks]
+    return pa.chunked_array(chunks, pa.bool_())
+
+
+def _starts(user: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """True where a row's user is not the one of the row above, [R]; the first row starts too."""
+    whole = user.combine_chunks()
+    starts = np.ones(len(whole), bool)
+    if pa.types.is_integer(whole.type):
+        values = whole.to_numpy()
+        np.not_equal(values[1:], values[:-1], out=starts[1:])
+    else:
+        starts[1:] = pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1)).to_numpy(zero_copy_only=False)
+    return starts
+
+
+def _figures(rows: pa.Table, n: int, shown: pa.Array | None) -> dict[str, int]:
+    """What is wrong with these whole lists, counted; see ``CHECKS`` for the meanings."""
+    starts = _starts(rows["user_id"])
+    first = np.flatnonzero(starts)
+    lengths = np.diff(first, append=len(starts))
+    rank, score, probability, context = (
+        rows[name].to_numpy() for name in ("rank", "score", "probability", "context_length")
+    )
+    follows = np.where(starts[1:], 1, rank[:-1] + np.int32(1))
+    finite = np.abs(score) <= GREATEST_SCORE  # False for NaN
+    likely = (probability >= 0) & (probability <= 1)
+    catalogue = 0 if shown is None else len(shown)  # 0: not told, so a short list may be right
+    least = np.minimum(n, np.maximum(catalogue - np.maximum.reduceat(context, first).astype(np.int64), 0))
+    fallback = rows["fallback"].to_numpy()
+    users = rows["user_id"].take(pa.array(first)).combine_chunks()
+    return {
+        "rows": len(starts),
+        "users": len(first),
+        "broken_ranks": int((rank[1:] != follows).sum()) + int(rank[0] != 1) + _falls(users),
+        "out_of_order": int((~starts[1:] & finite[1:] & (score[1:] > score[:-1])).sum()),
+        "not_finite": int((~(finite & likely)).sum()),
+        "wrong_length": int(((lengths > n) | (lengths < least)).sum()),
+        "fallback": int(np.logical_and.reduceat(fallback, first).sum()),
+        **_items(rows["item_id"], starts, shown),
+    }
+
+
+def _falls(users: pa.Array) -> int:
+    """How many of these users do not come after the one before: a list must not be found in two places."""
+    return len(users) - 1 - int(pc.sum(pc.greater(users.slice(1), users.slice(0, len(users) - 1))).as_py() or 0)
+
+
+def _items(item: pa.ChunkedArray, starts: NDArray[np.bool_], shown: pa.Array | None) -> dict[str, int]:
+    """Items that stand twice in a list, and rows with an item that may not be shown; ids of either type."""
+    encoded = item.combine_chunks().dictionary_encode()
+    code = encoded.indices.to_numpy()
+    unknown = 0
+    if shown is not None:
+        stray = pc.invert(pc.is_in(encoded.dictionary, value_set=shown)).to_numpy(zero_copy_only=False)
+        unknown = int(stray[code].sum()) if stray.any() else 0
+    pairs = np.cumsum(starts) * len(encoded.dictionary) + code
+    pairs.sort()
+    return {"duplicates": int((pairs[1:] == pairs[:-1]).sum()), "unknown": unknown}
+
+
+def _structure(found: dict[str, int], expected: Expected) -> list[Check]:
     """The checks that a night must pass by itself."""
-
     asked = found["users"] if expected.users is None else expected.users
     zero = ("wrong_length", "broken_ranks", "duplicates", "unknown", "not_finite", "out_of_order")
     return [
         _check("not_empty", found["rows"], "> 0", found["rows"] > 0),
         _check("every_user", found["users"], f"= {asked:.0f}", found["users"] == asked),
-        *(_check(name, found[name], "0", found[name] == 0) for name in zero),
+        *(_check(name, found.get(name, 0), "0", found.get(name, 0) == 0) for name in zero),
     ]
 
 
-_SAMPLE = """
-CREATE TEMP TABLE {name} AS SELECT user_id, item_id, rank, score, model
-FROM read_parquet($files) WHERE hash(user_id) % $every = 0
-"""
-_COMPARE = """
-WITH tops AS (SELECT user_id, item_id FROM tonight WHERE rank <= $top),
-was AS (SELECT user_id, item_id FROM before WHERE rank <= $top),
-shared AS (SELECT DISTINCT user_id FROM tops INTERSECT SELECT DISTINCT user_id FROM was)
-SELECT
-  (SELECT count(*) FROM tops SEMI JOIN was USING (user_id, item_id))
-    / nullif((SELECT count(*) FROM tops SEMI JOIN shared USING (user_id)), 0),
-  (SELECT avg(score::DOUBLE) FILTER (WHERE isfinite(score)) FROM tonight WHERE model <> 'popularity'),
-  (SELECT avg(score::DOUBLE) FROM before WHERE model <> 'popularity'),
-  (SELECT stddev_pop(score::DOUBLE) FROM before WHERE model <> 'popularity')
-"""
-
-
 def _distribution(
-    con: duckdb.DuckDBPyConnection, staged: Path, found: dict[str, float], limits: AuditLimits, before: list[str]
+    files: Sequence[Path], found: dict[str, int], n: int, limits: AuditLimits, before: Sequence[Path]
 ) -> list[Check]:
     """The checks against the night before; on the first night only the fallback's share is known."""
-    users = int(found["users"])
+    users = found["users"]
     share = found["fallback"] / users if users else None
-    overlap, shift, drop = _against(con, staged, users, before) if before and users else (None, None, None)
+    overlap, shift, drop = against(files, before, users, n) if before and users else (None, None, None)
     return [
         _limited("fallback_share", share, "<=", limits.max_fallback_share),
         _limited("overlap", overlap, ">=", limits.min_overlap),
         _limited("score_shift", shift, "<=", limits.max_score_shift),
         _limited("user_drop", drop, "<=", limits.max_user_drop),
     ]
-
-
-def _against(
-    con: duckdb.DuckDBPyConnection, staged: Path, users: int, before: list[str]
-) -> tuple[float | None, float | None, float | None]:
-    """Overlap, shift of the mean score in standard deviations, and share of users lost, against the night before."""
-    count = "SELECT count(DISTINCT user_id) FROM read_parquet($files)"
-    users_before = con.sql(count, params={"files": before}).fetchall()[0][0]
-    every = max(1, users // SAMPLED_USERS)
-    for name, files in (("tonight", [str(staged)]), ("before", before)):
-        con.execute(_SAMPLE.replace("{name}", name), {"files": files, "every": every})
-    overlap, mean, mean_before, spread = con.sql(_COMPARE, params={"top": TOP}).fetchall()[0]
-    shift = None if mean is None or mean_before is None else abs(mean - mean_before) / max(spread or 0.0, 1e-6)
-    drop = max(0.0, 1 - users / users_before) if users_before else None
-    return overlap, shift, drop
 
 
 def _limited(name: str, value: float | None, sign: str, limit: float | None) -> Check:

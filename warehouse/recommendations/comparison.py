@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from warehouse.recommendations.readers import Night, items_file, night
+from warehouse.recommendations.readers import Night, night
 from warehouse.recommendations.table import HasRecommendations, connect, table_path
+from warehouse.recommendations.titles import items_file
 
 COMPARISON = pa.schema(
     [

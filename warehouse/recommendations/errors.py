@@ -33,10 +33,10 @@ class WriteFailed(RecommendationsError):
 class AuditFailed(RecommendationsError):
     """The staged night did not pass its audit: it is kept on disk, and not published.
 
-    ``audit`` holds the figures (an ``Audit``), ``staged_file`` the path of the rejected night.
+    ``audit`` holds the figures (an ``Audit``), ``kept`` the folder of the rejected night's parquet files.
     """
 
-    def __init__(self, message: str, audit: Audit, staged_file: Path) -> None:
+    def __init__(self, message: str, audit: Audit, kept: Path) -> None:
         super().__init__(message)
         self.audit = audit
-        self.staged_file = staged_file
+        self.kept = kept

@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 
 from warehouse.layout import replacing
 from warehouse.recommendations.errors import WriteFailed
+from warehouse.recommendations.parts import ROW_GROUP
 from warehouse.recommendations.readers import Night, latest, night
-from warehouse.recommendations.staging import ROW_GROUP
 from warehouse.recommendations.table import HasRecommendations
 
 
 def export_parquet(where: HasRecommendations | str | Path, to: Path, run_date: dt.date | None = None) -> int:
     """Write a night (the newest by default) to one parquet file with the table's columns; return its rows.
 
-    The file appears whole, in order of user and rank, in row groups of 122,880 rows: one user's rows are found by the
+    The file appears whole, in order of user and rank, in row groups of 61,440 rows: one user's rows are found by the
     row groups' statistics.
     """
     found = _night(where, run_date)

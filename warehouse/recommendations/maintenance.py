@@ -4,55 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
-from warehouse.recommendations.staging import REJECTED, clear_dead, staging_folder
+from warehouse.recommendations.logbook import is_publication, publication
+from warehouse.recommendations.staging import REJECTED, audit_file, clear_dead, staging_folder
 from warehouse.recommendations.table import HasRecommendations, local, nights, open_table, table_path
 
 SAFE_HOURS = 168  # Delta's default: a superseded file stays for readers that began before, and for rollback
-HISTORY = pa.schema(
-    [
-        ("version", pa.int64()), ("at", pa.timestamp("ms", tz="UTC")), ("operation", pa.string()),
-        ("run_date", pa.date32()), ("rows", pa.int64()), ("model_version", pa.int32()), ("mlflow_run_id", pa.string()),
-        ("metadata", pa.string()),
-    ]
-)  # fmt: skip
-
-
-def history(where: HasRecommendations | str | Path, limit: int | None = None) -> pa.Table:
-    """Return the table's commits, newest first (columns: ``HISTORY``; ``metadata`` is JSON, e.g. git commit, Dagster
-    run).
-    """
-    rows = [_commit_row(commit) for commit in open_table(table_path(where)).history(limit)]
-    return pa.Table.from_pylist(rows, schema=HISTORY)
-
-
-_NOT_METADATA = {
-    "version", "timestamp", "operation", "operationParameters", "operationMetrics", "engineInfo", "clientVersion",
-    "run_date", "rows", "model_version", "mlflow_run_id", "readVersion", "isolationLevel", "isBlindAppend",
-}  # fmt: skip
-
-
-def _commit_row(commit: dict) -> dict[str, object]:
-    night = commit.get("run_date")
-    return {
-        "version": commit["version"],
-        "at": dt.datetime.fromtimestamp(commit["timestamp"] / 1000, dt.UTC),
-        "operation": commit["operation"],
-        "run_date": dt.date.fromisoformat(night) if night else None,
-        "rows": int(commit["rows"]) if "rows" in commit else None,
-        "model_version": int(commit["model_version"]) if commit.get("model_version") else None,
-        "mlflow_run_id": commit.get("mlflow_run_id") or None,
-        "metadata": json.dumps({k: v for k, v in commit.items() if k not in _NOT_METADATA}, sort_keys=True),
-    }
 
 
 @dataclass(frozen=True)
@@ -65,13 +31,18 @@ class RolledBack:
 
 
 def rollback(
-    where: HasRecommendations | str | Path, to_version: int | None = None, to_night: dt.date | None = None
+    where: HasRecommendations | str | Path,
+    to_version: int | None = None,
+    to_night: dt.date | None = None,
+    *,
+    reason: str = "",
 ) -> RolledBack:
     """Show the table as it stood before its last publication, or at ``to_version``, or when ``to_night`` was last
     published.
 
     It is one commit that brings old files back, so it takes milliseconds, readers are not disturbed, and it can itself
-    be rolled back (``to_version``). It reaches as far back as vacuum has left the files (7 days by default).
+    be rolled back (``to_version``). It reaches as far back as vacuum has left the files (7 days by default). The log
+    remembers ``reason``, for whoever wonders why last night's lists are not shown.
     """
     path = table_path(where)
     table = open_table(path)
@@ -89,7 +60,11 @@ def rollback(
             f"version {to_version} of the table {path} cannot come back: vacuum has removed {len(missing)} of its "
             f"files (first: {missing[0]}); choose a newer version, or run that night again"
         )
-    metadata = {"rolled_back_to": str(to_version), "run_date": newest.isoformat()}
+    shown = publication(table, newest, to_version)
+    metadata: dict[str, str] = {
+        "rolled_back_to": str(to_version), "run_date": newest.isoformat(), "reason": reason,
+        **{name: shown[name] for name in ("rows", "model_version", "mlflow_run_id") if name in shown},
+    }  # fmt: skip
     try:
         table.restore(to_version, commit_properties=CommitProperties(custom_metadata=metadata))
     except DeltaError as error:
@@ -127,21 +102,17 @@ def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:
     """
     commits = {commit["version"]: commit for commit in table.history()}
     if night is not None:
-        of_night = [v for v, c in commits.items() if _is_publication(c) and c["run_date"] == night.isoformat()]
+        of_night = [v for v, c in commits.items() if is_publication(c) and c["run_date"] == night.isoformat()]
         if not of_night:
             raise NoNight(f"the history of the table has no publication of the night {night}: see its history")
         return max(of_night)
     shown = table.version()
-    while shown in commits and not _is_publication(commits[shown]):
+    while shown in commits and not is_publication(commits[shown]):
         shown = int(commits[shown].get("rolled_back_to", shown - 1))
     before = shown - 1
-    if before not in commits or not any(_is_publication(commits[v]) for v in commits if v <= before):
+    if before not in commits or not any(is_publication(commits[v]) for v in commits if v <= before):
         raise RecommendationsError("there is no earlier publication to roll back to: see the table's history")
     return before
-
-
-def _is_publication(commit: dict) -> bool:
-    return "run_date" in commit and "rolled_back_to" not in commit
 
 
 @dataclass(frozen=True)
@@ -178,8 +149,8 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
     oldest = kept[0].isoformat() if kept else ""
     for rejected in staging_folder(path).glob(f"*{REJECTED}"):
         if rejected.name < oldest:
-            rejected.with_suffix(".json").unlink(missing_ok=True)
-            rejected.unlink(missing_ok=True)
+            audit_file(rejected).unlink(missing_ok=True)
+            shutil.rmtree(rejected)
     return Retained(tuple(kept), tuple(dropped), len(removed), tuple(sweep(path)))
 
 

@@ -1,24 +1,24 @@
 """How the table is read: a night as a snapshot, the newest night and its age, one user's list in the shape that fusion
 takes.
 
-Notable: the newest night is found in the log (no data file is opened), and DuckDB is handed exactly that night's
-files. A snapshot stays readable while later nights are written, and after this one is replaced, until vacuum removes
-its files.
+Notable: the newest night is found in the log (no data file is opened), and only that night's files are read. A
+snapshot stays readable while later nights are written, and after this one is replaced, until vacuum removes its files.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError, StaleNight
+from warehouse.recommendations.logbook import Rollback, standing_rollback
+from warehouse.recommendations.lookup import Lookup
 from warehouse.recommendations.table import (
     HasRecommendations,
     connect,
@@ -29,6 +29,7 @@ from warehouse.recommendations.table import (
     table_path,
     table_schema,
 )
+from warehouse.recommendations.titles import Titles, items_file
 
 UserId = int | str
 _ROWS = "FROM read_parquet($files, hive_partitioning = true)"
@@ -39,7 +40,8 @@ class Night:
     """One whole night, pinned: whatever is written later, it reads the same rows.
 
     ``version``: the table's version it was found in. ``age_days``: days from ``run_date`` to today (UTC): 1 in the
-    morning after. ``files``: the parquet files it consists of, in order of user.
+    morning after. ``files``: the parquet files it consists of, in order of user. ``rollback``: on the newest night, the
+    rollback that made it so, if no night was published since.
     """
 
     run_date: dt.date
@@ -51,6 +53,7 @@ class Night:
     path: Path
     files: tuple[str, ...]
     schema: pa.Schema
+    rollback: Rollback | None = None
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = 122_880) -> Iterator[pa.RecordBatch]:
         """Stream the night in order of user and rank, ``rows`` at a time; memory does not grow with the night."""
@@ -114,7 +117,9 @@ def for_users(
 
 
 class Reader:
-    """A reader to keep open: it looks for a newer night at each call and keeps the files' footers in memory."""
+    """A reader to keep open: it looks for a newer night at each call, and keeps the night's files open, their footers
+    and the titles in memory, so that one user's list is one row group read.
+    """
 
     def __init__(
         self, where: HasRecommendations | str | Path, *, items: Path | None = None, max_age_days: int | None = None
@@ -125,14 +130,16 @@ class Reader:
         self._table = open_table(self.path)
         self._seen: tuple[dt.date | None, dt.date] | None = None  # the night asked for, the day it was asked on
         self._night: Night | None = None
-        self._con = connect(threads=1)
-        self._con.execute("SET enable_object_cache = true; SET parquet_metadata_cache = true")
+        self._lookup: tuple[tuple[str, ...], Lookup] | None = None  # the files it has open
+        self._titles = Titles()
 
     def __enter__(self) -> Reader:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._con.close()
+        if self._lookup is not None:
+            self._lookup[1].close()
+            self._lookup = None
 
     def night(self, run_date: dt.date | None = None) -> Night:
         """Return the newest night, or the one asked for, as the table shows it now.
@@ -155,11 +162,9 @@ class Reader:
         """As the function ``for_user``."""
         found = self.night(run_date)
         _check(n, [user_id], found)
-        rows = self._con.sql(
-            f"SELECT item_id, score, model {_ROWS} WHERE user_id = $user AND rank <= $n ORDER BY rank",
-            params={"files": list(found.files), "user": user_id, "n": n},
-        ).fetchall()
-        titles = self._titles(found.run_date, [row[0] for row in rows])
+        rows = self._opened(found).best(user_id, n)
+        items = self._items or items_file(self.path, found.run_date)
+        titles = {} if items is None else self._titles.of(items, [row[0] for row in rows])
         return [
             {"item_id": item, "title": titles.get(item), "score": score, "model": model} for item, score, model in rows
         ]
@@ -171,45 +176,29 @@ class Reader:
         found = self.night(run_date)
         ids = user_ids.to_pylist() if isinstance(user_ids, pa.Array | pa.ChunkedArray) else list(user_ids)
         _check(n, ids, found)
-        self._con.register("wanted", pa.table({"user_id": pa.array(ids, found.schema.field("user_id").type)}))
-        rows = self._con.sql(
-            f"SELECT {', '.join(found.schema.names)} {_ROWS} SEMI JOIN wanted USING (user_id) "
-            "WHERE rank <= $n ORDER BY user_id, rank",
-            params={"files": list(found.files), "n": n},
-        ).to_arrow_table()
-        self._con.unregister("wanted")
+        with connect() as con:
+            con.register("wanted", pa.table({"user_id": pa.array(ids, found.schema.field("user_id").type)}))
+            rows = con.sql(
+                f"SELECT {', '.join(found.schema.names)} {_ROWS} SEMI JOIN wanted USING (user_id) "
+                "WHERE rank <= $n ORDER BY user_id, rank",
+                params={"files": list(found.files), "n": n},
+            ).to_arrow_table()
         return rows.cast(found.schema)
 
-    def _titles(self, run_date: dt.date, item_ids: list[UserId]) -> Mapping[UserId, str | None]:
-        source = self._items or items_file(self.path, run_date)
-        return titles(self._con, source, item_ids) if source is not None else {}
-
-
-def items_file(path: Path, run_date: dt.date) -> Path | None:
-    """Return the newest partition of the items table that the night could know, None when there is none."""
-    known = [file for file in (path.parent / "items").glob("????-??-??.parquet") if file.stem <= run_date.isoformat()]
-    return max(known, default=None)
-
-
-def titles(con: duckdb.DuckDBPyConnection, items: Path, item_ids: list[UserId]) -> dict[UserId, str | None]:
-    """Look the titles of these items up; {} when the items have none."""
-    if not item_ids:
-        return {}
-    source = con.sql("SELECT * FROM read_parquet($file)", params={"file": [str(items)]})
-    if "title" not in source.columns:
-        return {}
-    rows = con.sql(
-        "SELECT item_id, title FROM read_parquet($file) WHERE item_id IN (SELECT unnest($ids))",
-        params={"file": [str(items)], "ids": item_ids},
-    ).fetchall()
-    return dict(rows)
+    def _opened(self, found: Night) -> Lookup:
+        """The night's files, opened when they are not those of the last call."""
+        if self._lookup is None or self._lookup[0] != found.files:
+            if self._lookup is not None:
+                self._lookup[1].close()
+            self._lookup = (found.files, Lookup(found.files))
+        return self._lookup[1]
 
 
 def _newest(table: DeltaTable, path: Path, max_age_days: int | None, today: dt.date | None) -> Night:
     there = nights(table)
     if not there:
         raise NoNight(f"the recommendations table {path} holds no night yet: run one first")
-    found = _snapshot(table, path, there[-1], today)
+    found = replace(_snapshot(table, path, there[-1], today), rollback=standing_rollback(table))
     if max_age_days is not None and found.age_days > max_age_days:
         raise StaleNight(
             f"the newest night in {path} is {found.run_date}, {found.age_days} days old, and at most {max_age_days} "

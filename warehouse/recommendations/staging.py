@@ -1,9 +1,9 @@
-"""The staged night: one parquet file beside the table that nobody reads but the audit and the publishing commit.
+"""The staged night: parquet parts beside the table that nobody reads but the audit, until one commit shows them.
 
-Notable: the staged file *is* the night's lock. Its writer holds an exclusive flock on it from the first byte to the
+Notable: a staged night has a lock file, which its writer holds (flock) from before the first byte until after the
 commit; the kernel drops that lock when the writer dies, however it dies. So a second writer of the night is refused at
-once, and whoever can lock a staged file knows that its writer is gone and may sweep it. The lock covers one machine's
-writers; writers on two machines that share a folder meet in Delta's own commit protocol, which lets one of them win.
+once, and whoever can lock that file knows that its writer is gone and may sweep what it left. The lock covers one
+machine's writers; writers on two machines that share a folder meet at the commit, which lets one of them win.
 """
 
 from __future__ import annotations
@@ -13,28 +13,33 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
-from warehouse.recommendations.table import MEASURED, STAGED_COLUMNS, staged_schema
-from warehouse.statements import quoted
+from warehouse.recommendations.parts import ROW_GROUP, PartsWriter, id_types_of, part_schema, regrouped, row_groups
+from warehouse.recommendations.table import table_schema
 
-ROW_GROUP = 122_880  # rows; the best of those tried for one user's list (sorted, zstd)
-WRITING = ".writing.parquet"
-REJECTED = ".rejected.parquet"
+LOCK = ".lock"
+WRITING = ".writing"
+REJECTED = ".rejected"
 
 
 def staging_folder(table: Path) -> Path:
     """Return the folder beside the table that holds staged and rejected nights."""
     return table.parent / f"{table.name}_staging"
+
+
+def audit_file(rejected: Path) -> Path:
+    """Return the file beside a rejected night's folder that says why it was rejected."""
+    return rejected.with_name(f"{rejected.name}.json")
 
 
 @contextmanager
@@ -50,72 +55,75 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 class StagedNight:
-    """One night's staged file, locked by this writer. Use as a context manager: leaving it removes what was not
-    kept.
+    """One night's staged parts, locked by this writer. Use as a context manager: leaving it removes what was neither
+    published nor kept.
     """
 
     def __init__(self, table: Path, run_date: dt.date) -> None:
         self.run_date = run_date
-        self.path = staging_folder(table) / f"{run_date.isoformat()}{WRITING}"
-        self.rows_file = self.path  # where the rows are: in order once sort() was called
+        self.lock = staging_folder(table) / f"{run_date.isoformat()}{LOCK}"
+        self.folder = self.lock.with_suffix(WRITING)
+        self.spill = self.folder / "spill"  # where DuckDB may put what does not fit in memory
+        self.files: list[Path] = []  # the parts: in order once sort() was called
         self.rows = 0
         self.in_order = True  # by (user_id, rank), as far as written
-        self.schema: pa.Schema | None = None
-        self.spill = _spill(self.path)  # where DuckDB may put what does not fit in memory
+        self.schema = pa.schema([])  # the table's, once the first batch has shown the types of the ids
         self._last: tuple[object, int] | None = None
         self._handle = -1
 
     def __enter__(self) -> StagedNight:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._handle = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
             if not _lock(self._handle, seconds=0.5):
                 os.close(self._handle)
                 raise NightBusy(
-                    f"another run is writing the night {self.run_date} ({self.path}): wait for it to end, or stop it"
+                    f"another run is writing the night {self.run_date} ({self.folder}): wait for it to end, or stop it"
                 )
-            if _same_file(self._handle, self.path):
-                os.truncate(self._handle, 0)
+            if _same_file(self._handle, self.lock):
+                shutil.rmtree(self.folder, ignore_errors=True)  # of a writer that died
+                self.folder.mkdir()
                 return self
             os.close(self._handle)  # its owner removed it between our open and our lock: take the new one
 
     def __exit__(self, *exc: object) -> None:
-        shutil.rmtree(self.spill, ignore_errors=True)
-        if _same_file(self._handle, self.path):
-            self.path.unlink()
+        if _same_file(self._handle, self.lock):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.lock.unlink()
         os.close(self._handle)
 
-    def write(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Stream ``batches`` into the file in row groups of 122,880 rows; memory is one row group, not the night.
+    def write(self, batches: Iterable[pa.RecordBatch], constants: Mapping[str, object]) -> None:
+        """Stream ``batches`` (columns of ``STAGED_COLUMNS``) into parts, with ``constants``, the columns that are the
+        same on every row; memory is one row group, not the night.
 
         Raises ``RecommendationsError`` for missing columns or types that do not fit, ``WriteFailed`` when the disk
         refuses.
         """
         source = iter(batches)
         first = next(source, None)
-        if first is None:
+        if first is not None:
+            self.schema = table_schema(*id_types_of(first))
+            groups = row_groups(chain([first], source), part_schema(self.schema), constants)
+            self.files = self._written(groups, self.folder)
+        if not self.rows:
             raise RecommendationsError(f"the night {self.run_date} has no rows at all: nothing was published")
-        self.schema = schema_of(first)
-        groups = _regroup(first, source, self.schema)
-        with os.fdopen(os.dup(self._handle), "wb") as sink:  # closing the copy does not give the lock away
-            repeated = [field.name for field in self.schema if field.name not in MEASURED]
-            writer = pq.ParquetWriter(
-                sink, self.schema, compression="zstd", compression_level=1, use_dictionary=repeated
-            )
-            try:
-                for group in groups:
-                    self._follow_order(group)
-                    with self._disk():
-                        writer.write_table(group, row_group_size=ROW_GROUP)
-                    self.rows += group.num_rows
-            except BaseException:
-                with suppress(OSError):  # the file is about to go; the first error is the one to tell
-                    writer.close()
-                raise
+
+    def _written(self, groups: Iterable[pa.Table], folder: Path) -> list[Path]:
+        """Write the groups as parts of ``folder``, counting rows and following their order."""
+        self.rows, self.in_order, self._last = 0, True, None
+        writer = PartsWriter(folder, part_schema(self.schema))
+        try:
+            for group in groups:
+                self._follow_order(group)
+                with self._disk():
+                    writer.write(group)
+                self.rows += group.num_rows
             with self._disk():
                 writer.close()
-                sink.flush()
-                os.fsync(sink.fileno())
+        except BaseException:
+            writer.abandon()
+            raise
+        return writer.files
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
@@ -123,25 +131,28 @@ class StagedNight:
         try:
             yield
         except OSError as error:
-            raise write_failed(self.run_date, self.path, error) from error
+            raise write_failed(self.run_date, self.folder, error) from error
 
     def sort(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Bring the rows into order of user and rank where they did not come in it; the sorted copy takes over."""
+        """Bring the rows into order of user and rank where they did not come in it; the sorted parts take over."""
         if self.in_order:
             return
-        self.spill.mkdir(exist_ok=True)
-        copy = self.spill / "sorted.parquet"
-        con.execute(
-            f"COPY (FROM read_parquet($file) ORDER BY user_id, rank) TO {quoted(str(copy))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})",
-            {"file": [str(self.path)]},
-        )
-        self.rows_file, self.in_order = copy, True
+        folder = self.folder / "sorted"
+        folder.mkdir()
+        rows = con.sql(
+            "SELECT * FROM read_parquet($files) ORDER BY user_id, rank", params={"files": [str(f) for f in self.files]}
+        ).to_arrow_reader(ROW_GROUP)
+        unsorted, schema = self.files, part_schema(self.schema)
+        self.files = self._written((pa.Table.from_batches(some).cast(schema) for some in regrouped(rows)), folder)
+        for file in unsorted:
+            file.unlink()
 
     def reject(self) -> Path:
-        """Keep the file under another name for whoever looks into it, and return that name."""
-        kept = self.path.with_name(f"{self.run_date.isoformat()}{REJECTED}")
-        os.replace(self.rows_file, kept)
+        """Keep the parts in a folder of another name for whoever looks into them, and return that folder."""
+        kept = self.lock.with_suffix(REJECTED)
+        shutil.rmtree(self.spill, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        os.replace(self.files[0].parent, kept)
         return kept
 
     def _follow_order(self, group: pa.Table) -> None:
@@ -149,54 +160,16 @@ class StagedNight:
         if not self.in_order or group.num_rows == 0:
             return
         user, rank = group["user_id"].combine_chunks(), group["rank"].to_numpy()
-        before, after = user.slice(0, len(user) - 1), user.slice(1)
-        falls = pc.less(after, before).to_numpy(zero_copy_only=False)
-        same = pc.equal(after, before).to_numpy(zero_copy_only=False)
+        if pa.types.is_integer(user.type):
+            before, after = user.to_numpy()[:-1], user.to_numpy()[1:]
+            falls, same = after < before, after == before
+        else:
+            falls = pc.less(user.slice(1), user.slice(0, len(user) - 1)).to_numpy(zero_copy_only=False)
+            same = pc.equal(user.slice(1), user.slice(0, len(user) - 1)).to_numpy(zero_copy_only=False)
         self.in_order = not bool((falls | (same & (np.diff(rank) < 0))).any())
         if self._last is not None:
             self.in_order &= self._last <= (user[0].as_py(), int(rank[0]))
         self._last = (user[-1].as_py(), int(rank[-1]))
-
-
-def schema_of(batch: pa.RecordBatch) -> pa.Schema:
-    """Return the staged schema that fits this batch's id types, or say in a sentence what does not fit."""
-    missing = [name for name in STAGED_COLUMNS if name not in batch.schema.names]
-    if missing:
-        raise RecommendationsError(
-            f"the recommendations lack the column(s) {', '.join(missing)}: nothing was published"
-        )
-    ids = []
-    for name in ("user_id", "item_id"):
-        kind = batch.schema.field(name).type
-        if pa.types.is_integer(kind):
-            ids.append(pa.int64())
-        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            ids.append(pa.string())
-        else:
-            raise RecommendationsError(f"{name} must be an integer or a string, not {kind}: nothing was published")
-    return staged_schema(*ids)
-
-
-def _regroup(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Collect small batches until a row group is full; cast each to ``schema``."""
-    held: list[pa.RecordBatch] = [first]
-    rows = first.num_rows
-    for batch in rest:
-        if rows >= ROW_GROUP:
-            yield _table(held, schema)
-            held, rows = [], 0
-        held.append(batch)
-        rows += batch.num_rows
-    yield _table(held, schema)
-
-
-def _table(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    try:
-        return pa.Table.from_batches(batches).select(schema.names).cast(schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, ValueError) as error:
-        raise RecommendationsError(
-            f"the recommendations do not fit the table's columns ({str(error).splitlines()[0]}): nothing was published"
-        ) from error
 
 
 def write_failed(run_date: dt.date, path: Path, error: BaseException) -> WriteFailed:
@@ -230,25 +203,22 @@ def _same_file(handle: int, path: Path) -> bool:
 
 
 def clear_dead(folder: Path) -> tuple[set[str], list[Path]]:
-    """Remove the staged files of dead writers; return the nights of living ones (ISO dates) and what was removed."""
+    """Remove the staged nights of dead writers; return the nights of living ones (ISO dates) and what was removed."""
     live: set[str] = set()
     gone: list[Path] = []
-    for staged in folder.glob(f"*{WRITING}"):
+    for lock in folder.glob(f"*{LOCK}"):
         try:
-            handle = os.open(staged, os.O_RDWR)
+            handle = os.open(lock, os.O_RDWR)
         except FileNotFoundError:
             continue  # its writer ended between the listing and now
         try:
             if not _lock(handle, seconds=0):
-                live.add(staged.name.removesuffix(WRITING))
-            elif _same_file(handle, staged):
-                shutil.rmtree(_spill(staged), ignore_errors=True)
-                staged.unlink()
-                gone.append(staged)
+                live.add(lock.stem)
+            elif _same_file(handle, lock):
+                gone += [file for file in lock.with_suffix(WRITING).rglob("*") if file.is_file()]
+                shutil.rmtree(lock.with_suffix(WRITING), ignore_errors=True)
+                lock.unlink()
+                gone.append(lock)
         finally:
             os.close(handle)
     return live, gone
-
-
-def _spill(staged: Path) -> Path:
-    return staged.with_name(staged.name.removesuffix(WRITING) + ".spill")

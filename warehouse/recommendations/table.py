@@ -23,7 +23,6 @@ from warehouse.tables import RECOMMENDATIONS, TIME
 
 # What publish() takes in: the table's columns but for those that are the same on every row of a night.
 STAGED_COLUMNS = ("user_id", "rank", "item_id", "score", "probability", "model", "context_length")
-MEASURED = ("score", "probability")  # hardly a value twice: a dictionary would only cost time and space
 # The bounds lie just inside float32's own; NaN fails them too.
 CONSTRAINTS = {"rank_positive": "rank >= 1", "score_finite": "score >= -3.4e38 AND score <= 3.4e38"}
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse import recommendations as table
-from warehouse.recommendations import auditing
+from warehouse.recommendations import sample
 from warehouse.recommendations.staging import StagedNight
-from warehouse.recommendations.table import connect
 
 
 def replaced(column: str, row: int, value: object) -> Callable[[pa.Table], pa.Table]:
@@ -42,14 +40,14 @@ FAULTS = {
     "not_finite": replaced("score", 7, float("nan")),
     "out_of_order": replaced("score", 7, 99.0),
 }
+FACTS = table.NightFacts(7, "run7").columns()
 EXPECTED = table.Expected(n=5, users=30, items=pa.array(range(50)))
 
 
 def audited(rows: pa.Table, folder: Path) -> table.Audit:
     staged = folder / "night.parquet"
     pq.write_table(rows, staged, row_group_size=10)
-    with connect() as con:
-        return table.audit(con, staged, dt.date(2026, 1, 10), EXPECTED, table.AuditLimits())
+    return table.audit([staged], dt.date(2026, 1, 10), EXPECTED, table.AuditLimits())
 
 
 def test_a_good_night_passes_every_check(a_night, tmp_path):
@@ -81,9 +79,9 @@ def test_a_failed_night_is_kept_for_whoever_looks_into_it_and_never_seen(nights,
         nights.publish(1, second_item_again(nights.rows(seed=1)))
     assert table.latest(nights.layout).run_date == nights.day(0)
     assert content(nights.layout, nights.day(0)) == before
-    kept = caught.value.staged_file
+    kept = caught.value.kept
     assert pq.read_table(kept).num_rows == caught.value.audit.rows
-    assert json.loads(kept.with_suffix(".json").read_text())["passed"] is False
+    assert json.loads(kept.with_name(f"{kept.name}.json").read_text())["passed"] is False
     nights.publish(1, nights.rows(seed=1))  # the night itself is not spoiled
     assert kept.exists()
 
@@ -160,42 +158,63 @@ def test_limits_outside_their_range_are_refused():
         table.Expected(n=0)
 
 
-@settings(max_examples=8, deadline=None)
-@given(fault=st.sampled_from([None, *FAULTS]), slice_rows=st.integers(20, 200), text=st.booleans())
-def test_slices_of_users_find_what_one_look_at_the_whole_finds(tmp_path_factory, a_night, fault, slice_rows, text):
-    """The audit of a large night goes slice by slice: the figures must not depend on where the cuts fall."""
+@settings(max_examples=12, deadline=None)
+@given(
+    fault=st.sampled_from([None, *FAULTS]), group=st.integers(1, 40), cut=st.integers(1, 149), text=st.booleans()
+)  # fmt: skip
+def test_row_groups_and_parts_find_what_one_look_at_the_whole_finds(tmp_path_factory, a_night, fault, group, cut, text):
+    """The audit goes row group by row group: its figures must not depend on where those, or the parts, are cut."""
     rows = FAULTS[fault](a_night) if fault else a_night
     if text:
         rows = rows.set_column(0, "user_id", rows["user_id"].cast(pa.string()))
         rows = rows.sort_by([("user_id", "ascending"), ("rank", "ascending")])
-    staged = tmp_path_factory.mktemp("staged") / "night.parquet"
-    pq.write_table(rows, staged, row_group_size=10)
-    figures = []
-    for size in (slice_rows, 10**9):
-        with pytest.MonkeyPatch.context() as patch, connect() as con:
-            patch.setattr(auditing, "SLICE_ROWS", size)
-            figures.append(auditing.audit(con, staged, None, EXPECTED, auditing.AuditLimits()))
-    assert figures[0] == figures[1]
+    folder = tmp_path_factory.mktemp("staged")
+    pq.write_table(rows, folder / "whole.parquet")
+    pq.write_table(rows.slice(0, cut), folder / "first.parquet", row_group_size=group)
+    pq.write_table(rows.slice(cut), folder / "second.parquet", row_group_size=group)
+    reports = [
+        table.audit([folder / name for name in names], dt.date(2026, 1, 10), EXPECTED, table.AuditLimits())
+        for names in (["whole.parquet"], ["first.parquet", "second.parquet"])
+    ]
+    assert reports[0] == reports[1]
 
 
-def test_a_large_night_is_cut_into_slices(tmp_path, nights, monkeypatch):
-    monkeypatch.setattr(auditing, "SLICE_ROWS", 40)
-    path = tmp_path / "night.parquet"
-    pq.write_table(nights.rows(), path, row_group_size=10)
-    cuts = auditing._slices(path)
-    assert len(cuts) == 4
-    assert cuts[0][0] is None
-    assert cuts[-1][1] is None
-    assert all(a[1] == b[0] for a, b in pairwise(cuts))
+def test_a_user_found_in_two_places_fails(a_night, tmp_path):
+    rows = pa.concat_tables([a_night.slice(5), a_night.slice(0, 5)])
+    assert audited(rows, tmp_path).figures["broken_ranks"] == 1
+
+
+def test_a_score_beyond_the_tables_bounds_fails_before_the_table_could_refuse_it(a_night, tmp_path):
+    assert audited(replaced("score", 0, 3.402e38)(a_night), tmp_path).figures["not_finite"] == 1
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_large_night_is_compared_over_ranges_of_its_users(nights, tmp_path, monkeypatch, text):
+    """Of both nights only the row groups of the sampled users are read, and the figures are theirs exactly."""
+    monkeypatch.setattr(sample, "SAMPLED_USERS", 8)
+    users = [str(i) if text else i for i in range(100, 140)]
+    tonight, was = (nights.rows(users=users, seed=seed, text=text) for seed in (1, 2))
+    for name, rows, group in (("tonight", tonight, 10), ("was", was, 7)):
+        pq.write_table(rows, tmp_path / f"{name}.parquet", row_group_size=group)
+    files = [tmp_path / "tonight.parquet"]
+    ranges = sample.sampled_ranges(files, 40, 5)
+    assert ranges is not None
+    chosen = {user for low, high in ranges for user in users if low <= user <= high}
+    assert 6 <= len(chosen) <= 12
+    pairs = [{(r["user_id"], r["item_id"]) for r in rows.to_pylist() if r["user_id"] in chosen}
+             for rows in (tonight, was)]  # fmt: skip
+    overlap, shift, drop = sample.against(files, [tmp_path / "was.parquet"], 40, 5)
+    assert overlap == pytest.approx(len(pairs[0] & pairs[1]) / len(pairs[0]))
+    assert (shift, drop) == (0.0, 0.0)
 
 
 def test_order_is_noticed_across_batches(tmp_path, nights):
     rows = nights.rows()
     with StagedNight(tmp_path / "recommendations", nights.day(0)) as staged:
-        staged.write(rows.to_batches(max_chunksize=7))
+        staged.write(rows.to_batches(max_chunksize=7), FACTS)
         assert staged.in_order
         assert staged.rows == 150
     for wrong in (rows.take(pa.array([1, 0, *range(2, 150)])), pa.concat_tables([rows.slice(75), rows.slice(0, 75)])):
         with StagedNight(tmp_path / "recommendations", nights.day(0)) as staged:
-            staged.write(wrong.to_batches(max_chunksize=75))
+            staged.write(wrong.to_batches(max_chunksize=75), FACTS)
             assert not staged.in_order

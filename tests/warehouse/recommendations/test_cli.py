@@ -79,8 +79,46 @@ def test_rollback_history_and_retain(shell, two, capsys):
     assert [line.split()[0] for line in lines[2:]] == ["5", "4", "3"]
     assert shell("retain", "--keep-nights", "1") == 0
     assert "1 nights kept, 1 dropped" in capsys.readouterr().out
+    assert shell("history") == 0
+    assert "dropped before 2026-01-11" in capsys.readouterr().out
     assert shell("--json", "history") == 0
     assert json.loads(capsys.readouterr().out)[-1]["operation"] == "CREATE TABLE"
+
+
+def test_history_fits_a_terminal_and_says_what_was_rolled_back_and_why(shell, nights, capsys):
+    facts = table.NightFacts(1234, "0123456789abcdef0123456789abcdef", metadata={"git_commit": "d" * 40})
+    nights.publish(0, facts=facts)
+    nights.publish(1)
+    why = "the lists of last night hold recalled items, found by the morning's report " * 2
+    assert shell("rollback", "--reason", why) == 0
+    capsys.readouterr()
+    assert shell("history") == 0
+    out = capsys.readouterr().out
+    assert max(len(line) for line in out.splitlines()) <= 100
+    head, _, newest, reason, more, *_ = out.splitlines()
+    assert head.split() == ["version", "at", "(UTC)", "what", "night", "rows", "model", "run"]
+    assert "rolled back to version 2" in newest
+    assert newest.split()[-4:] == ["2026-01-10", "150", "1234", "01234567"], "the night that the table shows since"
+    assert f"{reason.strip()} {more.strip()}" == why.strip()
+    row = table.history(nights.layout, 1).to_pylist()[0]
+    assert (row["rolled_back_to"], row["reason"], row["metadata"]) == (2, why, "{}")
+
+
+def test_the_newest_night_says_that_the_table_was_rolled_back_until_a_night_is_published(shell, two, capsys):
+    assert table.latest(two.layout).rollback is None
+    shell("rollback", "--reason", "recalled items")
+    capsys.readouterr()
+    assert shell("--user", "7") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("night 2026-01-10, ")
+    assert lines[1].startswith("the table was rolled back to version 2 on ")
+    assert lines[1].endswith(" UTC: recalled items")
+    assert shell("--json") == 0
+    assert "rolled back to version 2" in json.loads(capsys.readouterr().out)["rollback"]
+    table.retain(two.layout, 5)
+    assert table.latest(two.layout).rollback.reason == "recalled items", "cleaning up does not hide it"
+    two.publish(1)
+    assert table.latest(two.layout).rollback is None
 
 
 def test_compare_and_export(shell, two, capsys, tmp_path):

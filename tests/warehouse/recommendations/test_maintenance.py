@@ -94,9 +94,9 @@ def test_retain_lets_rejected_nights_go_with_the_nights_around_them(nights):
         nights.publish(1, nights.rows(users=range(3)), expected=table.Expected(n=5, users=30))
     nights.publish(2)
     table.retain(nights.layout, keep_nights=2)
-    assert caught.value.staged_file.exists(), "younger than the oldest night that is kept"
+    assert caught.value.kept.exists(), "younger than the oldest night that is kept"
     table.retain(nights.layout, keep_nights=1)
-    assert not list(caught.value.staged_file.parent.glob("*"))
+    assert not list(caught.value.kept.parent.glob("*"))
 
 
 @pytest.mark.parametrize(("keep", "hours"), [(0, 168), (1, -1)])

@@ -120,8 +120,10 @@ def test_litter_of_dead_writers_goes_with_the_next_good_night_and_living_ones_ke
         path / "run_date=2026-01-10" / "part-00000-dead-c000.zstd.parquet",
         path / "run_date=2026-01-10" / "part-00001-dead-c000.zstd.parquet#1",
         path / "_delta_log" / "_commit_dead.json.tmp",
-        staging_folder(path) / "2026-01-08.writing.parquet",
+        staging_folder(path) / "2026-01-08.lock",
+        staging_folder(path) / "2026-01-08.writing" / "part-00000.parquet",
     ]
+    litter[-1].parent.mkdir()
     for file in litter:
         file.write_bytes(b"half a file")
     alive = path / "run_date=2026-01-12" / "part-00000-alive-c000.zstd.parquet"

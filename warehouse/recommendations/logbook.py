@@ -1,0 +1,96 @@
+"""What the table's log remembers: who published which night when, and what was rolled back, to where and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from warehouse.recommendations.table import HasRecommendations, open_table, table_path
+
+HISTORY = pa.schema(
+    [
+        ("version", pa.int64()), ("at", pa.timestamp("ms", tz="UTC")), ("operation", pa.string()),
+        ("run_date", pa.date32()), ("rows", pa.int64()), ("model_version", pa.int32()), ("mlflow_run_id", pa.string()),
+        ("rolled_back_to", pa.int64()), ("reason", pa.string()), ("metadata", pa.string()),
+    ]
+)  # fmt: skip
+_LOOK_BACK = 50  # commits: publications come daily, and what lies between them is cleaning up
+_NOT_METADATA = {
+    *HISTORY.names, "timestamp", "operationParameters", "operationMetrics", "engineInfo", "clientVersion",
+    "readVersion", "isolationLevel", "isBlindAppend",
+}  # fmt: skip
+
+
+def history(where: HasRecommendations | str | Path, limit: int | None = None) -> pa.Table:
+    """Return the table's commits, newest first (columns: ``HISTORY``).
+
+    ``run_date``, ``rows``, ``model_version`` and ``mlflow_run_id`` are those of the night that was published; on a
+    rollback (``rolled_back_to``: the version whose content came back, ``reason``: what its operator said) those of the
+    newest night that the table shows since. ``metadata`` is JSON: git commit, Dagster run, ...
+    """
+    rows = [_row(commit) for commit in open_table(table_path(where)).history(limit)]
+    return pa.Table.from_pylist(rows, schema=HISTORY)
+
+
+def _row(commit: dict[str, Any]) -> dict[str, object]:
+    night = commit.get("run_date")
+    return {
+        "version": commit["version"],
+        "at": _time(commit),
+        "operation": commit["operation"],
+        "run_date": dt.date.fromisoformat(night) if night else None,
+        "rows": _number(commit, "rows"),
+        "model_version": _number(commit, "model_version"),
+        "mlflow_run_id": commit.get("mlflow_run_id") or None,
+        "rolled_back_to": _number(commit, "rolled_back_to"),
+        "reason": commit.get("reason") or None,
+        "metadata": json.dumps({k: v for k, v in commit.items() if k not in _NOT_METADATA}, sort_keys=True),
+    }
+
+
+def _time(commit: dict[str, Any]) -> dt.datetime:
+    return dt.datetime.fromtimestamp(commit["timestamp"] / 1000, dt.UTC)
+
+
+def _number(commit: dict[str, Any], name: str) -> int | None:
+    return int(commit[name]) if commit.get(name) else None
+
+
+def is_publication(commit: dict[str, Any]) -> bool:
+    """Whether a commit of the log published a night."""
+    return "run_date" in commit and "rolled_back_to" not in commit
+
+
+def publication(table: DeltaTable, run_date: dt.date, version: int) -> dict[str, Any]:
+    """Return the last commit up to ``version`` that published this night; {} when the log has been cleaned of it."""
+    commits = (c for c in table.history() if c["version"] <= version and is_publication(c))
+    return next((c for c in commits if c["run_date"] == run_date.isoformat()), {})
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """When the table was rolled back, to which version, and why (None: its operator did not say)."""
+
+    at: dt.datetime
+    to_version: int
+    reason: str | None
+
+    def __str__(self) -> str:
+        why = f": {self.reason}" if self.reason else ""
+        return f"the table was rolled back to version {self.to_version} on {self.at:%Y-%m-%d %H:%M} UTC{why}"
+
+
+def standing_rollback(table: DeltaTable) -> Rollback | None:
+    """Return the rollback that the table still stands at: the last one, when no night was published since."""
+    for commit in table.history(_LOOK_BACK):
+        if is_publication(commit):
+            return None
+        if "rolled_back_to" in commit:
+            return Rollback(_time(commit), int(commit["rolled_back_to"]), commit.get("reason") or None)
+    return None

@@ -1,0 +1,174 @@
+"""The parquet files that a night consists of: how rows become parts, and what the table's log is told about each.
+
+Notable: a part is written once. It is staged, audited and then moved into the table as it stands, so its columns are
+the table's own (the partition's date excepted, which Delta keeps in the log) and its statistics go into the log, where
+engines look before they open a file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.recommendations.errors import RecommendationsError
+from warehouse.recommendations.table import STAGED_COLUMNS, staged_schema
+
+# Rows. Half as many rows are read for one user's list in half the time; files grow by 5 percent (docs/benchmarks.md).
+ROW_GROUP = 61_440
+ROWS_A_PART = 200 * ROW_GROUP  # about 120 MB: a file that is found by its users without a large footer being read
+# A dictionary pays where values come again in no order; these columns are runs, or hardly hold a value twice.
+PLAIN = ("user_id", "rank", "score", "probability")
+
+
+class PartsWriter:
+    """Writes tables of rows as ``part-00000.parquet``, ``part-00001.parquet``, ... into ``folder``, each flushed to
+    disk when it is full. Every call of ``write`` makes one row group.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self.folder = folder
+        self.files: list[Path] = []
+        self._schema = schema
+        self._writer: pq.ParquetWriter | None = None
+        self._rows = 0  # in the part that is open
+
+    def write(self, group: pa.Table) -> None:
+        """Append one row group; OSError when the disk refuses."""
+        if self._writer is None:
+            self.files.append(self.folder / f"part-{len(self.files):05d}.parquet")
+            self._writer = pq.ParquetWriter(
+                self.files[-1], self._schema, compression="zstd", compression_level=1, store_schema=False,
+                use_dictionary=[name for name in self._schema.names if name not in PLAIN],
+            )  # fmt: skip
+        self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
+        self._rows += group.num_rows
+        if self._rows >= ROWS_A_PART:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the open part and flush it to disk: Delta's log will promise that it is there."""
+        if self._writer is None:
+            return
+        writer, self._writer, self._rows = self._writer, None, 0
+        writer.close()
+        to_disk(self.files[-1])
+
+    def abandon(self) -> None:
+        """Let go of the open part after an error, which is the one to tell: the part is about to be removed."""
+        if self._writer is not None:
+            with suppress(OSError):
+                self._writer.close()
+            self._writer = None
+
+
+def to_disk(path: Path) -> None:
+    """Ask the disk to keep this file, or the names in this folder, through a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def part_schema(table: pa.Schema) -> pa.Schema:
+    """Return the columns of a part: the table's, without the partition's date."""
+    return table.remove(table.get_field_index("run_date"))
+
+
+def row_groups(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, constants: Mapping[str, object]
+) -> Iterator[pa.Table]:
+    """Regroup batches of any size into tables of ROW_GROUP rows (the last: what is left) with the columns of
+    ``schema``: those of the batches, and ``constants``, the same on every row.
+    """
+    staged = staged_schema(schema.field("user_id").type, schema.field("item_id").type)
+    repeated = {name: pa.repeat(pa.scalar(value, schema.field(name).type), ROW_GROUP)
+                for name, value in constants.items()}  # fmt: skip
+    for rows in regrouped(batches):
+        cast = _cast(rows, staged)
+        columns = [repeated[n].slice(0, len(cast)) if n in repeated else cast[n] for n in schema.names]
+        yield pa.table(columns, schema=schema)
+
+
+def regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Return lists of batches, sliced so that each list holds ROW_GROUP rows, the last what is left."""
+    held: list[pa.RecordBatch] = []
+    missing = ROW_GROUP
+    for batch in batches:
+        rest = batch
+        while rest.num_rows >= missing:
+            yield [*held, rest.slice(0, missing)]
+            rest = rest.slice(missing)
+            held, missing = [], ROW_GROUP
+        if rest.num_rows:
+            held.append(rest)
+            missing -= rest.num_rows
+    if held:
+        yield held
+
+
+def _cast(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    try:
+        return pa.Table.from_batches(batches).select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, ValueError) as error:
+        raise RecommendationsError(
+            f"the recommendations do not fit the table's columns ({str(error).splitlines()[0]}): nothing was published"
+        ) from error
+
+
+def id_types_of(batch: pa.RecordBatch) -> tuple[pa.DataType, pa.DataType]:
+    """Return the table's types for this batch's ``user_id`` and ``item_id``, or say in a sentence what does not fit."""
+    missing = [name for name in STAGED_COLUMNS if name not in batch.schema.names]
+    if missing:
+        raise RecommendationsError(
+            f"the recommendations lack the column(s) {', '.join(missing)}: nothing was published"
+        )
+    user, item = (_id_type(name, batch.schema.field(name).type) for name in ("user_id", "item_id"))
+    return user, item
+
+
+def _id_type(name: str, kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind):
+        return pa.int64()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pa.string()
+    raise RecommendationsError(f"{name} must be an integer or a string, not {kind}: nothing was published")
+
+
+def statistics(part: Path) -> dict[str, object]:
+    """Return what Delta's log says of a part (protocol: "Per-file Statistics"): rows, and least, greatest and number of
+    nulls of each column, from the file's own footer. A column without bounds in the footer has none in the log.
+    """
+    meta = pq.read_metadata(part)
+    groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
+    low: dict[str, object] = {}
+    high: dict[str, object] = {}
+    nulls: dict[str, int] = {}
+    for number, name in enumerate(meta.schema.names):
+        found = [group.column(number).statistics for group in groups]
+        nulls[name] = sum(s.null_count for s in found)
+        bounded = [s for s, group in zip(found, groups, strict=True) if s.null_count < group.num_rows]
+        if bounded and all(s.has_min_max for s in bounded):
+            low[name] = _json(min(s.min for s in bounded), up=False)
+            high[name] = _json(max(s.max for s in bounded), up=True)
+    return {"numRecords": meta.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls}
+
+
+def _json(value: object, *, up: bool) -> object:
+    """A bound as the log writes it: times to the millisecond, rounded so that the bound stays one."""
+    if not isinstance(value, dt.datetime):
+        return value
+    late = value.astimezone(dt.UTC) + dt.timedelta(microseconds=999 if up else 0)
+    return f"{late:%Y-%m-%dT%H:%M:%S}.{late.microsecond // 1000:03d}Z"
+
+
+def statistics_json(part: Path) -> str:
+    """Return the statistics of a part as the log holds them: JSON within JSON."""
+    return json.dumps(statistics(part), allow_nan=False)

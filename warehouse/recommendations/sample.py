@@ -1,0 +1,122 @@
+"""Two nights compared over a sample of their users: does tonight resemble the night before?
+
+Notable: the sample is made of ranges of users, tonight's row groups at even distances, so that of both nights only the
+row groups of those users are read; a sample drawn user by user would have to read every row of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from warehouse.recommendations.limits import TOP
+
+SAMPLED_USERS = 50_000
+_COLUMNS = ["user_id", "item_id", "rank", "score", "model"]
+
+Range = tuple[Any, Any]  # the least and the greatest user, both included
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a night has for the sampled users: the best items of each (user_id, item_id), and the model's scores."""
+
+    tops: pa.Table
+    scores: NDArray[np.float32]
+
+
+def against(
+    files: Sequence[Path], before: Sequence[Path], users: int, n: int
+) -> tuple[float | None, float | None, float]:
+    """Return the mean share of a user's top items that stood there the night before, the change of the mean score in
+    the night before's standard deviations, and the share of users fewer; None where nothing can be compared.
+
+    ``files``: tonight's parts, ``users`` lists of about ``n`` rows each; ``before``: the files of the night before.
+    """
+    ranges = sampled_ranges(files, users, n)
+    tonight, was = _sample(files, ranges), _sample(before, ranges)
+    users_before = _count_lists(before)
+    drop = max(0.0, 1 - users / users_before) if users_before else 0.0
+    return _overlap(tonight.tops, was.tops), _shift(tonight.scores, was.scores), drop
+
+
+def sampled_ranges(files: Sequence[Path], users: int, n: int) -> list[Range] | None:
+    """Return the users of row groups at even distances, about SAMPLED_USERS in all, as ranges; None for everyone."""
+    if users <= SAMPLED_USERS:
+        return None
+    groups = [
+        (statistics.min, statistics.max)
+        for file in files
+        for statistics in _user_statistics(pq.read_metadata(file))
+    ]  # fmt: skip
+    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    every = max(1, round(rows / (SAMPLED_USERS * n)))
+    return groups[every // 2 :: every]
+
+
+def _user_statistics(meta: pq.FileMetaData) -> Iterator[pq.Statistics]:
+    column = meta.schema.names.index("user_id")
+    for number in range(meta.num_row_groups):
+        yield meta.row_group(number).column(column).statistics
+
+
+def _sample(files: Sequence[Path], ranges: list[Range] | None) -> Sample:
+    """Read the rows of these users."""
+    tops, scores = [], []
+    for rows in _rows(files, ranges):
+        tops.append(rows.filter(pc.less_equal(rows["rank"], TOP)).select(["user_id", "item_id"]))
+        scores.append(rows.filter(pc.not_equal(rows["model"], "popularity"))["score"].to_numpy())
+    if not tops:
+        return Sample(pa.table({"user_id": [], "item_id": []}), np.empty(0, np.float32))
+    return Sample(pa.concat_tables(tops), np.concatenate(scores))
+
+
+def _rows(files: Sequence[Path], ranges: list[Range] | None) -> Iterator[pa.Table]:
+    """The rows of users within the ranges, from those row groups only that may hold one."""
+    for file in files:
+        with pq.ParquetFile(file) as part:
+            for number, found in enumerate(_user_statistics(part.metadata)):
+                near = [r for r in ranges or () if found is None or not (r[1] < found.min or r[0] > found.max)]
+                if ranges is not None and not near:
+                    continue
+                rows = part.read_row_group(number, columns=_COLUMNS, use_threads=False)
+                if ranges is None:
+                    yield rows
+                for low, high in near:
+                    user = rows["user_id"]
+                    yield rows.filter(pc.and_(pc.greater_equal(user, low), pc.less_equal(user, high)))
+
+
+def _count_lists(files: Sequence[Path]) -> int:
+    """How many lists a published night has: each has exactly one best item."""
+    count = 0
+    for file in files:
+        with pq.ParquetFile(file) as part:
+            for batch in part.iter_batches(columns=["rank"], use_threads=False):
+                count += int((batch["rank"].to_numpy() == 1).sum())
+    return count
+
+
+def _overlap(tops: pa.Table, was: pa.Table) -> float | None:
+    """Over users of both nights."""
+    shared = tops.filter(pc.is_in(tops["user_id"], value_set=pc.unique(was["user_id"])))
+    if not shared.num_rows:
+        return None
+    stayed = shared.join(was, keys=["user_id", "item_id"], join_type="left semi", use_threads=False)
+    return float(stayed.num_rows / shared.num_rows)
+
+
+def _shift(scores: NDArray[np.float32], was: NDArray[np.float32]) -> float | None:
+    finite = scores[np.isfinite(scores)].astype(np.float64)
+    if not len(finite) or not len(was):
+        return None
+    spread = float(was.std(dtype=np.float64))
+    return abs(float(finite.mean()) - float(was.mean(dtype=np.float64))) / max(spread, 1e-6)
