@@ -27,12 +27,14 @@ def fit_command(arguments: argparse.Namespace) -> None:
     columns = columns_of(arguments)
     set_threads(arguments.threads)
     changes = parse_settings(arguments.set)
-    named = None if arguments.config is None else read_config(arguments.config, changes)
+    if arguments.seed is not None:
+        changes["seed"] = str(arguments.seed)
+    named = configured(arguments, changes)
+    device = checkpoint.resolve_device(arguments.device)
+    older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
     train, vocabulary = training_sessions(arguments.train, columns)
     say(f"train: {len(train)} sessions, {len(train.items)} events, {len(vocabulary)} items")
     config = named or presets.resolve(arguments.preset, train, vocabulary, changes)
-    if arguments.seed is not None:
-        config = config.override({"seed": arguments.seed})
     features = None
     if arguments.items is not None or config.features.selected_features:
         train, vocabulary, features = with_features(arguments.items, train, vocabulary, config, columns)
@@ -43,13 +45,12 @@ def fit_command(arguments: argparse.Namespace) -> None:
     if config.train.members > 1:
         say(f"{config.train.members} members are trained in turn and merged, each up to {config.train.epochs} epochs")
 
-    older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
     result = fit(
         train,
         vocabulary,
         config,
         validation=validation,
-        device=arguments.device,
+        device=device,
         threads=arguments.threads,
         progress=True,
         checkpoint_dir=arguments.model_dir,
@@ -126,6 +127,20 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
             raise ValueError(f"there is no setting {key!r}; {hint}")
         changes[key] = value.strip()
     return changes
+
+
+def configured(arguments: argparse.Namespace, changes: dict[str, str]) -> Config | None:
+    """The configuration file or the preset, with changes; None for preset auto, which needs the data.
+
+    Raises what `read_config` and `presets.preset` raise, and ConfigError for a value that its setting cannot hold.
+    """
+    if arguments.config is not None:
+        return read_config(arguments.config, changes)
+    if arguments.preset != "auto":
+        return presets.preset(arguments.preset).override(changes)
+    several = {"members": "2"} if "alternate" in changes else {}  # as auto has where the data allow it
+    Config().override(several | changes)
+    return None
 
 
 def read_config(path: Path, changes: dict[str, str]) -> Config:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gru4rec.recommend import Recommender
 from gru4rec.vocabulary import Vocabulary
 
 BATCH = 1 << 16  # context rows handed on at a time
+INTEGER = re.compile(r"^[+-]?[0-9]{1,19}$")
 
 
 def evaluate_command(arguments: argparse.Namespace) -> None:
@@ -94,14 +96,14 @@ def presets_command(arguments: argparse.Namespace) -> None:
 
 
 def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
-    """`"A,B,C"` as ids of the vocabulary's type; ValueError for a word where the model knows integers."""
+    """`"A,B,C"` as ids of the vocabulary's type; ValueError names a word where the model knows integers."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     if pa.types.is_string(vocabulary.id_type):
         return pa.array(words, type=pa.string())
-    try:
-        return pa.array([int(word) for word in words], type=pa.int64())
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"the model's item ids are integers, but {text!r} holds another word") from error
+    others = [word for word in words if not INTEGER.match(word) or abs(int(word)) >= 2**63]
+    if others:
+        raise ValueError(f"the model's item ids are 64-bit integers, and {', '.join(map(repr, others))} is not one")
+    return pa.array([int(word) for word in words], type=pa.int64())
 
 
 def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> tuple[Iterator[pa.RecordBatch], int]:

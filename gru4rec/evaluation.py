@@ -119,18 +119,8 @@ def evaluate(
         ValueError: there is nothing to predict, a score is not a number, or an argument does not fit the others.
     """
     rule = check_tie_rule(scorer.tie_rule if tie_rule is None else tie_rule)
-    if not ks or min(ks) < 1:
-        raise ValueError(f"list lengths must be at least 1, got ks={ks}")
     events = prediction_events(sessions)
-    if len(events) == 0:
-        raise ValueError(
-            "the test set has nothing to predict: no session with two known items "
-            f"({sessions.unknown} events of unknown items were dropped)"
-        )
-    if len(train_counts) != len(vocabulary or scorer.vocabulary):
-        raise ValueError(
-            f"train_counts has {len(train_counts)} items, but the vocabulary has {len(vocabulary or scorer.vocabulary)}"
-        )
+    _check(events, sessions.unknown, ks, len(train_counts), len(vocabulary or scorer.vocabulary))
     ranked = _rank(scorer, sessions, rule, max(ks), vocabulary)
     session = segments.session_of(sessions, events)
     values = metrics.per_event(ranked.ranks, ks)
@@ -159,6 +149,19 @@ def compare(a: Evaluation, b: Evaluation, metric: str) -> Difference:
     [(values, replicates)] = resample.means([(both, np.arange(len(a.session)))])
     low, high = metrics.interval((replicates[:, 0] - replicates[:, 1])[:, None])
     return Difference(float(values[0] - values[1]), float(low[0]), float(high[0]))
+
+
+def _check(events: NDArray[np.int64], unknown: int, ks: tuple[int, ...], counts: int, items: int) -> None:
+    """Raise ValueError where `evaluate` has nothing to predict or its arguments do not fit each other."""
+    if not ks or min(ks) < 1:
+        raise ValueError(f"list lengths must be at least 1, got ks={ks}")
+    if len(events) == 0:
+        raise ValueError(
+            "the test set has nothing to predict: no session with two known items "
+            f"({unknown} events of unknown items were dropped)"
+        )
+    if counts != items:
+        raise ValueError(f"train_counts has {counts} items, but the vocabulary has {items}")
 
 
 class _Ranked(NamedTuple):

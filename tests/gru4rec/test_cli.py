@@ -228,6 +228,9 @@ def test_a_bad_test_file_is_refused_before_training(
         (["--set", "epochs"], "KEY=VALUE"),
         (["--set", "epochs=many"], "epochs"),
         (["--set", "learning_rate=-1"], "learning_rate"),
+        (["--preset", "rsc15", "--set", "epochs=two"], "epochs"),
+        (["--set", "alternate=epochs=2"], "alternate"),
+        (["--seed", "-1"], "seed"),
         (["--preset", "nonesuch"], "rsc15"),
         (["--config", "/no/such/file.json"], "no configuration file"),
         (["--device", "abacus"], "abacus"),
@@ -237,12 +240,11 @@ def test_a_bad_test_file_is_refused_before_training(
         (["--nonsense"], "nonsense"),
     ],
 )
-def test_a_bad_argument_of_fit_is_one_sentence(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, flags: list[str], sentence: str
+def test_a_bad_argument_of_fit_is_one_sentence_before_the_data_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture, flags: list[str], sentence: str
 ) -> None:
-    assert sentence in refused(
-        ["fit", str(folder / "train.parquet"), "--model-dir", str(tmp_path / "m"), *flags], capsys
-    )
+    absent = str(tmp_path / "absent.parquet")  # would be complained of as soon as somebody looked for it
+    assert sentence in refused(["fit", absent, "--model-dir", str(tmp_path / "m"), *flags], capsys)
     assert not (tmp_path / "m").exists()
 
 
@@ -255,7 +257,8 @@ def test_bad_arguments_of_recommend_are_one_sentence(
     for arguments, sentence in [
         ([str(tmp_path), "--items", "1"], "checkpoint"),
         ([model], "required"),
-        ([model, "--items", "one"], "integers"),
+        ([model, "--items", "12,abc"], "integers, and 'abc' is not one"),
+        ([model, "--items", "1", "--exclude", f"{2**63}"], f"'{2**63}' is not one"),
         ([model, "--items", "1", "-n", "0"], "at least 1"),
         ([model, "--items", "1", "--out", out], "--out goes with --sessions"),
         ([model, "--sessions", sessions], "needs --out"),
