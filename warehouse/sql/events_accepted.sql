@@ -1,5 +1,5 @@
--- The day's events: good rows of the wanted types, exact duplicates once (numbered rather than DISTINCT: the rows that
--- come out are in sorted runs, and the sort that follows takes half the time).
+-- The day's events: good rows of the wanted types, exact duplicates once (numbered rather than DISTINCT: the rows come
+-- out in sorted runs, which makes the sort that follows cheaper).
 SELECT {columns}
 FROM checked
 WHERE reason IS NULL AND ({all_types} OR event_type IN {event_types})

@@ -1,5 +1,5 @@
--- One part of the splits. A session belongs where it starts; events of an earlier part at or after the next boundary go,
--- for a model fitted there would have seen them. Repeats for dwell are for training only. A filter keeps the order of
+-- One part of the splits. A session belongs where it starts; events of an earlier part at or after the next boundary
+-- go, for a model fitted there would have seen them. Repeats for dwell are for training only. A filter keeps the order of
 -- the sessions table, so no sort is needed (on Spark: append ORDER BY).
 SELECT {columns}, {part} AS split
 FROM sessions
