@@ -63,7 +63,7 @@ class Trouble:
 
 TROUBLES = {
     "shop": {
-        4: Trouble("a learning rate of .01 instead of .1", model={"learning_rate": 0.01}),
+        4: Trouble("a learning rate of .003 instead of .1", model={"learning_rate": 0.003}),
         7: Trouble(
             "the day arrives with its item ids in the wrong rows; it is delivered anew the next day", wrong_ids=True
         ),

@@ -91,8 +91,9 @@ def _baselines(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
         return [f"There is no certain {rules.metric} of {', '.join(lost)}: a model must be seen to hold against it."]
     best = _best(baselines)
     if judged["value"] < rules.best_baseline_share * best["value"] and best["difference_high"] < 0:
+        share = "" if rules.best_baseline_share == 1 else f"{rules.best_baseline_share:g} of "
         return [
-            f"{rules.metric} is {judged['value']:.4f}, below {rules.best_baseline_share:g} of the best baseline "
+            f"{rules.metric} is {judged['value']:.4f}, below {share}the best baseline "
             f"({best['model']}, {best['value']:.4f}; 95% interval of the difference {_interval(best)})."
         ]
     return []
