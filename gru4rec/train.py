@@ -13,7 +13,7 @@ import torch
 
 from gru4rec import checkpoint
 from gru4rec.build import build_model
-from gru4rec.config import Config, ConfigError
+from gru4rec.config import Config, ConfigError, TrainConfig
 from gru4rec.ensemble import fit_members, member_folder
 from gru4rec.histories import last_events
 from gru4rec.metrics import RANK_METRICS
@@ -78,9 +78,8 @@ def fit(
     warm_start: an older model whose known items keep their rows.
     features: of all items of the vocabulary, where config.features selects some (features.prepare).
 
-    Raises ConfigError when the configuration asks for validation sessions that are not given, ValueError when there is
-    nothing to train on or the run to resume is another one, DivergenceError when the loss is no number any more or far
-    above its beginning (the last good checkpoint stays).
+    Raises ConfigError: validation is asked for but not given; ValueError: nothing to train on, or another run is there;
+    DivergenceError: the loss is no number any more or far above its beginning (the last good checkpoint stays).
     """
     _check(train, vocabulary, config, validation)
     if config.train.members > 1 or config.model.repeats:
@@ -97,22 +96,32 @@ def fit(
         stopping = EarlyStopping(config.train, model)
         data = fingerprint(train, model) if folder is not None else ""
         history = _resumed(folder, config, data, trainer, stopping) if folder is not None and resume else []
-
-        while len(history) < config.train.epochs and not stopping.stop:
-            report = _epoch(trainer, len(history) + 1, progress)
-            if sample is not None:
-                report = dataclasses.replace(report, validation=_validate(model, sample, config.train.monitor))
-            history.append(report)
-            stopping.after_epoch(report.epoch, report.validation)
+        for report in _epochs(config.train, trainer, stopping, history, sample, progress):
             if folder is not None:
                 _save(folder, config, data, trainer, stopping, history)
             if on_epoch is not None:
                 on_epoch(report)
-
         stopping.leave_kept(model)
     seconds = sum(report.seconds for report in history)
-    speed = trainer.events * len(history) / max(seconds, 1e-9)
-    return FitResult(model, history, stopping.best_epoch, seconds, speed)
+    return FitResult(model, history, stopping.best_epoch, seconds, trainer.events * len(history) / max(seconds, 1e-9))
+
+
+def _epochs(
+    settings: TrainConfig,
+    trainer: Trainer,
+    stopping: EarlyStopping,
+    history: list[EpochReport],
+    sample: Sessions | None,
+    progress: bool,
+) -> Iterator[EpochReport]:
+    """Train to the last epoch or an early stop; each report is added to `history` before it is handed on."""
+    while len(history) < settings.epochs and not stopping.stop:
+        report = _epoch(trainer, len(history) + 1, progress)
+        if sample is not None:
+            report = dataclasses.replace(report, validation=_validate(trainer.model, sample, settings.monitor))
+        history.append(report)
+        stopping.after_epoch(report.epoch, report.validation)
+        yield report
 
 
 def _initial_model(
