@@ -211,7 +211,8 @@ def _snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date |
     files = night_files(table, run_date)
     if not files:
         there = nights(table)
-        span = f"it holds {len(there)}, {there[0]} to {there[-1]}" if there else "it holds none"
+        several = f"it holds {len(there)}, {there[0]} to {there[-1]}" if there else "it holds none"
+        span = f"it holds {there[0]} alone" if len(there) == 1 else several
         raise NoNight(f"the recommendations table {path} has no night {run_date}: {span}")
     kinds = id_types(table)
     constants = ["model_version", "mlflow_run_id", "generated_at"]  # the same on every row of a night

@@ -44,6 +44,16 @@ def test_titles_are_those_the_night_could_know(three):
     assert table.for_user(three.layout, 7, 1, run_date=three.day(0))[0]["title"] is None
 
 
+def test_a_warm_reader_notices_new_titles_and_needs_no_order(three):
+    best = [row["item_id"] for row in table.for_user(three.layout, 7, 5)]
+    with table.Reader(three.layout) as reader:
+        for word in ("Old", "New"):
+            write_items(three.layout, three.day(1), {item: f"{word} {item}" for item in sorted(best, reverse=True)})
+            assert [row["title"] for row in reader.for_user(7, 5)] == [f"{word} {item}" for item in best]
+        write_items(three.layout, three.day(1), {str(item): "Another kind of id" for item in best})
+        assert {row["title"] for row in reader.for_user(7, 5)} == {None}
+
+
 def test_items_without_titles_give_none(three, tmp_path):
     pq.write_table(pa.table({"item_id": [1]}), tmp_path / "items.parquet")
     assert table.for_user(three.layout, 7, 1, items=tmp_path / "items.parquet")[0]["title"] is None
@@ -114,6 +124,9 @@ def test_a_missing_table_or_night_is_one_sentence(nights, three):
         table.latest(nights.layout.root / "elsewhere")
     with pytest.raises(FileNotFoundError, match="has no night 2025-01-01: it holds 3, 2026-01-10 to 2026-01-12"):
         table.night(three.layout, dt.date(2025, 1, 1))
+    table.retain(three.layout, 1)
+    with pytest.raises(table.NoNight, match="it holds 2026-01-12 alone"):
+        table.night(three.layout, three.day(0))
 
 
 @pytest.mark.parametrize(("user", "n", "sentence"), [("7", 5, "'7' is text, but the user ids .* are integers"),
