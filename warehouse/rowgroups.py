@@ -1,8 +1,8 @@
 """One parquet file from a stream of batches, in the stream's order, encoded beside the query that makes them.
 
-DuckDB 2.0's own COPY keeps the order of rows only after an ORDER BY: with a filter or a join in front of it, rows near
-the borders of row groups changed places, and the sizes of row groups depended on the number of threads. Here every row
-group is full and every column one chunk, so the bytes follow from the rows alone.
+DuckDB 2.0's own COPY is in order, with full row groups, only right after an ORDER BY. Behind filters the sizes of row
+groups depend on the number of threads, and a union of filters written by one thread had rows in the wrong place. Here
+every row group is full and every column of it one chunk, so the bytes follow from the rows alone.
 """
 
 from collections import deque
