@@ -274,7 +274,15 @@ def test_sequential_rules_reach_the_reference_on_serenade(data_dir: Path) -> Non
         (
             "yoochoose_1_64",
             VSTAN,
-            {"k": 1500, "lambda_spw": 0.6, "lambda_snh": 0.0, "lambda_inh": 4.0, "lambda_ipw": 0.0, "idf_weight": 10.0},
+            {
+                "k": 1500,
+                "sample_size": 2500,
+                "lambda_spw": 0.3,
+                "lambda_snh": 1.0,
+                "lambda_inh": 4.0,
+                "lambda_ipw": 1.5,
+                "idf_weight": 10.0,
+            },
             (0.4718, 0.6000, 0.7018, 0.2686, 0.2858, 0.2930),
         ),
     ],
