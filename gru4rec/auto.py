@@ -2,9 +2,9 @@
 
 Two members, one trained with BPR-max and one with cross-entropy and logQ, merged into one model: they err differently,
 and their sum was better than either, and than two of a kind, on the validation part of every log that was tried. The
-weights of items seen already come on top. Small logs need more dropout. Passes get fewer as the number of predictions
-(events that have one before them in their session) grows: a pass over a large log makes as many updates as several over
-a small one.
+weights of items seen already come on top. Small logs need more dropout; on larger ones cross-entropy counts for more.
+Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
+large log makes as many updates as several over a small one.
 """
 
 from dataclasses import dataclass
@@ -55,9 +55,10 @@ def auto(found: Statistics) -> Config:
     if found.predictions < SMALL:
         size, other = {"hidden_size": 112, "epochs": 7}, {"dropout_embedding": 0.5, "hidden_size": 100}
     elif found.predictions < LARGE:
-        size, other = {"hidden_size": 112, "epochs": 5}, {"dropout_embedding": 0.3, "hidden_size": 100}
+        size = {"hidden_size": 112, "epochs": 5, "balance": 1.67}
+        other = {"dropout_embedding": 0.3, "hidden_size": 100}
     elif found.predictions < HUGE:
-        size, other = {"hidden_size": 128, "epochs": 2, "batch_size": 128}, {"batch_size": 128}
+        size, other = {"hidden_size": 128, "epochs": 2, "batch_size": 128, "balance": 1.67}, {"batch_size": 128}
     else:
         size = {"hidden_size": 256, "epochs": 2, "batch_size": 240}
         return _limited(Config().override({**CROSS_ENTROPY, **size, "learning_rate": 0.07, "repeats": True}), found)

@@ -39,7 +39,7 @@ class ModelConfig:
     skip: the last input's embedding x reaches the scores directly too: o = h + g * x, with a learnt g [H] that begins
     at 0. repeats: two weights for items that the session has seen already, chosen on sessions held out (repeats.py).
     mix: what the scores of every second member are multiplied with where members alternate; 0 is chosen when they are
-    merged, so that their scores spread as far as the first member's (ensemble.py).
+    merged, so that their scores spread `balance` times as far as the first member's (ensemble.py).
     """
 
     embedding: str = "shared"
@@ -129,7 +129,7 @@ class TrainConfig:
     max_length: events of a session that are trained on, the last ones (histories.py), 0 for all.
     members: models of different seeds, trained one after another and merged into one (ensemble.py). alternate: the
     settings, each "name=value", in which every second member differs from the first: of loss, negatives, optimizer,
-    width, dropout and batch.
+    width, dropout and batch. balance: how far the scores of every second member then spread, the first one's being 1.
     """
 
     batch_size: int = 32
@@ -147,6 +147,7 @@ class TrainConfig:
     max_length: int = 0
     members: int = 1
     alternate: tuple[str, ...] = ()
+    balance: float = 1.0
 
     def __post_init__(self) -> None:
         whole("batch_size", self.batch_size, 1)
@@ -162,6 +163,9 @@ class TrainConfig:
         choice("keep", self.keep, KEEPS)
         whole("max_length", self.max_length, 0)
         whole("members", self.members, 1)
+        number("balance", self.balance, 0.0)
+        if self.balance == 0:
+            raise ConfigError("balance is 0; every second member would not count, use members=1 for that")
         if self.max_length == 1:
             raise ConfigError("max_length is 1, which leaves nothing to predict; use 2 or more, or 0 for all events")
 

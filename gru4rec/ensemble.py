@@ -3,7 +3,7 @@
 Members with a shared embedding merge exactly into a single wider GRU4Rec: the item rows stand side by side, the GRU's
 weights are block-diagonal, biases add up. What reads a model does not notice, and a night pays one product. Members
 may alternate between two recipes (two losses, say): then the scores of every second one are multiplied so that they
-spread as far as the first one's, for BPR-max's scores lie closer together than cross-entropy's.
+spread `balance` times as far as the first one's, for BPR-max's scores lie closer together than cross-entropy's.
 """
 
 import dataclasses
@@ -129,15 +129,21 @@ def fit_members(
     if not config.model.repeats or held_out is None:
         return merged
     weights = _weights(models[0] if validation is None else merged, held_out)
-    return with_repeats(merged, weights * (members if validation is None else 1))
+    return with_repeats(merged, weights * (_reach(config) if validation is None else 1.0))
+
+
+def _reach(config: Config) -> float:
+    """How far the sum of all members' scores spreads, the first member's being 1."""
+    seconds = config.train.members // 2
+    return config.train.members - seconds + seconds * (config.train.balance if config.train.alternate else 1.0)
 
 
 def _mix(models: list[GRU4Rec], train: Sessions, config: Config) -> float:
-    """What makes the second member's scores spread as far as the first one's; 1 where members are of one kind."""
+    """What makes the second member's scores spread as far as they are to; 1 where members are of one kind."""
     if not config.train.alternate:
         return 1.0
     first, second = (_spread(model, train) for model in models[:2])
-    return first / second if first > 0 and second > 0 else 1.0
+    return config.train.balance * first / second if first > 0 and second > 0 else config.train.balance
 
 
 def _spread(model: GRU4Rec, train: Sessions) -> float:

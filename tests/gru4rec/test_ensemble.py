@@ -170,6 +170,16 @@ def test_alternating_members_differ_as_told_and_weigh_the_same(tmp_path) -> None
     assert warm.model.config.mix == 1.0
 
 
+@pytest.mark.parametrize("balance", [0.5, 2.0])
+def test_the_balance_says_how_far_the_second_members_scores_spread(balance: float) -> None:
+    rng = np.random.default_rng(2)
+    train = Sessions.from_lists([[int(s), int(s + 1) % 30, int(s + 2) % 30] for s in rng.integers(0, 30, 600)])
+    vocabulary = Vocabulary.build(train.items)
+    config = Config().override({**SMALL, "members": 2, "alternate": ALTERNATE})
+    even, uneven = (fit(train, vocabulary, config.override({"balance": b})).model.config.mix for b in (1.0, balance))
+    assert uneven == pytest.approx(balance * even)
+
+
 def test_a_warm_start_begins_where_alternating_members_ended() -> None:
     rng = np.random.default_rng(3)
     train = Sessions.from_lists([[int(s), int(s + 1) % 30, int(s + 2) % 30] for s in rng.integers(0, 30, 300)])
@@ -192,6 +202,8 @@ def test_what_alternates_is_checked() -> None:
             Config().override({"members": 2, "alternate": [wrong]})
     with pytest.raises(ConfigError, match="momentum"):
         Config().override({"members": 2, "alternate": ["momentum=2"]})
+    with pytest.raises(ConfigError, match="balance is 0"):
+        Config().override({"balance": 0})
     config = Config().override({"members": 2, "alternate": "[loss=bpr-max,batch_size=8]"})
     assert Config.from_json(config.to_json()) == config
     assert (config.member(1).loss.loss, config.member(1).train.batch_size) == ("bpr-max", 8)
