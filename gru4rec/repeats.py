@@ -23,7 +23,7 @@ REACH = 100  # events back that count as seen
 TOP = 20  # the cut of the metrics that choose
 FEWEST = 300  # predictions that say anything; with fewer the weights stay 0
 ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so many scores
-SURE = 2.0  # standard errors taken off a gain
+SURE = 4.0  # standard errors taken off a gain: the best of 99 tried pairs must stand out, two would be chance
 # Tried weights, in units of the typical distance between the best and the 20th score. In a log that never shows an item
 # twice running the item just seen comes next all the same once an unknown item between the two has fallen out of a
 # session. Held-out sessions cannot show that, for the model knows their items: hence its weight ends at -0.5.
