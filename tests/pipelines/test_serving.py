@@ -1,5 +1,6 @@
 """The recommendations asset: who gets a list, what may stand in it, what the checks show, what stays when it fails."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,9 +28,32 @@ def write(path: Path, **columns: object) -> None:
     pq.write_table(pa.table(columns), path)
 
 
+def registered(mlflow_at: MLflow, checkpoint: Path) -> int:
+    """Log and register the checkpoint as the nightly model does, and make it champion; returns its version."""
+    import mlflow
+
+    import gru4rec
+    from gru4rec.pyfunc import ARTIFACT
+
+    tracking = mlflow_at.open()
+    with tracking.run("a model", {"run_date": FIRST.isoformat()}):
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(gru4rec.__file__).parent / "pyfunc.py"),
+            artifacts={ARTIFACT: str(checkpoint)},
+            pip_requirements=[],
+        )
+    registry.register(tracking, info, {"run_date": FIRST.isoformat()})
+    version = registry.of_night(tracking, FIRST.isoformat())
+    registry.promote(tracking, version, by="test", reason="the only one")
+    return int(version.version)
+
+
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """Two days of events of a ring of items (i is followed by i + 1), and a small model trained on them."""
+def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path], None]) -> SimpleNamespace:
+    """Two days of events of a ring of items (i is followed by i + 1), and a small model trained on them: the champion
+    of a registry of its own.
+    """
     from gru4rec.checkpoint import save
     from gru4rec.config import Config
     from gru4rec.sessions import Sessions
@@ -72,23 +96,31 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     config = Config().override({"hidden_size": 16, "epochs": 2, "batch_size": 16, "n_sample": 16})
     result = fit(Sessions.from_table(sessions, vocabulary), vocabulary, config, device="cpu")
     save(root / "checkpoint", result.model, config, vocabulary, {"temperature": 1.0})
-    return SimpleNamespace(layout=layout, checkpoint=root / "checkpoint")
+    fresh_mlflow(root)
+    mlflow = store(root)
+    version = registered(mlflow, root / "checkpoint")
+    return SimpleNamespace(layout=layout, checkpoint=root / "checkpoint", mlflow=mlflow, version=version)
+
+
+def store(root: Path) -> MLflow:
+    """The MLflow store below a folder."""
+    folder = root / "mlflow"
+    return MLflow(
+        tracking_uri=f"sqlite:///{folder / 'mlflow.db'}", artifacts=str(folder / "artifacts"), experiment="gru4rec",
+        model="gru4rec", system_metrics=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
-def serve(shop: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Materialise the asset for a day with some knobs; the champion is the shop's model, no MLflow is opened."""
+def serve(shop: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
+    """Materialise the asset for a day with some knobs; the champion is the shop's model."""
     layout = Layout(tmp_path / "data")
     (tmp_path / "data").mkdir()
     for name in ("events", "items"):
         (layout.root / name).symlink_to(shop.layout.root / name)
-    champion = SimpleNamespace(version="3", run_id="run3", tags={"run_date": "2026-01-07"})
-    monkeypatch.setattr(MLflow, "open", lambda self: SimpleNamespace(page="http://127.0.0.1/{}".format))
-    monkeypatch.setattr(registry, "aliased", lambda tracking, alias: champion if alias == registry.CHAMPION else None)
-    monkeypatch.setattr(registry, "served_checkpoint", lambda version: shop.checkpoint)
     resources = {
         "warehouse": Warehouse(root=str(layout.root), memory_limit="500MB", threads=1),
-        "mlflow": MLflow(tracking_uri="", artifacts="", experiment="", model="gru4rec", system_metrics=False),
+        "mlflow": shop.mlflow,
     }
 
     def run(day: date = LAST, **knobs: object) -> dg.ExecuteInProcessResult:
@@ -98,7 +130,7 @@ def serve(shop: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             run_config={"ops": {"recommendations": {"config": config}}},
         )  # fmt: skip
 
-    return SimpleNamespace(run=run, layout=layout)
+    return SimpleNamespace(run=run, layout=layout, resources=resources, version=shop.version)
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
@@ -141,7 +173,9 @@ def test_lists_continue_the_last_session_without_what_it_holds(serve: SimpleName
 def test_only_unknown_items_bring_the_popular_ones_flagged(serve: SimpleNamespace) -> None:
     serve.run()
     rows = lists(serve)[STRANGER]
-    assert {(row["model"], row["context_length"], row["model_version"]) for row in rows} == {("popularity", 0, 3)}
+    assert {(row["model"], row["context_length"], row["model_version"]) for row in rows} == {
+        ("popularity", 0, serve.version)
+    }
     scores = [row["score"] for row in rows]
     assert scores == sorted(scores, reverse=True)
 
@@ -226,15 +260,32 @@ def test_one_thread_and_two_give_the_same_lists_up_to_rounding(shop: SimpleNames
 def test_older_nights_than_are_kept_leave_the_table(serve: SimpleNamespace) -> None:
     serve.run(FIRST)
     serve.run(LAST, keep_nights=1)
-    with pytest.raises(table.NoNight, match="it holds 1"):
+    with pytest.raises(table.NoNight, match="it holds 2026-01-08 alone"):
         table.night(serve.layout, FIRST)
 
 
-def test_without_a_champion_nothing_is_served(serve: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "aliased", lambda tracking, alias: None)
+def test_without_a_champion_nothing_is_served(
+    serve: SimpleNamespace, tmp_path: Path, fresh_mlflow: Callable[[Path], None]
+) -> None:
+    fresh_mlflow(tmp_path)
+    serve.resources["mlflow"] = store(tmp_path)
     result = serve.run()
     assert not result.success
     assert not serve.layout.recommendations.exists()
+
+
+def test_the_champion_serves_and_a_newer_version_that_is_none_does_not(
+    serve: SimpleNamespace, shop: SimpleNamespace
+) -> None:
+    tracking = shop.mlflow.open()
+    champion = registry.aliased(tracking, registry.CHAMPION)
+    assert champion is not None
+    newer = tracking.client.create_model_version("gru4rec", champion.source, champion.run_id)
+    tracking.client.set_registered_model_alias("gru4rec", registry.CHALLENGER, newer.version)
+    serve.run()
+    rows = table.latest(serve.layout).to_arrow(["model_version", "mlflow_run_id"])
+    assert set(rows["model_version"].to_pylist()) == {shop.version}
+    assert set(rows["mlflow_run_id"].to_pylist()) == {champion.run_id}
 
 
 def test_a_night_that_stays_away_shows_as_stale(serve: SimpleNamespace) -> None:
