@@ -122,8 +122,8 @@ def test_a_handful_of_sessions_is_trained_on_and_changes_no_weights() -> None:
 
 def test_fit_with_members_learns_saves_and_resumes(tmp_path) -> None:
     rng = np.random.default_rng(1)
-    starts = rng.integers(0, 12, 2400)
-    train = Sessions.from_lists([[int(s), int(s + 1) % 12, int(s), int(s + 1) % 12] for s in starts])
+    pairs = (rng.choice(50, 2, replace=False).tolist() for _ in range(2400))
+    train = Sessions.from_lists([[a, b, a, b] for a, b in pairs])
     vocabulary = Vocabulary.build(train.items)
     config = Config().override({**SMALL, "members": 2, "repeats": True})
     seen = []
