@@ -187,7 +187,8 @@ def litter(table: Path) -> list[str]:
         known |= {str(table / a[kind]["path"]) for a in actions for kind in ("add", "remove") if kind in a}
     staging = table.parent / f"{table.name}_staging"
     there = [file for folder in (table, staging) for file in folder.rglob("*") if file.is_file()]
-    logged = [file for file in there if file.parent.name == "_delta_log" and file.suffix in (".json", ".parquet")]
+    log = [file for file in there if file.parent.name == "_delta_log"]
+    logged = [file for file in log if file.suffix in (".json", ".parquet") or file.name == "_last_checkpoint"]
     return sorted(str(file) for file in there if str(file) not in known and file not in logged)
 
 
