@@ -50,7 +50,8 @@ n = 10
 [mlflow]
 system_metrics = false
 """
-# Runs a job in this process; kills the process `delay` seconds after a step began; prints the seconds of each step.
+# Runs a job in this process; kills the process `delay` seconds after a step began, or at its end where that comes
+# first; prints the seconds of each step.
 RUN = """
 import json, os, signal, sys, threading
 import dagster as dg
@@ -61,8 +62,10 @@ handle = dg.DagsterInstance.handle_new_event
 
 
 def watch(self, entry, **options):
-    handle(self, entry, **options)
     event = entry.dagster_event
+    if event and event.event_type_value == "STEP_SUCCESS" and event.step_key == victim:
+        os.kill(os.getpid(), signal.SIGKILL)
+    handle(self, entry, **options)
     if event and event.event_type_value == "STEP_START" and event.step_key == victim:
         threading.Timer(float(delay), os.kill, (os.getpid(), signal.SIGKILL)).start()
 
