@@ -1,8 +1,8 @@
 """preset auto: a configuration chosen from the data by rule. What each choice rests on: docs/experiments.md, Accuracy.
 
 Two members, one trained with BPR-max and one with cross-entropy and logQ, merged into one model: they err differently,
-and their sum was better than either, and than two of a kind, on the validation part of every log that was tried. The
-weights of items seen already come on top. Small logs need more dropout; on larger ones cross-entropy counts for more.
+and their sum was better than either on the validation part of every log that was tried. The weights of items seen
+already come on top. Small logs need more dropout; on larger ones cross-entropy counts for more.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
 """

@@ -103,14 +103,15 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         yield temporary
-        _fsync(temporary)
+        to_disk(temporary)
         os.replace(temporary, path)
-        _fsync(path.parent)
+        to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _fsync(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Ask the disk to keep this file, or the names in this folder, through a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

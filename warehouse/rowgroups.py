@@ -22,13 +22,15 @@ WAITING = 24  # row groups that may wait to be encoded (about 100 MB): the next 
 
 def write_batches(path: Path, schema: "pa.Schema", batches: Iterable["pa.RecordBatch"]) -> int:
     """Write the rows of all batches to one file; returns how many. DataError where the disk is full."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = 0
     with disk_sentences(), pq.ParquetWriter(path, schema, **_encoding(schema)) as file, ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[None]] = deque()
         try:
-            for group in _groups(schema, batches):
+            for held in regrouped(batches, ROW_GROUP):
+                group = pa.Table.from_batches(held, schema).combine_chunks()
                 if len(waiting) >= WAITING:
                     waiting.popleft().result()
                 waiting.append(pool.submit(file.write_table, group, ROW_GROUP))
@@ -40,24 +42,21 @@ def write_batches(path: Path, schema: "pa.Schema", batches: Iterable["pa.RecordB
     return rows
 
 
-def _groups(schema: "pa.Schema", batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
-    """The rows of all batches as tables of ROW_GROUP rows, the last one shorter."""
-    import pyarrow as pa
-
-    waiting: list[pa.RecordBatch] = []
-    count = 0
+def regrouped(batches: Iterable["pa.RecordBatch"], size: int) -> Iterator[list["pa.RecordBatch"]]:
+    """Lists of batches, sliced so that each list holds `size` rows, the last what is left."""
+    held: list[pa.RecordBatch] = []
+    missing = size
     for batch in batches:
-        waiting.append(batch)
-        count += batch.num_rows
-        if count < ROW_GROUP:
-            continue
-        table = pa.Table.from_batches(waiting, schema)
-        full = count - count % ROW_GROUP
-        for start in range(0, full, ROW_GROUP):
-            yield table.slice(start, ROW_GROUP).combine_chunks()
-        waiting, count = table.slice(full).to_batches(), count - full
-    if count:
-        yield pa.Table.from_batches(waiting, schema).combine_chunks()
+        rest = batch
+        while rest.num_rows >= missing:
+            yield [*held, rest.slice(0, missing)]
+            rest = rest.slice(missing)
+            held, missing = [], size
+        if rest.num_rows:
+            held.append(rest)
+            missing -= rest.num_rows
+    if held:
+        yield held
 
 
 def _encoding(schema: "pa.Schema") -> dict[str, Any]:

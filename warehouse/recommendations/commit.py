@@ -20,8 +20,9 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
+from warehouse.layout import to_disk
 from warehouse.recommendations.errors import NightBusy
-from warehouse.recommendations.parts import statistics_json, to_disk
+from warehouse.recommendations.parts import statistics_json
 from warehouse.recommendations.table import night_files
 
 

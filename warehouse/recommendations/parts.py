@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +16,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.layout import to_disk
 from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.table import STAGED_COLUMNS, staged_schema
+from warehouse.rowgroups import regrouped
 
 # Rows. Half as many rows are read for one user's list in half the time; files grow by 5 percent (docs/benchmarks.md).
 ROW_GROUP = 61_440
@@ -68,15 +69,6 @@ class PartsWriter:
             self._writer = None
 
 
-def to_disk(path: Path) -> None:
-    """Ask the disk to keep this file, or the names in this folder, through a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def part_schema(table: pa.Schema) -> pa.Schema:
     """Return the columns of a part: the table's, without the partition's date."""
     return table.remove(table.get_field_index("run_date"))
@@ -91,27 +83,10 @@ def row_groups(
     staged = staged_schema(schema.field("user_id").type, schema.field("item_id").type)
     repeated = {name: pa.repeat(pa.scalar(value, schema.field(name).type), ROW_GROUP)
                 for name, value in constants.items()}  # fmt: skip
-    for rows in regrouped(batches):
+    for rows in regrouped(batches, ROW_GROUP):
         cast = _cast(rows, staged)
         columns = [repeated[n].slice(0, len(cast)) if n in repeated else cast[n] for n in schema.names]
         yield pa.table(columns, schema=schema)
-
-
-def regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Return lists of batches, sliced so that each list holds ROW_GROUP rows, the last what is left."""
-    held: list[pa.RecordBatch] = []
-    missing = ROW_GROUP
-    for batch in batches:
-        rest = batch
-        while rest.num_rows >= missing:
-            yield [*held, rest.slice(0, missing)]
-            rest = rest.slice(missing)
-            held, missing = [], ROW_GROUP
-        if rest.num_rows:
-            held.append(rest)
-            missing -= rest.num_rows
-    if held:
-        yield held
 
 
 def _cast(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:

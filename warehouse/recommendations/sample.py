@@ -52,12 +52,9 @@ def sampled_ranges(files: Sequence[Path], users: int, n: int) -> list[Range] | N
     """Return the users of row groups at even distances, about SAMPLED_USERS in all, as ranges; None for everyone."""
     if users <= SAMPLED_USERS:
         return None
-    groups = [
-        (statistics.min, statistics.max)
-        for file in files
-        for statistics in _user_statistics(pq.read_metadata(file))
-    ]  # fmt: skip
-    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    footers = [pq.read_metadata(file) for file in files]
+    groups = [(found.min, found.max) for footer in footers for found in _user_statistics(footer)]
+    rows = sum(footer.num_rows for footer in footers)
     every = max(1, round(rows / (SAMPLED_USERS * n)))
     return groups[every // 2 :: every]
 

@@ -23,9 +23,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.recommendations import parts
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
-from warehouse.recommendations.parts import ROW_GROUP, PartsWriter, id_types_of, part_schema, regrouped, row_groups
+from warehouse.recommendations.parts import PartsWriter, id_types_of, part_schema, row_groups
 from warehouse.recommendations.table import table_schema
+from warehouse.rowgroups import regrouped
 
 LOCK = ".lock"
 WRITING = ".writing"
@@ -141,9 +143,11 @@ class StagedNight:
         folder.mkdir()
         rows = con.sql(
             "SELECT * FROM read_parquet($files) ORDER BY user_id, rank", params={"files": [str(f) for f in self.files]}
-        ).to_arrow_reader(ROW_GROUP)
+        ).to_arrow_reader(parts.ROW_GROUP)
         unsorted, schema = self.files, part_schema(self.schema)
-        self.files = self._written((pa.Table.from_batches(some).cast(schema) for some in regrouped(rows)), folder)
+        self.files = self._written(
+            (pa.Table.from_batches(some).cast(schema) for some in regrouped(rows, parts.ROW_GROUP)), folder
+        )
         for file in unsorted:
             file.unlink()
 
