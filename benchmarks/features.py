@@ -1,8 +1,7 @@
-"""What item features bring and cost: accuracy on real data (all, frequent, tail and cold targets), speed and memory.
+"""What item features bring: accuracy on real data, of all, frequent, tail and cold targets apart.
 
     python benchmarks/features.py run rsc15 id parallel --seeds 1 2 3 --out /tmp/features
     python benchmarks/features.py table rsc15 --out /tmp/features
-    python benchmarks/features.py speed
 
 `run` trains and ranks, one file a model and seed; `table` reads them: means over the seeds, differences to `id` with
 paired 95% intervals over sessions. Data: the folder named by GRU4REC_TEST_DATA, default ../shared/data.
@@ -11,10 +10,6 @@ paired 95% intervals over sessions. Data: the folder named by GRU4REC_TEST_DATA,
 import argparse
 import json
 import os
-import resource
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import torch
 
 from gru4rec.config import Config
 from gru4rec.evaluation import evaluate, translate
-from gru4rec.features import ItemFeatures, prepare
+from gru4rec.features import prepare
 from gru4rec.histories import Continued, split_at
 from gru4rec.metrics import bootstrap_weights
 from gru4rec.ranking import prediction_events
@@ -68,10 +64,11 @@ class Case(NamedTuple):
     boundary: int
 
 
-def rsc15(events: int, fields: str, part: str) -> Case:
+def rsc15(events: int, fields: str, part: str, sessions: int) -> Case:
     """The last `events` training clicks (whole sessions); an item's categories are all that its clicks show.
 
-    part: "test", or "validation": the last tenth of the training sessions stands for the test part.
+    part: "test", or "validation": the last tenth of the training sessions stands for the test part. sessions: of that
+    part, the first ones; 0 for all.
     """
     table = pq.read_table(DATA / "rsc15_last_5_days.parquet")
     pairs = table.group_by(["item_id", "category"]).aggregate([]).sort_by("category")
@@ -81,21 +78,23 @@ def rsc15(events: int, fields: str, part: str) -> Case:
     train = table.filter(pc.equal(table["split"], "train")).sort_by("timestamp")
     test = table.filter(pc.equal(table["split"], "test"))
     if part == "validation":
-        sessions = pc.unique(train["session_id"])
-        late = pc.is_in(train["session_id"], value_set=sessions.slice(int(0.9 * len(sessions))))
+        every = pc.unique(train["session_id"])
+        late = pc.is_in(train["session_id"], value_set=every.slice(int(0.9 * len(every))))
         train, test = train.filter(pc.invert(late)), train.filter(late)
     newest = pc.unique(train.slice(max(0, train.num_rows - events))["session_id"])
     train = train.filter(pc.is_in(train["session_id"], value_set=newest))
     ids = Vocabulary.build(train["item_id"])
-    test = test.filter(pc.is_in(test["session_id"], value_set=pc.unique(test["session_id"]).slice(0, events // 10)))
+    if sessions:
+        test = test.filter(pc.is_in(test["session_id"], value_set=pc.unique(test["session_id"]).slice(0, sessions)))
     return Case(Sessions.from_table(train, ids), ids, items, fields, test, None, 0)
 
 
-def movielens(events: int, fields: str, part: str) -> Case:
+def movielens(events: int, fields: str, part: str, sessions: int) -> Case:
     """Whole histories; the newest fifth of the ratings is test, and goes on from the state at the end of train, which
     is the `events` ratings before.
 
-    part: "test", or "validation": the newest tenth of what lies before the test part stands for it.
+    part: "test", or "validation": the newest tenth of what lies before the test part stands for it. All users are
+    tested, whatever `sessions` says.
     """
     table = pq.read_table(DATA / "movielens_small_ratings.parquet")
     items = pq.read_table(DATA / "movielens_small_items.parquet")
@@ -143,7 +142,26 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
     print(json.dumps({"case": name, "model": model, "seed": seed, **found.metrics, "loss": result.history[-1].loss,
                       "events_per_second": round(result.events_per_second)}), flush=True)  # fmt: skip
     last = counts[test.items[prediction_events(test)]]
-    return {"ranks": found.ranks, "session": found.session, "count": counts[found.targets], "last": last}
+    values = {"ranks": found.ranks, "session": found.session, "count": counts[found.targets], "last": last}
+    if model != "id":
+        values |= {"ties": ties(scorer, test, counts), "cold_items": np.array(np.count_nonzero(counts == 0))}
+    return values
+
+
+def ties(scorer: Scorer, test: Sessions, counts: np.ndarray) -> np.ndarray:
+    """Of each cold target, how many items score more and how many the same (itself included): in the whole catalogue,
+    then among the cold items, [P, 4]; NaN for the other targets."""
+    found = np.full((len(test.items), 4), np.nan)
+    cold = torch.from_numpy(np.flatnonzero(counts == 0))
+    for block in scorer.blocks(test):
+        targets = test.items[block.events + 1]
+        rows = np.flatnonzero(counts[targets] == 0)
+        own, scores = block.scores[rows, targets[rows]].unsqueeze(1), block.scores[rows]
+        for at, others in ((0, scores), (2, scores[:, cold])):
+            both = torch.stack([(others > own).sum(1), (others == own).sum(1)], dim=1)
+            found[block.events[rows], at : at + 2] = both.numpy()
+    result: np.ndarray = found[prediction_events(test)]
+    return result
 
 
 def table(name: str, out: Path) -> None:
@@ -168,6 +186,24 @@ def table(name: str, out: Path) -> None:
                 for m in (0, 1):
                     cells[2 * m + 1] = f"{difference[m]:+.4f} [{low[m]:+.4f}, {high[m]:+.4f}]"
             print(f"| {group} | {model} | {len(runs[model])} | " + " | ".join(cells) + " |")
+    cold_alone({model: each for model, each in runs.items() if model != "id"}, first["session"], groups["cold"])
+
+
+def cold_alone(runs: dict[str, list[dict[str, np.ndarray]]], session: np.ndarray, cold: np.ndarray) -> None:
+    """Print what cold targets get when equal scores stand in random order: expected recall in the whole catalogue and
+    among the cold items alone, and the share of the other cold items that stand behind the target."""
+    print("\n| model | R@20, whole catalogue | R@20 among cold items | random | cold items behind | random |")
+    print("|---|---|---|---|---|---|")
+    for model, each_seed in runs.items():
+        items = int(each_seed[0]["cold_items"])
+        above, equal, above_cold, equal_cold = np.stack([each["ties"] for each in each_seed]).transpose(2, 0, 1)
+        hit, hit_cold = (np.clip((K - a) / e, 0, 1).mean(0) for a, e in ((above, equal), (above_cold, equal_cold)))
+        behind = 1 - (above_cold + (equal_cold - 1) / 2).mean(0) / (items - 1)
+        bounds = [paired(np.stack(pair, axis=1), session, cold) for pair in ((hit, hit_cold), (behind, behind))]
+        means = [values[cold].mean() for values in (hit, hit_cold, behind)]
+        low, high = (np.concatenate([one[side] for one in bounds]) for side in (0, 1))
+        cells = [f"{means[m]:.4f} [{low[m]:.4f}, {high[m]:.4f}]" for m in range(3)]
+        print(f"| {model} | {cells[0]} | {cells[1]} | {min(1.0, K / items):.4f} | {cells[2]} | .5 |")
 
 
 def per_event(found: dict[str, np.ndarray]) -> np.ndarray:
@@ -186,73 +222,23 @@ def paired(difference: np.ndarray, session: np.ndarray, events: np.ndarray) -> t
     return low, high
 
 
-def speed(width: int, items: int, rounds: int = 3) -> None:
-    """Processor time and peak memory of every architecture against id-only at equal width, a process for each; the
-    kinds take turns within a round, so that what else the machine does meets all of them."""
-    kinds = ("id", "parallel", "shared-output", "interaction", "concatenated", "parallel+text")
-    found: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
-    for _ in range(rounds):
-        for kind in kinds:
-            command = [sys.executable, __file__, "one", kind, "--width", str(width), "--items", str(items)]
-            found[kind].append(json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout))
-    print("| model | events/s | time of id-only | lowest, highest | peak memory, MB | of id-only |")
-    print("|---|---|---|---|---|---|")
-    plain = found["id"]
-    for kind, runs in found.items():
-        slower = [own["events_per_second"] / run["events_per_second"] for own, run in zip(plain, runs, strict=True)]
-        megabytes = max(run["megabytes"] for run in runs)
-        larger = megabytes / max(run["megabytes"] for run in plain)
-        best = max(run["events_per_second"] for run in runs)
-        middle = f"{np.median(slower):.2f} | {min(slower):.2f}, {max(slower):.2f}"
-        print(f"| {kind} | {best:.0f} | {middle} | {megabytes:.0f} | {larger:.2f} |")
-
-
-def one(kind: str, width: int, items: int) -> None:
-    """One epoch over a synthetic catalogue: genres (20 values) and, with +text, titles."""
-    architecture, _, text = kind.partition("+")
-    random = np.random.default_rng(1)
-    lengths = random.integers(2, 8, 8000)
-    clicked = (items * random.random(lengths.sum()) ** 3).astype(np.int64)
-    ids = Vocabulary(pa.array(range(items)), np.maximum(np.bincount(clicked, minlength=items), 1))
-    train = Sessions(clicked, np.concatenate([[0], np.cumsum(lengths)]))
-    changes = {"hidden_size": width, "epochs": 1, "batch_size": 32}
-    features: ItemFeatures | None = None
-    if architecture != "id":
-        genres = ["|".join(f"g{g}" for g in random.integers(0, 20, 3)) for _ in range(items)]
-        titles = [" ".join(f"w{w}" for w in random.integers(0, 3000, 4)) for _ in range(items)]
-        table = pa.table({"item_id": range(items), "genres": genres, "title": titles})
-        changes |= {"architecture": architecture, "selected_features": "genres" + (",title:text" if text else "")}
-        features = prepare(train, ids, table, Config().override(changes).features).features
-    begin = time.process_time()
-    result = fit(train, ids, Config().override(changes), features=features, device="cpu", threads=1)
-    seconds = time.process_time() - begin  # of the processor: other programs do not count
-    events = float(lengths.sum() - len(lengths))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"events_per_second": events / seconds, "megabytes": peak, "loss": result.history[-1].loss}))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("run", "table", "speed", "one"))
-    parser.add_argument("names", nargs="*", help="the case (rsc15, movielens) and models, or the kind for `one`")
+    parser.add_argument("command", choices=("run", "table"))
+    parser.add_argument("names", nargs="+", help="the case (rsc15, movielens), then models")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--events", type=int, default=100_000, help="training events, the newest")
+    parser.add_argument("--sessions", type=int, default=0, help="of the tested part, the first ones; 0: all")
     parser.add_argument("--fields", help="selected_features; default: category, or genres")
     parser.add_argument("--part", default="test", choices=("test", "validation"))
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes of the settings")
-    parser.add_argument("--width", type=int, default=100)
-    parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--out", type=Path, default=Path("features-benchmark"))
     arguments = parser.parse_args()
-    if arguments.command == "speed":
-        return speed(arguments.width, arguments.items)
     name, *models = arguments.names
-    if arguments.command == "one":
-        return one(name, arguments.width, arguments.items)
     if arguments.command == "table":
         return table(name, arguments.out)
     make, fields = {"rsc15": (rsc15, "category:multi"), "movielens": (movielens, "genres")}[name]
-    case = make(arguments.events, arguments.fields or fields, arguments.part)
+    case = make(arguments.events, arguments.fields or fields, arguments.part, arguments.sessions)
     changes = {**OWN[name], **dict(pair.split("=", 1) for pair in arguments.set)}
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds:
