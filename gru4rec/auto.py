@@ -1,8 +1,9 @@
 """preset auto: a configuration chosen from the data by rule. What each choice rests on: docs/experiments.md, Accuracy.
 
-Two members, one trained with BPR-max and one with cross-entropy and logQ, merged into one model: they err differently,
-and their sum was better than either on the validation part of every log that was tried. The weights of items seen
-already come on top. Small logs need more dropout; on larger ones cross-entropy counts for more.
+Members trained with BPR-max and members trained with cross-entropy and logQ, merged into one model: they err
+differently, and their sum was better than either on the validation part of every log that was tried. The weights of items
+seen already come on top. Small logs need more dropout; on larger ones cross-entropy is the better half and gets a
+second member.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
 """
@@ -15,12 +16,14 @@ from gru4rec.config import Config
 from gru4rec.sessions import Sessions
 from gru4rec.vocabulary import Vocabulary
 
+Recipe = dict[str, str | float]
+
 SMALL, LARGE, HUGE = 150_000, 1_000_000, 10_000_000  # predictions
-BPR_MAX: dict[str, str | float] = {
+BPR_MAX: Recipe = {
     "loss": "bpr-max", "bpreg": 1.95, "elu": 0.5, "n_sample": 2048, "sample_alpha": 0.4, "batch_size": 80,
     "dropout_embedding": 0.5, "dropout_hidden": 0.05, "learning_rate": 0.05, "momentum": 0.4,
 }  # fmt: skip
-CROSS_ENTROPY: dict[str, str | float] = {
+CROSS_ENTROPY: Recipe = {
     "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 32,
     "dropout_embedding": 0.1, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
 }  # fmt: skip
@@ -50,30 +53,27 @@ def statistics(train: Sessions, vocabulary: Vocabulary) -> Statistics:
 
 def auto(found: Statistics) -> Config:
     """The configuration for data like this."""
-    size: dict[str, float]
-    other: dict[str, float] = {}
     if found.predictions < SMALL:
-        size, other = {"hidden_size": 112, "epochs": 7}, {"dropout_embedding": 0.5, "hidden_size": 100}
+        first: Recipe = {**BPR_MAX, "hidden_size": 112, "epochs": 7, "members": 2}
+        other: Recipe = {**CROSS_ENTROPY, "hidden_size": 100, "dropout_embedding": 0.5}
     elif found.predictions < LARGE:
-        size = {"hidden_size": 112, "epochs": 5, "balance": 1.67}
-        other = {"dropout_embedding": 0.3, "hidden_size": 100}
+        first = {**CROSS_ENTROPY, "batch_size": 64, "dropout_embedding": 0.3, "epochs": 5, "members": 3}
+        other = {**BPR_MAX, "hidden_size": 112}
     elif found.predictions < HUGE:
-        size, other = {"hidden_size": 128, "epochs": 2, "batch_size": 128, "balance": 1.67}, {"batch_size": 128}
+        first = {**CROSS_ENTROPY, "hidden_size": 128, "batch_size": 128, "epochs": 2, "members": 2}
+        first["balance"] = 0.6
+        other = {**BPR_MAX, "batch_size": 128}
     else:
-        size = {"hidden_size": 256, "epochs": 2, "batch_size": 240}
-        return _limited(Config().override({**CROSS_ENTROPY, **size, "learning_rate": 0.07, "repeats": True}), found)
-    second = CROSS_ENTROPY | other
-    second["batch_size"] = _lanes(int(second["batch_size"]), found)
-    alternate = tuple(f"{name}={value}" for name, value in second.items())
-    return _limited(
-        Config().override({**BPR_MAX, **size, "members": 2, "alternate": alternate, "repeats": True}), found
-    )
+        first = {**CROSS_ENTROPY, "hidden_size": 256, "batch_size": 240, "learning_rate": 0.07, "epochs": 2}
+        other = {}
+    return Config().override({**_limited(first, found), "alternate": _pairs(_limited(other, found)), "repeats": True})
 
 
-def _limited(config: Config, found: Statistics) -> Config:
-    return config.override({"batch_size": _lanes(config.train.batch_size, found)})
+def _limited(recipe: Recipe, found: Statistics) -> Recipe:
+    """The recipe with only as many lanes as have enough sessions each."""
+    lanes = {"batch_size": max(1, min(int(recipe["batch_size"]), found.sessions // FEWEST_SESSIONS))} if recipe else {}
+    return {**recipe, **lanes}
 
 
-def _lanes(batch_size: int, found: Statistics) -> int:
-    """As many lanes as have enough sessions each."""
-    return max(1, min(batch_size, found.sessions // FEWEST_SESSIONS))
+def _pairs(recipe: Recipe) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in recipe.items())

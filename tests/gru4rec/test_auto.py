@@ -24,12 +24,18 @@ def test_every_size_of_data_gets_a_configuration_that_can_train(predictions: int
     assert config.train.patience == 0
 
 
-def test_a_bpr_max_and_a_cross_entropy_member_and_fewer_passes_over_larger_logs() -> None:
+def test_members_of_both_losses_and_fewer_passes_over_larger_logs() -> None:
     sizes = [auto(Statistics(n // 3, 4 * n // 3, n, 1000, 4.0)) for n in (10**5, 5 * 10**5, 5 * 10**6, 5 * 10**7)]
-    assert [config.loss.loss for config in sizes] == [*["bpr-max"] * 3, "cross-entropy"]
-    assert [config.member(1).loss.loss for config in sizes] == ["cross-entropy"] * 4
-    assert [config.train.members for config in sizes] == [2, 2, 2, 1]
-    dropouts = [config.member(1).model.dropout_embedding for config in sizes]
+    members = [[config.member(order) for order in range(config.train.members)] for config in sizes]
+    assert [[member.loss.loss for member in own] for own in members] == [
+        ["bpr-max", "cross-entropy"],
+        ["cross-entropy", "bpr-max", "cross-entropy"],
+        ["cross-entropy", "bpr-max"],
+        ["cross-entropy"],
+    ]
+    dropouts = [
+        max(member.model.dropout_embedding for member in own if member.loss.loss == "cross-entropy") for own in members
+    ]
     passes = [config.train.epochs for config in sizes]
     assert passes == sorted(passes, reverse=True)
     assert dropouts == sorted(dropouts, reverse=True)
