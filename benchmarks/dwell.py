@@ -4,8 +4,9 @@
 
 The stay on an item is the time to the session's next event (none after the last one); a stay above 1,800 s says
 nothing. Every full `--threshold` seconds count once more, five at most: as further rows of the training sessions
-("repeat"), or as the event's weight in the loss ("weight"). What is tested stays as it is. Prints means over the seeds
-and differences to training without, with paired 95% intervals over sessions.
+("repeat"), or as the event's weight in the loss ("weight"). Repeats lengthen training too: "longer" trains without
+them for about as many updates. What is tested stays as it is. Prints means over the seeds and differences to training
+without, with paired 95% intervals over sessions.
 Data: the folder named by GRU4REC_TEST_DATA, default ../shared/data.
 """
 
@@ -43,14 +44,21 @@ def copies(sessions: Sessions, seconds: np.ndarray, threshold: float) -> np.ndar
     return np.minimum(1 + (stay // threshold).astype(np.int64), MOST)
 
 
-def variants(train: Sessions, seconds: np.ndarray, threshold: float) -> dict[str, Sessions]:
-    """The training sessions as they are, with repeats and with weights."""
+def variants(train: Sessions, seconds: np.ndarray, threshold: float) -> dict[str, tuple[Sessions, int]]:
+    """The training sessions as they are, with repeats and with weights, and the epochs that they are trained for."""
     count = copies(train, seconds, threshold)
     lengths = np.add.reduceat(count, train.offsets[:-1])
     repeated = Sessions(np.repeat(train.items, count), np.concatenate([[0], np.cumsum(lengths)]))
     weighted = dataclasses.replace(train, weights=count.astype(np.float32))
     print(f"{(count > 1).mean():.3f} of {len(count)} events count more than once, {count.mean():.2f} times on average")
-    return {"off": train, "repeat": repeated, "weight": weighted}
+    epochs = int(SETTINGS["epochs"])
+    longer = round(epochs * (len(repeated.items) - len(train)) / (len(train.items) - len(train)))
+    return {
+        "off": (train, epochs),
+        "repeat": (repeated, epochs),
+        "weight": (weighted, epochs),
+        f"longer, {longer} epochs": (train, longer),
+    }
 
 
 def main() -> None:
@@ -70,9 +78,9 @@ def main() -> None:
     seconds = train.times / ticks(table["timestamp"].type)
 
     values: dict[str, list[np.ndarray]] = {}
-    for name, sessions in variants(train, seconds, arguments.threshold).items():
+    for name, (sessions, epochs) in variants(train, seconds, arguments.threshold).items():
         for seed in arguments.seeds:
-            config = Config().override({**SETTINGS, "seed": seed})
+            config = Config().override({**SETTINGS, "epochs": epochs, "seed": seed})
             model = fit(sessions, vocabulary, config, device="cpu", threads=1).model
             found = evaluate(model, test, vocabulary.counts, ks=(K,), bootstrap=0)
             hit = found.ranks <= K

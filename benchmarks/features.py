@@ -172,7 +172,7 @@ def table(name: str, out: Path) -> None:
     first = runs["id"][0]
     count, last = first["count"], first["last"]
     groups = {"all": count >= 0, "frequent": count > TAIL, "tail": (count > 0) & (count <= TAIL), "cold": count == 0}
-    groups |= {"after tail": (last > 0) & (last <= TAIL), "after cold": last == 0}
+    groups |= {"one click": count == 1, "after tail": (last > 0) & (last <= TAIL), "after cold": last == 0}
     print(f"{name}: " + ", ".join(f"{group} {int(events.sum())} targets" for group, events in groups.items()))
     print("| targets | model | seeds | R@20 | less id-only | M@20 | less id-only |\n|---|---|---|---|---|---|---|")
     values = {model: np.stack([per_event(each) for each in each_seed]).mean(0) for model, each_seed in runs.items()}
@@ -186,7 +186,8 @@ def table(name: str, out: Path) -> None:
                 for m in (0, 1):
                     cells[2 * m + 1] = f"{difference[m]:+.4f} [{low[m]:+.4f}, {high[m]:+.4f}]"
             print(f"| {group} | {model} | {len(runs[model])} | " + " | ".join(cells) + " |")
-    cold_alone({model: each for model, each in runs.items() if model != "id"}, first["session"], groups["cold"])
+    with_features = sorted(set(runs) - {"id"}, key=list(MODELS).index)
+    cold_alone({model: runs[model] for model in with_features}, first["session"], groups["cold"])
 
 
 def cold_alone(runs: dict[str, list[dict[str, np.ndarray]]], session: np.ndarray, cold: np.ndarray) -> None:

@@ -2,8 +2,9 @@
 
 With selected features the network over them is searched too (p-RNN's architectures and trainings, RecSys 2016).
 
-Every trial is an MLflow run below the study's own; weak trials are stopped after an epoch (pruning). The study lives in
-a file, so a job that was stopped goes on where it was. The best is written as a preset that `[model] preset` can name.
+Every trial is an MLflow run below the study's own; weak trials are stopped after an epoch (pruning), and so are those
+that diverge. The study lives in a file, so a job that was stopped goes on where it was. The best is written as a preset
+that `[model] preset` can name.
 """
 
 from collections.abc import Callable
@@ -100,7 +101,7 @@ def objective(data: training.Data, knobs: TuningKnobs, tracking: Tracking, paren
         import optuna
 
         from gru4rec.config import Config
-        from gru4rec.train import fit
+        from gru4rec.train import DivergenceError, fit
 
         drawn = space(trial, knobs)
         config = Config().override({**drawn, **_fixed(knobs)})
@@ -127,10 +128,11 @@ def objective(data: training.Data, knobs: TuningKnobs, tracking: Tracking, paren
                 on_epoch=after,
                 features=data.features,
             )
-        except optuna.TrialPruned:
-            tracking.client.set_tag(mine, "pruned", "true")
+        except (optuna.TrialPruned, DivergenceError) as stopped:
+            # a failed trial would teach the sampler nothing; a pruned one, that such parameters are bad
+            tracking.client.set_tag(mine, "pruned", str(stopped) or "weaker than the others")
             tracking.client.set_terminated(mine, "FINISHED")
-            raise
+            raise optuna.TrialPruned from stopped
         except BaseException:
             tracking.client.set_terminated(mine, "FAILED")
             raise

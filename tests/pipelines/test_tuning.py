@@ -1,13 +1,14 @@
 """Tuning: a study that goes on where it stopped, nested runs, and a preset that a night can be pointed at."""
 
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 import pytest
 
 from pipelines import training
 from pipelines.knobs import TuningKnobs
-from pipelines.tuning import space
+from pipelines.tuning import objective, preset, space
 
 DAY = "2026-01-06"
 
@@ -40,6 +41,25 @@ def test_every_network_over_features_that_is_drawn_can_be_configured(epochs: int
     assert {features.architecture for features in found} == set(ARCHITECTURES)
     assert {features.training for features in found} == set(TRAININGS) - ({"residual"} if epochs == 1 else set())
     assert "architecture" not in space(study.ask(), TuningKnobs())
+
+
+def test_a_trial_that_diverges_counts_as_a_weak_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import optuna
+
+    import gru4rec.train
+
+    def diverge(*given: Any, **named: Any) -> None:
+        raise gru4rec.train.DivergenceError("the loss is no number")
+
+    monkeypatch.setattr(gru4rec.train, "fit", diverge)
+    tracking = mock.Mock()
+    study = optuna.create_study()
+    study.optimize(objective(mock.Mock(), TuningKnobs(epochs=1), tracking, "parent"), n_trials=2, catch=(ValueError,))
+    assert [trial.state for trial in study.trials] == [optuna.trial.TrialState.PRUNED] * 2
+    assert tracking.client.set_tag.call_args.args[1:] == ("pruned", "the loss is no number")
+    assert tracking.client.set_terminated.call_args.args[1] == "FINISHED"
+    with pytest.raises(ValueError, match="No trial came to its end"):
+        preset(study, TuningKnobs())
 
 
 @pytest.mark.slow
