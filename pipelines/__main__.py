@@ -1,4 +1,4 @@
-"""The shell's entrance: `python -m pipelines demo | ui | promote | rollback`."""
+"""The shell's entrance: `python -m pipelines demo | ui | night | promote | rollback`."""
 
 import argparse
 import os
@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     ui = commands.add_parser("ui", help="Dagster UI and MLflow UI together, on loopback")
     ui.add_argument("--dagster-port", type=int, default=3000, help="port of the Dagster UI (3000)")
     ui.add_argument("--mlflow-port", type=int, default=5000, help="port of the MLflow UI (5000)")
+    night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
+    night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
+    night.add_argument("--backfill", action="store_true", help="read the events of the days before it first")
     promote = commands.add_parser("promote", help="make a model version champion by hand")
     promote.add_argument("version", type=int, help="version in the model registry")
     promote.add_argument("--reason", required=True, help="why: kept in the version's tags")
@@ -41,6 +44,11 @@ def _run(options: argparse.Namespace) -> int:
         from pipelines.ui import serve
 
         return serve(settings(), home(), options.dagster_port, options.mlflow_port)
+    if options.command == "night":
+        from pipelines.runs import night
+
+        os.environ["DAGSTER_HOME"] = str(home())
+        return 0 if night(options.date, backfill=options.backfill) else 1
     if options.command in ("promote", "rollback"):
         from pipelines import promotion
         from pipelines.resources import MLflow, resources

@@ -14,6 +14,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pipelines import settings_check
+
 DEFAULT_FILE = Path(__file__).with_name("default.toml")
 FREE_FORM = {("model", "overrides")}  # tables whose keys are not listed in default.toml
 OPTIONAL = {
@@ -24,7 +26,7 @@ OPTIONAL = {
 
 
 class SettingsError(ValueError):
-    """A settings file names an unknown knob, cannot be read, or gives a value of the wrong type."""
+    """A settings file names an unknown knob, cannot be read, or gives a value that cannot be meant."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     knobs = _read(DEFAULT_FILE)
     if file.is_file():
         _merge(knobs, _read(file), file)
+    if problem := settings_check.problem(knobs, root):
+        raise SettingsError(f"{file}, {problem}.")
     uri = env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
     return Settings(root, knobs, uri, file)
 

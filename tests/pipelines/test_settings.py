@@ -25,7 +25,8 @@ def test_defaults_without_a_file(tmp_path: Path) -> None:
 
 
 def test_a_shops_file_changes_single_knobs(tmp_path: Path) -> None:
-    text = "[sessions]\ngap_minutes = 20\n[partitions]\nlast_day = 1998-04-22\n[model.overrides]\nhidden_size = 64\n"
+    text = "[sessions]\ngap_minutes = 20\n[partitions]\nfirst_day = 1998-04-01\nlast_day = 1998-04-22\n"
+    text += "[model.overrides]\nhidden_size = 64\n"
     found = load(shop(tmp_path, text))
     assert found.knobs["sessions"]["gap_minutes"] == 20
     assert found.knobs["sessions"]["repeats"] == "drop"
@@ -49,6 +50,18 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
         ('[sessions]\ngap_minutes = "20"\n', "expected float like 30.0, found '20'"),
         ("[recommendations]\nexclude_seen = 1\n", "expected bool like True, found 1"),
         ("[sessions\n", "is not valid TOML"),
+        ('[partitions]\nfirst_day = "01.02.2024"\n', "[partitions]: first_day is '01.02.2024'"),
+        ("[partitions]\nlast_day = 2023-12-31\n", "last_day 2023-12-31 is before first_day 2024-01-01"),
+        ('[schedule]\ncron = "whenever"\n', "[schedule]: cron is 'whenever'"),
+        ('[schedule]\ntimezone = "Mars"\n', "[schedule]: timezone is 'Mars'"),
+        ('[events]\ntimestamp_unit = "h"\n', "[events]: timestamp_unit is 'h'"),
+        ("[sessions]\nwindow_days = 0\n", "[sessions]: window_days is 0"),
+        ("[contexts]\nmax_events = 0\n", "[contexts]: max_events is 0"),
+        ('[model]\npreset = "rcs15"\n', "[model]: preset 'rcs15' is not known"),
+        ('[model]\nrefit = "yes"\n', "[model]: refit is 'yes'"),
+        ("[model.overrides]\nhiden_size = 3\n", "[model]: unknown setting hiden_size"),
+        ("[model.overrides]\nmomentum = 2\n", "[model]: momentum"),
+        ('[gate]\nmetric = "hits"\n', "[gate]: metric is 'hits'"),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path: Path, text: str, says: str) -> None:
@@ -56,6 +69,21 @@ def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path: Path, text: str
         load(shop(tmp_path, text))
     assert says in str(caught.value)
     assert str(tmp_path / "pipeline.toml") in str(caught.value)
+
+
+def test_a_tuned_preset_may_be_named_before_and_after_it_is_there(tmp_path: Path) -> None:
+    assert load(shop(tmp_path, '[model]\npreset = "tuned"\n')).section("model")["preset"] == "tuned"
+    named = '[model]\npreset = "mine"\n'
+    with pytest.raises(SettingsError, match="preset 'mine' is not known"):
+        load(shop(tmp_path, named))
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "mine.json").write_text("{}")
+    assert load(shop(tmp_path, named)).section("model")["preset"] == "mine"
+
+
+def test_several_members_may_alternate_over_auto(tmp_path: Path) -> None:
+    text = '[model.overrides]\nalternate = ["loss=bpr-max"]\n'
+    assert load(shop(tmp_path, text)).section("model")["overrides"] == {"alternate": ["loss=bpr-max"]}
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """Every asset alone from the shell, as people type it, and the commands of `python -m pipelines`."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.__main__ import main
+from warehouse.recommendations import latest
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAIN = ("events", "rejected_events", "items", "sessions", "splits", "gru4rec_model", "offline_evaluation")
@@ -34,6 +37,33 @@ def test_every_asset_alone_from_the_shell(house: Any, tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr[-3000:]
         assert f"Materialized value {asset}" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_night_without_the_ui(house: Any, tmp_path: Path) -> None:
+    data, home = tmp_path / "data", tmp_path / "home"
+    shutil.copytree(house.root / "raw", data / "raw")
+    shutil.copy(house.root / "pipeline.toml", data)
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    environment = {**os.environ, "GRU4REC_DATA": str(data), "DAGSTER_HOME": str(home)}
+
+    def night(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "pipelines", "night", "--date", "2026-01-06", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    alone = night()  # a single day of events cannot be split into train, validation and test
+    assert alone.returncode == 1
+    assert "Traceback" not in alone.stderr
+    done = night("--backfill")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Reading the events of 5 days, 2026-01-01 to 2026-01-05" in done.stdout
+    assert latest(data / "recommendations").run_date == date(2026, 1, 6)
+
+
+def test_a_night_outside_the_partitions_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["night", "--date", "2026-01-09"]) == 2
+    assert "2026-01-09 is no day of the pipeline; [partitions] has 2026-01-01 to 2026-01-08." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

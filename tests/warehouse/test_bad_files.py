@@ -110,8 +110,9 @@ GOOD = "u,i,t\na,b,2024-03-01 10:00\n"
         ("u,i,t\na;b;2024-03-01\n", r"line 2 of .*log.csv cannot be read: Expected Number of Columns: 3 Found: 1"),
         ("u,t\na,2024-03-01\n", r"log.csv has no column 'i' \(it has 'u', 't'\)"),
         ("", r"log.csv is empty"),
-        ("u,i,t\n", "holds no row with a believable time"),
-        ("u,i,t\na,b,whenever\n", "holds no row with a believable time"),
+        ("u,i,t\n", "holds no row with a believable time: no time in it can be read; check the column"),
+        ("u,i,t\na,b,whenever\n", "no time in it can be read"),
+        ("u,i,t\na,b,1924-03-01 10:00\n", "read as 1924-03-01 10:00:00.* to 1924-03-01 .*check .*timestamp_unit"),
     ],
 )
 def test_csv_that_is_none(tmp_path, layout, engine, text, sentence):

@@ -112,8 +112,15 @@ def write_events(
                 bar.add(batch.num_rows)
                 batch = next(batches, None)
             if files.first is None:
-                raise DataError(f"{feed.files[0]} holds no row with a believable time: check the columns and the clock")
+                raise DataError(f"{feed.files[0]} holds no row with a believable time: {_read_as(db)}")
     return ImportReport(files.rows, 0, files.first, files.last, files.timeless)
+
+
+def _read_as(db: Database) -> str:
+    """What the log's times were taken for, and what to look at: a wrong unit shows at a glance."""
+    ((first, last),) = db.rows(statement("feed_times"))
+    found = "no time in it can be read" if first is None else f"they are read as {first} to {last}"
+    return f"{found}; check the column, and timestamp_unit or timestamp_format where a mapping gives them"
 
 
 class _DayFiles:

@@ -1,0 +1,79 @@
+"""Whether the settings' values can be meant, judged when they are read: each section by the part that it configures.
+
+A night that starts at two o'clock should not be the first to notice a mistyped preset. No heavy library is needed.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from gru4rec.config import MONITOR, Config
+from gru4rec.presets import preset
+from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
+
+Knobs = Mapping[str, Mapping[str, Any]]
+REFITS = ("full", "continue", "none")
+CRON = re.compile(r"@\w+|\S+( \S+){4}")
+
+
+def problem(knobs: Knobs, root: Path) -> str | None:
+    """The first value that cannot be meant, as "[section]: sentence"; None where all can. root: the data folder."""
+    judges = {
+        "partitions": lambda: _days(knobs["partitions"]),
+        "schedule": lambda: _schedule(knobs["schedule"]),
+        "events": lambda: EventsConfig(**knobs["events"]),
+        "sessions": lambda: SessionsConfig(**knobs["sessions"]),
+        "splits": lambda: SplitsConfig(**knobs["splits"]),
+        "contexts": lambda: ContextConfig(**knobs["contexts"]),
+        "model": lambda: _model(knobs, root / "presets"),
+        "gate": lambda: _metric(knobs["gate"]["metric"]),
+        "tuning": lambda: _metric(knobs["tuning"]["metric"]),
+    }
+    for section, judge in judges.items():
+        try:
+            judge()
+        except ValueError as error:
+            return f"[{section}]: {error}"
+    return None
+
+
+def _days(partitions: Mapping[str, Any]) -> None:
+    found = {}
+    for name in ("first_day", "last_day"):
+        if (value := partitions.get(name)) is None:
+            continue
+        try:
+            found[name] = date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{name} is {value!r}: it must be a date like 2026-01-31") from None
+    if found.get("last_day", date.max) < found["first_day"]:
+        raise ValueError(f"last_day {found['last_day']} is before first_day {found['first_day']}")
+
+
+def _schedule(schedule: Mapping[str, Any]) -> None:
+    if not CRON.fullmatch(schedule["cron"]):
+        raise ValueError(f'cron is {schedule["cron"]!r}: write five fields, such as "0 2 * * *" for two o\'clock')
+    try:
+        ZoneInfo(schedule["timezone"])
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"timezone is {schedule['timezone']!r}: write it like Europe/Berlin or UTC") from None
+
+
+def _model(knobs: Knobs, presets: Path) -> None:
+    """A tuned preset may still be to come: the one that [tuning] writes."""
+    model = knobs["model"]
+    name, changes = model["preset"], model["overrides"]
+    if model["refit"] not in REFITS:
+        raise ValueError(f"refit is {model['refit']!r}: choose one of {', '.join(map(repr, REFITS))}")
+    tuned = name == knobs["tuning"]["preset"] or (presets / f"{name}.json").is_file()
+    base = Config() if name == "auto" or tuned else preset(name)
+    members = {"members": 2} if "alternate" in changes and "members" not in changes else {}
+    base.override({**members, **changes})
+
+
+def _metric(name: str) -> None:
+    if not MONITOR.match(name):
+        raise ValueError(f"metric is {name!r}: use recall@k, mrr@k or ndcg@k, such as recall@20")
