@@ -1,8 +1,8 @@
 """preset auto: a configuration chosen from the data by rule. What each choice rests on: docs/experiments.md, Accuracy.
 
 Members trained with BPR-max and members trained with cross-entropy and logQ, merged into one model: they err
-differently, and their sum was better than either on the validation part of every log that was tried. The weights of items
-seen already come on top. Small logs need more dropout; on larger ones cross-entropy is the better half and gets a
+differently, and their sum was better than either on the validation part of every log that was tried. The weights of
+items seen already come on top. Small logs need more dropout; on larger ones cross-entropy is the better half and gets a
 second member.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
