@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from gru4rec.values import ConfigError, choice, number, read, whole
+from gru4rec.values import ConfigError, choice, number, read, unknown_setting, whole
 
 __all__ = [
     "Config", "ConfigError", "FeatureConfig", "LossConfig", "ModelConfig", "NegativesConfig", "OptimizerConfig",
@@ -255,8 +255,7 @@ class Config:
             mine = {f.name: read(f.name, left.pop(f.name), f.type) for f in fields(part) if f.name in left}
             parts[name] = dataclasses.replace(part, **mine)
         if left:
-            unknown = ", ".join(sorted(left))
-            raise ConfigError(f"unknown setting {unknown}; known are {', '.join(sorted(self.flat()))}")
+            raise unknown_setting(left, self.flat())
         return dataclasses.replace(self, **parts)
 
     def to_json(self) -> str:

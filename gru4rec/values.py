@@ -1,10 +1,23 @@
 """Values of settings: refuse what a field cannot hold, read text as a field's type. Nothing here imports torch."""
 
+import difflib
+import math
+from collections.abc import Collection, Iterable
 from typing import Any
+
+WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message says which field and what it may be."""
+
+
+def unknown_setting(names: Iterable[str], known: Collection[str]) -> ConfigError:
+    """The error for settings that there are not: with the names that are near, or all where none is."""
+    names = sorted(names)
+    near = [match for name in names for match in difflib.get_close_matches(name, known, n=3, cutoff=0.5)]
+    hint = f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else f"known are {', '.join(sorted(known))}"
+    return ConfigError(f"unknown setting {', '.join(names)}; {hint}")
 
 
 def choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -21,6 +34,8 @@ def whole(name: str, value: int, low: int) -> None:
 
 def number(name: str, value: float, low: float, high: float = float("inf"), *, below: bool = False) -> None:
     """Refuse what is not in [low, high], or not in [low, high) when `below`; NaN and infinity never are."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name} is {value!r}; give a finite number")
     inside = low <= value < high if below or high == float("inf") else low <= value <= high
     if isinstance(value, bool) or not inside:
         limit = f"{low} <= {name}" + ("" if high == float("inf") else f" {'<' if below else '<='} {high}")
@@ -39,9 +54,9 @@ def read(name: str, value: Any, kind: Any) -> Any:
         if kind is float and isinstance(value, (str, int)) and not isinstance(value, bool):
             return float(value)
     except (KeyError, ValueError):
-        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}") from None
+        raise ConfigError(f"{name} is {value!r}; give {WANTED[kind]}") from None
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{name} is {value!r}; use a value of type {kind.__name__}")
+        raise ConfigError(f"{name} is {value!r}; give {WANTED[kind]}")
     return value
 
 
