@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+VALIDATION_HELP = (
+    "events to measure after each epoch and to calibrate the probabilities on; they stop the training early only with "
+    "--set patience=N, and choose the best epoch only with --set keep=best"
+)
 TIE_RULES = ("standard", "conservative", "median")
 
 
@@ -35,15 +39,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         commands[arguments.command](arguments)
-    except (ValueError, FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError) as error:
-        print(f"gru4rec {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"gru4rec {arguments.command}: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # the reader of our output went away (`| head`): nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError) as error:
+        print(f"gru4rec {arguments.command}: {_sentence(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print(f"gru4rec {arguments.command}: interrupted: {str(interrupt) or 'nothing was written'}", file=sys.stderr)
+        return 130
     return 0
+
+
+def _sentence(error: ValueError | OSError) -> str:
+    """An error's own text on one line; of the system's, the file and the reason."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(text.split())
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_fit(commands: Any) -> None:
     fit = commands.add_parser("fit", help="train a model; prints its figures as JSON")
     fit.add_argument("train", type=Path, metavar="TRAIN.parquet", help="training events")
-    fit.add_argument("--validation", type=Path, metavar="V.parquet", help="events to stop early and to calibrate on")
+    fit.add_argument("--validation", type=Path, metavar="V.parquet", help=VALIDATION_HELP)
     fit.add_argument("--test", type=Path, metavar="T.parquet", help="events that the figures are measured on")
     source = fit.add_mutually_exclusive_group()
     source.add_argument("--preset", default="auto", metavar="NAME", help="see `gru4rec presets` (default: auto)")
@@ -70,6 +82,11 @@ def _add_fit(commands: Any) -> None:
     )
     fit.add_argument("--model-dir", type=Path, required=True, metavar="DIR", help="where the model is written")
     fit.add_argument("--resume", action="store_true", help="go on from the last whole epoch found in the model folder")
+    fit.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the model that is there once the new one is whole (with --resume: go on with the replacement)",
+    )
     fit.add_argument("--warm-start", type=Path, metavar="DIR", help="start from the weights of this older model")
     fit.add_argument("--seed", type=int, metavar="S", help="seed of weights, negatives and dropout")
     fit.add_argument(
@@ -85,7 +102,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("model_dir", type=Path, metavar="MODEL_DIR")
     evaluate.add_argument("test", type=Path, metavar="TEST.parquet")
     evaluate.add_argument("--tie-rule", choices=TIE_RULES, help="how equal scores rank (default: standard)")
-    evaluate.add_argument("--bootstrap", type=int, default=1000, metavar="B", help="replicates of the intervals")
+    evaluate.add_argument("--bootstrap", type=int, default=1000, metavar="B", help="replicates of intervals (0: none)")
     evaluate.add_argument(
         "--out", type=Path, metavar="TABLE.parquet", help="write all figures, by segment, to this file"
     )

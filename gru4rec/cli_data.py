@@ -26,20 +26,17 @@ def read_events(path: Path, columns: Columns, *, with_weight: bool = False) -> p
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not parquet, or lacks a column.
+        ValueError: it lacks a column, and what `columns_in` raises.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}; check the path")
-    try:
-        there = pq.read_schema(path).names if path.is_file() else pq.ParquetDataset(path).schema.names
-        names = [columns.session, columns.item, columns.time]
-        if with_weight and columns.weight is not None:
-            names.append(columns.weight)
-        missing = [name for name in names if name not in there]
-        if not missing:
-            return pq.read_table(path, columns=names)
-    except pa.ArrowException as error:
-        raise ValueError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]}); write it again") from error
+    names = [columns.session, columns.item, columns.time]
+    if with_weight and columns.weight is not None:
+        names.append(columns.weight)
+    there = columns_in(path, names)
+    missing = [name for name in names if name not in there]
+    if not missing:
+        return _read(path, names)
     raise ValueError(
         f"{path} has no column {', '.join(missing)}; it has {', '.join(there)} "
         "(name yours with --session-column, --item-column, --time-column)"
@@ -51,18 +48,70 @@ def read_items(path: Path, columns: Columns) -> pa.Table:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not parquet, or lacks the item column.
+        ValueError: it lacks the item column, and what `columns_in` raises.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no items file {path}; check the path")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowException as error:
-        raise ValueError(f"{path} cannot be read as parquet ({str(error).splitlines()[0]}); write it again") from error
+    columns_in(path)
+    table = _read(path)
     if columns.item not in table.column_names:
         there = ", ".join(table.column_names)
         raise ValueError(f"{path} has no column {columns.item}; it has {there} (name yours with --item-column)")
     return table.rename_columns(["item_id" if name == columns.item else name for name in table.column_names])
+
+
+def columns_in(path: Path, names: list[str] | None = None) -> list[str]:
+    """The columns of a parquet file, or of all files of a folder.
+
+    Raises ValueError for what is not parquet, for a folder without parquet files, and where one of `names` (None: any
+    column) stands twice in a file or is of another kind in another file: reading would take one of them, or cast.
+    """
+    schemas: dict[str, pa.Schema] = {}
+    file = str(path)
+    try:
+        dataset = pq.ParquetDataset(path)
+        for file in dataset.files:
+            schemas[file] = pq.read_schema(file)
+        there = list(dataset.schema.names)
+    except pa.ArrowException as error:
+        raise _not_parquet(file, error) from error
+    if not schemas:
+        raise ValueError(f"there is no parquet file in the folder {path}; check the path")
+    kinds: dict[str, tuple[str, str]] = {}  # of a column: its kind and the first file that has it
+    for file, schema in schemas.items():
+        for column in schema:
+            if names is not None and column.name not in names:
+                continue
+            if schema.names.count(column.name) > 1:
+                raise ValueError(f"{file} has the column {column.name} twice; write it again with one of them")
+            kind, first = kinds.setdefault(column.name, (_kind(column.type), file))
+            if kind != _kind(column.type):
+                raise ValueError(
+                    f"column {column.name} is of {kind} in {first}, but of {_kind(column.type)} in {file}; "
+                    "write all files of the folder with one type"
+                )
+    return there
+
+
+def _kind(type_: pa.DataType) -> str:
+    """What may differ between the files of a folder is how wide the values are, not what they are."""
+    value = type_.value_type if pa.types.is_dictionary(type_) else type_
+    if pa.types.is_integer(value):
+        return "integers"
+    if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
+        return "strings"
+    return "timestamps" if pa.types.is_timestamp(value) else f"type {value}"
+
+
+def _read(path: Path, names: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=names)
+    except pa.ArrowException as error:
+        raise _not_parquet(str(path), error) from error
+
+
+def _not_parquet(file: str, error: pa.ArrowException) -> ValueError:
+    return ValueError(f"{file} cannot be read as parquet ({str(error).splitlines()[0]}); write it again")
 
 
 def training_sessions(path: Path, columns: Columns) -> tuple[Sessions, Vocabulary]:
@@ -73,7 +122,10 @@ def training_sessions(path: Path, columns: Columns) -> tuple[Sessions, Vocabular
     table = read_events(path, columns, with_weight=True)
     if table.num_rows == 0:
         raise ValueError(f"{path} holds no events; training needs at least one session of two events")
-    vocabulary = Vocabulary.build(table[columns.item])
+    try:
+        vocabulary = Vocabulary.build(table[columns.item])
+    except ValueError as error:
+        raise ValueError(f"{path}: column {columns.item}: {error}") from error
     train = _sessions(path, table, vocabulary, columns, columns.weight)
     if len(train) == 0:
         raise ValueError(f"{path} holds no session of two events or more ({train.short} of one); nothing can be learnt")

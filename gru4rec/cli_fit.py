@@ -1,9 +1,9 @@
 """`gru4rec fit`: everything that can be wrong is looked at before the training starts, then train, measure, write."""
 
 import argparse
-import difflib
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,15 @@ import torch
 from gru4rec import checkpoint, presets
 from gru4rec.calibration import fit_temperature
 from gru4rec.cli_data import Columns, held_out_sessions, read_items, training_sessions
+from gru4rec.cli_epochs import Epochs, numbered
+from gru4rec.cli_folder import ModelFolder
 from gru4rec.config import Config
 from gru4rec.evaluation import Evaluation, evaluate
-from gru4rec.features import Prepared, prepare
+from gru4rec.features import ItemFeatures, Prepared, prepare
+from gru4rec.model import GRU4Rec
 from gru4rec.sessions import Sessions
 from gru4rec.train import FitResult, fit
+from gru4rec.values import unknown_setting
 from gru4rec.vocabulary import Vocabulary
 
 RANK_METRICS = [f"{metric}@{k}" for metric in ("recall", "mrr", "ndcg") for k in (5, 10, 20)]
@@ -31,9 +35,15 @@ def fit_command(arguments: argparse.Namespace) -> None:
         changes["seed"] = str(arguments.seed)
     named = configured(arguments, changes)
     device = checkpoint.resolve_device(arguments.device)
+    folder = ModelFolder.open(arguments.model_dir, go_on=arguments.resume, overwrite=arguments.overwrite)
     older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
     train, vocabulary = training_sessions(arguments.train, columns)
     say(f"train: {len(train)} sessions, {len(train.items)} events, {len(vocabulary)} items")
+    if older is not None and older.vocabulary.id_type != vocabulary.id_type:
+        raise ValueError(
+            f"{arguments.train}: column {columns.item} holds {vocabulary.id_type} ids, but the model of --warm-start "
+            f"{arguments.warm_start} knows {older.vocabulary.id_type} ids; give ids of the type it was trained with"
+        )
     config = named or presets.resolve(arguments.preset, train, vocabulary, changes)
     features = None
     if arguments.items is not None or config.features.selected_features:
@@ -41,29 +51,68 @@ def fit_command(arguments: argparse.Namespace) -> None:
     validation = _held_out("validation", arguments.validation, vocabulary, columns)
     test = _held_out("test", arguments.test, vocabulary, columns)
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
-
-    if config.train.members > 1:
-        say(f"{config.train.members} members are trained in turn and merged, each up to {config.train.epochs} epochs")
-
-    result = fit(
-        train,
-        vocabulary,
-        config,
-        validation=validation,
-        device=device,
-        threads=arguments.threads,
-        progress=True,
-        checkpoint_dir=arguments.model_dir,
-        resume=arguments.resume,
-        warm_start=older,
-        features=features,
-    )
-    checkpoint.save(arguments.model_dir, result.model, config, vocabulary, _extra(result, validation))
+    run = Run(train, vocabulary, config, validation, features, older, device, arguments.threads)
+    result = run.train(folder, go_on=arguments.resume)
     say(f"model written to {arguments.model_dir}")
     measured = "test" if test is not None else "validation" if validation is not None else None
     held_out = test if test is not None else validation
-    evaluation = None if held_out is None else evaluate(result.model, held_out, vocabulary.counts, bootstrap=0)
+    try:
+        evaluation = None if held_out is None else evaluate(result.model, held_out, vocabulary.counts, bootstrap=0)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the model is whole; `gru4rec evaluate {arguments.model_dir}` measures it") from None
     print(json.dumps(summary(result, config, evaluation, measured)), flush=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What goes into one training, read and found good."""
+
+    sessions: Sessions
+    vocabulary: Vocabulary
+    config: Config
+    validation: Sessions | None
+    features: ItemFeatures | None
+    older: GRU4Rec | None
+    device: torch.device
+    threads: int | None
+
+    def train(self, folder: ModelFolder, *, go_on: bool) -> FitResult:
+        """Train into a folder and leave the whole model there; KeyboardInterrupt says what is kept."""
+        members, epochs = self.config.train.members, Epochs(self.config)
+        if members > 1:
+            say(f"{members} members are trained in turn and merged, each up to {self.config.train.epochs} epochs")
+        self._note_lanes()
+        resumed = folder.begin(self.config, go_on)
+        if go_on and not resumed:
+            say(f"nothing to resume in {folder.work}: training from the beginning")
+        try:
+            result = fit(
+                self.sessions,
+                self.vocabulary,
+                self.config,
+                validation=self.validation,
+                device=self.device,
+                threads=self.threads,
+                on_epoch=epochs,
+                progress=True,
+                checkpoint_dir=folder.work,
+                resume=resumed,
+                warm_start=self.older,
+                features=self.features,
+            )
+            folder.finish(result.model, self.config, self.vocabulary, _extra(result, self.validation))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(folder.kept(epochs.last, resumed)) from None
+        return result
+
+    def _note_lanes(self) -> None:
+        """Say where there are more lanes than sessions: fewer would train another model, as an update is their mean."""
+        lanes = max(self.config.member(order).train.batch_size for order in range(self.config.train.members))
+        if lanes > len(self.sessions):
+            say(
+                f"batch_size={lanes}, but there are only {len(self.sessions)} sessions: the other lanes stay empty and "
+                f"make every update smaller and slower; try --set batch_size={max(1, len(self.sessions) // 20)}"
+            )
 
 
 def with_features(
@@ -95,7 +144,8 @@ def summary(
 ) -> dict[str, Any]:
     """The object that `fit` prints last; the rank metrics are null when there was nothing to measure on.
 
-    epochs: passes of one member; best_epoch: of the last member.
+    epochs: passes of one member; best_epoch: of the last member; history: every epoch, with the figures that were
+    measured on the validation sessions after it.
     """
     members = config.train.members
     figures = {} if evaluation is None else evaluation.metrics
@@ -109,12 +159,13 @@ def summary(
         "measured_on": measured_on,
         "predictions": 0 if evaluation is None else evaluation.events,
         "unknown_events": 0 if evaluation is None else evaluation.unknown,
+        "history": [numbered(report, config) for report in result.history],
     }
 
 
 def parse_settings(pairs: list[str]) -> dict[str, str]:
     """`["epochs=5", ...]` as a dict; ValueError for a pair without `=` and for a name that no setting has."""
-    known = sorted(Config().flat())
+    known = Config().flat()
     changes: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -122,9 +173,7 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
         if not equals:
             raise ValueError(f"--set {pair!r} is not KEY=VALUE; write for example --set epochs=5")
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"the settings are {', '.join(known)}"
-            raise ValueError(f"there is no setting {key!r}; {hint}")
+            raise unknown_setting([key], known)
         changes[key] = value.strip()
     return changes
 

@@ -13,9 +13,12 @@ import pyarrow.parquet as pq
 from gru4rec import checkpoint, presets
 from gru4rec.cli_data import held_out_sessions, read_events
 from gru4rec.cli_fit import columns_of, say, set_threads
+from gru4rec.cli_paths import check_file
 from gru4rec.config import Config
 from gru4rec.evaluation import evaluate
-from gru4rec.recommend import Recommender
+from gru4rec.recommend import Recommendations, Recommender
+from gru4rec.sessions import as_times, in_column
+from gru4rec.stream import StreamConfig
 from gru4rec.vocabulary import Vocabulary
 
 BATCH = 1 << 16  # context rows handed on at a time
@@ -27,6 +30,8 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
     set_threads(arguments.threads)
     if arguments.bootstrap < 0:
         raise ValueError(f"--bootstrap must not be negative, got {arguments.bootstrap}")
+    if arguments.out is not None:
+        check_file(arguments.out, "--out")
     model = checkpoint.load(arguments.model_dir, arguments.device).model
     sessions = held_out_sessions(arguments.test, model.vocabulary, columns_of(arguments))
     evaluation = evaluate(
@@ -39,7 +44,8 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
     )
     for figure in evaluation.figures:
         if figure.segment == "all":
-            say(f"{figure.metric:>14} {figure.value:.4f}  [{figure.low:.4f}, {figure.high:.4f}]")
+            interval = f"  [{figure.low:.4f}, {figure.high:.4f}]" if arguments.bootstrap else ""
+            say(f"{figure.metric:>14} {figure.value:.4f}{interval}")
     if arguments.out is not None:
         _write_whole(arguments.out, evaluation.table().schema, iter(evaluation.table().to_batches()))
         say(f"figures by segment written to {arguments.out}")
@@ -61,21 +67,17 @@ def recommend_command(arguments: argparse.Namespace) -> None:
         raise ValueError("--sessions needs --out R.parquet, the file that the lists are written to")
     if arguments.items is not None and arguments.out is not None:
         raise ValueError("--out goes with --sessions; the list of --items is printed")
+    StreamConfig(arguments.n)  # its limits hold for one list too
+    if arguments.out is not None:
+        check_file(arguments.out, "--out")
     recommender = Recommender.load(arguments.model_dir, arguments.device)
     vocabulary = recommender.scorer.vocabulary
     exclude = parse_ids(arguments.exclude, vocabulary)
-    allow = None if arguments.allow is None else parse_ids(arguments.allow, vocabulary)
+    allow = None if arguments.allow is None else allowed_ids(arguments.allow, vocabulary)
     if arguments.items is not None:
         items = parse_ids(arguments.items, vocabulary)
         answer = recommender.recommend(items, arguments.n, exclude.to_pylist(), allow, not arguments.with_seen)
-        if answer.unknown:
-            say(f"unknown to the model and left out: {', '.join(map(str, answer.unknown))}")
-        if answer.context_length == 0:
-            say("no known item was given: these are the popular items")
-        print("rank\titem_id\tscore\tprobability")
-        answers = zip(answer.ids.to_pylist(), answer.scores, answer.probabilities, strict=True)
-        for rank, (item, score, probability) in enumerate(answers, start=1):
-            print(f"{rank}\t{item}\t{score:.6g}\t{probability:.6g}")
+        _print_list(answer, len(items))
         return
     contexts, users = session_contexts(arguments, vocabulary)
     batches = recommender.recommend_stream(
@@ -83,6 +85,20 @@ def recommend_command(arguments: argparse.Namespace) -> None:
     )
     rows = _write_lists(arguments.out, batches, arguments.session_column)
     say(f"{rows} rows for {users} sessions written to {arguments.out}")
+
+
+def _print_list(answer: Recommendations, given: int) -> None:
+    """One list as lines of text; what is special about it on standard error."""
+    if answer.unknown:
+        say(f"unknown to the model and left out: {', '.join(map(str, answer.unknown))}")
+    if answer.context_length == 0:
+        say(f"{'no known item' if given else 'no item id'} was given in --items: these are the popular items")
+    if len(answer.ids) == 0:
+        say("nothing is left to recommend: every item that may be is excluded or was seen")
+    print("rank\titem_id\tscore\tprobability")
+    answers = zip(answer.ids.to_pylist(), answer.scores, answer.probabilities, strict=True)
+    for rank, (item, score, probability) in enumerate(answers, start=1):
+        print(f"{rank}\t{item}\t{score:.6g}\t{probability:.6g}")
 
 
 def presets_command(arguments: argparse.Namespace) -> None:
@@ -106,6 +122,18 @@ def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
     return pa.array([int(word) for word in words], type=pa.int64())
 
 
+def allowed_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
+    """The ids of --allow; those that the model does not know are named. ValueError where it knows none of them."""
+    ids = parse_ids(text, vocabulary)
+    unknown = ids.filter(pa.array(vocabulary.encode(ids) < 0))
+    if len(unknown) == len(ids):
+        named = ", ".join(map(str, ids.to_pylist())) or "no id was given"
+        raise ValueError(f"--allow names no item that the model knows ({named}), so nothing is left to recommend")
+    if len(unknown):
+        say(f"--allow: unknown to the model and left out: {', '.join(map(str, unknown.to_pylist()))}")
+    return ids
+
+
 def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> tuple[Iterator[pa.RecordBatch], int]:
     """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are."""
     columns = columns_of(arguments)
@@ -113,9 +141,13 @@ def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> t
     for name in events.column_names:
         if events[name].null_count:
             raise ValueError(f"{arguments.sessions}: column {name} has {events[name].null_count} nulls")
-    order = [(name, "ascending") for name in (columns.session, columns.time, columns.item)]
-    ordered = events.sort_by(order).select([columns.session, columns.item]).rename_columns(["user_id", "item_id"])
-    vocabulary.encode(ordered["item_id"].slice(0, 1))  # ids of another type are refused before anything is written
+    try:
+        times = in_column(columns.time, as_times, events[columns.time])
+        in_column(columns.item, vocabulary.encode, events[columns.item].slice(0, 1))  # ids of another type
+    except ValueError as error:
+        raise ValueError(f"{arguments.sessions}: {error}") from error
+    events = pa.table({"user_id": events[columns.session], "time": times, "item_id": events[columns.item]})
+    ordered = events.sort_by([(name, "ascending") for name in events.column_names]).select(["user_id", "item_id"])
     return iter(ordered.to_batches(max_chunksize=BATCH)), len(ordered["user_id"].unique())
 
 
@@ -135,8 +167,6 @@ def _write_lists(path: Path, batches: Iterator[pa.RecordBatch], session_column: 
 
 def _write_whole(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
     """Write a parquet file that appears only when it is whole; returns its rows."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     rows = 0
     try:

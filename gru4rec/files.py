@@ -21,6 +21,7 @@ def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any],
     """Write `files` (name like "weights.safetensors" -> bytes) and then the manifest that names them.
 
     folder: made where it is missing. manifest: its file name. kind: what it is, for readers. content: JSON of the rest.
+    Files that the manifest named before and does not name now are removed.
     Raises TypeError when `content` is not JSON; the folder is then unchanged.
     """
     listed = {}
@@ -32,9 +33,13 @@ def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any],
         listed[name] = {"file": f"{stem}-{digest[:12]}.{suffix}", "bytes": len(data), "sha256": digest}
     text = json.dumps({"kind": kind, "version": VERSION, "files": listed, **content}, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
+    before = _named(folder / manifest)
     for file, data in placed.items():
         replace_file(folder / file, data)
     replace_file(folder / manifest, text.encode())
+    for old_name in before:
+        if old_name not in placed:
+            (folder / old_name).unlink(missing_ok=True)
     for name in files:
         stem, suffix = name.split(".", 1)
         for old in folder.glob(f"{stem}-{'?' * 12}.{suffix}"):
@@ -62,6 +67,14 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
             f"{path} has format version {version}, newer than the {VERSION} known here; use the version that wrote it"
         )
     return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
+
+
+def _named(manifest: Path) -> list[str]:
+    """The files of the state that is there; none where its manifest cannot be read."""
+    try:
+        return [Path(entry["file"]).name for entry in json.loads(manifest.read_text())["files"].values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def _read_checked(folder: Path, entry: dict[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ Inside a session events stand by (time, item_id); sessions stand by their first 
 so the same rows in any order give the same arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -72,10 +72,10 @@ class Sessions:
         for name in names:
             if table[name].null_count:
                 raise ValueError(f"column {name} has {table[name].null_count} nulls; drop those rows first")
-        items = vocabulary.encode(table[item])
+        items = in_column(item, vocabulary.encode, table[item])
         known = np.flatnonzero(items >= 0)
         unknown = len(items) - len(known)
-        items, times = items[known], as_times(table[time])[known]
+        items, times = items[known], in_column(time, as_times, table[time])[known]
         keys = table.select(list(session)).take(known).combine_chunks()
         number = _session_numbers(keys)  # ascending as the keys are
 
@@ -106,12 +106,24 @@ class Sessions:
         )
 
 
+def in_column(name: str, read: Callable[[Any], np.ndarray], column: Any) -> np.ndarray:
+    """What `read` makes of a column; where it raises ValueError, the sentence begins with the column's name."""
+    try:
+        return read(column)
+    except ValueError as error:
+        raise ValueError(f"column {name}: {error}") from error
+
+
 def as_times(column: Any) -> np.ndarray:
     """A time column as int64 that orders as it does: timestamps in their own unit, numbers as they are.
 
-    A column of floats must hold whole numbers. Raises ValueError otherwise.
+    A column of floats must hold whole numbers, text must spell them. Raises ValueError otherwise.
     """
     chunk = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_floating(chunk.type):
+        missing = int(np.isnan(chunk.cast(pa.float64()).to_numpy(zero_copy_only=False)).sum())
+        if missing:
+            raise ValueError(f"{missing} of {len(chunk)} times are missing (NaN); drop those rows first")
     if pa.types.is_timestamp(chunk.type) or pa.types.is_date64(chunk.type):
         return chunk.cast(pa.int64()).to_numpy()
     try:

@@ -63,7 +63,7 @@ def fit(
     device: torch.device | str = "auto",
     threads: int | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
-    progress: bool = False,
+    progress: bool | str = False,
     checkpoint_dir: str | Path | None = None,
     resume: bool = False,
     warm_start: GRU4Rec | None = None,
@@ -72,9 +72,10 @@ def fit(
     """Train a model on sessions encoded with `vocabulary`.
 
     validation: looked at after each epoch (`monitor` decides on early stopping and on what keep=best keeps).
-    threads: torch's threads during the call. progress: a bar on standard error. checkpoint_dir: after every epoch the
-    model kept so far is saved there, and beside it what `resume` needs to go on to the bit; with nothing there yet,
-    `resume` starts at the beginning; several members keep theirs in folders below it, and the model is saved last.
+    threads: torch's threads during the call. progress: a bar on standard error, with this in front where it is text.
+    checkpoint_dir: after every epoch the model kept so far is saved there, and beside it what `resume` needs to go on
+    to the bit; with nothing there yet, `resume` starts at the beginning; several members keep theirs in folders below
+    it, and the model is saved last.
     warm_start: an older model whose known items keep their rows.
     features: of all items of the vocabulary, where config.features selects some (features.prepare).
 
@@ -112,7 +113,7 @@ def _epochs(
     stopping: EarlyStopping,
     history: list[EpochReport],
     sample: Sessions | None,
-    progress: bool,
+    progress: bool | str,
 ) -> Iterator[EpochReport]:
     """Train to the last epoch or an early stop; each report is added to `history` before it is handed on."""
     while len(history) < settings.epochs and not stopping.stop:
@@ -159,21 +160,22 @@ def _fit_members(
     **how: Any,
 ) -> FitResult:
     """fit() once a member; the reports one after another, epochs counted on."""
-    passes, results = config.train.epochs, []
+    passes, members, results = config.train.epochs, config.train.members, []
 
     def fit_one(number: int, seen: Sessions, own: Config, start: GRU4Rec | None) -> GRU4Rec:
         def counted_on(report: EpochReport) -> EpochReport:
             return dataclasses.replace(report, epoch=report.epoch + number * passes)
 
+        bar = how["progress"]
         result = fit(
             seen,
             vocabulary,
             own,
             validation=validation,
             warm_start=start,
-            checkpoint_dir=member_folder(checkpoint_dir, number, config.train.members),
+            checkpoint_dir=member_folder(checkpoint_dir, number, members),
             on_epoch=None if on_epoch is None else lambda report: on_epoch(counted_on(report)),
-            **how,
+            **how | {"progress": f"member {number + 1}/{members}, " if bar and members > 1 else bar},
         )
         results.append(dataclasses.replace(result, history=[counted_on(report) for report in result.history]))
         return result.model
@@ -189,23 +191,26 @@ def _fit_members(
     return FitResult(model, history, best, seconds, events / max(seconds, 1e-9))
 
 
-def _epoch(trainer: Trainer, number: int, progress: bool) -> EpochReport:
+def _epoch(trainer: Trainer, number: int, progress: bool | str) -> EpochReport:
     """One pass over the sessions, with a bar on standard error when asked for."""
     bar: Any = None
     if progress:
         from tqdm import tqdm
 
-        bar = tqdm(total=trainer.events, unit="events", unit_scale=True, desc=f"epoch {number}", leave=False)
+        title = f"{progress if isinstance(progress, str) else ''}epoch {number}"
+        bar = tqdm(total=trainer.events, unit="events", unit_scale=True, desc=title, leave=False)
     begin = time.perf_counter()
     total, seen = 0.0, 0
-    for loss, events in trainer.epoch(number):
-        total, seen = total + loss, seen + events
-        if bar is not None:
-            bar.set_postfix(loss=f"{total / seen:.4f}", refresh=False)
-            bar.update(events)
-    seconds = time.perf_counter() - begin
-    if bar is not None:
-        bar.close()
+    try:
+        for loss, events in trainer.epoch(number):
+            total, seen = total + loss, seen + events
+            if bar is not None:
+                bar.set_postfix(loss=f"{total / seen:.4f}", refresh=False)
+                bar.update(events)
+        seconds = time.perf_counter() - begin
+    finally:
+        if bar is not None:  # a bar that stays open wipes out what is said after an interruption
+            bar.close()
     return EpochReport(number, total / seen, seconds, seen / seconds)
 
 

@@ -5,28 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.__main__ import main
-
-SMALL = ["--preset", "rsc15", "--set", "epochs=2", "--set", "hidden_size=8", "--set", "n_sample=16", "--threads", "1"]
-
-
-def write_events(path: Path, sessions: int, seed: int, text_ids: bool = False, names: tuple = ()) -> Path:
-    """A walk around a ring of 40 items: after item i comes i + 1, sometimes i + 2."""
-    generator = np.random.default_rng(seed)
-    rows = []
-    for session in range(sessions):
-        item = int(generator.integers(40))
-        for step in range(int(generator.integers(2, 6))):
-            rows.append((session, f"item {item:02}" if text_ids else item, session * 10 + step))
-            item = (item + 1 + int(generator.random() < 0.2)) % 40
-    columns = [pa.array(column) for column in zip(*rows, strict=True)]
-    pq.write_table(pa.table(columns, names=list(names or ("session_id", "item_id", "timestamp"))), path)
-    return path
+from tests.gru4rec.shell import SMALL, bad_file, refused, write_events
 
 
 @pytest.fixture(scope="module")
@@ -137,46 +120,6 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture) -> None:
     assert "hidden_size=224" in out
 
 
-def bad_file(path: Path, kind: str) -> Path:
-    """A parquet file with one fault, or none where a file should be."""
-    columns = {"session_id": [1, 1, 2, 2], "item_id": [1, 2, 1, 2], "timestamp": [1, 2, 3, 4]}
-    if kind == "no rows":
-        columns = {name: pa.array([], pa.int64()) for name in columns}
-    elif kind == "one-event sessions":
-        columns["session_id"] = [1, 2, 3, 4]
-    elif kind == "no item column":
-        columns["item"] = columns.pop("item_id")
-    elif kind == "null item":
-        columns["item_id"] = [1, None, 1, 2]
-    elif kind == "text ids":
-        columns["item_id"] = ["a", "b", "a", "b"]
-    elif kind == "float ids":
-        columns["item_id"] = [0.5, 1.5, 0.5, 1.5]
-    elif kind == "text times":
-        columns["timestamp"] = ["now", "then", "now", "then"]
-    elif kind == "unknown items":
-        columns["item_id"] = [1001, 1002, 1003, 1004]
-    if kind == "not parquet":
-        path.write_text("session_id,item_id\n1,2\n")
-    elif kind != "absent":
-        pq.write_table(pa.table(columns), path)
-    return path
-
-
-def refused(arguments: list[str], capsys: pytest.CaptureFixture) -> str:
-    """The one sentence that a refused command says."""
-    try:
-        code = main(arguments)
-    except SystemExit as exit:
-        code = exit.code
-    out, err = capsys.readouterr()
-    sentence = err.strip().splitlines()[-1]
-    assert code == 2, err
-    assert out == ""
-    assert "Traceback" not in err
-    return sentence
-
-
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
@@ -224,11 +167,12 @@ def test_a_bad_test_file_is_refused_before_training(
     ("flags", "sentence"),
     [
         (["--set", "learning_rte=0.1"], "did you mean learning_rate"),
-        (["--set", "xyzzy=1"], "the settings are"),
+        (["--set", "xyzzy=1"], "known are"),
         (["--set", "epochs"], "KEY=VALUE"),
         (["--set", "epochs=many"], "epochs"),
         (["--set", "learning_rate=-1"], "learning_rate"),
-        (["--preset", "rsc15", "--set", "epochs=two"], "epochs"),
+        (["--preset", "rsc15", "--set", "epochs=two"], "epochs is 'two'; give a whole number"),
+        (["--set", "learning_rate=nan"], "learning_rate is nan; give a finite number"),
         (["--set", "alternate=epochs=2"], "alternate"),
         (["--seed", "-1"], "seed"),
         (["--preset", "nonesuch"], "rsc15"),
@@ -259,10 +203,10 @@ def test_bad_arguments_of_recommend_are_one_sentence(
         ([model], "required"),
         ([model, "--items", "12,abc"], "integers, and 'abc' is not one"),
         ([model, "--items", "1", "--exclude", f"{2**63}"], f"'{2**63}' is not one"),
-        ([model, "--items", "1", "-n", "0"], "at least 1"),
+        ([model, "--items", "1", "-n", "0"], "n must be between 1 and 32767, got 0"),
         ([model, "--items", "1", "--out", out], "--out goes with --sessions"),
         ([model, "--sessions", sessions], "needs --out"),
-        ([model, "--sessions", sessions, "--out", str(tmp_path / "no" / "out.parquet")], "no folder"),
+        ([model, "--sessions", sessions, "--out", str(tmp_path / "no" / "out.parquet")], "there is no folder"),
         ([model, "--sessions", text, "--out", out], "string"),
         ([model, "--sessions", sessions, "--out", out, "--allow", "9999"], "nothing is left"),
         ([model, "--sessions", str(bad_file(tmp_path / "null.parquet", "null item")), "--out", out], "nulls"),
@@ -275,7 +219,11 @@ def test_bad_arguments_of_recommend_are_one_sentence(
 def test_a_spoiled_configuration_file_is_one_sentence(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    for text, sentence in [("{", "not JSON"), ("[]", "object"), ('{"hidden": 5}', "unknown setting hidden")]:
+    for text, sentence in [
+        ("{", "not JSON"),
+        ("[]", "object"),
+        ('{"hidden": 5}', "unknown setting hidden; did you mean hidden_size"),
+    ]:
         (tmp_path / "c.json").write_text(text)
         arguments = ["fit", str(folder / "train.parquet"), "--model-dir", str(tmp_path / "m")]
         assert sentence in refused([*arguments, "--config", str(tmp_path / "c.json")], capsys)

@@ -1,0 +1,43 @@
+"""Where the shell's commands write: tried before any work, so that nobody waits for what cannot be kept."""
+
+import tempfile
+from pathlib import Path
+
+
+def check_folder(folder: Path, flag: str) -> None:
+    """Make the folder and write into it, then take away what was made; ValueError says why it cannot be done."""
+    file = next((part for part in (folder, *folder.parents) if part.exists() and not part.is_dir()), None)
+    if file is not None:
+        raise ValueError(f"{flag} {folder} cannot be a folder: {file} is a file; give another one")
+    made: list[Path] = []
+    try:
+        for part in reversed((folder, *folder.parents)):
+            if not part.exists():
+                part.mkdir()
+                made.append(part)
+        _write_into(folder)
+    except OSError as error:
+        raise ValueError(f"{flag} {folder} cannot be written ({error.strerror}); give another folder") from error
+    finally:
+        for part in reversed(made):
+            part.rmdir()
+
+
+def check_file(path: Path, flag: str) -> None:
+    """Look whether a file can be written at `path`, whose folder must be there; ValueError says why it cannot be."""
+    if path.is_dir():
+        raise ValueError(f"{flag} {path} is a folder; give a file, such as {path / 'out.parquet'}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{flag} {path} is no ordinary file; give another name")
+    if not path.parent.is_dir():
+        raise ValueError(f"{flag} {path}: there is no folder {path.parent} to write into; make it first")
+    try:
+        _write_into(path.parent)
+    except OSError as error:
+        raise ValueError(f"{flag} {path} cannot be written ({error.strerror}); give another folder") from error
+
+
+def _write_into(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"tried")
+        file.flush()
