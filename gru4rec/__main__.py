@@ -28,16 +28,16 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0 done, 2 a mistake in what was asked, 130 interrupted)."""
     arguments = build_parser().parse_args(argv)
-    # imported once the arguments are known to be good: torch takes seconds
-    from gru4rec import cli_fit, cli_use
-
-    commands = {
-        "fit": cli_fit.fit_command,
-        "evaluate": cli_use.evaluate_command,
-        "recommend": cli_use.recommend_command,
-        "presets": cli_use.presets_command,
-    }
     try:
+        # imported once the arguments are known to be good: torch takes seconds
+        from gru4rec import cli_fit, cli_use
+
+        commands = {
+            "fit": cli_fit.fit_command,
+            "evaluate": cli_use.evaluate_command,
+            "recommend": cli_use.recommend_command,
+            "presets": cli_use.presets_command,
+        }
         commands[arguments.command](arguments)
     except BrokenPipeError:  # the reader of our output went away (`| head`): nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -140,7 +140,8 @@ def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> t
     events = read_events(arguments.sessions, columns)
     for name in events.column_names:
         if events[name].null_count:
-            raise ValueError(f"{arguments.sessions}: column {name} has {events[name].null_count} nulls")
+            nulls = events[name].null_count
+            raise ValueError(f"{arguments.sessions}: column {name} has {nulls} nulls; drop those rows first")
     try:
         times = in_column(columns.time, as_times, events[columns.time])
         in_column(columns.item, vocabulary.encode, events[columns.item].slice(0, 1))  # ids of another type

@@ -18,6 +18,7 @@ from gru4rec.config import Config
 from gru4rec.model import GRU4Rec
 from gru4rec.sessions import Sessions
 from gru4rec.vocabulary import Vocabulary
+from gru4rec.warm_start import check_network
 
 HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of sessions of the newer half that the first member misses
 SPREAD_TOP, SPREAD_ROWS = 20, 1000  # the spread of scores: from the best to the 20th, over so many predictions
@@ -119,6 +120,9 @@ def fit_members(
     starts: list[GRU4Rec | None] = [warm_start] * members
     if warm_start is not None and warm_start.config.hidden_size == sum(sizes) and members > 1:
         starts = list(split(warm_start, sizes))
+    for start, member in zip(starts, own, strict=True):
+        if start is not None:
+            check_network(start.config, member.model)  # of every member before the first one is trained
     models = []
     for order in range(members):
         seen = train

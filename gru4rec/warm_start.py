@@ -3,8 +3,17 @@
 import numpy as np
 import torch
 
-from gru4rec.config import ConfigError
+from gru4rec.config import ConfigError, ModelConfig
 from gru4rec.model import GRU4Rec
+
+
+def check_network(old: ModelConfig, new: ModelConfig) -> None:
+    """Raise ConfigError when two networks differ in shape, so that the weights of one do not fit the other."""
+    shapes = ("embedding", "embedding_size", "hidden_size", "num_layers")
+    differing = [name for name in shapes if getattr(old, name) != getattr(new, name)]
+    if differing:
+        was = ", ".join(f"{name} was {getattr(old, name)} and is {getattr(new, name)}" for name in differing)
+        raise ConfigError(f"a warm start needs the same network: {was}")
 
 
 def copy_known(old: GRU4Rec, new: GRU4Rec) -> int:
@@ -13,12 +22,7 @@ def copy_known(old: GRU4Rec, new: GRU4Rec) -> int:
     Items that both know keep their rows, new ones stay as they were initialised, gone ones are dropped.
     Raises ConfigError when the two networks differ in shape, ValueError when their ids are of different type.
     """
-    if old.config != new.config:
-        shapes = ("embedding", "embedding_size", "hidden_size", "num_layers")
-        differing = [name for name in shapes if getattr(old.config, name) != getattr(new.config, name)]
-        if differing:
-            was = ", ".join(f"{n} was {getattr(old.config, n)} and is {getattr(new.config, n)}" for n in differing)
-            raise ConfigError(f"a warm start needs the same network: {was}")
+    check_network(old.config, new.config)
     if type(old) is not type(new):
         raise ConfigError("a warm start needs the same network: one of the two has item features, the other has none")
     from_index = old.vocabulary.encode(new.vocabulary.ids)

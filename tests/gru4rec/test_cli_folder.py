@@ -1,11 +1,13 @@
 """Where `gru4rec` writes: tried before any work; a model is replaced only when asked, and by a whole one."""
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import gru4rec.files
 import gru4rec.train
 from gru4rec import checkpoint
 from gru4rec.__main__ import main
@@ -179,6 +181,29 @@ def test_every_epoch_and_member_has_its_figures(train: str, tmp_path: Path, caps
             said += f", {name} {entry[name]:.4f}"
         assert said in err.splitlines()
         assert f"member {entry['member']}/2, epoch {entry['epoch']}: " in err  # the bar
+
+
+def test_a_disk_that_fills_up_while_training_is_one_sentence(
+    train: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    monkeypatch.setattr(gru4rec.files.os, "replace", full)
+    said = refused(["fit", train, "--model-dir", str(tmp_path / "m"), *FEW], capsys)
+    assert said.startswith(f"gru4rec fit: {tmp_path / 'm'}/.")
+    assert said.endswith(": No space left on device")
+
+
+def test_a_warm_start_that_does_not_fit_the_second_member_is_refused_before_the_first_is_trained(
+    train: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["fit", train, "--model-dir", str(tmp_path / "m"), *FEW]) == 0
+    capsys.readouterr()
+    warm = ["--warm-start", str(tmp_path / "m"), "--set", "members=2", "alternate=hidden_size=12"]
+    said = refused(["fit", train, "--model-dir", str(tmp_path / "new"), *FEW, *warm], capsys)
+    assert "a warm start needs the same network: hidden_size was 8 and is 12" in said
+    assert not (tmp_path / "new").exists()
 
 
 def test_help_says_what_validation_needs_to_stop_a_training(capsys: pytest.CaptureFixture) -> None:
