@@ -107,6 +107,20 @@ def fresh_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], N
 
 
 @pytest.fixture(scope="session")
+def environment() -> Callable[[Path, Path], dict[str, str]]:
+    """The environment of a process of its own, by its data folder and its Dagster home.
+
+    MLflow writes the last store that was opened into this process's environment; a child must not go on with it.
+    """
+
+    def of(root: Path, home: Path) -> dict[str, str]:
+        plain = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        return {**plain, "GRU4REC_DATA": str(root), "DAGSTER_HOME": str(home)}
+
+    return of
+
+
+@pytest.fixture(scope="session")
 def sentence() -> Callable[[Any], str]:
     """The description of a run's failure; an exception with a traceback is not a sentence and fails the test."""
 

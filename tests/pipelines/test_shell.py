@@ -1,6 +1,5 @@
 """Every asset alone from the shell, as people type it, and the commands of `python -m pipelines`."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,22 +14,22 @@ from pipelines.__main__ import main
 from warehouse.recommendations import latest
 
 ROOT = Path(__file__).resolve().parents[2]
+Environment = Callable[[Path, Path], dict[str, str]]
 CHAIN = ("events", "rejected_events", "items", "sessions", "splits", "gru4rec_model", "offline_evaluation")
 CHAIN += ("champion_model", "recommendations")
 
 
 @pytest.mark.slow
-def test_every_asset_alone_from_the_shell(house: Any, tmp_path: Path) -> None:
+def test_every_asset_alone_from_the_shell(house: Any, environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    environment = {**os.environ, "GRU4REC_DATA": str(house.root), "DAGSTER_HOME": str(tmp_path / "home")}
     tool = str(Path(sys.executable).with_name("dagster"))
     for asset in CHAIN:
         command = [tool, "asset", "materialize", "--select", asset, "--partition", "2026-01-06"]
         done = subprocess.run(
             [*command, "-m", "pipelines.definitions"],
             cwd=tmp_path,
-            env=environment,
+            env=environment(house.root, tmp_path / "home"),
             capture_output=True,
             text=True,
             check=False,
@@ -40,17 +39,17 @@ def test_every_asset_alone_from_the_shell(house: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_night_without_the_ui(house: Any, tmp_path: Path) -> None:
+def test_a_night_without_the_ui(house: Any, environment: Environment, tmp_path: Path) -> None:
     data, home = tmp_path / "data", tmp_path / "home"
     shutil.copytree(house.root / "raw", data / "raw")
     shutil.copy(house.root / "pipeline.toml", data)
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    environment = {**os.environ, "GRU4REC_DATA": str(data), "DAGSTER_HOME": str(home)}
 
     def night(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "pipelines", "night", "--date", "2026-01-06", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        own = environment(data, home)
+        return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=False)
 
     alone = night()  # a single day of events cannot be split into train, validation and test
     assert alone.returncode == 1

@@ -1,12 +1,11 @@
 """A person's click: `python -m pipelines ui`, a browser, the button Materialize, and a partition that stands there."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -30,7 +29,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def ui(browser: Browser, tmp_path: Path) -> Iterator[str]:
+def ui(browser: Browser, environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path) -> Iterator[str]:
     """Both UIs over three raw days; the Dagster UI's address, once both links are printed."""
     (tmp_path / "pipeline.toml").write_text(SETTINGS)
     generate(tmp_path, 1_000, n_items=100, days=3)
@@ -42,9 +41,9 @@ def ui(browser: Browser, tmp_path: Path) -> Iterator[str]:
         other.bind(("127.0.0.1", 0))
         ports = [one.getsockname()[1], other.getsockname()[1]]
     command = [sys.executable, "-m", "pipelines", "ui", "--dagster-port", str(ports[0]), "--mlflow-port", str(ports[1])]
-    environment = {**os.environ, "GRU4REC_DATA": str(tmp_path), "DAGSTER_HOME": str(home)}
+    own = environment(tmp_path, home)
     with (tmp_path / "ui.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=log, stderr=log)
     try:
         while "Ctrl-C ends both" not in (said := (tmp_path / "ui.log").read_text()):
             assert process.poll() is None, said
