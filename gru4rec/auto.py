@@ -60,19 +60,17 @@ def auto(found: Statistics) -> Config:
         first = {**CROSS_ENTROPY, "batch_size": 64, "dropout_embedding": 0.3, "epochs": 5, "members": 3}
         other = {**BPR_MAX, "hidden_size": 112}
     elif found.predictions < HUGE:
-        first = {**CROSS_ENTROPY, "hidden_size": 128, "batch_size": 128, "epochs": 2, "members": 2}
-        first["balance"] = 0.6
-        other = {**BPR_MAX, "batch_size": 128}
+        wide: Recipe = {"hidden_size": 128, "batch_size": 128, "epochs": 2, "members": 2, "balance": 0.6}
+        first, other = CROSS_ENTROPY | wide, {**BPR_MAX, "batch_size": 128}
     else:
-        first = {**CROSS_ENTROPY, "hidden_size": 256, "batch_size": 240, "learning_rate": 0.07, "epochs": 2}
-        other = {}
+        single: Recipe = {"hidden_size": 256, "batch_size": 240, "learning_rate": 0.07, "epochs": 2}
+        return Config().override({**_limited(CROSS_ENTROPY | single, found), "repeats": True})
     return Config().override({**_limited(first, found), "alternate": _pairs(_limited(other, found)), "repeats": True})
 
 
 def _limited(recipe: Recipe, found: Statistics) -> Recipe:
     """The recipe with only as many lanes as have enough sessions each."""
-    lanes = {"batch_size": max(1, min(int(recipe["batch_size"]), found.sessions // FEWEST_SESSIONS))} if recipe else {}
-    return {**recipe, **lanes}
+    return {**recipe, "batch_size": max(1, min(int(recipe["batch_size"]), found.sessions // FEWEST_SESSIONS))}
 
 
 def _pairs(recipe: Recipe) -> tuple[str, ...]:

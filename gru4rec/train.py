@@ -75,8 +75,7 @@ def fit(
     threads: torch's threads during the call. progress: a bar on standard error, with this in front where it is text.
     checkpoint_dir: after every epoch the model kept so far is saved there, and beside it what `resume` needs to go on
     to the bit; with nothing there yet, `resume` starts at the beginning; several members keep theirs in folders below
-    it, and the model is saved last.
-    warm_start: an older model whose known items keep their rows.
+    it, and the model is saved last. warm_start: an older model whose known items keep their rows.
     features: of all items of the vocabulary, where config.features selects some (features.prepare).
 
     Raises ConfigError: validation is asked for but not given; ValueError: nothing to train on, or another run is there;
