@@ -181,15 +181,11 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
 def configured(arguments: argparse.Namespace, changes: dict[str, str]) -> Config | None:
     """The configuration file or the preset, with changes; None for preset auto, which needs the data.
 
-    Raises what `read_config` and `presets.preset` raise, and ConfigError for a value that its setting cannot hold.
+    Raises what `read_config` and `presets.judge` raise.
     """
     if arguments.config is not None:
         return read_config(arguments.config, changes)
-    if arguments.preset != "auto":
-        return presets.preset(arguments.preset).override(changes)
-    several = {"members": "2"} if "alternate" in changes else {}  # as auto has where the data allow it
-    Config().override(several | changes)
-    return None
+    return presets.judge(arguments.preset, changes)
 
 
 def read_config(path: Path, changes: dict[str, str]) -> Config:

@@ -42,6 +42,19 @@ def preset(name: str) -> Config:
     return PRESETS[name]
 
 
+def judge(name: str, changes: Mapping[str, Any]) -> Config | None:
+    """What is known of a named configuration with changes before there is data: all of it, or None for "auto".
+
+    Raises ConfigError for what no data would make good: an unknown name or setting, a value that its setting cannot
+    hold. `alternate` over auto is judged as for two members, which auto has where the data allow it.
+    """
+    if name != "auto":
+        return preset(name).override(changes)
+    several = {"members": 2} if "alternate" in changes else {}
+    Config().override({**several, **_single(changes), **changes})
+    return None
+
+
 def resolve(
     name: str, train: "Sessions", vocabulary: "Vocabulary", changes: Mapping[str, Any] = MappingProxyType({})
 ) -> Config:
@@ -55,8 +68,12 @@ def resolve(
         return preset(name).override(changes)
     auto = import_module("gru4rec.auto")
     chosen = auto.auto(auto.statistics(train, vocabulary))
-    changes = {**({"members": 1} if changes.get("selected_features") else {}), **changes}
+    changes = {**_single(changes), **changes}
     alternate = [pair for pair in chosen.train.alternate if pair.partition("=")[0] not in changes]
     if "loss" in changes or str(changes.get("members", 2)) == "1":
         alternate = []
     return chosen.override({"alternate": alternate, **changes})
+
+
+def _single(changes: Mapping[str, Any]) -> dict[str, int]:
+    return {"members": 1} if changes.get("selected_features") else {}

@@ -11,17 +11,17 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gru4rec.config import MONITOR, Config
-from gru4rec.presets import preset
+from gru4rec.presets import judge
+from pipelines.training import REFITS, tuned
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
 
 Knobs = Mapping[str, Mapping[str, Any]]
-REFITS = ("full", "continue", "none")
 CRON = re.compile(r"@\w+|\S+( \S+){4}")
 
 
 def problem(knobs: Knobs, root: Path) -> str | None:
     """The first value that cannot be meant, as "[section]: sentence"; None where all can. root: the data folder."""
-    judges = {
+    checks = {
         "partitions": lambda: _days(knobs["partitions"]),
         "schedule": lambda: _schedule(knobs["schedule"]),
         "events": lambda: EventsConfig(**knobs["events"]),
@@ -32,9 +32,9 @@ def problem(knobs: Knobs, root: Path) -> str | None:
         "gate": lambda: _metric(knobs["gate"]["metric"]),
         "tuning": lambda: _metric(knobs["tuning"]["metric"]),
     }
-    for section, judge in judges.items():
+    for section, check in checks.items():
         try:
-            judge()
+            check()
         except ValueError as error:
             return f"[{section}]: {error}"
     return None
@@ -68,10 +68,11 @@ def _model(knobs: Knobs, presets: Path) -> None:
     name, changes = model["preset"], model["overrides"]
     if model["refit"] not in REFITS:
         raise ValueError(f"refit is {model['refit']!r}: choose one of {', '.join(map(repr, REFITS))}")
-    tuned = name == knobs["tuning"]["preset"] or (presets / f"{name}.json").is_file()
-    base = Config() if name == "auto" or tuned else preset(name)
-    members = {"members": 2} if "alternate" in changes and "members" not in changes else {}
-    base.override({**members, **changes})
+    found = tuned(name, presets)
+    if found is None and name != knobs["tuning"]["preset"]:
+        judge(name, changes)
+    else:
+        (found or Config()).override(changes)
 
 
 def _metric(name: str) -> None:

@@ -82,13 +82,23 @@ def prepare(splits: "pa.Table", sessions: "pa.Table") -> Data:
 
 def configure(preset: str, overrides: Mapping[str, Any], data: Data, presets: Path) -> "Config":
     """A night's parameters: a preset by name ("auto" looks at the data; tuned ones lie in `presets`), then changes."""
-    from gru4rec.config import Config
     from gru4rec.presets import resolve
 
-    tuned = presets / f"{preset}.json"
-    if tuned.is_file():
-        return Config.from_json(tuned.read_text()).override(overrides)
-    return resolve(preset, data.train, data.vocabulary, overrides)
+    found = tuned(preset, presets)
+    return resolve(preset, data.train, data.vocabulary, overrides) if found is None else found.override(overrides)
+
+
+def tuned(name: str, presets: Path) -> "Config | None":
+    """The preset that tuning wrote under a name; None where there is none, ValueError for one that cannot be read."""
+    from gru4rec.config import Config
+
+    file = presets / f"{name}.json"
+    if not file.is_file():
+        return None
+    try:
+        return Config.from_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"the preset in {file}: {error}; tune again, or name another preset") from error
 
 
 def add_features(data: Data, items: "pa.Table", config: "Config") -> Data:

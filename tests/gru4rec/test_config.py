@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gru4rec.config import EMBEDDINGS, LOSSES, Config, ConfigError, TrainConfig
-from gru4rec.presets import PRESETS, preset, resolve
+from gru4rec.presets import PRESETS, judge, preset, resolve
 
 
 def test_importing_the_configuration_does_not_load_torch() -> None:
@@ -91,3 +91,17 @@ def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
         preset("best")
     with pytest.raises(ConfigError, match="chosen from the data"):
         preset("auto")
+
+
+def test_a_named_configuration_is_judged_before_there_is_data() -> None:
+    pair, features = ["loss=bpr-max"], ["genres"]
+    assert judge("rsc15", {"epochs": "3"}) == preset("rsc15").override({"epochs": 3})
+    for changes in ({}, {"alternate": pair}, {"alternate": [], "selected_features": features}):
+        assert judge("auto", changes) is None
+    for changes in ({"alternate": pair, "members": "1"}, {"alternate": pair, "selected_features": features}):
+        with pytest.raises(ConfigError, match="alternate is for several members"):
+            judge("auto", changes)
+    with pytest.raises(ConfigError, match="alternate is for several members"):
+        judge("rsc15", {"alternate": pair})
+    with pytest.raises(ConfigError, match="preset 'best' is not known"):
+        judge("best", {})

@@ -81,9 +81,25 @@ def test_a_tuned_preset_may_be_named_before_and_after_it_is_there(tmp_path: Path
     assert load(shop(tmp_path, named)).section("model")["preset"] == "mine"
 
 
-def test_several_members_may_alternate_over_auto(tmp_path: Path) -> None:
+def test_a_tuned_preset_is_judged_with_its_own_values(tmp_path: Path) -> None:
+    text = '[model]\npreset = "mine"\n[model.overrides]\nalternate = ["loss=bpr-max"]\n'
+    (tmp_path / "presets").mkdir()
+    file = tmp_path / "presets" / "mine.json"
+    file.write_text('{"members": 2}')
+    assert load(shop(tmp_path, text)).section("model")["preset"] == "mine"
+    file.write_text('{"members": 1}')
+    with pytest.raises(SettingsError, match="alternate is for several members"):
+        load(shop(tmp_path, text))
+    file.write_text('{"members": ')
+    with pytest.raises(SettingsError, match=f"the preset in {file}: the configuration is not JSON"):
+        load(shop(tmp_path, text))
+
+
+def test_several_members_may_alternate_over_auto_alone(tmp_path: Path) -> None:
     text = '[model.overrides]\nalternate = ["loss=bpr-max"]\n'
     assert load(shop(tmp_path, text)).section("model")["overrides"] == {"alternate": ["loss=bpr-max"]}
+    with pytest.raises(SettingsError, match="alternate is for several members"):
+        load(shop(tmp_path, f'[model]\npreset = "rsc15"\n{text}'))
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
