@@ -6,12 +6,11 @@ Field names are unique over all parts, so a configuration can be read and change
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from gru4rec.values import ConfigError, choice, number, read, unknown_setting, whole
+from gru4rec.values import ConfigError, choice, number, rank_metric, read, unknown_setting, whole
 
 __all__ = [
     "Config", "ConfigError", "FeatureConfig", "LossConfig", "ModelConfig", "NegativesConfig", "OptimizerConfig",
@@ -27,7 +26,6 @@ POOLINGS = ("sum", "mean", "max")
 ARCHITECTURES = ("concatenated", "parallel", "shared-output", "interaction")
 TRAININGS = ("simultaneous", "alternating", "residual", "interleaving")
 ALTERNATING = ("hidden_size", "dropout_embedding", "dropout_hidden", "batch_size")  # beside loss, negatives, optimizer
-MONITOR = re.compile(r"^(recall|mrr|ndcg)@[1-9]\d*$")
 
 
 @dataclass(frozen=True)
@@ -157,8 +155,7 @@ class TrainConfig:
         choice("precision", self.precision, PRECISIONS)
         whole("patience", self.patience, 0)
         number("min_delta", self.min_delta, 0.0)
-        if not MONITOR.match(self.monitor):
-            raise ConfigError(f"monitor is {self.monitor!r}; use recall@k, mrr@k or ndcg@k, such as recall@20")
+        rank_metric("monitor", self.monitor)
         whole("validation_sample", self.validation_sample, 0)
         choice("keep", self.keep, KEEPS)
         whole("max_length", self.max_length, 0)

@@ -2,9 +2,11 @@
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+RANK_METRIC = re.compile(r"(recall|mrr|ndcg)@[1-9]\d*")
 WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -24,6 +26,12 @@ def choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse what is none of the choices."""
     if value not in choices:
         raise ConfigError(f"{name} is {value!r}; use one of {', '.join(choices)}")
+
+
+def rank_metric(name: str, value: str) -> None:
+    """Refuse what is no metric over ranks at a list length."""
+    if not RANK_METRIC.fullmatch(value):
+        raise ConfigError(f"{name} is {value!r}; use recall@k, mrr@k or ndcg@k, such as recall@20")
 
 
 def whole(name: str, value: int, low: int) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.gate import KNOWN
+from pipelines.gate import KNOWN, PAIRED
 from pipelines.training import SESSION_KEY
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gru4rec.vocabulary import Vocabulary
 
 CHALLENGER, CHAMPION, SERVED, BASELINE = "challenger", "champion", "served", "baseline"
-PAIRED = ("recall@20", "mrr@20", "ndcg@20")
 
 COLUMNS = {
     "run_date": "the night",

@@ -8,19 +8,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gru4rec.values import choice
+
 Row = Mapping[str, Any]
+PAIRED = ("recall@20", "mrr@20", "ndcg@20")  # metrics whose difference to the challenger is measured
 KNOWN = "known"  # metric: of the events that a model learnt from, the share whose item the challenger knows
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is asked of a challenger. floors: metric -> least value; the shares: see [gate] in default.toml."""
+    """What is asked of a challenger. floors: metric -> least value; the shares: see [gate] in default.toml.
+
+    Raises ConfigError for a metric without paired differences, by which nobody could ever be promoted.
+    """
 
     metric: str = "recall@20"
     min_events: int = 200
     floors: Mapping[str, float] | None = None
     best_baseline_share: float = 1.0
     min_known_share: float = 0.9
+
+    def __post_init__(self) -> None:
+        choice("metric", self.metric, PAIRED)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gru4rec.config import MONITOR, Config
+from gru4rec.config import Config
 from gru4rec.presets import judge
+from gru4rec.values import rank_metric
+from pipelines.gate import Rules
 from pipelines.training import REFITS, tuned
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
 
@@ -29,8 +31,8 @@ def problem(knobs: Knobs, root: Path) -> str | None:
         "splits": lambda: SplitsConfig(**knobs["splits"]),
         "contexts": lambda: ContextConfig(**knobs["contexts"]),
         "model": lambda: _model(knobs, root / "presets"),
-        "gate": lambda: _metric(knobs["gate"]["metric"]),
-        "tuning": lambda: _metric(knobs["tuning"]["metric"]),
+        "gate": lambda: Rules(knobs["gate"]["metric"]),
+        "tuning": lambda: rank_metric("metric", knobs["tuning"]["metric"]),
     }
     for section, check in checks.items():
         try:
@@ -73,8 +75,3 @@ def _model(knobs: Knobs, presets: Path) -> None:
         judge(name, changes)
     else:
         (found or Config()).override(changes)
-
-
-def _metric(name: str) -> None:
-    if not MONITOR.match(name):
-        raise ValueError(f"metric is {name!r}: use recall@k, mrr@k or ndcg@k, such as recall@20")

@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipelines import evaluating, figures, registry
 from pipelines.failures import as_failure
-from pipelines.gate import KNOWN, Decision, Rules, decide
+from pipelines.gate import KNOWN, PAIRED, Decision, Rules, decide
 from pipelines.knobs import EvaluationKnobs, GateKnobs
 from pipelines.metadata import markdown_table
 from pipelines.partitions import DAILY
@@ -147,7 +147,7 @@ def _log(
 
 def _spread(row: dict[str, Any]) -> dict[str, Any]:
     """What tells a difference from noise: the challenger's interval, and that of its difference to another model."""
-    if row["metric"] not in evaluating.PAIRED:
+    if row["metric"] not in PAIRED:
         return {}
     if row["role"] == evaluating.CHALLENGER:
         return {f"{row['metric']}_low": row["low"], f"{row['metric']}_high": row["high"]}
@@ -228,7 +228,7 @@ def champion_model(
         rows = warehouse.read("evaluations", day).to_pylist()
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
-    decision = judge(rows, config, challenger, registry.aliased(tracking, registry.CHAMPION))
+        decision = judge(rows, config, challenger, registry.aliased(tracking, registry.CHAMPION))
     outcome = "promoted" if decision.promote else "refused"
     registry.tag(tracking, challenger, gate=outcome, gate_reason=decision.reason)
     if decision.promote:

@@ -52,6 +52,7 @@ def test_text_is_read_as_the_fields_type() -> None:
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"learning_rate": 0}, "learning_rate is 0; nothing would be learnt"),
         ({"monitor": "accuracy"}, "monitor is 'accuracy'; use recall@k"),
+        ({"monitor": "recall@20\n"}, "monitor is .*; use recall@k"),
         ({"embedding_size": 7}, "embedding_size is 7 with a shared embedding of hidden_size 100"),
         ({"embedding": "one-hot", "dropout_embedding": 0.1}, "a one-hot input has no embedding"),
         ({"optimizer": "adam", "momentum": 0.5}, "adam has its own momentum"),

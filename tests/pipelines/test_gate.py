@@ -158,3 +158,9 @@ def test_a_champion_that_was_compared_may_be_followed() -> None:
 def test_other_segments_do_not_count() -> None:
     bad = {**row("baseline", value=0.9, model="popularity"), "segment": "position=1"}
     assert decide([*night(), bad], Rules()).promote
+
+
+def test_a_metric_that_could_never_promote_is_refused() -> None:
+    """Differences are measured for list length 20 alone; without one, nothing ever beats popularity."""
+    with pytest.raises(ValueError, match="metric is 'recall@10'; use one of recall@20, mrr@20, ndcg@20"):
+        Rules("recall@10")

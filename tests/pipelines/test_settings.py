@@ -62,6 +62,8 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
         ("[model.overrides]\nhiden_size = 3\n", "[model]: unknown setting hiden_size"),
         ("[model.overrides]\nmomentum = 2\n", "[model]: momentum"),
         ('[gate]\nmetric = "hits"\n', "[gate]: metric is 'hits'"),
+        ('[gate]\nmetric = "recall@10"\n', "[gate]: metric is 'recall@10'; use one of recall@20, mrr@20, ndcg@20"),
+        ('[tuning]\nmetric = "hits"\n', "[tuning]: metric is 'hits'; use recall@k"),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path: Path, text: str, says: str) -> None:
