@@ -26,17 +26,18 @@ def read_events(path: Path, columns: Columns, *, with_weight: bool = False) -> p
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it lacks a column, and what `columns_in` raises.
+        ValueError: it lacks a column, and what `open_parquet` raises.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}; check the path")
     names = [columns.session, columns.item, columns.time]
     if with_weight and columns.weight is not None:
         names.append(columns.weight)
-    there = columns_in(path, names)
+    dataset = open_parquet(path, names)
+    there = dataset.schema.names
     missing = [name for name in names if name not in there]
     if not missing:
-        return _read(path, names)
+        return _read(path, dataset, names)
     raise ValueError(
         f"{path} has no column {', '.join(missing)}; it has {', '.join(there)} "
         "(name yours with --session-column, --item-column, --time-column)"
@@ -48,20 +49,19 @@ def read_items(path: Path, columns: Columns) -> pa.Table:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it lacks the item column, and what `columns_in` raises.
+        ValueError: it lacks the item column, and what `open_parquet` raises.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no items file {path}; check the path")
-    columns_in(path)
-    table = _read(path)
+    table = _read(path, open_parquet(path))
     if columns.item not in table.column_names:
         there = ", ".join(table.column_names)
         raise ValueError(f"{path} has no column {columns.item}; it has {there} (name yours with --item-column)")
     return table.rename_columns(["item_id" if name == columns.item else name for name in table.column_names])
 
 
-def columns_in(path: Path, names: list[str] | None = None) -> list[str]:
-    """The columns of a parquet file, or of all files of a folder.
+def open_parquet(path: Path, names: list[str] | None = None) -> pq.ParquetDataset:
+    """A parquet file, or all files of a folder as one; reading it does not look at the files' footers again.
 
     Raises ValueError for what is not parquet, for a folder without parquet files, and where one of `names` (None: any
     column) stands twice in a file or is of another kind in another file: reading would take one of them, or cast.
@@ -70,9 +70,9 @@ def columns_in(path: Path, names: list[str] | None = None) -> list[str]:
     file = str(path)
     try:
         dataset = pq.ParquetDataset(path)
-        for file in dataset.files:
-            schemas[file] = pq.read_schema(file)
-        there = list(dataset.schema.names)
+        for fragment in dataset.fragments:
+            file = fragment.path
+            schemas[file] = fragment.physical_schema
     except pa.ArrowException as error:
         raise _not_parquet(file, error) from error
     if not schemas:
@@ -90,7 +90,7 @@ def columns_in(path: Path, names: list[str] | None = None) -> list[str]:
                     f"column {column.name} is of {kind} in {first}, but of {_kind(column.type)} in {file}; "
                     "write all files of the folder with one type"
                 )
-    return there
+    return dataset
 
 
 def _kind(type_: pa.DataType) -> str:
@@ -103,9 +103,9 @@ def _kind(type_: pa.DataType) -> str:
     return "timestamps" if pa.types.is_timestamp(value) else f"type {value}"
 
 
-def _read(path: Path, names: list[str] | None = None) -> pa.Table:
+def _read(path: Path, dataset: pq.ParquetDataset, names: list[str] | None = None) -> pa.Table:
     try:
-        return pq.read_table(path, columns=names)
+        return dataset.read(columns=names)
     except pa.ArrowException as error:
         raise _not_parquet(str(path), error) from error
 

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.__main__ import main
+from gru4rec.cli_data import Columns, read_events
 from tests.gru4rec.shell import SMALL, refused, write_events
 
 FEW = [*SMALL, "--set", "epochs=1", "batch_size=40"]
@@ -103,6 +104,22 @@ def test_folders_of_files(folder: Path, tmp_path: Path, capsys: pytest.CaptureFi
     events(parts / "b.parquet", item_id=pa.array([1, 2, 1, 2], pa.int32()))
     assert main(arguments) == 0
     assert "train: 2 sessions, 8 events, 2 items" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system does not count what a process reads")
+def test_every_file_of_a_folder_is_read_once(tmp_path: Path) -> None:
+    """Files of little more than a footer each: reading footers twice would read nearly everything twice."""
+    for number in range(40):
+        events(tmp_path / f"{number}.parquet", **{f"column {other}": [number] * 4 for other in range(30)})
+    size = sum(file.stat().st_size for file in tmp_path.iterdir())
+    before = bytes_read()
+    assert read_events(tmp_path, Columns()).num_rows == 160
+    assert bytes_read() - before < 1.4 * size
+
+
+def bytes_read() -> int:
+    """By this process, so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 @pytest.mark.parametrize(
