@@ -7,6 +7,7 @@ spread `balance` times as far as the first one's, for BPR-max's scores lie close
 """
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def member_folder(folder: str | Path | None, number: int, members: int) -> Path 
     if folder is None:
         return None
     return Path(folder) / f"member-{number + 1}" if members > 1 else Path(folder)
+
+
+def sweep_members(folder: str | Path, members: int) -> None:
+    """Remove the folders of members that the model in `folder` has not: those of an earlier run with more.
+
+    The manifests go first: what an interruption leaves of such a folder counts as never begun, and goes the next time.
+    """
+    own = {member_folder(folder, number, members) for number in range(members)}
+    for old in set(Path(folder).glob("member-*")) - own:
+        if old.is_dir() and old.name.removeprefix("member-").isdigit():
+            for manifest in old.glob("*.json"):
+                manifest.unlink()
+            shutil.rmtree(old)
 
 
 def hold_out(train: Sessions) -> tuple[Sessions, Sessions]:

@@ -14,7 +14,7 @@ import torch
 from gru4rec import checkpoint
 from gru4rec.build import build_model
 from gru4rec.config import Config, ConfigError, TrainConfig
-from gru4rec.ensemble import fit_members, member_folder
+from gru4rec.ensemble import fit_members, member_folder, sweep_members
 from gru4rec.histories import last_events
 from gru4rec.metrics import RANK_METRICS
 from gru4rec.model import GRU4Rec
@@ -74,9 +74,9 @@ def fit(
     validation: looked at after each epoch (`monitor` decides on early stopping and on what keep=best keeps).
     threads: torch's threads during the call. progress: a bar on standard error, with this in front where it is text.
     checkpoint_dir: after every epoch the model kept so far is saved there, and beside it what `resume` needs to go on
-    to the bit; with nothing there yet, `resume` starts at the beginning; several members keep theirs in folders below
-    it, and the model is saved last. warm_start: an older model whose known items keep their rows.
-    features: of all items of the vocabulary, where config.features selects some (features.prepare).
+    to the bit (where nothing is yet, it starts at the beginning); several members keep theirs in folders below it; the
+    model is saved last, then folders of members that it has not go. warm_start: an older model whose known items keep
+    their rows. features: of all items of the vocabulary, where config.features selects some (features.prepare).
 
     Raises ConfigError: validation is asked for but not given; ValueError: nothing to train on, or another run is there;
     DivergenceError: the loss is no number any more or far above its beginning (the last good checkpoint stays).
@@ -183,6 +183,7 @@ def _fit_members(
         model = fit_members(train, vocabulary, config, validation, warm_start, fit_one)
     if checkpoint_dir is not None:
         checkpoint.save(checkpoint_dir, model, config, vocabulary)
+        sweep_members(checkpoint_dir, members)
     seconds = sum(result.seconds for result in results)
     events = sum(result.seconds * result.events_per_second for result in results)
     best = results[-1].best_epoch + (len(results) - 1) * passes

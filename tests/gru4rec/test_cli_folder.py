@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,40 @@ def test_an_interrupted_replacement_leaves_the_older_model_and_goes_on(
     assert "epoch 2/3" not in err
     assert json.loads(out.splitlines()[-1])["mrr@20"] == expected["mrr@20"]
     assert set(tree(model)) == set(tree(whole))
+
+
+def test_a_run_that_goes_on_with_fewer_members_leaves_what_a_run_of_so_many_does(train: str, tmp_path: Path) -> None:
+    model, fresh, replaced = tmp_path / "m", tmp_path / "fresh", tmp_path / "replaced"
+    assert main(["fit", train, "--model-dir", str(fresh), *FEW, "members=2"]) == 0
+    assert main(["fit", train, "--model-dir", str(model), *FEW, "members=3"]) == 0
+    (model / "member-notes").mkdir()
+    assert main(["fit", train, "--model-dir", str(model), *FEW, "members=2", "--resume"]) == 0
+    assert set(tree(model)) == set(tree(fresh))  # the names hold the sums of what is in the files
+    assert (model / "member-notes").exists()  # not of a run
+    assert checkpoint.load(model).model.config.hidden_size == 16
+
+    assert main(["fit", train, "--model-dir", str(replaced), *FEW]) == 0
+    shutil.copytree(fresh, replaced / "replacement")
+    shutil.copytree(fresh / "member-1", replaced / "replacement" / "member-3")
+    assert main(["fit", train, "--model-dir", str(replaced), *FEW, "members=2", "--overwrite", "--resume"]) == 0
+    assert set(tree(replaced)) == set(tree(fresh))
+
+
+def test_extra_members_go_only_when_the_new_model_is_in_place(
+    train: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    arguments = ["fit", train, "--model-dir", str(tmp_path), *FEW]
+    assert main([*arguments, "members=3"]) == 0
+    before = tree(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save", full)
+        assert main([*arguments, "members=2", "--resume"]) == 2
+    assert tree(tmp_path) == before
+    assert main([*arguments, "members=3", "--resume"]) == 0
+    assert set(tree(tmp_path)) == set(before)
 
 
 def interrupt_before_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
