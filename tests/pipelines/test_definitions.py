@@ -92,6 +92,14 @@ def test_schedule_skips_a_night_without_data() -> None:
     assert "1970-12-31 lies outside" in (data.skip_message or "")
 
 
+def test_a_night_is_a_run_of_its_own_and_many_days_of_events_are_one() -> None:
+    one_day = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+    jobs = {job.name: job for job in defs.get_repository_def().get_all_jobs() if job.name in SNAPSHOT["jobs"]}
+    assert all(job.partitions_def == DAILY for job in jobs.values())
+    assert {name for name, job in jobs.items() if job.backfill_policy != one_day} == {"backfill_events"}
+    assert jobs["backfill_events"].backfill_policy == dg.BackfillPolicy.single_run()
+
+
 def test_failure_sensors_are_on() -> None:
     for sensor in defs.get_repository_def().sensor_defs:
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
