@@ -12,25 +12,21 @@ INGESTED = dg.AssetSelection.assets("events", "rejected_events", "items")
 nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),
-    partitions_def=DAILY,
     description="Every asset of one night, from the day's raw events to the published recommendations.",
 )
 backfill_events = dg.define_asset_job(
     "backfill_events",
     selection=INGESTED,
-    partitions_def=DAILY,
     description="Events, rejected events and items of many days in one run: start it as a backfill over the days.",
 )
 retrain = dg.define_asset_job(
     "retrain",
     selection=dg.AssetSelection.all() - INGESTED,
-    partitions_def=DAILY,
     description="A night again from its events on: sessions, model, evaluation, gate, recommendations.",
 )
 serve = dg.define_asset_job(
     "serve",
     selection=dg.AssetSelection.assets("recommendations"),
-    partitions_def=DAILY,
     description="The lists of a night, from whoever is champion: after a failed training, or a promotion by hand.",
 )
 JUDGING = {"gru4rec_model", "offline_evaluation", "champion_model"}
