@@ -1,10 +1,13 @@
 """The output layer laid out for batch top-N: product, normaliser and best items in one pass over the catalogue.
 
-The scores of some rows are made tile by tile of columns; while a tile is still in the cache its exponentials are summed
-and its blocks' maxima are taken (`topk`). Three things ride along in the product itself and cost nothing there: the
-item biases (as one more column, the states having a 1 there), the factor log2(e) / temperature, so that the
-normaliser is a plain sum of powers of two, and items that nobody may be recommended, which stand behind all others:
-they count in the normaliser and are never looked at again.
+On a CPU the scores of some rows are made tile by tile of columns, and while a tile is still in the cache what may be
+among the best is taken from it (`sieve`) and its exponentials are summed. Three things ride along in the product itself
+and cost nothing there: the item biases (as one more column, the states having a 1 there), the factor
+log2(e) / temperature, so that the normaliser is a plain sum of powers of two, and items that nobody may be recommended,
+which stand behind all others: they count in the normaliser and are never looked at again. The others stand in random
+order, which the sieve asks for.
+
+Rows for which this was not enough are scored again the plain way; on an accelerator all rows are.
 """
 
 import math
@@ -15,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gru4rec.topk import DEPTH, SPAN, block_of, fold, limit, select, top_k
+from gru4rec.ranking import block_rows
+from gru4rec.sieve import STEP, Sieve, Tile
+from gru4rec.topk import first_of_each, top_k
 
-TILE = 2048  # columns scored at a time on a CPU: with 128 rows their scores are 1 MiB
-ALIGNED = 8  # floats: rows of a multiple of this many are read a tenth faster
+TILE = 4608  # columns scored at a time on a CPU, about: with 128 rows their scores are 2.25 MiB
 LARGEST, SMALLEST = 2.0**100, 2.0**-100  # sums outside are made again, by a way that cannot overflow
 
 
@@ -54,22 +58,37 @@ class Seen(NamedTuple):
     again: bool = False
 
 
-class _Added(NamedTuple):
-    """Seen pairs as rows and columns of the product, int64 [N], and their scores, scaled as there, before and after
-    what is added to them, [N]."""
+class _Touched:
+    """What was seen, in the order of the tiles."""
 
-    row: Tensor
-    column: Tensor
-    before: Tensor
-    after: Tensor
+    def __init__(self, seen: Seen, catalogue: "Catalogue", rows: int) -> None:
+        place = catalogue.column[seen.item] * rows + seen.row
+        order = np.argsort(place)
+        self.rows, self.again = rows, seen.again
+        self.place = place[order]
+        self.added = None if seen.added is None else seen.added[order] * np.float32(catalogue.scale)
+        self.score = np.zeros(len(place), dtype=np.float32)  # that counts in the normaliser
+        bounds = [begin * rows for begin, _ in catalogue.tiles]
+        self.cuts = np.searchsorted(self.place, [*bounds, len(catalogue.weight) * rows]).tolist()
 
+    def mend(self, scores: NDArray[np.float32], number: int, begin: int) -> None:
+        """Add to the scores [T · R] of a tile what is to be added, or bar them from the lists."""
+        part = slice(self.cuts[number], self.cuts[number + 1])
+        place = self.place[part] - begin * self.rows
+        score = scores[place]
+        if self.added is not None:
+            score += self.added[part]
+        scores[place] = score if self.again else -np.inf
+        self.score[part] = score
 
-class _Changed(NamedTuple):
-    """Places of the scores, int64 [N], and what the lists are made from instead of what the product gave there, [N]."""
-
-    row: Tensor
-    column: Tensor
-    score: Tensor
+    def powers(self) -> NDArray[np.float64]:
+        """What the barred scores add to the sums of powers, [R]."""
+        if self.again:
+            return np.zeros(self.rows)
+        with np.errstate(over="ignore"):
+            powers = np.exp2(self.score)
+        total: NDArray[np.float64] = np.bincount(self.place % self.rows, powers, self.rows).astype(np.float64)
+        return total
 
 
 class Catalogue:
@@ -78,33 +97,28 @@ class Catalogue:
     def __init__(self, model: Linear, temperature: float, barred: NDArray[np.bool_] | None = None) -> None:
         """Lay out the weights; barred [I]: items that must not be recommended (None: there are none)."""
         matrix, bias = model.output_matrix(), model.output_bias()
-        barred = np.zeros(len(bias), dtype=bool) if barred is None else barred
-        self.items = np.flatnonzero(~barred)  # of the columns that may be recommended; ascending, so ties stay in order
+        self.barred = np.zeros(len(bias), dtype=bool) if barred is None else barred
         self.scale = math.log2(math.e) / temperature
-        order = torch.from_numpy(np.concatenate([self.items, np.flatnonzero(barred)])).to(matrix.device)
-        padding = -len(self.items) % SPAN
-        self.offered = len(self.items) + padding
-        self.units = matrix.shape[1]
-        width = self.units + 1 + -(self.units + 1) % ALIGNED
-        self.weight = matrix.new_zeros(len(bias) + padding, width, dtype=torch.float32)
-        self.weight[len(self.items) : self.offered, self.units] = -torch.inf
-        rows = torch.cat([torch.arange(len(self.items)), torch.arange(self.offered, len(self.weight))])
-        self.weight[rows.to(matrix.device), : self.units] = matrix[order].float()
-        self.weight[rows.to(matrix.device), self.units] = bias[order].float()
-        self.tile = TILE if matrix.device.type == "cpu" else len(self.weight)
-        self.tiles = [part.t() for part in self.weight[: self.offered].split(self.tile)]
-        self.scratch: tuple[Tensor, ...] = (self.weight.new_empty(0, 0),) * 3
+        self.items = np.random.default_rng(0).permutation(np.flatnonzero(~self.barred))  # of the columns on offer
+        self.offered = STEP * math.ceil(len(self.items) / STEP)  # columns, the last of them padding
+        rest = STEP * math.ceil((len(bias) - len(self.items)) / STEP)
         self.column = np.empty(len(bias), dtype=np.int64)  # of each item
-        self.column[order.cpu().numpy()] = rows.numpy()
+        self.column[self.items] = np.arange(len(self.items))
+        self.column[self.barred] = self.offered + np.arange(len(bias) - len(self.items))
+        self.units = matrix.shape[1]
+        self.weight = matrix.new_zeros(self.offered + rest, self.units + 1, dtype=torch.float32)
+        self.weight[:, self.units] = -torch.inf
+        column = torch.from_numpy(self.column).to(matrix.device)
+        self.weight[column, : self.units] = matrix.float()
+        self.weight[column, self.units] = bias.float()
+        even = STEP * math.ceil(self.offered / max(1, round(self.offered / TILE)) / STEP)
+        begins = [*range(0, self.offered, even), *range(self.offered, len(self.weight), even)]
+        parts = np.diff([*begins, len(self.weight)]).tolist()
+        self.tiles = list(zip(begins, self.weight.split(parts), strict=True))  # those on offer first
+        self.room: dict[int, Tile] = {}  # by columns; kept, since fresh pages cost as much as a pass
 
     @torch.inference_mode()
-    def best(
-        self,
-        states: Tensor,
-        n: int,
-        seen: Seen | None = None,
-        normalise: bool = True,
-    ) -> Best:
+    def best(self, states: Tensor, n: int, seen: Seen | None = None, normalise: bool = True) -> Best:
         """The best n of the items that may be recommended.
 
         Args:
@@ -113,90 +127,69 @@ class Catalogue:
             seen: what the rows have seen; None: nothing, or nothing that matters.
             normalise: whether the normaliser is wanted; without it that of the answer is nan.
         """
-        scaled = self.weight.new_zeros(len(states), self.weight.shape[1])
-        scaled[:, : self.units] = states * self.scale
+        scaled = self.weight.new_empty(len(states), self.units + 1)
+        torch.mul(states, self.scale, out=scaled[:, : self.units])
         scaled[:, self.units] = self.scale
-        scores, maxima, powers = (buffer[: len(states)] for buffer in self._buffers(len(states)))
-        total = scaled.new_zeros(len(states))
-        parts = scores.split(self.tile, 1), maxima.split(self.tile // DEPTH, 1)
-        for weight, tile, blocks in zip(self.tiles, *parts, strict=True):
-            torch.mm(scaled, weight, out=tile)
+        k = min(n, len(self.items))
+        if scaled.device.type == "cpu":
+            best, again = self._by_tiles(scaled, k, seen, normalise)
+        else:
+            shape, again = (len(states), k), np.arange(len(states))
+            best = Best(np.empty(shape, np.float32), np.empty(shape, np.int64), np.empty(len(states), np.float32))
+        rows = block_rows(len(self.weight))
+        for some in np.split(again, range(rows, len(again), rows)) if len(again) else ():
+            best.scores[some], best.items[some], best.normaliser[some] = self._plainly(scaled, some, k, seen, normalise)
+        return best._replace(scores=best.scores / np.float32(self.scale))
+
+    def _by_tiles(self, scaled: Tensor, k: int, seen: Seen | None, normalise: bool) -> tuple[Best, NDArray[np.int64]]:
+        """The best k, with scaled scores, and the rows [A] whose list or normaliser has to be made the plain way."""
+        rows = len(scaled)
+        sieve = Sieve(rows, len(self.items), k)
+        touched = None if seen is None else _Touched(seen, self, rows)
+        total, states = scaled.new_zeros(rows), scaled.t()
+        for number, (begin, weight) in enumerate(self.tiles):
+            if begin >= self.offered and not normalise:
+                break
+            tile = self._tile(len(weight), rows)
+            torch.mm(weight, states, out=tile.scores)
+            if touched is not None:
+                touched.mend(tile.flat, number, begin)
+            if begin < self.offered:
+                sieve.add(tile, begin)
             if normalise:
-                total += torch.exp2(tile, out=powers[:, : tile.shape[1]]).sum(1)
-            fold(tile, blocks)
-        for begin in range(self.offered, len(self.weight) if normalise else 0, self.tile):
-            total += torch.exp2(scaled @ self.weight[begin : begin + self.tile].t()).sum(1)
-        added = None if seen is None or seen.added is None else self._added(scaled, seen)
-        normaliser = np.full(len(states), np.nan, dtype=np.float32)
+                total += torch.exp2(tile.scores, out=tile.scores).sum(0)
+        kept = sieve.kept()
+        values, items = first_of_each(kept.row, kept.value, self.items.take(kept.column), rows, k)
+        if not normalise:
+            return Best(values, items, np.full(rows, np.nan, dtype=np.float32)), kept.missing
+        sums = total.numpy() + (0 if touched is None else touched.powers())
+        safe = (sums < LARGEST) & (sums > SMALLEST)
+        normaliser = np.log(sums, where=safe, out=np.zeros(rows)).astype(np.float32)
+        return Best(values, items, normaliser), np.union1d(kept.missing, np.flatnonzero(~safe))
+
+    def _tile(self, columns: int, rows: int) -> Tile:
+        """Room for the scores of so many columns and rows."""
+        if columns not in self.room or self.room[columns].scores.shape[1] != rows:
+            self.room[columns] = Tile(columns, rows)
+        return self.room[columns]
+
+    def _plainly(self, scaled: Tensor, some: NDArray[np.int64], k: int, seen: Seen | None, normalise: bool) -> Best:
+        """The best k of some rows [A], with scaled scores, from a matrix of all their scores."""
+        device = scaled.device
+        column = torch.from_numpy(self.column).to(device)
+        scores = (scaled[torch.from_numpy(some).to(device)] @ self.weight.t())[:, column]
+        if seen is not None:
+            number = np.full(len(scaled), -1)
+            number[some] = np.arange(len(some))
+            there = np.flatnonzero(number[seen.row] >= 0)
+            place = tuple(torch.from_numpy(part[there]).to(device) for part in (number[seen.row], seen.item))
+            if seen.added is not None:
+                scores[place] += torch.from_numpy(seen.added[there]).to(device) * self.scale
+        normaliser = scores.new_full((len(some),), torch.nan)
         if normalise:
-            normaliser = self._logarithm(total, scaled, added)
-        changed = None if seen is None else self._changed(seen, added)
-        values, columns = self._select(scores, maxima, changed, min(n, len(self.items)))
-        return Best(values / np.float32(self.scale), self.items[columns], normaliser)
-
-    def _buffers(self, rows: int) -> tuple[Tensor, ...]:
-        """Room for scores, maxima and powers of `rows` rows or more; kept, since fresh pages cost as much as a pass."""
-        if len(self.scratch[0]) < rows:
-            widths = (self.offered, self.offered // DEPTH, self.tile)
-            self.scratch = tuple(self.weight.new_empty(rows, width) for width in widths)
-        return self.scratch
-
-    def _places(self, seen: Seen) -> tuple[Tensor, Tensor]:
-        """Rows and columns of what was seen."""
-        device = self.weight.device
-        return torch.from_numpy(seen.row).to(device), torch.from_numpy(self.column[seen.item]).to(device)
-
-    def _added(self, scaled: Tensor, seen: Seen) -> _Added:
-        row, column = self._places(seen)
-        before = (scaled[row] * self.weight[column]).sum(1)
-        return _Added(row, column, before, before + torch.from_numpy(seen.added).to(before.device) * self.scale)
-
-    def _changed(self, seen: Seen, added: _Added | None) -> _Changed | None:
-        """The scores that what was seen gets, or minus infinity where it is barred; None: they stay as they are."""
-        if seen.again and added is None:
-            return None
-        row, column = self._places(seen)
-        score = added.after if seen.again and added is not None else self.weight.new_full(row.shape, -torch.inf)
-        offered = column < self.offered
-        return _Changed(row[offered], column[offered], score[offered])
-
-    def _logarithm(self, total: Tensor, scaled: Tensor, added: _Added | None) -> NDArray[np.float32]:
-        """log of the sums of powers, what was seen counting with its changed score.
-
-        Rows whose sum left the safe range of float32, or is little but the difference of large numbers, are summed
-        again from their maximum.
-        """
-        changed = total
-        if added is not None:
-            changed = total.index_add(0, added.row, torch.exp2(added.after) - torch.exp2(added.before))
-        outside = ~((changed < LARGEST) & (changed > SMALLEST) & (changed > total / 16))
-        logs = changed.log()
-        if outside.any():
-            scores = scaled @ self.weight.t()
-            if added is not None:
-                scores[added.row, added.column] = added.after
-            logs[outside] = torch.logsumexp(scores[outside] * math.log(2), dim=1)
-        result: NDArray[np.float32] = logs.cpu().numpy()
-        return result
-
-    def _select(
-        self, scores: Tensor, maxima: Tensor, changed: _Changed | None, k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The best k, the scores of what was seen being replaced first, in place."""
-        if changed is not None:
-            scores[changed.row, changed.column] = changed.score
-        if scores.device.type != "cpu":
-            values, columns = top_k(scores, k)
-            return values.cpu().numpy(), columns.cpu().numpy()
-        highest = maxima.numpy()
-        if changed is None:
-            return select(scores.numpy(), highest, limit(highest, k), k)
-        # Blocks with a replaced score are not folded again: what is certainly in them makes the limit, and what they
-        # held before, or hold now if that is more, decides whether they are opened.
-        place = changed.row.numpy(), block_of(changed.column.numpy())
-        before = highest[place]
-        highest[place] = -np.inf
-        np.maximum.at(highest, place, changed.score.numpy())
-        least = limit(highest, k)
-        np.maximum.at(highest, place, before)
-        return select(scores.numpy(), highest, least, k)
+            normaliser = torch.logsumexp(scores * math.log(2), dim=1)
+        scores[:, torch.from_numpy(self.barred).to(device)] = -torch.inf
+        if seen is not None and not seen.again:
+            scores[place] = -torch.inf
+        values, items = top_k(scores, k)
+        return Best(values.cpu().numpy(), items.cpu().numpy(), normaliser.cpu().numpy())

@@ -17,7 +17,6 @@ from torch import Tensor
 DEPTH = 8  # columns a block, and blocks a group
 LANES = 32  # blocks side by side: their maxima are taken together, and the columns of one lie this far apart
 SPAN = DEPTH * LANES  # columns of LANES blocks: b begins at b // LANES · SPAN + b % LANES
-_NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)  # the sort key of a place that no candidate is left for
 MANY = 8  # times k, or SPAN: more candidates a row mean that scores are tied, and the rows are looked at one by one
 
 
@@ -40,26 +39,17 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if scores.device.type != "cpu":
         return _top_k_on_device(scores, k)
     scores = scores.contiguous()
-    maxima = fold(scores[:, : scores.shape[1] - scores.shape[1] % SPAN]).numpy()
-    values, index = select(scores.numpy(), maxima, limit(maxima, k), k)
+    maxima = _fold(scores[:, : scores.shape[1] - scores.shape[1] % SPAN]).numpy()
+    values, index = _select(scores.numpy(), maxima, _limit(maxima, k), k)
     return torch.from_numpy(values), torch.from_numpy(index)
 
 
-def fold(tile: Tensor, out: Tensor | None = None) -> Tensor:
-    """Maxima of the blocks of some columns, [R, T] -> [R, T / DEPTH], into `out` where it is given."""
-    spans = tile.shape[1] // SPAN
-    if out is None:
-        out = tile.new_empty(len(tile), spans * LANES)
-    torch.amax(tile.unflatten(1, (spans, DEPTH, LANES)), 2, out=out.unflatten(1, (spans, LANES)))
-    return out
+def _fold(scores: Tensor) -> Tensor:
+    """Maxima of the blocks of some columns, [R, T] -> [R, T / DEPTH]."""
+    return scores.unflatten(1, (-1, DEPTH, LANES)).amax(2).flatten(1)
 
 
-def block_of(column: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The block that each column belongs to."""
-    return column // SPAN * LANES + column % LANES
-
-
-def limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+def _limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """A number for each row that at least k of its scores reach; minus infinity where there are fewer blocks, [R]."""
     blocks = maxima.shape[1]
     groups = blocks // DEPTH
@@ -72,7 +62,7 @@ def limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     return kth
 
 
-def select(
+def _select(
     scores: NDArray[np.float32], maxima: NDArray[np.float32], least: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The best k of each row, given what its blocks hold at most.
@@ -98,7 +88,7 @@ def select(
         value = np.append(value, scores[rest_row, folded + rest])
     if len(row) > MANY * max(k, SPAN) * rows:
         return _row_by_row(scores, least, k)
-    return _first_of_each(row, value, column, rows, k)
+    return first_of_each(row, value, column, rows, k)
 
 
 def _opened(
@@ -119,30 +109,42 @@ def _opened(
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 
-def _first_of_each(
+def first_of_each(
     row: NDArray[np.int64], value: NDArray[np.float32], column: NDArray[np.int64], rows: int, k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The best k of each row's candidates, padded with minus infinity.
+    """The best k of each row's candidates, equal values in order of their column.
 
-    One unsigned integer a candidate holds its value, falling, above its column, rising: one plain sort does it all.
+    One unsigned integer a candidate holds its row, its value, falling, and its column: one plain sort does it all.
+
+    Args:
+        row, value, column: of the candidates, in any order, [N]; columns are less than 2**32.
+        rows: R, more than any row.
+        k: how many.
+
+    Returns:
+        Values [R, k], minus infinity past a row's last candidate, and columns int64 [R, k], 0 there.
     """
-    order = np.argsort(row, kind="stable")
-    row, value, column = row[order], value[order] + np.float32(0), column[order]  # + 0 makes one zero of both
-    bits = value.view(np.uint32)
+    width = int(column.max(initial=0)).bit_length()
+    most = 1 << 32 - width  # rows whose numbers fit
+    if rows > most:
+        parts = [np.flatnonzero(row // most == part) for part in range(math.ceil(rows / most))]
+        found = [
+            first_of_each(row[some] % most, value[some], column[some], min(most, rows - part * most), k)
+            for part, some in enumerate(parts)
+        ]
+        return np.concatenate([values for values, _ in found]), np.concatenate([columns for _, columns in found])
+    bits = (value + np.float32(0)).view(np.uint32)  # + 0 makes one zero of both
     falling = np.where(bits >> 31, bits, ~bits & np.uint32(0x7FFFFFFF))
-    place = np.arange(len(row)) - np.searchsorted(row, np.arange(rows))[row]
-    keys = np.full((rows, max(k, int(place.max(initial=0)) + 1)), _NOTHING)
-    keys[row, place] = falling.astype(np.uint64) << np.uint64(32) | column.astype(np.uint64)
-    keys.sort(axis=1)
-    best = keys[:, :k]
-    return _value(best), (best & np.uint64(0xFFFFFFFF)).astype(np.int64) * (best != _NOTHING)
-
-
-def _value(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """The values that keys were made of; minus infinity for the key of nothing."""
-    falling = (keys >> np.uint64(32)).astype(np.uint32)
+    keys = row.astype(np.uint64) << np.uint64(32) | falling
+    keys = np.append(keys << np.uint64(width) | column.astype(np.uint64), np.uint64(0))
+    keys[:-1].sort()
+    count = np.bincount(row, minlength=rows)
+    there = np.arange(k) < count[:, None]
+    best = keys.take((np.cumsum(count) - count)[:, None] + np.arange(k), mode="clip")
+    falling = (best >> np.uint64(width)).astype(np.uint32)
     bits = np.where(falling >> 31, falling, ~falling & np.uint32(0x7FFFFFFF))
-    return np.where(keys == _NOTHING, np.float32(-math.inf), bits.view(np.float32))
+    columns = best & np.uint64((1 << width) - 1)
+    return np.where(there, bits.view(np.float32), np.float32(-math.inf)), columns.astype(np.int64) * there
 
 
 def _row_by_row(
@@ -156,7 +158,7 @@ def _row_by_row(
         columns.append(np.concatenate([above, tied]))
         rows.append(np.full(len(columns[-1]), number))
     row, column = np.concatenate(rows), np.concatenate(columns)
-    return _first_of_each(row, scores[row, column], column, len(scores), k)
+    return first_of_each(row, scores[row, column], column, len(scores), k)
 
 
 def _top_k_on_device(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

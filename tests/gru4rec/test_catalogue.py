@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 
 from gru4rec import catalogue as module
+from gru4rec import sieve
 from gru4rec.catalogue import Catalogue, Linear, Seen
 
 
@@ -42,10 +43,19 @@ def layer(items: int, hidden: int, seed: int, size: float = 1.0) -> Output:
     temperature=st.sampled_from([0.2, 1.0, 7.0]),
     added=st.sampled_from([None, 0.5, -2.0, -1000.0]),
     again=st.booleans(),
+    sure=st.sampled_from([-2.0, 3.5]),
 )
 @settings(max_examples=60, deadline=None)
 def test_best_items_and_normaliser_of_the_plain_way(
-    seed: int, items: int, n: int, tile: int, bar: float, temperature: float, added: float | None, again: bool
+    seed: int,
+    items: int,
+    n: int,
+    tile: int,
+    bar: float,
+    temperature: float,
+    added: float | None,
+    again: bool,
+    sure: float,
 ) -> None:
     generator = np.random.default_rng(seed)
     output = layer(items, 5, seed)
@@ -57,6 +67,7 @@ def test_best_items_and_normaliser_of_the_plain_way(
     weights = None if added is None else np.full(len(pairs), added, dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "TILE", tile)
+        patch.setattr(sieve, "SURE", sure)  # below zero many rows have to be scored again
         found = Catalogue(output, temperature, barred).best(states, n, Seen(row, item, weights, again))
 
     scores = (states.double() @ output.matrix.double().T + output.bias.double()).numpy()

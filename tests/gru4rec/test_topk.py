@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from gru4rec.topk import top_k
+from gru4rec.topk import first_of_each, top_k
 
 
 def by_hand(row: list[float], k: int) -> list[int]:
@@ -38,3 +38,14 @@ def test_columns_at_minus_infinity_come_last() -> None:
 def test_k_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         top_k(torch.zeros(1, 3), 0)
+
+
+def test_candidates_of_more_rows_than_fit_beside_their_columns() -> None:
+    generator = np.random.default_rng(0)
+    row, column = generator.integers(0, 13, 400), generator.permutation(2**31 - 1000 + np.arange(400))  # 2 rows fit
+    value = generator.integers(-3, 4, 400).astype(np.float32)
+    values, columns = first_of_each(row, value, column, 13, 40)
+    for number in range(13):
+        own = sorted((-value[n], column[n]) for n in np.flatnonzero(row == number))[:40]
+        assert columns[number, : len(own)].tolist() == [place for _, place in own]
+        assert values[number].tolist() == [-score for score, _ in own] + [-math.inf] * (40 - len(own))
