@@ -68,27 +68,37 @@ def main() -> None:
     rows = [args.preset] if args.preset != "all" else [*REFERENCE[args.data], "auto"]
     for row in rows:
         config = _config(args.data, row, train, vocabulary).override(dict(s.split("=", 1) for s in args.set))
+        about = {"data": args.data, "row": row, "validation": args.validation, "settings": args.set}
         runs = [
-            _run(config.override({"seed": seed}), train, held_out, vocabulary, row, args)
+            run(config.override({"seed": seed}), train, held_out, vocabulary, about, args)
             for seed in range(args.first_seed, args.first_seed + args.seeds)
         ]
         _print_means(args.data, row, np.array(runs), measured_on_test=not args.validation)
 
 
-def _run(
-    config: Config, train: Sessions, held_out: Sessions, vocabulary: Vocabulary, row: str, args: argparse.Namespace
+def run(
+    config: Config,
+    train: Sessions,
+    held_out: Sessions,
+    vocabulary: Vocabulary,
+    about: dict[str, object],
+    args: argparse.Namespace,
 ) -> list[float]:
+    """Fit, measure, print (and log) one JSON line that begins with `about`; the METRICS."""
     begin = time.perf_counter()
     result = fit(train, vocabulary, config, threads=args.threads, device=args.device)
     seconds = time.perf_counter() - begin
     found = ranks(result.model, held_out)
-    values = []
+    values, errors = [], {}
     for name in METRICS:
         metric, k = name.split("@")
-        values.append(float(RANK_METRICS[metric](found, int(k)).mean()))
+        value = RANK_METRICS[metric](found, int(k))
+        values.append(float(value.mean()))
+        errors[name] = float(value.std()) / len(found) ** 0.5
     record = {
-        "data": args.data, "row": row, "validation": args.validation, "settings": args.set, "seed": config.train.seed,
+        **about, "seed": config.train.seed,
         **{name: round(value, 5) for name, value in zip(METRICS, values, strict=True)},
+        "error": [round(errors[name], 5) for name in ("recall@20", "mrr@20")],
         "fit_seconds": round(seconds, 1), "predictions": len(found), "epochs": config.train.epochs,
     }  # fmt: skip
     print(json.dumps(record), flush=True)
@@ -124,24 +134,31 @@ def _config(data: str, row: str, train: Sessions, vocabulary: Vocabulary) -> Con
 
 def _sessions(data: str, validation: bool) -> tuple[Sessions, Sessions, Vocabulary]:
     """(train, held out, vocabulary of the items in train)."""
-    path = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / f"{data}.parquet"
-    table = pq.read_table(path, columns=["session_id", "item_id", "timestamp", "split"])
+    table = read(data, ["session_id", "item_id", "timestamp", "split"])
     in_train = pc.equal(table["split"], "train")
-    held_out = table.filter(pc.invert(in_train))
-    train, vocabulary = _training(table.filter(in_train))
+    return divide(table.filter(in_train), table.filter(pc.invert(in_train)), validation)
+
+
+def read(data: str, columns: list[str]) -> pa.Table:
+    """Columns of a data set."""
+    folder = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    return pq.read_table(folder / f"{data}.parquet", columns=columns)
+
+
+def divide(first: pa.Table, held_out: pa.Table, validation: bool) -> tuple[Sessions, Sessions, Vocabulary]:
+    """(train, held out, vocabulary of the items in train) of tables of events.
+
+    validation: the newest tenth of the first table's sessions is held out instead of the other table.
+    """
+    train, vocabulary = training(first)
     if validation:
-        cut = int(len(train) * 0.9)
-        events = _events(train, vocabulary)
-        first, last = (
-            events.filter(pc.less(events["session_id"], cut)),
-            events.filter(pc.greater_equal(events["session_id"], cut)),
-        )
-        held_out = last
-        train, vocabulary = _training(first)
+        table, cut = events(train, vocabulary), int(len(train) * 0.9)
+        held_out = table.filter(pc.greater_equal(table["session_id"], cut))
+        train, vocabulary = training(table.filter(pc.less(table["session_id"], cut)))
     return train, Sessions.from_table(held_out, vocabulary, min_length=2), vocabulary
 
 
-def _training(table: pa.Table) -> tuple[Sessions, Vocabulary]:
+def training(table: pa.Table) -> tuple[Sessions, Vocabulary]:
     """Sessions of two events or more, and the vocabulary of exactly their items."""
     vocabulary = Vocabulary.build(table["item_id"])
     train = Sessions.from_table(table, vocabulary, min_length=2)
@@ -149,7 +166,7 @@ def _training(table: pa.Table) -> tuple[Sessions, Vocabulary]:
     return Sessions.from_table(table, vocabulary, min_length=2), vocabulary
 
 
-def _events(sessions: Sessions, vocabulary: Vocabulary) -> pa.Table:
+def events(sessions: Sessions, vocabulary: Vocabulary) -> pa.Table:
     """Sessions as a table again; a session's id is its place in time, an event's timestamp its position."""
     number = np.repeat(np.arange(len(sessions)), sessions.lengths)
     position = np.arange(len(sessions.items))
