@@ -30,7 +30,10 @@ LOSSES = ("cross-entropy", "bpr-max")
 
 
 def space(trial: "optuna.Trial", knobs: TuningKnobs) -> dict[str, Any]:
-    """One draw from the published search space (arXiv 2307.14956)."""
+    """One draw from the published search spaces (arXiv 2307.14956 and its parameter files): the same ranges and steps
+    for both losses, none of them logarithmic; bpreg and elu are BPR-max's own. Much of it diverges, see
+    docs/experiments.md, Tuning.
+    """
     losses = LOSSES if knobs.loss == "both" else (knobs.loss,)
     most_units = knobs.most_units
     found: dict[str, Any] = {

@@ -13,17 +13,37 @@ from pipelines.tuning import objective, preset, space
 DAY = "2026-01-06"
 
 
-def test_the_search_space_is_the_published_one() -> None:
+PUBLISHED = {  # lowest, highest, step; all uniform
+    "hidden_size": (64, 512, 32),
+    "batch_size": (32, 256, 16),
+    "learning_rate": (0.01, 0.25, 0.005),
+    "dropout_embedding": (0.0, 0.5, 0.05),
+    "dropout_hidden": (0.0, 0.7, 0.05),
+    "momentum": (0.0, 0.9, 0.05),
+    "sample_alpha": (0.0, 1.0, 0.1),
+}
+
+
+@pytest.mark.parametrize(("loss", "own"), [("cross-entropy", {}), ("bpr-max", {"bpreg": (0.0, 2.0, 0.05)})])
+def test_the_search_space_is_the_published_one(loss: str, own: dict[str, tuple[float, float, float]]) -> None:
     import optuna
 
-    sampler = optuna.samplers.RandomSampler(seed=1)
-    study = optuna.create_study(sampler=sampler)
-    drawn = [space(study.ask(), TuningKnobs()) for _ in range(200)]
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
+    space(trial, TuningKnobs(loss=loss))
+    ranges = {name: kind for name, kind in trial.distributions.items() if name not in ("loss", "elu")}
+    assert {name: (kind.low, kind.high, kind.step) for name, kind in ranges.items()} == PUBLISHED | own
+    assert not any(kind.log for kind in ranges.values())
+    choices = trial.distributions["elu"].choices if loss == "bpr-max" else ()
+    assert set(choices) == ({0.5, 1.0, 0.0} if loss == "bpr-max" else set())
+    assert trial.distributions["loss"].choices == (loss,)
+
+
+def test_both_losses_are_drawn_unless_one_is_named() -> None:
+    import optuna
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    drawn = [space(study.ask(), TuningKnobs()) for _ in range(50)]
     assert {value["loss"] for value in drawn} == {"cross-entropy", "bpr-max"}
-    assert min(value["hidden_size"] for value in drawn) == 64
-    assert max(value["hidden_size"] for value in drawn) == 512
-    assert all(value["batch_size"] % 16 == 0 for value in drawn)
-    assert all(0.01 <= value["learning_rate"] <= 0.25 for value in drawn)
     assert all(("bpreg" in value) == (value["loss"] == "bpr-max") for value in drawn)
 
 
