@@ -101,7 +101,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate = commands.add_parser("evaluate", help="measure a model on held-out events; prints its figures as JSON")
     evaluate.add_argument("model_dir", type=Path, metavar="MODEL_DIR")
     evaluate.add_argument("test", type=Path, metavar="TEST.parquet")
-    evaluate.add_argument("--tie-rule", choices=TIE_RULES, help="how equal scores rank (default: standard)")
+    evaluate.add_argument("--tie-rule", choices=TIE_RULES, help="how equal scores rank (default: the model's own)")
     evaluate.add_argument("--bootstrap", type=int, default=1000, metavar="B", help="replicates of intervals (0: none)")
     evaluate.add_argument(
         "--out", type=Path, metavar="TABLE.parquet", help="write all figures, by segment, to this file"

@@ -102,13 +102,13 @@ def _print_list(answer: Recommendations, given: int) -> None:
 
 
 def presets_command(arguments: argparse.Namespace) -> None:
-    """Every preset with the parameters in which it differs from the defaults."""
+    """Every preset with all parameters in which presets differ; whatever else there is has its default."""
+    known = {name: config.flat() for name, config in presets.PRESETS.items()}
     default = Config().flat()
-    print("auto: chosen from the training data (size, catalogue, length of sessions) by `gru4rec fit`")
-    for name in presets.PRESETS:
-        if name != "auto":
-            own = {key: value for key, value in presets.preset(name).flat().items() if value != default[key]}
-            print(f"{name}: " + " ".join(f"{key}={value}" for key, value in own.items()))
+    telling = [key for key in default if len({str(values[key]) for values in known.values()}) > 1]
+    print("auto: chosen by `gru4rec fit` from how many sessions and clicks there are to learn from")
+    for name, values in known.items():
+        print(f"{name}: " + " ".join(f"{key}={values[key]}" for key in telling))
 
 
 def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.__main__ import main
+from gru4rec.config import Config
+from gru4rec.presets import PRESETS
 from tests.gru4rec.shell import SMALL, bad_file, refused, write_events
 
 
@@ -114,10 +116,12 @@ def test_evaluate_writes_all_figures_by_segment(folder: Path, tmp_path: Path) ->
 
 def test_presets_are_listed(capsys: pytest.CaptureFixture) -> None:
     assert main(["presets"]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith("auto: ")
-    assert "retailrocket: " in out
-    assert "hidden_size=224" in out
+    auto, *published = capsys.readouterr().out.splitlines()
+    assert auto.startswith("auto: ")
+    for line, name in zip(published, PRESETS, strict=True):
+        listed, _, parameters = line.partition(": ")
+        assert listed == name
+        assert Config().override(dict(pair.split("=") for pair in parameters.split())) == PRESETS[name]
 
 
 @pytest.mark.parametrize(
