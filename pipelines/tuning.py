@@ -152,7 +152,7 @@ def preset(study: "optuna.Study", knobs: TuningKnobs) -> "Config":
     try:
         best = study.best_trial
     except ValueError:
-        raise ValueError("No trial came to its end: see the trials' runs in MLflow for the reasons.") from None
+        raise ValueError("No trial came to its end: the trials' runs in MLflow say why; allow more trials.") from None
     return Config().override({**best.params, **_fixed(knobs)})
 
 
