@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from gru4rec.values import ConfigError, choice, number, rank_metric, read, unknown_setting, whole
+from gru4rec.values import ConfigError, choice, number, rank_metric, read, read_blocks, unknown_setting, whole
 
 __all__ = [
     "Config", "ConfigError", "FeatureConfig", "LossConfig", "ModelConfig", "NegativesConfig", "OptimizerConfig",
@@ -25,7 +25,9 @@ KEEPS = ("best", "last")
 POOLINGS = ("sum", "mean", "max")
 ARCHITECTURES = ("concatenated", "parallel", "shared-output", "interaction")
 TRAININGS = ("simultaneous", "alternating", "residual", "interleaving")
-ALTERNATING = ("hidden_size", "dropout_embedding", "dropout_hidden", "batch_size")  # beside loss, negatives, optimizer
+ALTERNATING = (  # beside loss, negatives, optimizer
+    "hidden_size", "dropout_embedding", "dropout_hidden", "cosine", "batch_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class ModelConfig:
     embedding: shared (input table = output table), separate, or one-hot (a 3·hidden_size wide lookup, no embedding).
     embedding_size: width of a separate input table; 0 means hidden_size. dropout_*: probability of dropping.
     skip: the last input's embedding x reaches the scores directly too: o = h + g * x, with a learnt g [H] that begins
-    at 0. repeats: two weights for items that the session has seen already, chosen on sessions held out (repeats.py).
-    mix: what the scores of every second member are multiplied with where members alternate; 0 is chosen when they are
-    merged, so that their scores spread `balance` times as far as the first member's (ensemble.py).
+    at 0. cosine: scores are s · cos(h, w) instead of h · w + b (cosine.py): s, or nothing; a merged model has
+    "width:s" for each member. repeats: two weights for items that the session has seen already, chosen on sessions
+    held out (repeats.py). mix: what the scores of every second member are multiplied with where members alternate; 0
+    is chosen when they are merged, so that their scores spread `balance` times as far as the first member's
+    (ensemble.py).
     """
 
     embedding: str = "shared"
@@ -47,6 +51,7 @@ class ModelConfig:
     dropout_embedding: float = 0.0
     dropout_hidden: float = 0.0
     skip: bool = False
+    cosine: tuple[str, ...] = ()
     repeats: bool = False
     mix: float = 0.0
 
@@ -58,6 +63,7 @@ class ModelConfig:
         number("dropout_embedding", self.dropout_embedding, 0.0, 1.0, below=True)
         number("dropout_hidden", self.dropout_hidden, 0.0, 1.0, below=True)
         number("mix", self.mix, 0.0)
+        read_blocks("cosine", self.cosine, self.hidden_size)
         if self.embedding == "shared" and self.embedding_size not in (0, self.hidden_size):
             raise ConfigError(
                 f"embedding_size is {self.embedding_size} with a shared embedding of hidden_size {self.hidden_size}; "
@@ -216,6 +222,8 @@ class Config:
             raise ConfigError(f"selected_features needs embedding=shared, not {self.model.embedding}")
         if self.model.skip or self.train.members > 1:
             raise ConfigError("a model with selected_features is single and has no skip: use skip=false, members=1")
+        if any(scale for _, scale in read_blocks("cosine", self.model.cosine, self.model.hidden_size)):
+            raise ConfigError("a model with selected_features does not score by cosines: use cosine=0")
         if self.train.compile:
             raise ConfigError("a model with selected_features is not compiled: use compile=false")
         if self.features.training == "residual" and self.train.epochs < 2:
@@ -225,7 +233,8 @@ class Config:
         """What member `order` (from 0) is trained with: a seed of its own, and for every second one `alternate`."""
         own = dict(pair.split("=", 1) for pair in self.train.alternate) if order % 2 else {}
         alone = {"members": 1, "alternate": (), "mix": 0.0, "repeats": False, "seed": self.train.seed + order}
-        return self.override({**own, **alone})
+        merged = {"cosine": ()} if any(":" in block for block in self.model.cosine) else {}
+        return self.override({**merged, **own, **alone})
 
     def _check_alternate(self) -> None:
         parts = (self.loss, self.negatives, self.optimizer)

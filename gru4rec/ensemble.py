@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gru4rec import repeats
-from gru4rec.config import Config
+from gru4rec import cosine, repeats
+from gru4rec.config import Config, ModelConfig
 from gru4rec.model import GRU4Rec
 from gru4rec.sessions import Sessions
 from gru4rec.vocabulary import Vocabulary
@@ -61,18 +61,24 @@ def merge(members: list[GRU4Rec], mix: float = 1.0) -> GRU4Rec:
     """One model whose scores are the sum of the members' scores, those of every second one multiplied with `mix`.
 
     The items' rows are both input and output: what multiplies them in the output is taken off the weights that read
-    them (the first layer's, and the skip's).
+    them (the first layer's, and the skip's). Where a member scores by cosines its rows stay, and the scale of its
+    cosines is multiplied.
     """
-    first, scales = members[0], _scales(len(members), mix)
+    first, factors = members[0], _factors(len(members), mix)
+    scales = [_row_scale(member.config, factor) for member, factor in zip(members, factors, strict=True)]
     width = sum(member.config.hidden_size for member in members)
     merged = GRU4Rec(
-        dataclasses.replace(first.config, hidden_size=width, mix=mix),
+        dataclasses.replace(first.config, hidden_size=width, mix=mix, cosine=_merged_cosine(members, factors)),
         first.vocabulary,
         device=first.device,
         dtype=first.output.dtype,
     )
-    merged.output_matrix().copy_(torch.cat([m.output_matrix() * s for m, s in zip(members, scales, strict=True)], 1))
-    merged.output_bias().copy_(torch.stack([m.output_bias() * s for m, s in zip(members, scales, strict=True)]).sum(0))
+    biases = [
+        m.output_bias() * factor for m, factor in zip(members, factors, strict=True) if not cosine.scale(m.config)
+    ]
+    merged.item_rows().copy_(torch.cat([m.item_rows() * scale for m, scale in zip(members, scales, strict=True)], 1))
+    if biases:
+        merged.output_bias().copy_(torch.stack(biases).sum(0))
     if merged.skip is not None:
         skips = [member.skip / scale for member, scale in zip(members, scales, strict=True) if member.skip is not None]
         merged.skip.copy_(torch.cat(skips))
@@ -86,8 +92,20 @@ def merge(members: list[GRU4Rec], mix: float = 1.0) -> GRU4Rec:
     return merged
 
 
-def _scales(members: int, mix: float) -> list[float]:
+def _factors(members: int, mix: float) -> list[float]:
     return [mix if order % 2 else 1.0 for order in range(members)]
+
+
+def _row_scale(config: ModelConfig, factor: float) -> float:
+    """What a member's rows are multiplied with where its scores are multiplied with `factor`."""
+    return 1.0 if cosine.scale(config) else factor
+
+
+def _merged_cosine(members: list[GRU4Rec], factors: list[float]) -> tuple[str, ...]:
+    """The setting `cosine` of the merged model."""
+    scales = [cosine.scale(member.config) * factor for member, factor in zip(members, factors, strict=True)]
+    pairs = zip(members, scales, strict=True)
+    return tuple(f"{member.config.hidden_size}:{scale!r}" for member, scale in pairs) if any(scales) else ()
 
 
 def _gate(parts: list[torch.Tensor], gate: int) -> torch.Tensor:
@@ -99,12 +117,17 @@ def _gate(parts: list[torch.Tensor], gate: int) -> torch.Tensor:
 def split(model: GRU4Rec, sizes: list[int]) -> list[GRU4Rec]:
     """The members of these widths that `merge` put together, as they were; the bias is shared out evenly."""
     parts = []
-    scales = _scales(len(sizes), model.config.mix or 1.0)
-    for begin, size, scale in zip(np.cumsum([0, *sizes[:-1]]).tolist(), sizes, scales, strict=True):
+    factors = _factors(len(sizes), model.config.mix or 1.0)
+    cosines = {units.start: scale for units, scale in cosine.blocks(model.config)}
+    plain = len(sizes) - len(cosines)  # members that have a bias
+    for begin, size, factor in zip(np.cumsum([0, *sizes[:-1]]).tolist(), sizes, factors, strict=True):
         own = slice(begin, begin + size)
-        part = model.alike(dataclasses.replace(model.config, hidden_size=size, repeats=False, mix=0.0))
-        part.output_matrix().copy_(model.output_matrix()[:, own] / scale)
-        part.output_bias().copy_(model.output_bias() / (scale * len(sizes)))
+        kept = (repr(cosines[begin] / factor),) if begin in cosines else ()
+        part = model.alike(dataclasses.replace(model.config, hidden_size=size, repeats=False, mix=0.0, cosine=kept))
+        scale = _row_scale(part.config, factor)
+        part.item_rows().copy_(model.item_rows()[:, own] / scale)
+        if not kept:
+            part.output_bias().copy_(model.output_bias() / (factor * plain))
         if part.skip is not None and model.skip is not None:
             part.skip.copy_(model.skip[own] * scale)
         for number, (mine, whole) in enumerate(zip(part.layers, model.layers, strict=True)):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gru4rec import gru, repeats
+from gru4rec import cosine, gru, repeats
 from gru4rec.config import ModelConfig
 from gru4rec.gru import Layer
 from gru4rec.pages import filled
@@ -49,6 +49,8 @@ class GRU4Rec:
         self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
         self.layers = self.split(self.dense)
         self.skip = self.skip_of(self.dense)
+        self._cosines = cosine.blocks(config)
+        self._directions: Tensor | None = None
         self.repeat = torch.zeros(2, dtype=dtype, device=self.device) if config.repeats else None
 
     @property
@@ -140,9 +142,21 @@ class GRU4Rec:
     def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
         """One step from rows [n, D] of `embed`: what predicts [n, H]. Of each layer's state the first n rows go on."""
         top = gru.advance(self.layers, inputs, states)
-        return top if self.skip is None else torch.addcmul(top, inputs, self.skip)
+        top = top if self.skip is None else torch.addcmul(top, inputs, self.skip)
+        return cosine.directions(top, self._cosines, scaled=True)
 
     def output_matrix(self) -> Tensor:
+        """What item scores are made with [I, H]: item_rows, or where they score by cosines, their directions."""
+        if self._directions is not None:
+            return self._directions
+        return cosine.directions(self.item_rows(), self._cosines, scaled=False)
+
+    def freeze(self) -> None:
+        """Make what scores need once and for all: the weights must not change any more."""
+        if self._cosines:
+            self._directions = self.output_matrix()
+
+    def item_rows(self) -> Tensor:
         """Item weights [I, H], a view."""
         return self.output[: len(self.vocabulary), : self.config.hidden_size]
 

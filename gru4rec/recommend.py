@@ -78,6 +78,7 @@ class Recommender:
     def load(cls, directory: str | Path, device: str = "auto") -> Self:
         """Open a model that `checkpoint.save` wrote; raises what `checkpoint.load` raises."""
         checkpoint = load(directory, device)
+        checkpoint.model.freeze()
         extra = checkpoint.extra
         return cls(checkpoint.model, float(extra.get("temperature", 1.0)), str(extra.get("model_version", "")))
 

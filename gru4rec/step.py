@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gru4rec import gru
+from gru4rec import cosine, gru
 from gru4rec.columns import Fold
 from gru4rec.config import Config
 from gru4rec.losses import make_loss
@@ -99,6 +99,12 @@ def _put(table: Tensor, rows: Tensor, values: Tensor) -> None:
         table.index_copy_(0, rows, values)
 
 
+def _leave_across(gradient: Tensor, rows: Tensor, inverse_length: Tensor) -> Tensor:
+    """Take the part along the rows off their gradient [R, H], in place; inverse_length: of the rows, [R, 1]."""
+    along = torch.linalg.vecdot(gradient, rows)[:, None] * inverse_length**2
+    return gradient.addcmul_(rows, along, value=-1.0)
+
+
 class Step:
     """The update of one model: holds the lanes' states, the optimizer's slots and the buffers."""
 
@@ -120,7 +126,8 @@ class Step:
         self.states = [model.output.new_zeros(train.batch_size, hidden) for _ in model.layers]
         # The top layer's outputs, then a one that multiplies the bias, then zeros [N, W].
         self._augmented = model.output.new_zeros(train.batch_size * train.bptt, model.output.shape[1])
-        self._augmented[:, hidden] = 1.0
+        self._cosine = cosine.scale(model.config)
+        self._augmented[:, hidden] = 0.0 if self._cosine else 1.0  # cosines have no bias
 
     def begin_epoch(self, epoch: int) -> None:
         """Zero the lanes' states; epochs count from 1."""
@@ -191,15 +198,25 @@ class Step:
         fold, hidden = window.fold, self.model.config.hidden_size
         n_columns = len(fold.weight)
         columns = rows[:n_columns]
+        if self._cosine:
+            inverse, longer = cosine.inverse_length(columns[:, :hidden]), self._cosine * cosine.inverse_length(top)
+            top = top * longer
         self._augmented[:, :hidden] = top
         scores = self._product(self._augmented, columns.t(), self._buffers.get("scores", len(top), n_columns))
+        if self._cosine:
+            scores.mul_(inverse.t())
         losses, d_scores = self._loss(scores, fold.own, fold.weight, fold.own_weight)
+        if self._cosine:
+            d_scores.mul_(inverse.t())
         # The rows' weights and the constant batch size go on the narrow side of the products: N x H, not N x C.
         share = window.row_weight * (1.0 / len(top))
         d_top = self._product(d_scores, columns[:, :hidden], top.new_empty(top.shape)).mul_(share)
         gradient = self._buffers.get("gradient", len(rows), rows.shape[1])
         gradient[n_columns:].zero_()
         self._product(d_scores.t(), self._augmented * share, gradient[:n_columns])
+        if self._cosine:  # what would only change a length is taken off
+            _leave_across(gradient[:n_columns, :hidden], columns[:, :hidden], inverse)
+            d_top = _leave_across(d_top, top, torch.full_like(longer, 1.0 / self._cosine)).mul_(longer)
         return torch.dot(losses, window.row_weight.squeeze(1)), d_top, gradient
 
     def _product(self, a: Tensor, b: Tensor, out: Tensor) -> Tensor:

@@ -50,6 +50,18 @@ def number(name: str, value: float, low: float, high: float = float("inf"), *, b
         raise ConfigError(f"{name} is {value!r}; use a number with {limit}")
 
 
+def read_blocks(name: str, values: tuple[str, ...], width: int) -> list[tuple[int, float]]:
+    """Widths and numbers of "number", which is for all of `width`, or of several "width:number" that make it up."""
+    pairs = [value.rpartition(":") for value in values]
+    try:
+        found = [(int(size) if size else width, float(value)) for size, _, value in pairs]
+    except ValueError:
+        found = [(0, -1.0)]
+    if found and (sum(size for size, _ in found) != width or not all(0 <= value < math.inf for _, value in found)):
+        raise ConfigError(f"{name} is {','.join(values)!r}; use one number of at least 0")
+    return found
+
+
 def read(name: str, value: Any, kind: Any) -> Any:
     """A value as its field's type: text is parsed, a whole number may stand for a float; anything else is refused."""
     if kind == tuple[str, ...]:
@@ -70,6 +82,8 @@ def read(name: str, value: Any, kind: Any) -> Any:
 
 def _read_names(name: str, value: Any) -> tuple[str, ...]:
     """A list of names; text is "[a,b]", "a,b" or JSON."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
     if isinstance(value, str):
         value = [word.strip().strip("\"'") for word in value.strip().removeprefix("[").removesuffix("]").split(",")]
         value = [] if value == [""] else value

@@ -32,6 +32,12 @@ def loss_of_row(o: Tensor, own: int, log_q: Tensor, config: LossConfig) -> Tenso
     return terms.mean() if config.loss == "top1" else (terms * s).sum()
 
 
+def direction(rows: Tensor) -> Tensor:
+    """Rows at length 1; a row of zeros stays one."""
+    length = rows.norm(dim=1, keepdim=True)
+    return torch.where(length > 1e-12, rows / length.clamp_min(1e-12), 0.0)
+
+
 class Reference:
     """Weights as leaves of autograd; the optimizer's slots beside them."""
 
@@ -85,7 +91,7 @@ class Reference:
         columns = torch.cat([torch.stack([targets[t, b] for t, b in lanes]), negatives])
         log_q = self.log_count[columns].clone()
         log_q[len(lanes) :] *= self.config.negatives.sample_alpha
-        scores = torch.stack(tops) @ self.w["output.weight"][columns].T + self.w["output.bias"][columns]
+        scores = self.scores(torch.stack(tops), columns)
         losses = [
             weight[t, b] * loss_of_row(scores[row], row, log_q, self.config.loss) for row, (t, b) in enumerate(lanes)
         ]
@@ -94,6 +100,13 @@ class Reference:
         self.states = [torch.stack(state).detach() for state in states]
         self.update(torch.cat([inputs[inputs >= 0], columns]).unique(), inputs[inputs >= 0].unique(), columns.unique())
         return float(loss.detach())
+
+    def scores(self, tops: Tensor, columns: Tensor) -> Tensor:
+        """h·w + b, or s·cos(h, w)."""
+        weights, bias = self.w["output.weight"][columns], self.w["output.bias"][columns]
+        if not self.config.model.cosine:
+            return tops @ weights.T + bias
+        return float(self.config.model.cosine[0]) * direction(tops) @ direction(weights).T + 0.0 * bias
 
     def update(self, both: Tensor, inputs: Tensor, columns: Tensor) -> None:
         """The optimizer on the rows that the step touched."""

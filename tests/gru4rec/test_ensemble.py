@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gru4rec import checkpoint, repeats
+from gru4rec import checkpoint, cosine, repeats
 from gru4rec.config import Config, ConfigError, ModelConfig
 from gru4rec.ensemble import hold_out, merge, split, with_repeats
 from gru4rec.model import GRU4Rec
@@ -18,13 +18,16 @@ from gru4rec.vocabulary import Vocabulary
 SMALL = {"hidden_size": 6, "batch_size": 30, "epochs": 2, "n_sample": 8}
 
 
-def trained(skip: bool, layers: int, seed: int, width: int = 5) -> GRU4Rec:
-    """A model with random weights everywhere, biases too."""
+def trained(skip: bool, layers: int, seed: int, width: int = 5, cosine: str = "0") -> GRU4Rec:
+    """A model with random weights everywhere, biases too where it has them."""
     vocabulary = Vocabulary.build(np.arange(9))
-    model = GRU4Rec(ModelConfig(hidden_size=width, num_layers=layers, skip=skip), vocabulary, dtype=torch.float64)
+    config = ModelConfig(hidden_size=width, num_layers=layers, skip=skip, cosine=(cosine,))
+    model = GRU4Rec(config, vocabulary, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     for value in model.tensors().values():
         value.copy_(torch.randn(value.shape, generator=generator, dtype=torch.float64) * 0.5)
+    if float(cosine):
+        model.output_bias().zero_()
     return model
 
 
@@ -64,6 +67,23 @@ def test_members_of_two_widths_and_a_mix_merge_exactly_and_split_as_they_were(la
             if name != "output.bias":
                 torch.testing.assert_close(value, member.tensors()[name], rtol=0, atol=1e-12)
     torch.testing.assert_close(merge(parts, 0.3).output_bias(), merged.output_bias(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("scales", [("0", "6", "0"), ("6", "0", "3"), ("6", "3", "0.5"), ("0", "0", "2")])
+def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scales: tuple[str, ...]) -> None:
+    members = [trained(True, 2, seed, 3 + seed, scale) for seed, scale in enumerate(scales)]
+    merged = merge(members, 0.3)
+    first, second, third = (all_scores(member, SESSIONS) for member in members)
+    torch.testing.assert_close(all_scores(merged, SESSIONS), first + 0.3 * second + third, rtol=0, atol=1e-12)
+    parts = split(merged, [3, 4, 5])
+    for part, member in zip(parts, members, strict=True):
+        assert part.config.cosine == () if cosine.scale(member.config) == 0 else member.config.cosine
+        for name, value in part.tensors().items():
+            if name != "output.bias":
+                torch.testing.assert_close(value, member.tensors()[name], rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        all_scores(merge(parts, 0.3), SESSIONS), all_scores(merged, SESSIONS), rtol=0, atol=1e-12
+    )
 
 
 def test_weights_of_seen_items_are_added_once() -> None:
