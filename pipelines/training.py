@@ -98,7 +98,7 @@ def tuned(name: str, presets: Path) -> "Config | None":
     try:
         return Config.from_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"the preset in {file}: {error}; tune again, or name another preset") from error
+        raise ValueError(f"the preset in {file}: {error}; remove it and tune again, or name another") from error
 
 
 def add_features(data: Data, items: "pa.Table", config: "Config") -> Data:
