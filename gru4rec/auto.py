@@ -1,9 +1,8 @@
 """preset auto: a configuration chosen from the data by rule. What each choice rests on: docs/experiments.md, Accuracy.
 
-Members trained with BPR-max and members trained with cross-entropy and logQ, merged into one model: they err
-differently, and their sum was better than either on the validation part of every log that was tried. The weights of
-items seen already come on top. Small logs need more dropout; on larger ones cross-entropy is the better half and gets a
-second member.
+Two members trained with cross-entropy and logQ, whose scores are cosines, around one trained with BPR-max, merged into
+one model: they err differently, and their sum was better than any of them on the validation part of every log that was
+tried. The weights of items seen already come on top. Small logs need more dropout.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
 """
@@ -21,12 +20,14 @@ Recipe = dict[str, str | float]
 SMALL, LARGE, HUGE = 150_000, 1_000_000, 10_000_000  # predictions
 BPR_MAX: Recipe = {
     "loss": "bpr-max", "bpreg": 1.95, "elu": 0.5, "n_sample": 2048, "sample_alpha": 0.4, "batch_size": 80,
-    "dropout_embedding": 0.5, "dropout_hidden": 0.05, "learning_rate": 0.05, "momentum": 0.4,
+    "dropout_embedding": 0.5, "dropout_hidden": 0.05, "learning_rate": 0.05, "momentum": 0.4, "cosine": "0",
 }  # fmt: skip
 CROSS_ENTROPY: Recipe = {
-    "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 32,
-    "dropout_embedding": 0.1, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
+    "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 64, "cosine": "12",
+    "dropout_embedding": 0.3, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
 }  # fmt: skip
+WIDE: Recipe = {"hidden_size": 128, "batch_size": 128, "dropout_embedding": 0.1, "epochs": 2}
+GREAT: Recipe = {**WIDE, "hidden_size": 256, "batch_size": 240, "learning_rate": 0.07}
 FEWEST_SESSIONS = 20  # for each lane
 
 
@@ -53,19 +54,28 @@ def statistics(train: Sessions, vocabulary: Vocabulary) -> Statistics:
 
 def auto(found: Statistics) -> Config:
     """The configuration for data like this."""
-    if found.predictions < SMALL:
-        first: Recipe = {**BPR_MAX, "hidden_size": 112, "epochs": 7, "members": 2}
-        other: Recipe = {**CROSS_ENTROPY, "hidden_size": 100, "dropout_embedding": 0.5}
-    elif found.predictions < LARGE:
-        first = {**CROSS_ENTROPY, "batch_size": 64, "dropout_embedding": 0.3, "epochs": 5, "members": 3}
-        other = {**BPR_MAX, "hidden_size": 112}
-    elif found.predictions < HUGE:
-        wide: Recipe = {"hidden_size": 128, "batch_size": 128, "epochs": 2, "members": 2, "balance": 0.6}
-        first, other = CROSS_ENTROPY | wide, {**BPR_MAX, "batch_size": 128}
+    if found.predictions >= HUGE:
+        return _of_one(CROSS_ENTROPY | GREAT, found)
+    if found.predictions >= LARGE:
+        first, other = CROSS_ENTROPY | WIDE | {"members": 2, "balance": 0.6}, {**BPR_MAX, "batch_size": 128}
     else:
-        single: Recipe = {"hidden_size": 256, "batch_size": 240, "learning_rate": 0.07, "epochs": 2}
-        return Config().override({**_limited(CROSS_ENTROPY | single, found), "repeats": True})
+        small = found.predictions < SMALL
+        first = {**CROSS_ENTROPY, "epochs": 7 if small else 5, "members": 3}
+        first |= {"dropout_embedding": 0.5} if small else {}
+        other = {**BPR_MAX, "hidden_size": 112}
     return Config().override({**_limited(first, found), "alternate": _pairs(_limited(other, found)), "repeats": True})
+
+
+def single(found: Statistics) -> Config:
+    """That of one model whose scores are no cosines, which item features ask for."""
+    if found.predictions < SMALL:
+        return _of_one({**BPR_MAX, "hidden_size": 112, "epochs": 7}, found)
+    recipe: Recipe = {"epochs": 5} if found.predictions < LARGE else WIDE if found.predictions < HUGE else GREAT
+    return _of_one({**CROSS_ENTROPY, **recipe, "cosine": "0"}, found)
+
+
+def _of_one(recipe: Recipe, found: Statistics) -> Config:
+    return Config().override({**_limited(recipe, found), "repeats": True})
 
 
 def _limited(recipe: Recipe, found: Statistics) -> Recipe:

@@ -62,17 +62,19 @@ def resolve(
 
     A model with item features is single: where `changes` select some, auto gives one member. What `changes` name holds
     for all members: where auto's second member would differ in it, it does not, and with one loss named or one member
-    the members do not alternate at all.
+    the members do not alternate at all. Another loss than cross-entropy does not score by cosines unless told to.
     """
     if name != "auto":
         return preset(name).override(changes)
     auto = import_module("gru4rec.auto")
-    chosen = auto.auto(auto.statistics(train, vocabulary))
+    found = auto.statistics(train, vocabulary)
+    chosen = auto.single(found) if changes.get("selected_features") else auto.auto(found)
     changes = {**_single(changes), **changes}
     alternate = [pair for pair in chosen.train.alternate if pair.partition("=")[0] not in changes]
     if "loss" in changes or str(changes.get("members", 2)) == "1":
         alternate = []
-    return chosen.override({"alternate": alternate, **changes})
+    other_loss = changes.get("loss", "cross-entropy") != "cross-entropy"
+    return chosen.override({"alternate": alternate, **({"cosine": ()} if other_loss else {}), **changes})
 
 
 def _single(changes: Mapping[str, Any]) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gru4rec.auto import Statistics, auto, statistics
+from gru4rec import cosine
+from gru4rec.auto import Statistics, auto, single, statistics
 from gru4rec.config import Config
 from gru4rec.presets import resolve
 from gru4rec.sessions import Sessions
@@ -28,7 +29,7 @@ def test_members_of_both_losses_and_fewer_passes_over_larger_logs() -> None:
     sizes = [auto(Statistics(n // 3, 4 * n // 3, n, 1000, 4.0)) for n in (10**5, 5 * 10**5, 5 * 10**6, 5 * 10**7)]
     members = [[config.member(order) for order in range(config.train.members)] for config in sizes]
     assert [[member.loss.loss for member in own] for own in members] == [
-        ["bpr-max", "cross-entropy"],
+        ["cross-entropy", "bpr-max", "cross-entropy"],
         ["cross-entropy", "bpr-max", "cross-entropy"],
         ["cross-entropy", "bpr-max"],
         ["cross-entropy"],
@@ -40,6 +41,26 @@ def test_members_of_both_losses_and_fewer_passes_over_larger_logs() -> None:
     assert passes == sorted(passes, reverse=True)
     assert dropouts == sorted(dropouts, reverse=True)
     assert all(config.model.repeats for config in sizes)
+    assert all(
+        bool(cosine.scale(member.model)) == (member.loss.loss == "cross-entropy") for own in members for member in own
+    )
+
+
+@pytest.mark.parametrize("predictions", [3, 10**4, 10**6, 10**8])
+def test_with_features_there_is_one_model_that_scores_by_products(predictions: int) -> None:
+    config = single(Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0))
+    assert config.train.members == 1
+    assert cosine.scale(config.model) == 0
+
+
+def test_another_loss_does_not_score_by_cosines_unless_told_to() -> None:
+    train = Sessions.from_lists([[0, 1, 2], [2, 1]] * 50)
+    vocabulary = Vocabulary.build(train.items)
+    scales = [
+        cosine.scale(resolve("auto", train, vocabulary, changes).model)
+        for changes in ({"loss": "top1"}, {"loss": "top1", "cosine": 4}, {"loss": "cross-entropy"}, {"cosine": "0"})
+    ]
+    assert scales == [0, 4, 12, 0]
 
 
 def test_the_name_auto_is_resolved_from_the_sessions() -> None:
