@@ -173,18 +173,23 @@ def events(sessions: Sessions, vocabulary: Vocabulary) -> pa.Table:
     return pa.table({"session_id": number, "item_id": vocabulary.decode(sessions.items), "timestamp": position})
 
 
+def add_run_arguments(parser: argparse.ArgumentParser, seeds: int) -> argparse.ArgumentParser:
+    """What says how to fit and measure, whatever the data and the rows are."""
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings changed")
+    parser.add_argument("--seeds", type=int, default=seeds)
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--validation", action="store_true", help="hold out the newest 10%% of train instead of test")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--log", type=Path, help="append one JSON line a run")
+    return parser
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=sorted(REFERENCE), required=True)
     parser.add_argument("--preset", default="all", help="a reference row, a preset's name, auto, or all")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings changed")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--validation", action="store_true", help="hold out the last 10%% of train instead of test")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--log", type=Path, help="append one JSON line a run")
-    return parser.parse_args()
+    return add_run_arguments(parser, seeds=3).parse_args()
 
 
 if __name__ == "__main__":

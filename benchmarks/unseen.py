@@ -15,13 +15,12 @@ The newest tenth of them, which auto was chosen on, is in none but `days`; `sere
 import argparse
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.accuracy import ALPHA_5, divide, events, read, run, training
+from benchmarks.accuracy import ALPHA_5, add_run_arguments, divide, events, read, run, training
 from gru4rec.auto import SMALL, statistics
 from gru4rec.config import Config
 from gru4rec.presets import preset, resolve
@@ -163,14 +162,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slice", choices=SLICES, required=True)
     parser.add_argument("--preset", choices=[*PUBLISHED, "auto"], default="auto")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings changed")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--validation", action="store_true", help="hold out the newest 10%% of the fitted sessions")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--log", type=Path, help="append one JSON line a run")
-    return parser.parse_args()
+    return add_run_arguments(parser, seeds=1).parse_args()
 
 
 if __name__ == "__main__":
