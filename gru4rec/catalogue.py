@@ -145,7 +145,7 @@ class Catalogue:
         """The best k, with scaled scores, and the rows [A] whose list or normaliser has to be made the plain way."""
         rows = len(scaled)
         sieve = Sieve(rows, len(self.items), k)
-        touched = None if seen is None else _Touched(seen, self, rows)
+        touched = None if seen is None or (seen.again and seen.added is None) else _Touched(seen, self, rows)
         total, states = scaled.new_zeros(rows), scaled.t()
         for number, (begin, weight) in enumerate(self.tiles):
             if begin >= self.offered and not normalise:

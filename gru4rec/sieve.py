@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 DEPTH = 8  # columns a block
 WORD = 8  # truth values that are asked together whether any of them is true
 STEP = DEPTH * WORD  # tiles have a multiple of so many columns
-SURE = 3.5  # standard deviations: about one row in 3,000 has fewer than k scores above its limit
+SURE = 3.5  # standard deviations: about one row in 5,000 has fewer than k scores above its limit
 MANY = 8  # times the scores that are expected to reach their limits: more mean that scores are tied
 
 
@@ -68,11 +68,11 @@ class Sieve:
             tile: minus infinity marks a score that must not be picked; such columns pad the last tile, too.
             begin: number of its first column.
         """
+        if self.least is not None and not self.most:
+            return
         torch.amax(tile.blocks, 0, out=tile.folded)
         if self.least is None:
             self.least = self._guess(tile)
-        if not self.most:
-            return
         block = _true_places(tile.maxima >= self.least)
         place = block + tile.members
         value = tile.flat.take(place)

@@ -69,7 +69,7 @@ def _select(
 
     Args:
         scores: [R, I]; columns past the last block (fewer than SPAN of them) are looked at as they are.
-        maxima: [R, B], of each block its highest score or anything above that.
+        maxima: [R, B], of each block its highest score.
         least: a number for each row that at least k of its scores reach, [R].
         k: at most I.
 

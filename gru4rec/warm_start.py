@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from gru4rec import cosine
 from gru4rec.config import ConfigError, ModelConfig
 from gru4rec.model import GRU4Rec
 
@@ -30,6 +31,8 @@ def copy_known(old: GRU4Rec, new: GRU4Rec) -> int:
     here = torch.from_numpy(known).to(new.device)
     there = torch.from_numpy(from_index[known]).to(old.device)
     new.output[here] = old.output[there].to(new.device, new.output.dtype)
+    if cosine.scale(new.config):
+        new.output_bias().zero_()  # the older model's: cosines have none, and nothing would ever move it
     if new.input is not None and old.input is not None:
         new.input[here] = old.input[there].to(new.device, new.input.dtype)
     new.adopt_dense(old)

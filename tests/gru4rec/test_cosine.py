@@ -73,6 +73,19 @@ def test_members_of_both_kinds_learn_save_resume_and_serve(tmp_path: Path) -> No
         np.testing.assert_allclose(streamed["score"].to_numpy()[5 * user : 5 * user + 5], alone.scores, rtol=1e-4)
 
 
+def test_a_warm_start_from_products_leaves_their_biases_behind() -> None:
+    train = train_sessions()
+    vocabulary = Vocabulary.build(train.items)
+    config = Config().override({**SMALL, "members": 3, "alternate": ("hidden_size=4",)})
+    older = fit(train, vocabulary, config).model
+    assert older.output_bias().any()
+    one = fit(train, vocabulary, Config().override(SMALL)).model
+    for start, changes in ((one, {"members": 1}), (older, {"alternate": ("hidden_size=4", "cosine=5")})):
+        chosen = {**SMALL, "members": 3, **changes, "cosine": "10"}
+        model = fit(train, vocabulary, Config().override(chosen), warm_start=start).model
+        assert not model.output_bias().any()
+
+
 def test_a_merged_model_is_not_trained_on_as_one() -> None:
     with pytest.raises(ConfigError, match="several models"):
         scale(ModelConfig(hidden_size=5, cosine=("2:0", "3:4")))
