@@ -21,13 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gru4rec.config import Config
-from gru4rec.metrics import RANK_METRICS
-from gru4rec.presets import preset, resolve
-from gru4rec.ranking import ranks
-from gru4rec.sessions import Sessions
-from gru4rec.train import fit
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.config.presets import preset, resolve
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.metrics import RANK_METRICS
+from gru4rec.evaluation.ranking import ranks
+from gru4rec.training.fit import fit
 
 METRICS = ("recall@5", "recall@10", "recall@20", "mrr@5", "mrr@10", "mrr@20")
 ALPHA_75, ALPHA_5, FIVE_EPOCHS = {"sample_alpha": 0.75}, {"sample_alpha": 0.5}, {"epochs": 5}

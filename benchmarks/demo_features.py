@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.features import TAIL, paired, per_event
-from gru4rec.evaluation import evaluate
-from gru4rec.sessions import Sessions
-from gru4rec.train import fit
-from pipelines import training
-from pipelines.settings import load
+from gru4rec.data.sessions import Sessions
+from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.training.fit import fit
+from pipelines.settings.read import load
+from pipelines.training import train as training
 from warehouse.layout import Layout
 
 MODELS = {

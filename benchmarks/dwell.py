@@ -21,14 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gru4rec.config import Config
-from gru4rec.evaluation import evaluate
-from gru4rec.metrics import bootstrap_weights
-from gru4rec.model import GRU4Rec
-from gru4rec.ranking import prediction_events
-from gru4rec.sessions import Sessions
-from gru4rec.train import fit
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.evaluation.metrics import bootstrap_weights
+from gru4rec.evaluation.ranking import prediction_events
+from gru4rec.network.model import GRU4Rec
+from gru4rec.training.fit import fit
 
 DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
 LIMIT, MOST = 1800.0, 5  # seconds; copies of an event, itself included

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout, elu
 
-from gru4rec.config import Config
-from gru4rec.schedule import Schedule
+from gru4rec.config.options import Config
+from gru4rec.training.schedule import Schedule
 
 
 class Adagrad:

@@ -17,12 +17,12 @@ import pyarrow as pa
 import torch
 
 from gru4rec.baselines import Popularity
-from gru4rec.config import Config
-from gru4rec.evaluation import evaluate
-from gru4rec.model import GRU4Rec
-from gru4rec.ranking import block_rows, prediction_events
-from gru4rec.sessions import Sessions
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.evaluation.ranking import block_rows, prediction_events
+from gru4rec.network.model import GRU4Rec
 
 
 def make_sessions(predictions: int, items: int) -> Sessions:

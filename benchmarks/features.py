@@ -19,16 +19,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from gru4rec.config import Config
-from gru4rec.evaluation import evaluate, translate
-from gru4rec.features import prepare
-from gru4rec.histories import Continued, split_at
-from gru4rec.metrics import bootstrap_weights
-from gru4rec.ranking import prediction_events
-from gru4rec.scorer import Scorer
-from gru4rec.sessions import Sessions
-from gru4rec.train import fit
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.features import prepare
+from gru4rec.data.histories import Continued, split_at
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.evaluate import evaluate, translate
+from gru4rec.evaluation.metrics import bootstrap_weights
+from gru4rec.evaluation.ranking import prediction_events
+from gru4rec.scoring.scorer import Scorer
+from gru4rec.training.fit import fit
 
 DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
 TAIL = 5  # training events up to which a warm item counts as tail

@@ -13,11 +13,11 @@ import time
 import numpy as np
 import pyarrow as pa
 
-from gru4rec.config import Config
-from gru4rec.features import ItemFeatures, prepare
-from gru4rec.sessions import Sessions
-from gru4rec.train import fit
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.features import ItemFeatures, prepare
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.training.fit import fit
 
 
 def speed(width: int, items: int, rounds: int) -> None:

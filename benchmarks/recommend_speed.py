@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from gru4rec.catalogue import Catalogue, Seen
-from gru4rec.config import Config
-from gru4rec.model import GRU4Rec
-from gru4rec.recommend import Recommender
-from gru4rec.stream import ROWS
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.serving.catalogue import Catalogue, Seen
+from gru4rec.serving.recommend import Recommender
+from gru4rec.serving.stream import ROWS
 
 LENGTH = 5  # items of a user's context
 

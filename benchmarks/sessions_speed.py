@@ -23,12 +23,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from warehouse.config import SessionsConfig, SplitsConfig
-from warehouse.engine import DuckDBEngine
-from warehouse.events import ingest_day
+from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout, midnight
-from warehouse.sessions import build_sessions
-from warehouse.sources.synthetic import Shop
-from warehouse.splits import boundaries, build_splits
+from warehouse.sources.shop.generate import Shop
+from warehouse.steps.events.ingest import ingest_day
+from warehouse.steps.sessions.build import build_sessions
+from warehouse.steps.splits.build import boundaries, build_splits
 
 MEMORY_LIMIT = "2GB"
 CORES = 2

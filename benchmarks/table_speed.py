@@ -92,11 +92,11 @@ def score(users: int, n: int, items: int) -> tuple[float, float]:
     """
     import torch
 
-    from gru4rec.config import Config
-    from gru4rec.recommend import Recommender
-    from gru4rec.sessions import Sessions
-    from gru4rec.train import fit
-    from gru4rec.vocabulary import Vocabulary
+    from gru4rec.config.options import Config
+    from gru4rec.data.sessions import Sessions
+    from gru4rec.data.vocabulary import Vocabulary
+    from gru4rec.serving.recommend import Recommender
+    from gru4rec.training.fit import fit
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(2)

@@ -98,14 +98,14 @@ def main() -> None:
 
 
 def prepare_shop(root: Path) -> None:
-    from warehouse.sources.synthetic import generate
+    from warehouse.sources.shop.generate import generate
 
     (root / "pipeline.toml").write_text(SHOP)
     generate(root, 60_000, seed=5, n_items=200, days=20, drift=0.1)
 
 
 def prepare_movielens(root: Path) -> None:
-    from pipelines.demo.data import prepare
+    from pipelines.shell.demo.data import prepare
 
     prepare(root)
 
@@ -114,7 +114,7 @@ def run_nights(root: Path, troubles: dict[int, Trouble], rows: list[dict[str, An
     """The nights that are not in `rows` yet; each is added to it and to nights.json."""
     import dagster as dg
 
-    from pipelines.partitions import DAILY
+    from pipelines.settings.partitions import DAILY
 
     days = DAILY.get_partition_keys()
     with dg.DagsterInstance.get() as instance:
@@ -142,7 +142,7 @@ def run_nights(root: Path, troubles: dict[int, Trouble], rows: list[dict[str, An
 
 def configuration(trouble: Trouble | None) -> dict[str, Any]:
     """Dagster's run configuration of a night, as somebody would have typed it into the launchpad."""
-    from pipelines.settings import knob
+    from pipelines.settings.read import knob
 
     ops = {}
     if trouble and trouble.model:
@@ -248,10 +248,11 @@ def stale(layout: Any, night: str, version: int) -> dict[str, Any]:
 
     import pyarrow.parquet as pq
 
-    from pipelines import evaluating, registry
-    from pipelines.knobs import EvaluationKnobs
-    from pipelines.resources import resources
-    from pipelines.settings import settings
+    from pipelines.evaluation import compare as evaluating
+    from pipelines.policy.resources import resources
+    from pipelines.settings.knobs import EvaluationKnobs
+    from pipelines.settings.read import settings
+    from pipelines.tracking import registry
 
     tracking = resources(settings())["mlflow"].open()
 

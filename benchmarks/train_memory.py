@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from gru4rec import checkpoint
-from gru4rec.config import Config
-from gru4rec.model import GRU4Rec
-from gru4rec.resume import TrainingState, save_training
-from gru4rec.sessions import Sessions
-from gru4rec.trainer import Trainer
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.storage import checkpoint
+from gru4rec.storage.training_state import TrainingState, save_training
+from gru4rec.training.trainer import Trainer
 
 
 def peak() -> str:

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from benchmarks.eager import EagerGRU4Rec
-from gru4rec.config import Config
-from gru4rec.model import GRU4Rec
-from gru4rec.presets import PRESETS
-from gru4rec.schedule import build_schedule
-from gru4rec.sessions import Sessions
-from gru4rec.trainer import Trainer
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.config.presets import PRESETS
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.training.schedule import build_schedule
+from gru4rec.training.trainer import Trainer
 
 SETTINGS = {
     "XE 100 units B=32": PRESETS["rsc15"],

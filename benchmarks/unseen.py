@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.accuracy import ALPHA_5, add_run_arguments, divide, events, read, run, training
-from gru4rec.auto import SMALL, statistics
-from gru4rec.config import Config
-from gru4rec.presets import preset, resolve
-from warehouse.sources.synthetic import Shop
+from gru4rec.config.auto import SMALL, statistics
+from gru4rec.config.options import Config
+from gru4rec.config.presets import preset, resolve
+from warehouse.sources.shop.generate import Shop
 
 Parts = tuple[pa.Table, pa.Table]  # to fit, to test
 Change = Callable[[pa.Table], pa.Table]

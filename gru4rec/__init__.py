@@ -1,24 +1,24 @@
 """GRU4Rec as a library: fit, evaluate and recommend with torch, numpy and pyarrow, and nothing else.
 
-Names are exported lazily (PEP 562), so that `gru4rec.config` can be imported where torch must not be loaded.
+Names are exported lazily (PEP 562), so that `gru4rec.config.options` can be imported where torch must not be loaded.
 """
 
 from importlib import import_module
 from typing import Any
 
 _EXPORTS = {
-    "Checkpoint": "checkpoint",
-    "Config": "config",
-    "ConfigError": "config",
-    "FitResult": "train",
-    "GRU4Rec": "model",
-    "PRESETS": "presets",
-    "Recommender": "recommend",
-    "Sessions": "sessions",
-    "Vocabulary": "vocabulary",
-    "evaluate": "evaluation",
-    "fit": "train",
-    "preset": "presets",
+    "Checkpoint": "storage.checkpoint",
+    "Config": "config.options",
+    "ConfigError": "config.options",
+    "FitResult": "training.fit",
+    "GRU4Rec": "network.model",
+    "PRESETS": "config.presets",
+    "Recommender": "serving.recommend",
+    "Sessions": "data.sessions",
+    "Vocabulary": "data.vocabulary",
+    "evaluate": "evaluation.evaluate",
+    "fit": "training.fit",
+    "preset": "config.presets",
 }
 
 __all__ = [

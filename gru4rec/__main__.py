@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         # imported once the arguments are known to be good: torch takes seconds
-        from gru4rec import cli_fit, cli_use
+        from gru4rec.cli import fit as cli_fit
+        from gru4rec.cli import use as cli_use
 
         commands = {
             "fit": cli_fit.fit_command,

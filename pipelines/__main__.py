@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.settings import SettingsError, settings
+from pipelines.settings.read import SettingsError, settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -41,17 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "ui":
-        from pipelines.ui import serve
+        from pipelines.shell.ui import serve
 
         return serve(settings(), home(), options.dagster_port, options.mlflow_port)
     if options.command == "night":
-        from pipelines.runs import night
+        from pipelines.shell.night import night
 
         os.environ["DAGSTER_HOME"] = str(home())
         return 0 if night(options.date, backfill=options.backfill) else 1
     if options.command in ("promote", "rollback"):
-        from pipelines import promotion
-        from pipelines.resources import MLflow, resources
+        from pipelines.policy.resources import MLflow, resources
+        from pipelines.shell import promotion
 
         mlflow: MLflow = resources(settings())["mlflow"]
         if options.command == "promote":
@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
         else:
             print(promotion.rollback(mlflow.open(), options.reason))
         return 0
-    from pipelines.demo.run import demo
+    from pipelines.shell.demo.run import demo
 
     return demo(Path(os.environ.get("GRU4REC_DATA") or "data").absolute(), home())
 

@@ -2,11 +2,15 @@
 
 import dagster as dg
 
-from pipelines import automation, checks, tuning
-from pipelines.assets import evaluation, ingestion, model, serving, sessions
-from pipelines.console import plain_console
-from pipelines.resources import resources
-from pipelines.settings import settings
+from pipelines.data import checks, ingestion, sessions
+from pipelines.evaluation import assets as evaluation
+from pipelines.nights import jobs as automation
+from pipelines.policy.console import plain_console
+from pipelines.policy.resources import resources
+from pipelines.serving import assets as serving
+from pipelines.settings.read import settings
+from pipelines.training import assets as model
+from pipelines.training import tuning
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingestion, sessions, model, evaluation, serving]),

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 # A subcommand is a module with add_commands(subparsers); its parsers set `run`, called with the parsed arguments.
-COMMANDS = ("warehouse.cli_import", "warehouse.cli_recommendations")
+COMMANDS = ("warehouse.cli.importing", "warehouse.cli.recommendations")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gru4rec.ranking import prediction_events
-from gru4rec.scorer import Block
-from gru4rec.sessions import Sessions
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.ranking import prediction_events
+from gru4rec.scoring.scorer import Block
 
 DECAYS = {
     "same": lambda distance: 1.0,

@@ -20,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 
 from gru4rec.baselines.counting import ranges
-from gru4rec.ranking import prediction_events
-from gru4rec.scorer import Block
-from gru4rec.sessions import Sessions
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.ranking import prediction_events
+from gru4rec.scoring.scorer import Block
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 import torch
 
-from gru4rec.ranking import prediction_events
-from gru4rec.scorer import Block
-from gru4rec.sessions import Sessions
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.ranking import prediction_events
+from gru4rec.scoring.scorer import Block
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 
 from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, SessionIndex
-from gru4rec.sessions import Sessions
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
 
 # steps: events back from the last (0: the last itself); length: events of the running session
 CONTEXT_WEIGHTS: dict[str, Callable[[Integers, Integers], Floats]] = {

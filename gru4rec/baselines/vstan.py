@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 
 from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, SessionIndex
-from gru4rec.sessions import Sessions
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
 
 
 class VSTAN(NeighbourScorer):

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from gru4rec.config import Config
-from gru4rec.feed import Feed
-from gru4rec.model import GRU4Rec
-from gru4rec.schedule import build_schedule
-from gru4rec.sessions import Sessions
-from gru4rec.step import Step
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.training.feed import Feed
+from gru4rec.training.schedule import build_schedule
+from gru4rec.training.step import Step
 from tests.gru4rec.reference import Reference, walk
 
 

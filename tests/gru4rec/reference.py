@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import elu, log_softmax, logsigmoid
 
-from gru4rec.config import Config, LossConfig
-from gru4rec.sessions import Sessions
+from gru4rec.config.options import Config, LossConfig
+from gru4rec.data.sessions import Sessions
 
 
 def loss_of_row(o: Tensor, own: int, log_q: Tensor, config: LossConfig) -> Tensor:

@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gru4rec import checkpoint
-from gru4rec.config import Config
-from gru4rec.model import GRU4Rec
-from gru4rec.recommend import Recommender
-from gru4rec.vocabulary import Vocabulary
+from gru4rec.config.options import Config
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.serving.recommend import Recommender
+from gru4rec.storage import checkpoint
 
 
 @pytest.fixture(scope="module")

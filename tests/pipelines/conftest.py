@@ -68,8 +68,8 @@ class House:
         return self.resources()["mlflow"].open()
 
     def resources(self) -> dict[str, Any]:
-        from pipelines.resources import resources
-        from pipelines.settings import load
+        from pipelines.policy.resources import resources
+        from pipelines.settings.read import load
 
         return resources(load({"GRU4REC_DATA": str(self.root), **self.environment}))
 
@@ -94,7 +94,7 @@ class House:
 @pytest.fixture(scope="session")
 def fresh_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
     """Puts an empty MLflow store below a data folder: made once, then copied, for making its tables takes seconds."""
-    from pipelines.tracking import Tracking
+    from pipelines.tracking.runs import Tracking
 
     made = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     Tracking(f"sqlite:///{made}", made.parent, "unused", "gru4rec")
@@ -138,7 +138,7 @@ def house(fresh_mlflow: Callable[[Path], None]) -> Iterator[House]:
     """Raw data of eight days, events backfilled in one run; nights are run by the tests' own fixtures."""
     import dagster as dg
 
-    from warehouse.sources.synthetic import generate
+    from warehouse.sources.shop.generate import generate
 
     with dg.DagsterInstance.ephemeral() as instance:
         found = House(_ROOT, instance)

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.automation import nightly_schedule
 from pipelines.definitions import defs
-from pipelines.partitions import DAILY
+from pipelines.nights.jobs import nightly_schedule
+from pipelines.settings.partitions import DAILY
 from warehouse.recommendations.limits import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]

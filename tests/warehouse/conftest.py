@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.config import EventsConfig, SessionsConfig
-from warehouse.engine import DuckDBEngine
-from warehouse.events import ingest_day
+from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
-from warehouse.sessions import build_sessions
+from warehouse.steps.events.ingest import ingest_day
+from warehouse.steps.sessions.build import build_sessions
 
 DAY = date(2024, 3, 1)
 

@@ -12,8 +12,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from warehouse.recommendations.auditing import audit
-    from warehouse.recommendations.comparison import compare
     from warehouse.recommendations.errors import (
         AuditFailed,
         NightBusy,
@@ -22,24 +20,26 @@ if TYPE_CHECKING:
         StaleNight,
         WriteFailed,
     )
-    from warehouse.recommendations.exports import export_parquet, export_ranx
     from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
     from warehouse.recommendations.logbook import Rollback, history
-    from warehouse.recommendations.maintenance import retain, rollback, sweep
-    from warehouse.recommendations.publishing import NightFacts, Published, publish
-    from warehouse.recommendations.readers import Night, Reader, for_user, for_users, latest, night
+    from warehouse.recommendations.publishing.auditing import audit
+    from warehouse.recommendations.publishing.maintenance import retain, rollback, sweep
+    from warehouse.recommendations.publishing.publish import NightFacts, Published, publish
+    from warehouse.recommendations.reading.comparison import compare
+    from warehouse.recommendations.reading.exports import export_parquet, export_ranx
+    from warehouse.recommendations.reading.readers import Night, Reader, for_user, for_users, latest, night
 
 _HOME = {
     "Audit": "limits", "AuditLimits": "limits", "CHECKS": "limits", "Check": "limits", "Expected": "limits",
-    "audit": "auditing",
-    "compare": "comparison", "export_parquet": "exports", "export_ranx": "exports",
+    "audit": "publishing.auditing",
+    "compare": "reading.comparison", "export_parquet": "reading.exports", "export_ranx": "reading.exports",
     "AuditFailed": "errors", "NightBusy": "errors", "NoNight": "errors", "RecommendationsError": "errors",
     "StaleNight": "errors", "WriteFailed": "errors",
-    "Rollback": "logbook", "history": "logbook", "retain": "maintenance", "rollback": "maintenance",
-    "sweep": "maintenance",
-    "NightFacts": "publishing", "Published": "publishing", "publish": "publishing",
-    "Night": "readers", "Reader": "readers", "for_user": "readers", "for_users": "readers", "latest": "readers",
-    "night": "readers",
+    "Rollback": "logbook", "history": "logbook",
+    "retain": "publishing.maintenance", "rollback": "publishing.maintenance", "sweep": "publishing.maintenance",
+    "NightFacts": "publishing.publish", "Published": "publishing.publish", "publish": "publishing.publish",
+    "Night": "reading.readers", "Reader": "reading.readers", "for_user": "reading.readers",
+    "for_users": "reading.readers", "latest": "reading.readers", "night": "reading.readers",
 }  # fmt: skip
 
 __all__ = [

@@ -16,10 +16,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.engine.row_groups import regrouped
 from warehouse.layout import to_disk
 from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.table import STAGED_COLUMNS, staged_schema
-from warehouse.rowgroups import regrouped
 
 # Rows. Half as many rows are read for one user's list in half the time; files grow by 5 percent (docs/benchmarks.md).
 ROW_GROUP = 61_440

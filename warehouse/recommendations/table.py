@@ -17,8 +17,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from warehouse.engine.statements import quoted
 from warehouse.recommendations.errors import NoNight, RecommendationsError
-from warehouse.statements import quoted
 from warehouse.tables import RECOMMENDATIONS, TIME
 
 # What publish() takes in: the table's columns but for those that are the same on every row of a night.

@@ -27,11 +27,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from warehouse.engine import DataError, Engine
+from warehouse.engine.duckdb_engine import DataError, Engine
+from warehouse.engine.scans import Source
+from warehouse.engine.text_files import Delimited, JsonLines, TextForm
 from warehouse.layout import Layout
-from warehouse.scans import Source
-from warehouse.sources.feed import Feed, ImportReport, columns_of, files_in, write_events, write_items
-from warehouse.textfiles import Delimited, JsonLines, TextForm
+from warehouse.sources.feed.write import Feed, ImportReport, columns_of, files_in, write_events, write_items
 
 FORMATS = {"parquet": ("*.parquet",), "csv": ("*.csv", "*.csv.gz"), "jsonl": ("*.jsonl", "*.jsonl.gz")}
 FILE_KEYS = {"format", "files", "delimiter", "quote", "encoding", "names", "explode"}

@@ -9,7 +9,7 @@ import pytest
 
 from warehouse import recommendations as table
 from warehouse.__main__ import main
-from warehouse.cli_recommendations import add_commands
+from warehouse.cli.recommendations import add_commands
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from warehouse import recommendations as table
 from warehouse.recommendations import parts
-from warehouse.recommendations.lookup import Lookup
+from warehouse.recommendations.reading.lookup import Lookup
 
 
 @pytest.fixture

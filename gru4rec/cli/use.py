@@ -1,0 +1,184 @@
+"""`gru4rec evaluate`, `recommend` and `presets`: what can be done with a trained model, or before there is one."""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gru4rec.cli.files import held_out_sessions, read_events
+from gru4rec.cli.fit import columns_of, say, set_threads
+from gru4rec.cli.paths import check_file
+from gru4rec.config import presets
+from gru4rec.config.options import Config
+from gru4rec.data.sessions import as_times, in_column
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.serving.recommend import Recommendations, Recommender
+from gru4rec.serving.stream import StreamConfig
+from gru4rec.storage import checkpoint
+
+BATCH = 1 << 16  # context rows handed on at a time
+INTEGER = re.compile(r"^[+-]?[0-9]{1,19}$")
+
+
+def evaluate_command(arguments: argparse.Namespace) -> None:
+    """Measure a model; a table with intervals goes to standard error, one JSON line to standard output."""
+    set_threads(arguments.threads)
+    if arguments.bootstrap < 0:
+        raise ValueError(f"--bootstrap must not be negative, got {arguments.bootstrap}")
+    if arguments.out is not None:
+        check_file(arguments.out, "--out")
+    model = checkpoint.load(arguments.model_dir, arguments.device).model
+    sessions = held_out_sessions(arguments.test, model.vocabulary, columns_of(arguments))
+    evaluation = evaluate(
+        model,
+        sessions,
+        model.vocabulary.counts,
+        bootstrap=arguments.bootstrap,
+        seed=arguments.seed,
+        tie_rule=arguments.tie_rule,
+    )
+    for figure in evaluation.figures:
+        if figure.segment == "all":
+            interval = f"  [{figure.low:.4f}, {figure.high:.4f}]" if arguments.bootstrap else ""
+            say(f"{figure.metric:>14} {figure.value:.4f}{interval}")
+    if arguments.out is not None:
+        _write_whole(arguments.out, evaluation.table().schema, iter(evaluation.table().to_batches()))
+        say(f"figures by segment written to {arguments.out}")
+    summary = {
+        **evaluation.metrics,
+        "tie_rule": evaluation.tie_rule,
+        "predictions": evaluation.events,
+        "sessions": len(sessions),
+        "unknown_events": sessions.unknown,
+        "short_sessions": sessions.short,
+    }
+    print(json.dumps(summary), flush=True)
+
+
+def recommend_command(arguments: argparse.Namespace) -> None:
+    """One list on standard output, or a list a session into a parquet file."""
+    set_threads(arguments.threads)
+    if arguments.sessions is not None and arguments.out is None:
+        raise ValueError("--sessions needs --out R.parquet, the file that the lists are written to")
+    if arguments.items is not None and arguments.out is not None:
+        raise ValueError("--out goes with --sessions; the list of --items is printed")
+    StreamConfig(arguments.n)  # its limits hold for one list too
+    if arguments.out is not None:
+        check_file(arguments.out, "--out")
+    recommender = Recommender.load(arguments.model_dir, arguments.device)
+    vocabulary = recommender.scorer.vocabulary
+    exclude = parse_ids(arguments.exclude, vocabulary)
+    allow = None if arguments.allow is None else allowed_ids(arguments.allow, vocabulary)
+    if arguments.items is not None:
+        items = parse_ids(arguments.items, vocabulary)
+        answer = recommender.recommend(items, arguments.n, exclude.to_pylist(), allow, not arguments.with_seen)
+        _print_list(answer, len(items))
+        return
+    contexts, users = session_contexts(arguments, vocabulary)
+    batches = recommender.recommend_stream(
+        contexts, arguments.n, not arguments.with_seen, allow=allow, deny=exclude if len(exclude) else None
+    )
+    rows = _write_lists(arguments.out, batches, arguments.session_column)
+    say(f"{rows} rows for {users} sessions written to {arguments.out}")
+
+
+def _print_list(answer: Recommendations, given: int) -> None:
+    """One list as lines of text; what is special about it on standard error."""
+    if answer.unknown:
+        say(f"unknown to the model and left out: {', '.join(map(str, answer.unknown))}")
+    if answer.context_length == 0:
+        say(f"{'no known item' if given else 'no item id'} was given in --items: these are the popular items")
+    if len(answer.ids) == 0:
+        say("nothing is left to recommend: every item that may be is excluded or was seen")
+    print("rank\titem_id\tscore\tprobability")
+    answers = zip(answer.ids.to_pylist(), answer.scores, answer.probabilities, strict=True)
+    for rank, (item, score, probability) in enumerate(answers, start=1):
+        print(f"{rank}\t{item}\t{score:.6g}\t{probability:.6g}")
+
+
+def presets_command(arguments: argparse.Namespace) -> None:
+    """Every preset with all parameters in which presets differ; whatever else there is has its default."""
+    known = {name: config.flat() for name, config in presets.PRESETS.items()}
+    default = Config().flat()
+    telling = [key for key in default if len({str(values[key]) for values in known.values()}) > 1]
+    print("auto: chosen by `gru4rec fit` from how many sessions and clicks there are to learn from")
+    for name, values in known.items():
+        print(f"{name}: " + " ".join(f"{key}={values[key]}" for key in telling))
+
+
+def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
+    """`"A,B,C"` as ids of the vocabulary's type; ValueError names a word where the model knows integers."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if pa.types.is_string(vocabulary.id_type):
+        return pa.array(words, type=pa.string())
+    others = [word for word in words if not INTEGER.match(word) or abs(int(word)) >= 2**63]
+    if others:
+        raise ValueError(f"the model's item ids are 64-bit integers, and {', '.join(map(repr, others))} is not one")
+    return pa.array([int(word) for word in words], type=pa.int64())
+
+
+def allowed_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
+    """The ids of --allow; those that the model does not know are named. ValueError where it knows none of them."""
+    ids = parse_ids(text, vocabulary)
+    unknown = ids.filter(pa.array(vocabulary.encode(ids) < 0))
+    if len(unknown) == len(ids):
+        named = ", ".join(map(str, ids.to_pylist())) or "no id was given"
+        raise ValueError(f"--allow names no item that the model knows ({named}), so nothing is left to recommend")
+    if len(unknown):
+        say(f"--allow: unknown to the model and left out: {', '.join(map(str, unknown.to_pylist()))}")
+    return ids
+
+
+def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> tuple[Iterator[pa.RecordBatch], int]:
+    """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are."""
+    columns = columns_of(arguments)
+    events = read_events(arguments.sessions, columns)
+    for name in events.column_names:
+        if events[name].null_count:
+            nulls = events[name].null_count
+            raise ValueError(f"{arguments.sessions}: column {name} has {nulls} nulls; drop those rows first")
+    try:
+        times = in_column(columns.time, as_times, events[columns.time])
+        in_column(columns.item, vocabulary.encode, events[columns.item].slice(0, 1))  # ids of another type
+    except ValueError as error:
+        raise ValueError(f"{arguments.sessions}: {error}") from error
+    events = pa.table({"user_id": events[columns.session], "time": times, "item_id": events[columns.item]})
+    ordered = events.sort_by([(name, "ascending") for name in events.column_names]).select(["user_id", "item_id"])
+    return iter(ordered.to_batches(max_chunksize=BATCH)), len(ordered["user_id"].unique())
+
+
+def _write_lists(path: Path, batches: Iterator[pa.RecordBatch], session_column: str) -> int:
+    first = next(batches, None)
+    if first is None:
+        raise ValueError("the sessions file holds no events; nothing is written")
+    schema = first.rename_columns([session_column, *first.schema.names[1:]]).schema
+
+    def renamed() -> Iterator[pa.RecordBatch]:
+        yield first.rename_columns(schema.names)
+        for batch in batches:
+            yield batch.rename_columns(schema.names)
+
+    return _write_whole(path, schema, renamed())
+
+
+def _write_whole(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+    """Write a parquet file that appears only when it is whole; returns its rows."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    rows = 0
+    try:
+        with pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return rows

@@ -1,0 +1,1 @@
+"""How good a scorer is on sessions held out: ranks, metrics, intervals, segments."""

@@ -1,0 +1,286 @@
+"""How good a scorer is on held-out sessions: figures with intervals, by segment, and paired between two scorers.
+
+Protocol: for every event but the first of a session the whole catalogue is ranked given the events before it; the
+target is the next item; items already seen stay in. Averages run over events, intervals over sessions (`metrics`).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation import metrics, segments
+from gru4rec.evaluation.ranking import block_ranks, block_rows, check_tie_rule, prediction_events, rank_type
+from gru4rec.scoring.scorer import Scorer
+from gru4rec.scoring.topk import top_k
+
+TABLE = pa.schema(
+    [
+        ("model", pa.string()),
+        ("metric", pa.string()),
+        ("segment", pa.string()),
+        ("value", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("n", pa.int64()),
+    ]
+)
+
+
+class Figure(NamedTuple):
+    """One metric of one segment: its value, its 95% interval, and the number of events it is the mean of."""
+
+    metric: str
+    segment: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found. ranks [P] and session [P] are in the order of `prediction_events(sessions)`."""
+
+    model: str
+    tie_rule: str
+    ranks: metrics.Ranks
+    session: NDArray[np.int64]
+    targets: NDArray[np.int64] = field(repr=False)
+    values: dict[str, metrics.Floats] = field(repr=False)
+    figures: list[Figure] = field(repr=False)
+    unknown: int
+    replicates: int
+    seed: int
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The figures over all events: `{"recall@20": 0.61, ...}`."""
+        return {figure.metric: figure.value for figure in self.figures if figure.segment == segments.ALL}
+
+    @property
+    def events(self) -> int:
+        """How many predictions were made."""
+        return len(self.ranks)
+
+    def table(self) -> pa.Table:
+        """All figures, one row a metric and segment (schema TABLE)."""
+        rows = [{"model": self.model, **figure._asdict()} for figure in self.figures]
+        return pa.Table.from_pylist(rows, schema=TABLE)
+
+
+class Difference(NamedTuple):
+    """A metric of one scorer less that of another on the same events, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def significant(self) -> bool:
+        """True when the interval leaves zero out."""
+        return self.low > 0 or self.high < 0
+
+
+def evaluate(
+    scorer: Scorer,
+    sessions: Sessions,
+    train_counts: NDArray[np.int64],
+    ks: tuple[int, ...] = (5, 10, 20),
+    bootstrap: int = 1000,
+    seed: int = 0,
+    *,
+    tie_rule: str | None = None,
+    vocabulary: Vocabulary | None = None,
+    new_items: NDArray[np.bool_] | None = None,
+) -> Evaluation:
+    """Rank, count and average.
+
+    Args:
+        scorer: the model or baseline.
+        sessions: the held-out sessions, unknown items already dropped (and counted in `sessions.unknown`).
+        train_counts: training events of every item, [I], for popularity bias, novelty and the popularity segments.
+        ks: list lengths; coverage, popularity bias and novelty are taken at the longest.
+        bootstrap: replicates of the intervals; 0 leaves them nan.
+        seed: of the bootstrap.
+        tie_rule: one of ranking.TIE_RULES; None takes the scorer's own.
+        vocabulary: the one that `sessions` and `train_counts` are encoded with, where it is not the scorer's. Inputs
+            that the scorer does not know are skipped; a target that it does not know, or before which it knows
+            nothing, is a miss. So two scorers of different catalogues answer for the same events.
+        new_items: True for the items that came up late in training, [I] (`segments.new_items`).
+
+    Raises:
+        ValueError: there is nothing to predict, a score is not a number, or an argument does not fit the others.
+    """
+    rule = check_tie_rule(scorer.tie_rule if tie_rule is None else tie_rule)
+    events = prediction_events(sessions)
+    _check(events, sessions.unknown, ks, len(train_counts), len(vocabulary or scorer.vocabulary))
+    ranked = _rank(scorer, sessions, rule, max(ks), vocabulary)
+    session = segments.session_of(sessions, events)
+    values = metrics.per_event(ranked.ranks, ks)
+    values |= _list_metrics(ranked.lists, train_counts, max(ks))
+    resample = _Resample(session, len(sessions), bootstrap, seed)
+    figures = list(_figures(values, sessions, train_counts, new_items, resample))
+    figures.append(_coverage(ranked.lists, session, len(train_counts), max(ks), resample))
+    return Evaluation(
+        scorer.name, rule, ranked.ranks, session, sessions.items[events + 1], values, figures, sessions.unknown,
+        bootstrap, seed,
+    )  # fmt: skip
+
+
+def compare(a: Evaluation, b: Evaluation, metric: str) -> Difference:
+    """a less b in one metric, paired: both on the same drawn sessions in every bootstrap replicate.
+
+    Raises:
+        ValueError: the two were not made on the same events, or one lacks the metric.
+    """
+    if not (np.array_equal(a.session, b.session) and np.array_equal(a.targets, b.targets)):
+        raise ValueError(f"{a.model} and {b.model} were evaluated on different events; evaluate both on the same ones")
+    if metric not in a.values or metric not in b.values:
+        raise ValueError(f"no metric {metric!r} in both evaluations; there are {', '.join(sorted(a.values))}")
+    both = np.stack([a.values[metric], b.values[metric]], axis=1)
+    resample = _Resample(a.session, int(a.session.max()) + 1, a.replicates, a.seed)
+    [(values, replicates)] = resample.means([(both, np.arange(len(a.session)))])
+    low, high = metrics.interval((replicates[:, 0] - replicates[:, 1])[:, None])
+    return Difference(float(values[0] - values[1]), float(low[0]), float(high[0]))
+
+
+def _check(events: NDArray[np.int64], unknown: int, ks: tuple[int, ...], counts: int, items: int) -> None:
+    """Raise ValueError where `evaluate` has nothing to predict or its arguments do not fit each other."""
+    if not ks or min(ks) < 1:
+        raise ValueError(f"list lengths must be at least 1, got ks={ks}")
+    if len(events) == 0:
+        raise ValueError(
+            "the test set has nothing to predict: no session with two known items "
+            f"({unknown} events of unknown items were dropped)"
+        )
+    if counts != items:
+        raise ValueError(f"train_counts has {counts} items, but the vocabulary has {items}")
+
+
+class _Ranked(NamedTuple):
+    """Ranks [P]; lists int64 [P, K], indices in the sessions' vocabulary, -1 for nothing."""
+
+    ranks: metrics.Ranks
+    lists: NDArray[np.int64]
+
+
+def _rank(scorer: Scorer, sessions: Sessions, rule: str, k: int, vocabulary: Vocabulary | None) -> _Ranked:
+    """Ranks and lists of all predictions, in the order of `prediction_events(sessions)`."""
+    if vocabulary is None:
+        return _rank_known(scorer, sessions, rule, k)
+    translated, origin = translate(sessions, vocabulary, scorer.vocabulary)
+    events = len(sessions.items)
+    k = min(k, len(scorer.vocabulary))
+    place: metrics.Ranks = np.full(events, len(scorer.vocabulary) + 1, dtype=rank_type(rule))
+    lists = np.full((events, k), -1, dtype=np.int64)
+    predictions = prediction_events(translated)
+    if len(predictions):
+        known = _rank_known(scorer, translated, rule, k)
+        targets = origin[predictions + 1]  # the prediction of a target stands at the event before it
+        place[targets - 1] = known.ranks
+        lists[targets - 1] = vocabulary.encode(scorer.vocabulary.ids)[known.lists]
+    made = prediction_events(sessions)
+    return _Ranked(place[made], lists[made])
+
+
+def _rank_known(scorer: Scorer, sessions: Sessions, rule: str, k: int) -> _Ranked:
+    items = len(scorer.vocabulary)
+    place: metrics.Ranks = np.empty(len(sessions.items), dtype=rank_type(rule))
+    lists = np.empty((len(sessions.items), min(k, items)), dtype=np.int64)
+    for block in scorer.blocks(sessions, rows=block_rows(items)):
+        place[block.events] = block_ranks(scorer.name, block, sessions, rule)
+        lists[block.events] = top_k(block.scores, k)[1].cpu().numpy()
+    made = prediction_events(sessions)
+    return _Ranked(place[made], lists[made])
+
+
+def translate(sessions: Sessions, source: Vocabulary, target: Vocabulary) -> tuple[Sessions, NDArray[np.int64]]:
+    """Sessions in another vocabulary, without the events it does not know.
+
+    Returns:
+        The same number of sessions (some may be empty), and the position in `sessions.items` of each event kept.
+    """
+    items = target.encode(source.ids)[sessions.items]
+    origin = np.flatnonzero(items >= 0)
+    kept_before = np.concatenate([[0], np.cumsum(items >= 0)])
+    times = None if sessions.times is None else sessions.times[origin]
+    return Sessions(items[origin], kept_before[sessions.offsets], times), origin
+
+
+def _list_metrics(lists: NDArray[np.int64], counts: NDArray[np.int64], k: int) -> dict[str, metrics.Floats]:
+    """Popularity bias and novelty of each event's list, [P]; 0 where there is no list."""
+    there = lists >= 0
+    length = np.maximum(there.sum(1), 1)
+    weights = {"popularity": metrics.popularity_weights(counts), "novelty": metrics.novelty_weights(counts)}
+    return {f"{name}@{k}": np.where(there, weight[lists], 0.0).sum(1) / length for name, weight in weights.items()}
+
+
+@dataclass(frozen=True)
+class _Resample:
+    """Draws sessions with replacement, the same draws for everything that shares its seed."""
+
+    session: NDArray[np.int64]
+    sessions: int
+    replicates: int
+    seed: int
+
+    def means(
+        self, groups: list[tuple[metrics.Floats, NDArray[np.int64]]]
+    ) -> list[tuple[metrics.Floats, metrics.Floats]]:
+        """For each group (values [N, M] of some events, and which they are): means [M] and their replicates [B, M]."""
+        parts = []
+        for values, events in groups:
+            present, session = np.unique(self.session[events], return_inverse=True)
+            columns = np.column_stack([values, np.ones(len(events))])
+            parts.append((present, metrics.session_sums(columns, session, len(present))))
+        drawn: list[list[metrics.Floats]] = [[] for _ in groups]
+        for weights in metrics.bootstrap_weights(self.sessions, self.replicates, self.seed):
+            for rows, (present, sums) in zip(drawn, parts, strict=True):
+                totals = weights[:, present] @ sums
+                with np.errstate(invalid="ignore"):  # a replicate may hold no event of a small segment: 0 / 0 is nan
+                    rows.append(totals[:, :-1] / totals[:, -1:])
+        return [
+            (values.mean(axis=0), np.concatenate(rows) if rows else np.full((1, values.shape[1]), math.nan))
+            for (values, _), rows in zip(groups, drawn, strict=True)
+        ]
+
+
+def _figures(
+    values: dict[str, metrics.Floats],
+    sessions: Sessions,
+    counts: NDArray[np.int64],
+    new_items: NDArray[np.bool_] | None,
+    resample: _Resample,
+) -> Iterator[Figure]:
+    """Every metric over all events, then by segment; segments without an event are left out."""
+    names = list(values)
+    matrix = np.stack(list(values.values()), axis=1)
+    groups = {segments.ALL: np.arange(len(matrix))}
+    for split in segments.segmentations(sessions, counts, new_items):
+        for number, name in enumerate(split.names):
+            groups[name] = np.flatnonzero(split.number == number)
+    groups = {name: events for name, events in groups.items() if len(events)}
+    results = resample.means([(matrix[events], events) for events in groups.values()])
+    for (segment, events), (means, replicates) in zip(groups.items(), results, strict=True):
+        low, high = metrics.interval(replicates)
+        for column, metric in enumerate(names):
+            yield Figure(metric, segment, float(means[column]), float(low[column]), float(high[column]), len(events))
+    if sessions.unknown:  # no rank exists for an item without a row: a miss at every k
+        ranked = [name for name in names if name.partition("@")[0] in metrics.RANK_METRICS]
+        yield from (Figure(metric, segments.COLD, 0.0, 0.0, 0.0, sessions.unknown) for metric in ranked)
+
+
+def _coverage(lists: NDArray[np.int64], session: NDArray[np.int64], items: int, k: int, resample: _Resample) -> Figure:
+    there = lists >= 0
+    owner = np.broadcast_to(session[:, None], lists.shape)[there]
+    value, low, high = metrics.coverage_interval(
+        owner, lists[there], resample.sessions, items, resample.replicates, resample.seed
+    )
+    return Figure(f"coverage@{k}", segments.ALL, value, low, high, len(lists))

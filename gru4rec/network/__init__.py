@@ -1,0 +1,1 @@
+"""The model: item tables, recurrent layers, scores; how several models become one."""

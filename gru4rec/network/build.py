@@ -1,0 +1,56 @@
+"""Which model and which step a configuration asks for. Who uses no features loads none of their code."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from gru4rec.config.options import Config, ConfigError
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.training.step import Step
+
+if TYPE_CHECKING:
+    from gru4rec.data.features import ItemFeatures
+
+FEATURES_FILE = "features.arrow"  # in a checkpoint
+
+
+def build_model(
+    config: Config,
+    vocabulary: Vocabulary,
+    features: "ItemFeatures | None" = None,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> GRU4Rec:
+    """A model with all weights 0. Raises ConfigError unless features are given exactly where they are configured."""
+    selected = config.features.selected_features
+    if (features is not None) != bool(selected):
+        there = "no features were given" if selected else "features were given"
+        raise ConfigError(f"selected_features is {list(selected)}, but {there}; see features.prepare")
+    if features is None:
+        return GRU4Rec(config.model, vocabulary, device=device, dtype=dtype)
+    from gru4rec.network.feature_model import FeatureGRU4Rec
+
+    return FeatureGRU4Rec(config.model, config.features, vocabulary, features, device=device, dtype=dtype)
+
+
+def read_features(files: dict[str, bytes]) -> "ItemFeatures | None":
+    """The features among a checkpoint's files; None where it has none."""
+    if FEATURES_FILE not in files:
+        return None
+    from gru4rec.data.features import ItemFeatures
+
+    return ItemFeatures.from_bytes(files[FEATURES_FILE])
+
+
+def build_step(model: GRU4Rec, config: Config) -> Step:
+    """The update that fits the model."""
+    if not config.features.selected_features:
+        return Step(model, config)
+    from gru4rec.network.feature_model import FeatureGRU4Rec
+    from gru4rec.training.feature_step import FeatureStep
+
+    if not isinstance(model, FeatureGRU4Rec):
+        raise ConfigError("selected_features is set, but the model knows no features; make it with build_model")
+    return FeatureStep(model, config)

@@ -1,0 +1,229 @@
+"""The network: item tables, GRU layers, scores.
+
+The output table holds each item's weights and bias side by side in one row, [I+1, W]: H weights, the bias, and zeros
+up to a whole number of vector registers. With a shared embedding its weights are the input embedding too. Row I stands
+for "no item": what an empty lane reads and writes. All dense weights lie in one flat tensor; a layer is a set of views.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gru4rec.config.options import ModelConfig
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network import cosine, gru, repeats
+from gru4rec.network.gru import Layer
+from gru4rec.network.pages import filled
+from gru4rec.scoring.scorer import Block
+
+LANES = 1024  # sessions read side by side when scoring
+
+
+class GRU4Rec:
+    """A GRU4Rec (arXiv 1511.06939, 1706.03847) over a vocabulary of I items; a Scorer."""
+
+    name = "GRU4Rec"
+    tie_rule = "standard"
+    row_multiple = 8  # rows of the output table end in zeros up to such a width: products are a tenth faster
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: Vocabulary,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.config = config
+        self.vocabulary = vocabulary
+        self.device = torch.device(device)
+        rows, hidden = len(vocabulary) + 1, config.hidden_size
+        width = -(-(hidden + 1) // self.row_multiple) * self.row_multiple
+        self.output = filled(rows, width, 0.0, dtype, self.device)
+        self.input: Tensor | None = None
+        if config.embedding != "shared":
+            self.input = filled(rows, self.input_size, 0.0, dtype, self.device)
+        self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
+        self.layers = self.split(self.dense)
+        self.skip = self.skip_of(self.dense)
+        self._cosines = cosine.blocks(config)
+        self._directions: Tensor | None = None
+        self.repeat = torch.zeros(2, dtype=dtype, device=self.device) if config.repeats else None
+
+    @property
+    def input_size(self) -> int:
+        """Width of an item's row as the first layer reads it: embedding size, or 3·hidden_size for one-hot."""
+        if self.config.embedding == "one-hot":
+            return 3 * self.config.hidden_size
+        return self.config.embedding_size or self.config.hidden_size
+
+    def initialise(self, seed: int) -> None:
+        """Draw all weights: U(±√(6/(rows + cols))) for each gate's block and each table, biases 0."""
+        generator = torch.Generator().manual_seed(seed)
+        items, hidden = len(self.vocabulary), self.config.hidden_size
+
+        def draw(target: Tensor, fan: int) -> None:
+            limit = (6.0 / fan) ** 0.5
+            values = torch.rand(target.shape, generator=generator, dtype=target.dtype)
+            target.copy_(values.mul_(2 * limit).sub_(limit))
+
+        self.output.zero_()
+        self.dense.zero_()
+        draw(self.output[:items, :hidden], items + hidden)
+        if self.input is not None:
+            self.input.zero_()
+            width = hidden if self.config.embedding == "one-hot" else self.input_size
+            draw(self.input[:items], items + width)
+        for layer in self.layers:
+            if layer.w_input is not None:
+                draw(layer.w_input, hidden + layer.w_input.shape[1])
+            draw(layer.w_hidden, 2 * hidden)
+
+    def split(self, flat: Tensor) -> list[Layer]:
+        """A flat tensor of the dense weights' size (weights, gradients) as views, layer by layer."""
+        parts: list[Tensor | None] = []
+        at = 0
+        for shape, size in self._dense_shapes():
+            parts.append(flat[at : at + size].view(shape) if size else None)
+            at += size
+        return [Layer(*parts[n : n + 4]) for n in range(0, len(parts) // 4 * 4, 4)]  # type: ignore[arg-type]
+
+    def skip_of(self, flat: Tensor) -> Tensor | None:
+        """g [H] of the skip in a flat tensor of the dense weights' size, or None without one."""
+        return flat[-self.config.hidden_size :] if self.config.skip else None
+
+    def _dense_shapes(self) -> list[tuple[tuple[int, ...], int]]:
+        hidden = self.config.hidden_size
+        shapes: list[tuple[int, ...]] = []
+        for number in range(self.config.num_layers):
+            width = hidden if number else (0 if self.config.embedding == "one-hot" else self.input_size)
+            shapes += [(3 * hidden, width), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
+        if self.config.skip:
+            shapes.append((hidden,))
+        return [(shape, int(np.prod(shape))) for shape in shapes]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All weights by name (views, not copies): what a checkpoint holds. The row of "no item" is left out."""
+        items, hidden = len(self.vocabulary), self.config.hidden_size
+        named = {"output.weight": self.output[:items, :hidden], "output.bias": self.output[:items, hidden]}
+        if self.input is not None:
+            named["input.weight"] = self.input[:items]
+        for number, layer in enumerate(self.layers):
+            for name, value in layer._asdict().items():
+                if value is not None:
+                    named[f"gru.{number}.{name}"] = value
+        if self.skip is not None:
+            named["skip"] = self.skip
+        if self.repeat is not None:
+            named["repeat"] = self.repeat
+        return named
+
+    def alike(self, config: ModelConfig) -> "GRU4Rec":
+        """A network over the same items with another configuration, all weights 0."""
+        return GRU4Rec(config, self.vocabulary, device=self.device, dtype=self.output.dtype)
+
+    def files(self) -> dict[str, bytes]:
+        """What a checkpoint holds beside the weights, by file name: nothing here."""
+        return {}
+
+    def adopt_dense(self, older: "GRU4Rec") -> None:
+        """Take over the dense weights of a network of the same shape."""
+        self.dense.copy_(older.dense)
+
+    def embed(self, items: Tensor) -> Tensor:
+        """Rows of the input [.., D] of item indices [..]."""
+        if self.input is not None:
+            return self.input[items]
+        return self.output[items, : self.config.hidden_size]
+
+    def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
+        """One step from rows [n, D] of `embed`: what predicts [n, H]. Of each layer's state the first n rows go on."""
+        top = gru.advance(self.layers, inputs, states)
+        top = top if self.skip is None else torch.addcmul(top, inputs, self.skip)
+        return cosine.directions(top, self._cosines, scaled=True)
+
+    def output_matrix(self) -> Tensor:
+        """What item scores are made with [I, H]: item_rows, or where they score by cosines, their directions."""
+        if self._directions is not None:
+            return self._directions
+        return cosine.directions(self.item_rows(), self._cosines, scaled=False)
+
+    def freeze(self) -> None:
+        """Make what scores need once and for all: the weights must not change any more."""
+        if self._cosines:
+            self._directions = self.output_matrix()
+
+    def item_rows(self) -> Tensor:
+        """Item weights [I, H], a view."""
+        return self.output[: len(self.vocabulary), : self.config.hidden_size]
+
+    def output_bias(self) -> Tensor:
+        """Item biases [I], a view."""
+        return self.output[: len(self.vocabulary), self.config.hidden_size]
+
+    @torch.inference_mode()
+    def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Hidden states that predict, some rows at a time: (positions of the last input event int64 [R], h [R, H]).
+
+        One row an event but the last of each session; with `last_only` one row a session, given all of it.
+        Every session starts from a zero state. Sessions are read longest first, `LANES` at a time.
+        """
+        steps = sessions.lengths if last_only else sessions.lengths - 1
+        order = np.argsort(-steps, kind="stable")
+        order = order[steps[order] > 0]
+        for begin in range(0, len(order), LANES):
+            lanes = order[begin : begin + LANES]
+            yield from self._hidden_of_lanes(sessions, sessions.offsets[:-1][lanes], steps[lanes], last_only)
+
+    def _hidden_of_lanes(
+        self, sessions: Sessions, starts: np.ndarray, steps: np.ndarray, last_only: bool
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Lanes stand longest first, so those still running at a step are a prefix that only shrinks."""
+        size = self.config.hidden_size
+        states = [self.output.new_zeros(len(starts), size) for _ in self.layers]
+        for step in range(int(steps[0])):
+            running = int(np.searchsorted(-steps, -step, side="left"))
+            events = starts[:running] + step
+            x = self.embed(torch.from_numpy(sessions.items[events]).to(self.device))
+            x = self.advance(x, states)
+            if not last_only:
+                yield events, x
+                continue
+            ending = int(np.searchsorted(-steps[:running], -(step + 1), side="left"))
+            if ending < running:
+                yield events[ending:], x[ending:]
+
+    @torch.inference_mode()
+    def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
+        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b, and the weights of items seen already."""
+        weight = self.output_matrix().t()
+        bias = self.output_bias()
+        buffer = self.output.new_empty(rows, len(self.vocabulary))
+        for events, h in _regrouped(self.hidden(sessions, last_only=last_only), rows):
+            scores = torch.addmm(bias, h, weight, out=buffer[: len(h)])
+            if self.repeat is not None:
+                begins = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
+                repeats.add(scores, sessions.items, begins, events, self.repeat)
+            yield Block(events, scores)
+
+
+def _regrouped(parts: Iterator[tuple[np.ndarray, Tensor]], rows: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """The same rows in groups of exactly `rows`, the last one smaller."""
+    events: list[np.ndarray] = []
+    states: list[Tensor] = []
+    held = 0
+    for part_events, part_states in parts:
+        events.append(part_events)
+        states.append(part_states)
+        held += len(part_events)
+        if held >= rows:
+            all_events, all_states = np.concatenate(events), torch.cat(states)
+            whole = held - held % rows
+            for begin in range(0, whole, rows):
+                yield all_events[begin : begin + rows], all_states[begin : begin + rows]
+            events, states, held = [all_events[whole:]], [all_states[whole:]], held - whole
+    if held:
+        yield np.concatenate(events), torch.cat(states)

@@ -1,0 +1,1 @@
+"""Contexts in, top-N lists out: a few at a time or millions."""

@@ -1,0 +1,195 @@
+"""The output layer laid out for batch top-N: product, normaliser and best items in one pass over the catalogue.
+
+On a CPU the scores of some rows are made tile by tile of columns, and while a tile is still in the cache what may be
+among the best is taken from it (`sieve`) and its exponentials are summed. Three things ride along in the product itself
+and cost nothing there: the item biases (as one more column, the states having a 1 there), the factor
+log2(e) / temperature, so that the normaliser is a plain sum of powers of two, and items that nobody may be recommended,
+which stand behind all others: they count in the normaliser and are never looked at again. The others stand in random
+order, which the sieve asks for.
+
+Rows for which this was not enough are scored again the plain way; on an accelerator all rows are.
+"""
+
+import math
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gru4rec.evaluation.ranking import block_rows
+from gru4rec.scoring.topk import first_of_each, top_k
+from gru4rec.serving.sieve import STEP, Sieve, Tile
+
+TILE = 4608  # columns scored at a time on a CPU, about: with 128 rows their scores are 2.25 MiB
+LARGEST, SMALLEST = 2.0**100, 2.0**-100  # sums outside are made again, by a way that cannot overflow
+
+
+@runtime_checkable
+class Linear(Protocol):
+    """A scorer whose scores are hidden state · output matrixᵀ + output bias."""
+
+    def output_matrix(self) -> Tensor:
+        """Item weights [I, H]."""
+        ...
+
+    def output_bias(self) -> Tensor:
+        """Item biases [I]."""
+        ...
+
+
+class Best(NamedTuple):
+    """The best n items of R rows: scores float32 [R, n] (minus infinity where none was left), items int64 [R, n],
+    and log Σ exp(score / temperature) over the whole catalogue, float32 [R]."""
+
+    scores: NDArray[np.float32]
+    items: NDArray[np.int64]
+    normaliser: NDArray[np.float32]
+
+
+class Seen(NamedTuple):
+    """Items that R rows have seen, each pair of row and item once, int64 [N]; what is added to their scores, float32
+    [N] (None: nothing); and whether they may be recommended again."""
+
+    row: NDArray[np.int64]
+    item: NDArray[np.int64]
+    added: NDArray[np.float32] | None = None
+    again: bool = False
+
+
+class _Touched:
+    """What was seen, in the order of the tiles."""
+
+    def __init__(self, seen: Seen, catalogue: "Catalogue", rows: int) -> None:
+        place = catalogue.column[seen.item] * rows + seen.row
+        order = np.argsort(place)
+        self.rows, self.again = rows, seen.again
+        self.place = place[order]
+        self.added = None if seen.added is None else seen.added[order] * np.float32(catalogue.scale)
+        self.score = np.zeros(len(place), dtype=np.float32)  # that counts in the normaliser
+        bounds = [begin * rows for begin, _ in catalogue.tiles]
+        self.cuts = np.searchsorted(self.place, [*bounds, len(catalogue.weight) * rows]).tolist()
+
+    def mend(self, scores: NDArray[np.float32], number: int, begin: int) -> None:
+        """Add to the scores [T · R] of a tile what is to be added, or bar them from the lists."""
+        part = slice(self.cuts[number], self.cuts[number + 1])
+        place = self.place[part] - begin * self.rows
+        score = scores[place]
+        if self.added is not None:
+            score += self.added[part]
+        scores[place] = score if self.again else -np.inf
+        self.score[part] = score
+
+    def powers(self) -> NDArray[np.float64]:
+        """What the barred scores add to the sums of powers, [R]."""
+        if self.again:
+            return np.zeros(self.rows)
+        with np.errstate(over="ignore"):
+            powers = np.exp2(self.score)
+        total: NDArray[np.float64] = np.bincount(self.place % self.rows, powers, self.rows).astype(np.float64)
+        return total
+
+
+class Catalogue:
+    """A copy of a model's output layer, in the order that batch scoring wants."""
+
+    def __init__(self, model: Linear, temperature: float, barred: NDArray[np.bool_] | None = None) -> None:
+        """Lay out the weights; barred [I]: items that must not be recommended (None: there are none)."""
+        matrix, bias = model.output_matrix(), model.output_bias()
+        self.barred = np.zeros(len(bias), dtype=bool) if barred is None else barred
+        self.scale = math.log2(math.e) / temperature
+        self.items = np.random.default_rng(0).permutation(np.flatnonzero(~self.barred))  # of the columns on offer
+        self.offered = STEP * math.ceil(len(self.items) / STEP)  # columns, the last of them padding
+        rest = STEP * math.ceil((len(bias) - len(self.items)) / STEP)
+        self.column = np.empty(len(bias), dtype=np.int64)  # of each item
+        self.column[self.items] = np.arange(len(self.items))
+        self.column[self.barred] = self.offered + np.arange(len(bias) - len(self.items))
+        self.units = matrix.shape[1]
+        self.weight = matrix.new_zeros(self.offered + rest, self.units + 1, dtype=torch.float32)
+        self.weight[:, self.units] = -torch.inf
+        column = torch.from_numpy(self.column).to(matrix.device)
+        self.weight[column, : self.units] = matrix.float()
+        self.weight[column, self.units] = bias.float()
+        even = STEP * math.ceil(self.offered / max(1, round(self.offered / TILE)) / STEP)
+        begins = [*range(0, self.offered, even), *range(self.offered, len(self.weight), even)]
+        parts = np.diff([*begins, len(self.weight)]).tolist()
+        self.tiles = list(zip(begins, self.weight.split(parts), strict=True))  # those on offer first
+        self.room: dict[int, Tile] = {}  # by columns; kept, since fresh pages cost as much as a pass
+
+    @torch.inference_mode()
+    def best(self, states: Tensor, n: int, seen: Seen | None = None, normalise: bool = True) -> Best:
+        """The best n of the items that may be recommended.
+
+        Args:
+            states: hidden states [R, H].
+            n: list length.
+            seen: what the rows have seen; None: nothing, or nothing that matters.
+            normalise: whether the normaliser is wanted; without it that of the answer is nan.
+        """
+        scaled = self.weight.new_empty(len(states), self.units + 1)
+        torch.mul(states, self.scale, out=scaled[:, : self.units])
+        scaled[:, self.units] = self.scale
+        k = min(n, len(self.items))
+        if scaled.device.type == "cpu":
+            best, again = self._by_tiles(scaled, k, seen, normalise)
+        else:
+            shape, again = (len(states), k), np.arange(len(states))
+            best = Best(np.empty(shape, np.float32), np.empty(shape, np.int64), np.empty(len(states), np.float32))
+        rows = block_rows(len(self.weight))
+        for some in np.split(again, range(rows, len(again), rows)) if len(again) else ():
+            best.scores[some], best.items[some], best.normaliser[some] = self._plainly(scaled, some, k, seen, normalise)
+        return best._replace(scores=best.scores / np.float32(self.scale))
+
+    def _by_tiles(self, scaled: Tensor, k: int, seen: Seen | None, normalise: bool) -> tuple[Best, NDArray[np.int64]]:
+        """The best k, with scaled scores, and the rows [A] whose list or normaliser has to be made the plain way."""
+        rows = len(scaled)
+        sieve = Sieve(rows, len(self.items), k)
+        touched = None if seen is None or (seen.again and seen.added is None) else _Touched(seen, self, rows)
+        total, states = scaled.new_zeros(rows), scaled.t()
+        for number, (begin, weight) in enumerate(self.tiles):
+            if begin >= self.offered and not normalise:
+                break
+            tile = self._tile(len(weight), rows)
+            torch.mm(weight, states, out=tile.scores)
+            if touched is not None:
+                touched.mend(tile.flat, number, begin)
+            if begin < self.offered:
+                sieve.add(tile, begin)
+            if normalise:
+                total += torch.exp2(tile.scores, out=tile.scores).sum(0)
+        kept = sieve.kept()
+        values, items = first_of_each(kept.row, kept.value, self.items.take(kept.column), rows, k)
+        if not normalise:
+            return Best(values, items, np.full(rows, np.nan, dtype=np.float32)), kept.missing
+        sums = total.numpy() + (0 if touched is None else touched.powers())
+        safe = (sums < LARGEST) & (sums > SMALLEST)
+        normaliser = np.log(sums, where=safe, out=np.zeros(rows)).astype(np.float32)
+        return Best(values, items, normaliser), np.union1d(kept.missing, np.flatnonzero(~safe))
+
+    def _tile(self, columns: int, rows: int) -> Tile:
+        """Room for the scores of so many columns and rows."""
+        if columns not in self.room or self.room[columns].scores.shape[1] != rows:
+            self.room[columns] = Tile(columns, rows)
+        return self.room[columns]
+
+    def _plainly(self, scaled: Tensor, some: NDArray[np.int64], k: int, seen: Seen | None, normalise: bool) -> Best:
+        """The best k of some rows [A], with scaled scores, from a matrix of all their scores."""
+        device = scaled.device
+        column = torch.from_numpy(self.column).to(device)
+        scores = (scaled[torch.from_numpy(some).to(device)] @ self.weight.t())[:, column]
+        if seen is not None:
+            number = np.full(len(scaled), -1)
+            number[some] = np.arange(len(some))
+            there = np.flatnonzero(number[seen.row] >= 0)
+            place = tuple(torch.from_numpy(part[there]).to(device) for part in (number[seen.row], seen.item))
+            if seen.added is not None:
+                scores[place] += torch.from_numpy(seen.added[there]).to(device) * self.scale
+        normaliser = scores.new_full((len(some),), torch.nan)
+        if normalise:
+            normaliser = torch.logsumexp(scores * math.log(2), dim=1)
+        scores[:, torch.from_numpy(self.barred).to(device)] = -torch.inf
+        if seen is not None and not seen.again:
+            scores[place] = -torch.inf
+        values, items = top_k(scores, k)
+        return Best(values.cpu().numpy(), items.cpu().numpy(), normaliser.cpu().numpy())

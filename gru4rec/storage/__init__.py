@@ -1,0 +1,1 @@
+"""Models and unfinished runs on disk: whole or not at all, and never a pickle."""

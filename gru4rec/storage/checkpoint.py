@@ -1,0 +1,111 @@
+"""A model on disk: safetensors weights, vocabulary as parquet, configuration and extras as JSON. Nothing is pickled."""
+
+import dataclasses
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from gru4rec.config.options import Config, ConfigError
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.build import build_model, read_features
+from gru4rec.network.model import GRU4Rec
+from gru4rec.storage.files import CheckpointError, read_state, write_state
+
+MANIFEST = "checkpoint.json"
+KIND = "gru4rec checkpoint"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with the configuration and vocabulary it was trained with. `extra` is what its maker added (JSON)."""
+
+    model: GRU4Rec
+    config: Config
+    vocabulary: Vocabulary
+    extra: dict[str, Any]
+
+
+def save(
+    folder: str | Path, model: GRU4Rec, config: Config, vocabulary: Vocabulary, extra: dict[str, Any] | None = None
+) -> None:
+    """Write a checkpoint into a folder (made where missing; what stood there is replaced as a whole).
+
+    Raises TypeError when `extra` is not JSON.
+    """
+    weights = {name: value.detach().float().cpu().contiguous() for name, value in model.tensors().items()}
+    config = dataclasses.replace(config, model=model.config)  # merged members make one wider model
+    content = {"config": json.loads(config.to_json()), "extra": extra or {}}
+    files = {"weights.safetensors": save_tensors(weights), "vocabulary.parquet": _vocabulary_bytes(vocabulary)}
+    files |= model.files()
+    write_state(Path(folder), MANIFEST, KIND, content, files)
+
+
+def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises FileNotFoundError where there is none, CheckpointError (a ValueError) for one that is foreign, truncated,
+    changed or of a newer format.
+    """
+    content, files = read_state(Path(folder), MANIFEST, KIND)
+    try:
+        config = Config.from_json(json.dumps(content["config"]))
+        vocabulary = _read_vocabulary(files["vocabulary.parquet"])
+        weights = load_tensors(files["weights.safetensors"])
+        extra = dict(content["extra"])
+        features = read_features(files)
+    except (KeyError, TypeError, ConfigError, SafetensorError, pa.ArrowException) as error:
+        raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
+    model = build_model(config, vocabulary, features, device=resolve_device(device))
+    copy_weights(model, weights, str(folder))
+    return Checkpoint(model, config, vocabulary, extra)
+
+
+def copy_weights(model: GRU4Rec, weights: dict[str, torch.Tensor], where: str) -> None:
+    """Fill a model from named tensors; raises CheckpointError unless names and shapes are exactly the model's."""
+    mine = model.tensors()
+    if set(mine) != set(weights):
+        differing = ", ".join(sorted(set(mine) ^ set(weights)))
+        raise CheckpointError(f"the weights in {where} do not fit their configuration: {differing} on one side only")
+    for name, target in mine.items():
+        if target.shape != weights[name].shape:
+            raise CheckpointError(
+                f"the weights in {where} do not fit their configuration: {name} is {list(weights[name].shape)}, "
+                f"expected {list(target.shape)}"
+            )
+        target.copy_(weights[name])
+
+
+def resolve_device(device: torch.device | str) -> torch.device:
+    """ "auto" is a GPU where there is one, else the CPU. Raises ValueError for a device that is not there."""
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device {device!r} is not known; use auto, cpu or cuda") from error
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but torch sees no GPU here; use auto or cpu")
+    return resolved
+
+
+def _vocabulary_bytes(vocabulary: Vocabulary) -> bytes:
+    sink = io.BytesIO()
+    table = pa.table({"item_id": vocabulary.ids, "count": pa.array(vocabulary.counts)})
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _read_vocabulary(data: bytes) -> Vocabulary:
+    table = pq.read_table(io.BytesIO(data))
+    counts: np.ndarray = table["count"].combine_chunks().to_numpy()
+    return Vocabulary(table["item_id"].combine_chunks(), counts)

@@ -1,0 +1,75 @@
+"""The state of a run between two epochs, on disk: all that is needed to go on to the bit as if it had never stopped."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from gru4rec.config.options import Config
+from gru4rec.data.sessions import Sessions
+from gru4rec.network.model import GRU4Rec
+from gru4rec.storage.files import CheckpointError, read_state, write_state
+
+MANIFEST = "training.json"
+KIND = "gru4rec training state"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """tensors: weights, optimizer slots, random generator, best weights, by name; progress: JSON of the rest."""
+
+    tensors: dict[str, Tensor]
+    progress: dict[str, Any]
+
+
+def fingerprint(sessions: Sessions, model: GRU4Rec) -> str:
+    """A sum over the training data: another one means that a run cannot be continued with it."""
+    digest = hashlib.sha256()
+    for array in (sessions.items, sessions.offsets, sessions.weights, model.vocabulary.counts):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    for data in model.files().values():
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def save_training(folder: Path, config: Config, data: str, state: TrainingState) -> None:
+    """Write the state of a run; `data` is the fingerprint of what it is trained on."""
+    content = {"config": json.loads(config.to_json()), "data": data, "progress": state.progress}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    write_state(folder, MANIFEST, KIND, content, {"training.safetensors": save_tensors(tensors)})
+
+
+def load_training(folder: Path, config: Config, data: str) -> TrainingState | None:
+    """The state of a stopped run, or None where none was begun.
+
+    Raises ValueError when it was trained with another configuration (`patience` may differ, and `epochs` but for
+    residual training, whose turns follow from them) or on other data, CheckpointError when its files cannot be used.
+    """
+    if not (folder / MANIFEST).exists():
+        return None
+    content, files = read_state(folder, MANIFEST, KIND)
+    before, now = _fixed(Config.from_json(json.dumps(content["config"]))), _fixed(config)
+    differing = sorted(name for name in now if now[name] != before[name])
+    if differing:
+        was = ", ".join(f"{name} was {before[name]} and is {now[name]}" for name in differing)
+        raise ValueError(f"the run in {folder} cannot be resumed: {was}; use its settings or another folder")
+    if content["data"] != data:
+        raise ValueError(f"the run in {folder} was trained on other data; give the same events or another folder")
+    try:
+        return TrainingState(load_tensors(files["training.safetensors"]), content["progress"])
+    except KeyError as error:
+        raise CheckpointError(f"the training state in {folder} lacks {error}; start again without resume") from error
+
+
+def _fixed(config: Config) -> dict[str, Any]:
+    epochs = config.train.epochs if config.features.training == "residual" else 2
+    train = dataclasses.replace(config.train, epochs=epochs, patience=0)
+    return dataclasses.replace(config, train=train).flat()

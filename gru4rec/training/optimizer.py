@@ -1,0 +1,75 @@
+"""Optimizers that touch only the rows a step used: the same arithmetic for gathered rows and for dense weights.
+
+Adagrad (Duchi et al. 2011): acc += g²; p -= lr·g/√(acc + 1e-6). The accumulator is kept as acc + 1e-6 (it starts at
+1e-6), which saves a pass and divides by nothing that could be zero. Momentum is classical: v = μv - lr·g/√acc; p += v.
+Adam (Kingma & Ba 2015) is lazy on tables: a row's moments decay when it is touched; its bias correction counts steps.
+"""
+
+import torch
+from torch import Tensor
+
+from gru4rec.config.options import OptimizerConfig
+
+EPSILON = 1e-6
+ADAM_BETAS = (0.9, 0.999)
+ADAM_EPSILON = 1e-8
+
+# What each keeps beside a parameter, and what it starts with.
+SLOTS = {"adagrad": {"accumulator": EPSILON}, "sgd": {}, "adam": {"mean": 0.0, "square": 0.0}}
+
+
+class Optimizer:
+    """One of adagrad, sgd, adam. `slots` names the tensors it keeps beside a parameter and what they start with."""
+
+    def __init__(self, config: OptimizerConfig, device: torch.device, dtype: torch.dtype) -> None:
+        self.kind = config.optimizer
+        self.learning_rate = config.learning_rate
+        self.momentum = config.momentum
+        self.steps = torch.zeros((), dtype=dtype, device=device)  # on the device, so that a captured step counts on
+        self.slots = dict(SLOTS[self.kind])
+        if self.momentum:
+            self.slots["velocity"] = 0.0
+
+    @property
+    def moves_without_gradient(self) -> bool:
+        """Whether a touched weight moves even where its gradient is zero."""
+        return self.kind == "adam" or self.momentum > 0
+
+    def begin_step(self) -> None:
+        """Count a step; to be called once before the step's updates."""
+        self.steps += 1
+
+    def update(self, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
+        """Change parameter rows and their slots (in the order of `self.slots`) in place; g is used up."""
+        if self.kind == "adam":
+            self._adam(p, g, slots[0], slots[1])
+            return
+        target = p
+        if self.momentum:
+            target = slots[-1].mul_(self.momentum)
+        if self.kind == "adagrad":
+            _adagrad(target, g, slots[0], self.learning_rate)
+        else:
+            target.add_(g, alpha=-self.learning_rate)
+        if self.momentum:
+            p.add_(target)
+
+    def _adam(self, p: Tensor, g: Tensor, mean: Tensor, square: Tensor) -> None:
+        first, second = ADAM_BETAS
+        mean.lerp_(g, 1.0 - first)
+        square.mul_(second).addcmul_(g, g, value=1.0 - second)
+        root = (square / (1.0 - second**self.steps)).sqrt_().add_(ADAM_EPSILON)
+        p.sub_(mean / root * (self.learning_rate / (1.0 - first**self.steps)))
+
+
+def _adagrad(p: Tensor, g: Tensor, accumulator: Tensor, learning_rate: float) -> None:
+    """accumulator += g²; p -= lr·g/√accumulator."""
+    if p.is_cpu and p.is_contiguous() and not torch.compiler.is_compiling():
+        # torch.optim.Adagrad(fused=True)'s kernel: one pass instead of four.
+        step = torch.zeros((), dtype=torch.float32)
+        torch._fused_adagrad_(
+            [p], [g], [accumulator], [step], lr=learning_rate, lr_decay=0.0, weight_decay=0.0, eps=0.0, maximize=False
+        )
+        return
+    accumulator.addcmul_(g, g)
+    p.addcmul_(accumulator.rsqrt(), g, value=-learning_rate)

@@ -1,0 +1,67 @@
+"""When to stop and whose weights to keep."""
+
+from typing import Any
+
+from torch import Tensor
+
+from gru4rec.config.options import TrainConfig
+from gru4rec.network.model import GRU4Rec
+
+
+class EarlyStopping:
+    """Follows the monitored metric; with keep=best it holds a copy of the best weights.
+
+    An epoch is better when it exceeds the best so far by more than min_delta. `patience` epochs in a row without one
+    stop the run (never, when patience is 0).
+    """
+
+    def __init__(self, config: TrainConfig, model: GRU4Rec) -> None:
+        self._config = config
+        self._model = model
+        self._best: float | None = None
+        self._waited = 0
+        self._kept: dict[str, Tensor] = {}
+        self.best_epoch = 0
+        self.kept_changed = False
+
+    @property
+    def stop(self) -> bool:
+        """Whether patience has run out."""
+        return 0 < self._config.patience <= self._waited
+
+    def after_epoch(self, epoch: int, validation: dict[str, float] | None) -> None:
+        """Take note of an epoch."""
+        value = None if validation is None else validation[self._config.monitor]
+        better = value is not None and (self._best is None or value > self._best + self._config.min_delta)
+        if better:
+            self._best, self._waited = value, 0
+        else:
+            self._waited += 1
+        self.kept_changed = better or self._config.keep == "last"
+        if self.kept_changed:
+            self.best_epoch = epoch
+        if better and self._config.keep == "best":
+            self._kept = {name: tensor.clone() for name, tensor in self._model.tensors().items()}
+
+    def leave_kept(self, model: GRU4Rec) -> None:
+        """Give the model the weights that are to be kept."""
+        for name, target in model.tensors().items():
+            if self._kept:
+                target.copy_(self._kept[name])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The best weights, for a training state."""
+        return {f"best.{name}": tensor for name, tensor in self._kept.items()}
+
+    def progress(self) -> dict[str, Any]:
+        """The rest of the state, as JSON."""
+        return {"best": self._best, "waited": self._waited, "best_epoch": self.best_epoch}
+
+    def restore(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+        """Go on from a training state."""
+        self._best, self._waited, self.best_epoch = progress["best"], progress["waited"], progress["best_epoch"]
+        self._kept = {
+            name.removeprefix("best."): tensor.to(self._model.device)
+            for name, tensor in tensors.items()
+            if name.startswith("best.")
+        }

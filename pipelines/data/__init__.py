@@ -1,0 +1,1 @@
+"""The assets of data: events, items, sessions, splits."""

@@ -1,0 +1,189 @@
+"""Who may become champion: a pure function of a night's figures. Every rule that fails gives a sentence for people.
+
+Promotion is data: nothing else moves the alias, and a night that promotes nothing serves the old champion.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gru4rec.config.values import choice
+
+Row = Mapping[str, Any]
+PAIRED = ("recall@20", "mrr@20", "ndcg@20")  # metrics whose difference to the challenger is measured
+KNOWN = "known"  # metric: of the events that a model learnt from, the share whose item the challenger knows
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is asked of a challenger. floors: metric -> least value; the shares: see [gate] in default.toml.
+
+    Raises ConfigError for a metric without paired differences, by which nobody could ever be promoted.
+    """
+
+    metric: str = "recall@20"
+    min_events: int = 200
+    floors: Mapping[str, float] | None = None
+    best_baseline_share: float = 1.0
+    min_known_share: float = 0.9
+
+    def __post_init__(self) -> None:
+        choice("metric", self.metric, PAIRED)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Promote or not, and why: the sentences that hold for the version's tags and the asset's page."""
+
+    promote: bool
+    reasons: list[str]
+
+    @property
+    def reason(self) -> str:
+        """All reasons as one text."""
+        return " ".join(self.reasons)
+
+
+def decide(rows: Sequence[Row], rules: Rules, failed_checks: Sequence[str] = ()) -> Decision:
+    """Judge the rows of one night's evaluations table (segment "all" is read); any doubt means no promotion."""
+    overall = [row for row in rows if row["segment"] == "all"]
+    mine = {row["metric"]: row for row in overall if row["role"] == "challenger"}
+    against = [f"The check {name} failed." for name in failed_checks]
+    judged = mine.get(rules.metric)
+    if judged is None:
+        return Decision(False, [*against, f"The challenger has no {rules.metric}: nothing can be judged without it."])
+    if not _number(judged["value"]):
+        return Decision(False, [*against, f"The challenger's {rules.metric} is not a number: its training diverged."])
+    others = [row for row in overall if row["metric"] == rules.metric and row["role"] != "challenger"]
+    against += _too_few(judged, rules) + _floors(mine, rules)
+    against += _baselines(judged, others, rules) + _champion(judged, others) + _served(judged, others)
+    against += _catalogue(overall, rules)
+    return Decision(False, against) if against else Decision(True, _grounds(judged, others, rules))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _too_few(judged: Row, rules: Rules) -> list[str]:
+    if judged["n"] >= rules.min_events:
+        return []
+    return [f"Only {judged['n']} predictions in the test days: at least {rules.min_events} are needed to judge."]
+
+
+def _floors(mine: Mapping[str, Row], rules: Rules) -> list[str]:
+    found = []
+    for metric, floor in (rules.floors or {}).items():
+        value = mine[metric]["value"] if metric in mine else None
+        if floor <= 0:
+            continue
+        if value is None or not _number(value):
+            found.append(f"The challenger has no {metric}, which must be at least {floor:g}.")
+        elif value < floor:
+            found.append(f"{metric} is {value:.4f}, below its floor of {floor:g}.")
+    return found
+
+
+def _baselines(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
+    baselines = [row for row in others if row["role"] == "baseline"]
+    popular = next((row for row in baselines if row["model"] == "popularity"), None)
+    if popular is None:
+        return ["The popularity baseline was not measured: a model must be seen to beat it."]
+    if not _number(popular["difference_low"]) or popular["difference_low"] <= 0:
+        worse = _number(popular["difference_high"]) and popular["difference_high"] < 0
+        return [
+            f"{rules.metric} is {judged['value']:.4f} against popularity's {popular['value']:.4f}: "
+            f"{'worse' if worse else 'not certainly better'} (95% interval of the difference {_interval(popular)})."
+        ]
+    if lost := [row["model"] for row in baselines if not _number(row["value"]) or not _number(row["difference_high"])]:
+        return [f"There is no certain {rules.metric} of {', '.join(lost)}: a model must be seen to hold against it."]
+    best = _best(baselines)
+    if judged["value"] < rules.best_baseline_share * best["value"] and best["difference_high"] < 0:
+        share = "" if rules.best_baseline_share == 1 else f"{rules.best_baseline_share:g} of "
+        return [
+            f"{rules.metric} is {judged['value']:.4f}, below {share}the best baseline "
+            f"({best['model']}, {best['value']:.4f}; 95% interval of the difference {_interval(best)})."
+        ]
+    return []
+
+
+def _champion(judged: Row, others: Sequence[Row]) -> list[str]:
+    champion = next((row for row in others if row["role"] == "champion"), None)
+    if champion is None or (_number(champion["difference_high"]) and champion["difference_high"] >= 0):
+        return []
+    return [
+        f"Significantly worse than the champion, version {champion['model_version']}: {judged['value']:.4f} against "
+        f"{champion['value']:.4f} (95% interval of the difference {_interval(champion)})."
+    ]
+
+
+def _served(judged: Row, others: Sequence[Row]) -> list[str]:
+    served = next((row for row in others if row["role"] == "served"), None)
+    if served is None or (_number(served["value"]) and served["value"] >= judged["low"]):
+        return []
+    return [
+        f"The checkpoint that would serve reaches {served['value']:.4f} on sessions that it knows, less than the "
+        f"measured one's {judged['value']:.4f}: its retraining went wrong."
+    ]
+
+
+def _catalogue(overall: Sequence[Row], rules: Rules) -> list[str]:
+    """All are measured on items that the challenger knows: one that lost half the shop must not win on the rest."""
+    champion = next((row for row in overall if row["metric"] == KNOWN and row["role"] == "champion"), None)
+    if champion is None or champion["value"] >= rules.min_known_share:
+        return []
+    return [
+        f"It knows the items of only {champion['value']:.1%} of the events that the champion, version "
+        f"{champion['model_version']}, learnt from: is data missing, or an item filter too strict? "
+        "If the shop really changed so much, promote by hand."
+    ]
+
+
+def _grounds(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
+    """Why a challenger that broke no rule is promoted: a sentence for each it was held against."""
+    champion = next((row for row in others if row["role"] == "champion"), None)
+    baselines = [row for row in others if row["role"] == "baseline"]
+    popular, best = next(row for row in baselines if row["model"] == "popularity"), _best(baselines)
+    said = [
+        f"Promoted: {rules.metric} is {judged['value']:.4f} [{judged['low']:.4f}, {judged['high']:.4f}] "
+        f"over {judged['n']:,} predictions.",
+        "There is no champion to compare with." if champion is None else _against_champion(champion),
+        f"Popularity reaches {popular['value']:.4f}: certainly beaten {_difference(popular)}.",
+    ]
+    return said if best is popular else [*said, _against_best(judged, best, rules)]
+
+
+def _against_champion(champion: Row) -> str:
+    verdict = "better beyond noise" if champion["difference_low"] > 0 else "not certainly worse"
+    said = f"The champion, version {champion['model_version']}, reaches {champion['value']:.4f} on the same sessions"
+    return f"{said}: the challenger is {verdict} {_difference(champion)}."
+
+
+def _against_best(judged: Row, best: Row, rules: Rules) -> str:
+    """Beaten, or why the challenger may be promoted all the same."""
+    if best["difference_low"] > 0:
+        verdict = f"beaten {_difference(best)}."
+    elif judged["value"] >= best["value"]:
+        verdict = f"not ahead, and beaten only within noise {_difference(best)}."
+    elif best["difference_high"] >= 0:
+        verdict = f"ahead, but only within noise {_difference(best)}, which is no reason to refuse."
+    else:
+        verdict = (
+            f"certainly ahead {_difference(best)}; promoted because {judged['value'] / best['value']:.2f} of it is "
+            f"reached and [gate] best_baseline_share asks for {rules.best_baseline_share:g}."
+        )
+    return f"The best baseline, {best['model']}, reaches {best['value']:.4f}: {verdict}"
+
+
+def _best(baselines: Sequence[Row]) -> Row:
+    return max(baselines, key=lambda row: row["value"])
+
+
+def _difference(row: Row) -> str:
+    return f"(difference {row['difference']:+.4f}, 95% interval {_interval(row)})"
+
+
+def _interval(row: Row) -> str:
+    low, high = row["difference_low"], row["difference_high"]
+    return f"[{low:+.4f}, {high:+.4f}]" if _number(low) and _number(high) else "[unknown]"

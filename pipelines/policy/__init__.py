@@ -1,0 +1,1 @@
+"""What holds for every asset alike: resources, failures, metadata, log lines."""

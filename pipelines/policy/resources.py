@@ -1,0 +1,78 @@
+"""What the assets are given: the warehouse on disk, and MLflow. Nothing is opened before an asset asks for it."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from pipelines.settings.read import Settings
+from warehouse.layout import Layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.tracking.runs import Tracking
+    from warehouse.engine.duckdb_engine import DuckDBEngine
+
+
+class Warehouse(dg.ConfigurableResource):
+    """The data folder and the engine that works on it."""
+
+    root: str
+    memory_limit: str
+    threads: int
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies below the data folder."""
+        return Layout(Path(self.root))
+
+    def engine(self) -> "DuckDBEngine":
+        """A new engine with this resource's limits; it spills into the data folder's scratch."""
+        from warehouse.engine.duckdb_engine import DuckDBEngine
+
+        scratch = self.layout.scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        return DuckDBEngine(memory_limit=self.memory_limit, threads=self.threads or None, temp_directory=scratch)
+
+    def partition(self, table: str, day: str | date) -> Path:
+        """The file of a table's day; FileNotFoundError says which asset to materialise when it is not there."""
+        file = self.layout.partition(table, day)
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} does not exist: materialise {table} for {day} first.")
+        return file
+
+    def read(self, table: str, day: str | date, **options: Any) -> "pa.Table":
+        """One day of a table as Arrow; `options` go to pyarrow's read_table."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.partition(table, day), **options)
+
+
+class MLflow(dg.ConfigurableResource):
+    """Where training runs and model versions are kept."""
+
+    tracking_uri: str
+    artifacts: str
+    experiment: str
+    model: str
+    system_metrics: bool
+
+    def open(self) -> "Tracking":
+        """Connect; creates the experiment (and a local store) on first use."""
+        from pipelines.tracking.runs import Tracking
+
+        return Tracking(self.tracking_uri, Path(self.artifacts), self.experiment, self.model, self.system_metrics)
+
+
+def resources(settings: Settings) -> dict[str, Any]:
+    """The resources as the settings describe them."""
+    return {
+        "warehouse": Warehouse(root=str(settings.root), **settings.section("engine")),
+        "mlflow": MLflow(
+            tracking_uri=settings.tracking_uri,
+            artifacts=str(settings.mlflow_folder / "artifacts"),
+            **settings.section("mlflow"),
+        ),
+    }

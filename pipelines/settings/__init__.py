@@ -1,0 +1,1 @@
+"""Every knob once: its default, its meaning, and whether a value can be meant."""

@@ -1,0 +1,26 @@
+"""The demo from its data to its last line: fetch, import, backfill, one night through Dagster, and what came out."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from pipelines.shell.demo.data import prepare
+from pipelines.shell.demo.report import report
+from warehouse.layout import Layout
+
+
+def demo(root: Path, home: Path) -> int:
+    """Run it all below `root`, with Dagster's own home; returns the exit code."""
+    begun = time.monotonic()
+    ready = prepare(root)
+    os.environ["GRU4REC_DATA"] = str(root)
+    os.environ["DAGSTER_HOME"] = str(home)
+    from pipelines.shell.night import everything
+
+    if not everything():
+        print("The demo stopped; the reason is above, and in the Dagster UI (make ui).", file=sys.stderr)
+        return 1
+    report(Layout(root), ready.name, ready.last_day)
+    print(f"\nIt took {time.monotonic() - begun:.0f} s. Look around: make ui (Dagster and MLflow, links are printed).")
+    return 0

@@ -1,0 +1,44 @@
+"""Moving the alias champion by hand, with a trace: `pipelines promote` and `pipelines rollback`."""
+
+import getpass
+from typing import TYPE_CHECKING
+
+from pipelines.tracking import registry
+
+if TYPE_CHECKING:
+    from pipelines.tracking.runs import Tracking
+
+
+def promote(tracking: "Tracking", number: int, reason: str) -> str:
+    """Make a version champion; returns a sentence. ValueError for an unknown version or an empty reason."""
+    from mlflow.exceptions import MlflowException
+
+    if not reason.strip():
+        raise ValueError("A promotion by hand needs a reason: the next person will ask for it.")
+    try:
+        version = tracking.client.get_model_version(tracking.model, str(number))
+    except MlflowException:
+        raise ValueError(f"{tracking.model} has no version {number}: see the versions in the MLflow UI.") from None
+    before = registry.aliased(tracking, registry.CHAMPION)
+    registry.promote(tracking, version, by=_person(), reason=reason.strip())
+    was = f"version {before.version}" if before else "nobody"
+    return f"Version {number} is champion (before: {was}). The next recommendations come from it."
+
+
+def rollback(tracking: "Tracking", reason: str) -> str:
+    """Give the alias back to the champion before; returns a sentence. ValueError when there is none to go back to."""
+    champion = registry.aliased(tracking, registry.CHAMPION)
+    if champion is None:
+        raise ValueError("There is no champion to roll back from.")
+    before = champion.tags.get("previous_champion")
+    if before is None:
+        raise ValueError(f"Version {champion.version} is the first champion: there is none before it to go back to.")
+    version = tracking.client.get_model_version(tracking.model, before)
+    why = reason.strip() or f"rollback from version {champion.version}"
+    registry.tag(tracking, champion, rolled_back_by=_person(), rollback_reason=why)
+    registry.set_champion(tracking, version, by=_person(), reason=why)
+    return f"Version {before} is champion again (before: version {champion.version})."
+
+
+def _person() -> str:
+    return f"{getpass.getuser()} by hand"

@@ -1,0 +1,150 @@
+"""Both UIs at once, on loopback: Dagster (with the daemon that runs the schedule) and MLflow. Ctrl-C ends both."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from pipelines.settings.read import Settings
+
+HOST = "127.0.0.1"
+PATIENCE = 300.0  # seconds until a UI must answer; half a minute is usual, a busy machine takes minutes
+# The slim MLflow server: no job runner, one worker (7 s and 0.5 GB instead of 20 s and 1.9 GB).
+SLIM = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+@dataclass
+class Server:
+    """One UI: its name, the command that serves it, its port and the file that its output goes to."""
+
+    name: str
+    command: list[str]
+    port: int
+    log: Path
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def link(self) -> str:
+        """Where a browser finds it."""
+        return f"http://{HOST}:{self.port}"
+
+    def start(self, environment: dict[str, str]) -> None:
+        """Start in a process group of its own, so that it can be ended with all its children."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        output: IO[bytes] = self.log.open("wb")
+        with output:
+            self.process = subprocess.Popen(
+                self.command,
+                env=environment,
+                cwd=self.log.parent,  # not the project's folder, whose .env would overrule DAGSTER_HOME
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def ended(self) -> bool:
+        """Whether it is no longer running."""
+        return self.process is None or self.process.poll() is not None
+
+    def answers(self) -> bool:
+        """Whether its port takes connections."""
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex((HOST, self.port)) == 0
+
+    def order(self, which: signal.Signals) -> None:
+        """Send a signal to it and its children."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, which)
+
+
+def stop(started: list[Server]) -> None:
+    """Ask all to end, wait together, and be plainer with those that have not."""
+    for which in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        for server in started:
+            if which != signal.SIGKILL or not server.ended():
+                server.order(which)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and not all(server.ended() for server in started):
+            time.sleep(0.1)
+        if all(server.ended() for server in started):
+            return
+
+
+def servers(settings: Settings, dagster_port: int, mlflow_port: int) -> list[Server]:
+    """The two servers; with a tracking server named by MLFLOW_TRACKING_URI, MLflow's own UI is there already."""
+    tools = Path(sys.executable).parent
+    logs = settings.root / "logs"
+    project = Path(__file__).resolve().parents[2]
+    dagster = [
+        str(tools / "dagster"),
+        "dev",
+        "-w",
+        str(project / "workspace.yaml"),
+        "-h",
+        HOST,
+        "-p",
+        str(dagster_port),
+    ]
+    found = [Server("Dagster", dagster, dagster_port, logs / "dagster-ui.log")]
+    if settings.tracking_uri.startswith("sqlite:"):
+        mlflow = [str(tools / "mlflow"), "ui", "--host", HOST, "--port", str(mlflow_port), "--workers", "1"]
+        mlflow += ["--backend-store-uri", settings.tracking_uri]
+        mlflow += ["--default-artifact-root", (settings.mlflow_folder / "artifacts").absolute().as_uri()]
+        found.append(Server("MLflow", mlflow, mlflow_port, logs / "mlflow-ui.log"))
+    return found
+
+
+def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -> int:
+    """Run both until Ctrl-C (0) or until one of them ends by itself (1)."""
+    started = servers(settings, dagster_port, mlflow_port)
+    for server in started:
+        if server.answers():
+            print(f"Port {server.port} is taken: choose another for {server.name}.", file=sys.stderr)
+            return 2
+    settings.mlflow_folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    environment = {**os.environ, **SLIM, "PYTHONWARNINGS": "ignore", "DAGSTER_HOME": str(home)}
+    environment["GRU4REC_DATA"] = str(settings.root)
+    environment["GRU4REC_MLFLOW_UI"] = f"http://{HOST}:{mlflow_port}"  # the assets' pages link there
+    try:
+        for server in started:
+            server.start(environment)
+        print("Starting both UIs; each link is printed when it answers, in half a minute or so.", flush=True)
+        return _watch(started)
+    except KeyboardInterrupt:
+        print("\nEnding both.")
+        return 0
+    finally:
+        stop(started)
+
+
+def _watch(started: list[Server]) -> int:
+    """Print each link when it answers, then wait."""
+    waiting, begun = list(started), time.monotonic()
+    while True:
+        for server in started:
+            if server.ended():
+                tail = server.log.read_text(errors="replace").splitlines()[-15:]
+                print(
+                    f"{server.name} ended by itself; its last lines ({server.log}):", *tail, sep="\n", file=sys.stderr
+                )
+                return 1
+        for server in [server for server in waiting if server.answers()]:
+            waiting.remove(server)
+            print(f"{server.name}: {server.link}", flush=True)
+            if not waiting:
+                print("Ctrl-C ends both.", flush=True)
+        if waiting and time.monotonic() - begun > PATIENCE:
+            names = ", ".join(server.name for server in waiting)
+            print(f"{names} did not answer within {PATIENCE:.0f} s; see {waiting[0].log}", file=sys.stderr)
+            return 1
+        time.sleep(0.5)

@@ -1,0 +1,90 @@
+"""Model versions: found by night or alias, moved, downloaded. Promotion is data: two aliases, and tags that say why."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models.model import ModelInfo
+
+    from pipelines.tracking.runs import Tracking
+
+CHALLENGER = "challenger"
+CHAMPION = "champion"
+ABOUT = (
+    "GRU4Rec, one version a night. `challenger` is the newest; `champion` makes the recommendations, and only the gate "
+    "(or `pipelines promote`, `pipelines rollback`) moves it: a version's tags gate and gate_reason say why."
+)
+
+
+def aliased(tracking: "Tracking", alias: str) -> "ModelVersion | None":
+    """The version that carries an alias, or None."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return tracking.client.get_model_version_by_alias(tracking.model, alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def of_night(tracking: "Tracking", run_date: str) -> "ModelVersion":
+    """The newest version trained for a night; FileNotFoundError says what to materialise when there is none."""
+    found = tracking.client.search_model_versions(f"name = '{tracking.model}' and tags.run_date = '{run_date}'")
+    if not found:
+        raise FileNotFoundError(f"No model was trained for {run_date}: materialise gru4rec_model for {run_date} first.")
+    return max(found, key=lambda version: int(version.version))
+
+
+def register(tracking: "Tracking", logged: "ModelInfo", tags: "Mapping[str, str]") -> int:
+    """A new version of a logged model, with its tags from the first moment; returns its number."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tracking.client.create_registered_model(tracking.model, description=ABOUT)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = tracking.client.create_model_version(
+        tracking.model, logged.model_uri, logged.run_id, tags=dict(tags), model_id=logged.model_id
+    )
+    return int(made.version)
+
+
+def evaluated_checkpoint(tracking: "Tracking", version: "ModelVersion") -> Path:
+    """A local folder with the checkpoint that was trained without the held-out days."""
+    import mlflow
+
+    return Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="evaluated"))
+
+
+def served_checkpoint(version: "ModelVersion") -> Path:
+    """A local folder with the checkpoint that serves."""
+    import mlflow
+
+    uri = f"models:/{version.name}/{version.version}"
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)) / "artifacts" / "checkpoint"
+
+
+def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:
+    """Set tags of a version and, so that they show in the table of runs too, of its run."""
+    for name, value in tags.items():
+        tracking.client.set_model_version_tag(version.name, version.version, name, str(value))
+        tracking.client.set_tag(version.run_id, name, str(value))
+
+
+def promote(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
+    """Move the alias champion to a version, and note on it who was champion before, who moved the alias, and why."""
+    before = aliased(tracking, CHAMPION)
+    if before is not None and int(before.version) != int(version.version):
+        tag(tracking, version, previous_champion=before.version)
+    set_champion(tracking, version, by=by, reason=reason)
+
+
+def set_champion(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
+    """Move the alias and note who did it and why; whom the version followed when it first became champion stays."""
+    tag(tracking, version, promoted_by=by, promotion_reason=reason)
+    tracking.client.set_registered_model_alias(tracking.model, CHAMPION, str(version.version))

@@ -1,0 +1,202 @@
+"""Looking for better parameters: Optuna over the published search spaces, on one night's training and validation days.
+
+With selected features the network over them is searched too (p-RNN's architectures and trainings, RecSys 2016).
+
+Every trial is an MLflow run below the study's own; weak trials are stopped after an epoch (pruning), and so are those
+that diverge. The study lives in a file, so a job that was stopped goes on where it was. The best is written as a preset
+that `[model] preset` can name.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from pipelines.policy.failures import as_failure
+from pipelines.policy.resources import MLflow, Warehouse
+from pipelines.settings.knobs import TuningKnobs
+from pipelines.settings.partitions import DAILY
+from pipelines.tracking.runs import Tracking, numbers
+from pipelines.training import train as training
+
+if TYPE_CHECKING:
+    import optuna
+
+    from gru4rec.config.options import Config
+    from gru4rec.training.fit import EpochReport
+
+LOSSES = ("cross-entropy", "bpr-max")
+
+
+def space(trial: "optuna.Trial", knobs: TuningKnobs) -> dict[str, Any]:
+    """One draw from the published search spaces (arXiv 2307.14956 and its parameter files): the same ranges and steps
+    for both losses, none of them logarithmic; bpreg and elu are BPR-max's own. Much of it diverges, see
+    docs/experiments.md, Tuning.
+    """
+    losses = LOSSES if knobs.loss == "both" else (knobs.loss,)
+    most_units = knobs.most_units
+    found: dict[str, Any] = {
+        "loss": trial.suggest_categorical("loss", losses),
+        "hidden_size": trial.suggest_int("hidden_size", min(64, most_units), most_units, step=32),
+        "batch_size": trial.suggest_int("batch_size", 32, 256, step=16),
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.25, step=0.005),
+        "dropout_embedding": trial.suggest_float("dropout_embedding", 0.0, 0.5, step=0.05),
+        "dropout_hidden": trial.suggest_float("dropout_hidden", 0.0, 0.7, step=0.05),
+        "momentum": trial.suggest_float("momentum", 0.0, 0.9, step=0.05),
+        "sample_alpha": trial.suggest_float("sample_alpha", 0.0, 1.0, step=0.1),
+    }
+    if found["loss"] == "bpr-max":
+        found["bpreg"] = trial.suggest_float("bpreg", 0.0, 2.0, step=0.05)
+        found["elu"] = trial.suggest_categorical("elu", (0.5, 1.0, 0.0))
+    return found | (_feature_space(trial, knobs.epochs) if knobs.selected_features else {})
+
+
+def _feature_space(trial: "optuna.Trial", epochs: int) -> dict[str, Any]:
+    """Of a model with item features: one GRU has nothing to take turns with, residual training needs two passes."""
+    from gru4rec.config.options import ARCHITECTURES, POOLINGS, TRAININGS
+
+    found: dict[str, Any] = {
+        "architecture": trial.suggest_categorical("architecture", ARCHITECTURES),
+        "pooling_mode": trial.suggest_categorical("pooling_mode", POOLINGS),
+        "id_dropout": trial.suggest_float("id_dropout", 0.0, 0.5, step=0.05),
+    }
+    if found["architecture"] != "concatenated":
+        possible = tuple(name for name in TRAININGS if epochs > 1 or name != "residual")
+        found["training"] = trial.suggest_categorical("training", possible)
+    return found
+
+
+def search(
+    data: training.Data, knobs: TuningKnobs, file: Path, objective_of: "Callable[[optuna.Trial], float]"
+) -> "optuna.Study":
+    """Open or go on with the study in `file` until it has `knobs.trials` trials; at most `knobs.parallel` at a time."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import TrialState
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if len(data.validation) == 0:
+        raise ValueError("The validation days hold no session: hold out more days in [splits] to tune on.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(file))),
+        study_name=knobs.study,
+        load_if_exists=True,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=knobs.seed, multivariate=True, warn_independent_sampling=False),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
+    )
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)  # its process was stopped: only one job works on a study
+    done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+    if done < knobs.trials:
+        study.optimize(objective_of, n_trials=knobs.trials - done, n_jobs=knobs.parallel, catch=(ValueError,))
+    return study
+
+
+def objective(data: training.Data, knobs: TuningKnobs, tracking: Tracking, parent: str) -> Any:
+    """What a trial does: draw, train, report every epoch, log to its own run below `parent`."""
+    metric = knobs.metric
+
+    def run(trial: "optuna.Trial") -> float:
+        import optuna
+
+        from gru4rec.config.options import Config
+        from gru4rec.training.fit import DivergenceError, fit
+
+        drawn = space(trial, knobs)
+        config = Config().override({**drawn, **_fixed(knobs)})
+        tags = {"mlflow.parentRunId": parent, "mlflow.runName": f"trial {trial.number}"}
+        mine = tracking.client.create_run(tracking.experiment_id, tags=tags).info.run_id
+        for name, value in drawn.items():
+            tracking.client.log_param(mine, name, value)
+
+        def after(report: "EpochReport") -> None:
+            value = (report.validation or {})[metric]
+            for name, number in numbers({"loss": report.loss, metric: value}).items():
+                tracking.client.log_metric(mine, name, number, step=report.epoch)
+            trial.report(value, report.epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        try:
+            result = fit(
+                data.train,
+                data.vocabulary,
+                config,
+                validation=data.validation,
+                threads=1,
+                on_epoch=after,
+                features=data.features,
+            )
+        except (optuna.TrialPruned, DivergenceError) as stopped:
+            # a failed trial would teach the sampler nothing; a pruned one, that such parameters are bad
+            tracking.client.set_tag(mine, "pruned", str(stopped) or "weaker than the others")
+            tracking.client.set_terminated(mine, "FINISHED")
+            raise optuna.TrialPruned from stopped
+        except BaseException:
+            tracking.client.set_terminated(mine, "FAILED")
+            raise
+        tracking.client.set_terminated(mine, "FINISHED")
+        return max((report.validation or {})[metric] for report in result.history)
+
+    return run
+
+
+def preset(study: "optuna.Study", knobs: TuningKnobs) -> "Config":
+    """The best trial's parameters as a whole configuration; ValueError when no trial came to its end."""
+    from gru4rec.config.options import Config
+
+    try:
+        best = study.best_trial
+    except ValueError:
+        raise ValueError("No trial came to its end: the trials' runs in MLflow say why; allow more trials.") from None
+    return Config().override({**best.params, **_fixed(knobs)})
+
+
+def _fixed(knobs: TuningKnobs) -> dict[str, Any]:
+    """What is the same in every trial."""
+    return {
+        "epochs": knobs.epochs,
+        "n_sample": knobs.n_sample,
+        "keep": "best",
+        "monitor": knobs.metric,
+        "selected_features": knobs.selected_features,
+    }
+
+
+@dg.op(name="search", description="Trials until the study has its number; the best is written as a preset.")
+def search_op(context: dg.OpExecutionContext, config: TuningKnobs, warehouse: Warehouse, mlflow: MLflow) -> None:
+    """Tune on the night's splits."""
+    from gru4rec.config.options import Config
+    from warehouse.layout import replacing
+
+    root = warehouse.layout.root
+    with as_failure():
+        day = context.partition_key
+        data = training.prepare(warehouse.read("splits", day), warehouse.read("sessions", day))
+        data = training.add_features(data, warehouse.read("items", day), Config().override(_fixed(config)))
+        tracking = mlflow.open()
+        with tracking.run(f"tuning {config.study}", {"run_date": day, "dagster_run": context.run_id}) as active:
+            parent = active.info.run_id
+            journal = root / "tuning" / f"{config.study}.journal"
+            study = search(data, config, journal, objective(data, config, tracking, parent))
+            found = preset(study, config)
+            tracking.client.log_metric(parent, "best", study.best_value)
+            for name, value in study.best_params.items():
+                tracking.client.log_param(parent, name, value)
+    with replacing(root / "presets" / f"{config.preset}.json") as file:
+        file.write_text(found.to_json(), encoding="utf-8")
+    context.log.info(f"{config.metric} {study.best_value:.4f} in {len(study.trials)} trials: preset {config.preset!r}")
+    context.add_output_metadata({"best": study.best_value, "parameters": found.flat(), "trials": len(study.trials)})
+
+
+@dg.job(
+    partitions_def=DAILY,
+    description="Optuna over the published search spaces on a night's splits; the best becomes a preset.",
+)
+def tune() -> None:
+    """One step: the trials run inside it, as many at a time as [tuning] parallel says."""
+    search_op()

@@ -1,0 +1,294 @@
+"""Baselines against loops that follow their definitions, and against the reference figures on real data."""
+
+import math
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+
+from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules, neighbours
+from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.evaluation.ranking import prediction_events
+from gru4rec.scoring.scorer import Scorer
+
+METRICS = ("recall@5", "recall@10", "recall@20", "mrr@5", "mrr@10", "mrr@20")
+
+
+def random_sessions(seed: int, sessions: int, items: int = 12) -> Sessions:
+    """Random walks; every session begins and ends later than the one before."""
+    generator = np.random.default_rng(seed)
+    lists = [generator.integers(0, items, size=generator.integers(2, 8)).tolist() for _ in range(sessions)]
+    plain = Sessions.from_lists(lists)
+    return Sessions(plain.items, plain.offsets, np.arange(len(plain.items)) * 7)
+
+
+def lists_of(sessions: Sessions) -> list[list[int]]:
+    return [sessions.items[a:b].tolist() for a, b in zip(sessions.offsets[:-1], sessions.offsets[1:], strict=True)]
+
+
+def vocabulary_of(items: int = 12) -> Vocabulary:
+    return Vocabulary(pa.array(range(items)), np.ones(items))
+
+
+def scores_by_event(scorer: Scorer, sessions: Sessions, rows: int = 7) -> dict[int, np.ndarray]:
+    return {
+        int(event): scores.numpy().copy()
+        for block in scorer.blocks(sessions, rows=rows)
+        for event, scores in zip(block.events, block.scores, strict=True)
+    }
+
+
+def test_popularity_counts_and_forgets() -> None:
+    train = Sessions(np.array([0, 1, 1, 2]), np.array([0, 2, 4]), np.array([0, 50, 100, 100]))
+    test = Sessions.from_lists([[0, 1]])
+    plain = scores_by_event(Popularity.fit(train, vocabulary_of(3)), test)[0]
+    assert plain.tolist() == [1, 2, 1]
+    recent = scores_by_event(Popularity.fit(train, vocabulary_of(3), half_life=0.5), test)[0]
+    assert recent.tolist() == [0.25, 1.5, 1.0]
+    with pytest.raises(ValueError, match="half_life"):
+        Popularity.fit(train, vocabulary_of(3), half_life=-1)
+
+
+@pytest.mark.parametrize(("steps", "decay"), [(1, "same"), (3, "div"), (20, "quadratic")])
+def test_rules_agree_with_a_count_by_hand(steps: int, decay: str) -> None:
+    train, test = random_sessions(0, 30), random_sessions(1, 10)
+    expected = np.zeros((12, 12))
+    for items in lists_of(train):
+        for a, first in enumerate(items):
+            for b in range(a + 1, min(a + steps, len(items) - 1) + 1):
+                expected[first, items[b]] += {"same": 1, "div": 1 / (b - a), "quadratic": 1 / (b - a) ** 2}[decay]
+    if decay == "same":
+        scorer: Scorer = Markov.fit(train, vocabulary_of())
+    else:
+        scorer = SequentialRules.fit(train, vocabulary_of(), steps=steps, decay=decay)
+    for event, scores in scores_by_event(scorer, test).items():
+        assert scores == pytest.approx(expected[test.items[event]], rel=1e-6)
+
+
+def neighbours_by_hand(train: Sessions, context: list[int], k: int, sample: int, decays: dict) -> np.ndarray:
+    """The definition with sets and dictionaries; `decays` are functions of one number."""
+    sessions = lists_of(train)
+    length = len(context)
+    back = {item: length - 1 - place for place, item in enumerate(context)}
+    candidates = [number for number, items in enumerate(sessions) if set(items) & set(context)][-sample:]
+    similarity = {}
+    for number in candidates:
+        shared = sorted(set(sessions[number]) & set(context), key=lambda item: -back[item])
+        # added up oldest first, one after another: ties are ties to the last bit
+        similarity[number] = np.sum([decays["context"](back[item], length) for item in shared])
+        similarity[number] *= decays["session"](number)
+    chosen = sorted(candidates, key=lambda number: (-similarity[number], -number))[:k]
+    scores = np.zeros(12)
+    for number in chosen:
+        items = sessions[number]
+        places = {item: place for place, item in enumerate(items)}
+        match = min(set(items) & set(context), key=lambda item: back[item])
+        for item in set(items):
+            scores[item] += (
+                similarity[number]
+                * decays["match"](back[match])
+                * decays["place"](abs(places[item] - places[match]))
+                * decays["item"](item)
+            )
+    return scores
+
+
+def idf(train: Sessions, item: int) -> float:
+    return math.log(len(train) / max(sum(item in items for items in lists_of(train)), 1))
+
+
+@pytest.mark.parametrize(("k", "sample"), [(5, 20), (100, 1000), (3, 4)])
+def test_vsknn_agrees_with_its_definition(k: int, sample: int) -> None:
+    train, test = random_sessions(2, 40), random_sessions(3, 8)
+    settings = {"weighting": "quadratic", "weighting_score": "div", "idf_weight": 2.0, "cosine": True}
+    scorer = VSKNN.fit(train, vocabulary_of(), k=k, sample_size=sample, **settings)
+    found = scores_by_event(scorer, test)
+    decays = {
+        "context": lambda back, length: ((length - back) / length) ** 2,
+        "session": lambda number: 1 / math.sqrt(len(set(lists_of(train)[number]))),
+        "match": lambda back: 1 / (back + 1),
+        "place": lambda distance: 1,
+        "item": lambda item: 1 + 2 * idf(train, item),
+    }
+    for event in prediction_events(test):
+        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+        expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
+        assert found[event] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("k", "sample"), [(5, 20), (100, 1000)])
+def test_vstan_agrees_with_its_definition(k: int, sample: int) -> None:
+    train, test = random_sessions(4, 40), random_sessions(5, 8)
+    lambdas = {"lambda_spw": 2.0, "lambda_snh": 0.5, "lambda_inh": 1.5, "lambda_ipw": 3.0}
+    found = scores_by_event(VSTAN.fit(train, vocabulary_of(), k=k, sample_size=sample, **lambdas), test)
+    ends = train.times[train.offsets[1:] - 1]
+    decays = {
+        "context": lambda back, length: math.exp(-back / 2.0),
+        "session": lambda number: (
+            math.exp(-(ends.max() - ends[number]) / (ends.max() - ends.min()) / 0.5)
+            / math.sqrt(len(set(lists_of(train)[number])))
+        ),
+        "match": lambda back: math.exp(-back / 3.0),
+        "place": lambda distance: math.exp(-distance / 1.5),
+        "item": lambda item: 1,
+    }
+    for event in prediction_events(test):
+        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+        expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
+        assert found[event] == pytest.approx(expected, rel=1e-5)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    k=st.integers(1, 30),
+    sample=st.integers(1, 40),
+    rows=st.integers(1, 9),
+    entries=st.sampled_from([1, 50, 1 << 20]),
+    weighting=st.sampled_from(["same", "div", "linear"]),
+)
+@settings(max_examples=25, deadline=None)
+def test_many_predictions_at_once_equal_one_after_another(
+    seed: int, k: int, sample: int, rows: int, entries: int, weighting: str
+) -> None:
+    """Also where similarities tie, the sample ends inside an item's sessions, or a block is made in portions."""
+    train, test = random_sessions(seed, 40), random_sessions(seed + 1, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "ENTRIES", entries)
+        scorer = VSKNN.fit(train, vocabulary_of(), k=k, sample_size=sample, weighting=weighting)
+        found = scores_by_event(scorer, test, rows)
+    decays = {
+        "context": {
+            "same": lambda back, length: 1.0,
+            "div": lambda back, length: (length - back) / length,
+            "linear": lambda back, length: 1 - 0.1 * back if back <= 10 else 0.0,
+        }[weighting],
+        "session": lambda number: 1.0,
+        "match": lambda back: 1 / (back + 1),
+        "place": lambda distance: 1,
+        "item": lambda item: 1,
+    }
+    for event in prediction_events(test):
+        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+        expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
+        assert found[event] == pytest.approx(expected, rel=1e-5)
+
+
+def test_last_only_scores_whole_sessions() -> None:
+    train, test = random_sessions(6, 30), random_sessions(7, 5)
+    longer = Sessions.from_lists([[*items, 0] for items in lists_of(test)])
+    for scorer in (
+        Popularity.fit(train, vocabulary_of()),
+        Markov.fit(train, vocabulary_of()),
+        SequentialRules.fit(train, vocabulary_of()),
+        VSKNN.fit(train, vocabulary_of()),
+        VSTAN.fit(train, vocabulary_of()),
+    ):
+        assert scorer.tie_rule == "conservative"
+        all_events = scores_by_event(scorer, longer)
+        for block in scorer.blocks(test, last_only=True, rows=3):
+            for event, scores in zip(block.events, block.scores, strict=True):
+                number = np.searchsorted(test.offsets, event, side="right") - 1
+                assert scores.numpy() == pytest.approx(all_events[event + number], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        (SequentialRules, {"steps": 0}),
+        (SequentialRules, {"decay": "slow"}),
+        (VSKNN, {"k": 0}),
+        (VSKNN, {"weighting": "heavy"}),
+        (VSTAN, {"sample_size": 0}),
+        (VSTAN, {"lambda_spw": -1.0}),
+    ],
+)
+def test_bad_settings_are_refused(method: type, changes: dict) -> None:
+    with pytest.raises(ValueError, match=r"must|weightings|decay"):
+        method.fit(random_sessions(0, 5), vocabulary_of(), **changes)
+
+
+def load(data_dir: Path, name: str) -> tuple[Sessions, Sessions, Vocabulary]:
+    """Training and test sessions as the protocol of the data's README says."""
+    table = pq.read_table(data_dir / f"{name}.parquet")
+    is_train = pc.equal(table["split"], "train")
+    is_test = pc.invert(is_train) if name == "serenade_clicks" else pc.equal(table["split"], "test")
+    vocabulary = Vocabulary.build(table.filter(is_train)["item_id"])
+    train, test = (Sessions.from_table(table.filter(part), vocabulary) for part in (is_train, is_test))
+    return train, test, vocabulary
+
+
+def check(data_dir: Path, name: str, method: type, settings: dict, reference: tuple[float, ...]) -> None:
+    """Every figure is at least 98% of the reference, as people would round it."""
+    train, test, vocabulary = load(data_dir, name)
+    found = evaluate(method.fit(train, vocabulary, **settings), test, vocabulary.counts, bootstrap=0).metrics
+    for metric, value in zip(METRICS, reference, strict=True):
+        assert found[metric] >= 0.98 * value - 0.00005, metric
+
+
+SERENADE_VSKNN = {"k": 50, "sample_size": 500, "weighting": "linear", "weighting_score": "same", "idf_weight": 10.0}
+QUADRATIC = {"sample_size": 1000, "weighting": "quadratic", "weighting_score": "quadratic"}
+
+
+def test_sequential_rules_reach_the_reference_on_serenade(data_dir: Path) -> None:
+    reference = (0.3889, 0.4357, 0.4810, 0.2523, 0.2587, 0.2619)
+    check(data_dir, "serenade_clicks", SequentialRules, {}, reference)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "method", "settings", "reference"),
+    [
+        ("serenade_clicks", Popularity, {}, (0.0019, 0.0049, 0.0102, 0.0008, 0.0012, 0.0016)),
+        ("serenade_clicks", VSKNN, {}, (0.3938, 0.5317, 0.6355, 0.1835, 0.2018, 0.2092)),
+        (
+            "serenade_clicks",
+            VSKNN,
+            {**SERENADE_VSKNN, "cosine": True},
+            (0.4664, 0.5853, 0.6696, 0.2336, 0.2496, 0.2557),
+        ),
+        (
+            "serenade_clicks",
+            VSTAN,
+            {"k": 100, "lambda_spw": 8.0, "lambda_snh": 1.0, "lambda_inh": 8.0, "lambda_ipw": 0.0, "idf_weight": 10.0},
+            (0.4732, 0.5911, 0.6735, 0.2360, 0.2521, 0.2581),
+        ),
+        ("rsc15_first_week", Popularity, {}, (0.0486, 0.0739, 0.0894, 0.0223, 0.0254, 0.0263)),
+        ("rsc15_first_week", SequentialRules, {}, (0.4868, 0.5604, 0.6139, 0.3342, 0.3444, 0.3481)),
+        ("rsc15_first_week", VSKNN, {**QUADRATIC, "k": 1000}, (0.5138, 0.6024, 0.6733, 0.3466, 0.3586, 0.3637)),
+        (
+            "rsc15_first_week",
+            VSTAN,
+            {"k": 1500, "lambda_spw": 0.6, "lambda_snh": 0.0, "lambda_inh": 4.0, "lambda_ipw": 0.0, "idf_weight": 10.0},
+            (0.5298, 0.6201, 0.6857, 0.3595, 0.3718, 0.3765),
+        ),
+        ("yoochoose_1_64", Popularity, {}, (0.0328, 0.0459, 0.0737, 0.0136, 0.0151, 0.0170)),
+        ("yoochoose_1_64", SequentialRules, {}, (0.4629, 0.5800, 0.6729, 0.2823, 0.2980, 0.3045)),
+        ("yoochoose_1_64", VSKNN, {**QUADRATIC, "k": 500}, (0.4431, 0.5672, 0.6749, 0.2563, 0.2730, 0.2806)),
+        (
+            "yoochoose_1_64",
+            VSTAN,
+            {
+                "k": 1500,
+                "sample_size": 2500,
+                "lambda_spw": 0.3,
+                "lambda_snh": 1.0,
+                "lambda_inh": 4.0,
+                "lambda_ipw": 1.5,
+                "idf_weight": 10.0,
+            },
+            (0.4718, 0.6000, 0.7018, 0.2686, 0.2858, 0.2930),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
+)
+def test_baselines_reach_the_reference_figures(
+    data_dir: Path, name: str, method: type, settings: dict, reference: tuple[float, ...]
+) -> None:
+    check(data_dir, name, method, settings, reference)

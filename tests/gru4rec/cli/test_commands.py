@@ -1,0 +1,242 @@
+"""The shell's commands, called in process; one real process proves that the script is installed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from gru4rec.__main__ import main
+from gru4rec.config.options import Config
+from gru4rec.config.presets import PRESETS
+from tests.gru4rec.shell import SMALL, bad_file, refused, write_events
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """train.parquet, test.parquet and a trained model in model/."""
+    folder = tmp_path_factory.mktemp("cli")
+    train, test = write_events(folder / "train.parquet", 300, 0), write_events(folder / "test.parquet", 40, 1)
+    arguments = ["fit", str(train), "--validation", str(test), "--model-dir", str(folder / "model"), *SMALL]
+    assert main(arguments) == 0
+    return folder
+
+
+def test_fit_ends_with_one_json_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    test = str(folder / "test.parquet")
+    assert main(["fit", str(folder / "train.parquet"), "--test", test, "--model-dir", str(tmp_path / "m"), *SMALL]) == 0
+    out, err = capsys.readouterr()
+    figures = json.loads(out.splitlines()[-1])
+    assert {f"{m}@{k}" for m in ("recall", "mrr") for k in (5, 10, 20)} <= set(figures)
+    assert {"ndcg@20", "events_per_second", "fit_seconds", "epochs"} <= set(figures)
+    assert 0 < figures["mrr@20"] <= figures["recall@20"] <= 1
+    assert figures["epochs"] == 2
+    assert figures["measured_on"] == "test"
+    assert "300 sessions" in err
+
+    assert main(["evaluate", str(tmp_path / "m"), test, "--bootstrap", "10"]) == 0
+    again = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert again["recall@20"] == pytest.approx(figures["recall@20"])
+    assert again["mrr@20"] == pytest.approx(figures["mrr@20"])
+
+
+def test_without_a_test_file_the_figures_are_null(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["fit", str(folder / "train.parquet"), "--model-dir", str(tmp_path), *SMALL]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["recall@20"] is None
+    assert figures["measured_on"] is None
+    assert figures["events_per_second"] > 0
+
+
+def test_resume_goes_on_from_what_is_there(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    train, whole, halves = str(folder / "train.parquet"), tmp_path / "whole", tmp_path / "halves"
+    arguments = ["fit", train, "--test", str(folder / "test.parquet"), *SMALL]
+    assert main([*arguments, "--model-dir", str(whole)]) == 0
+    expected = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert main([*arguments, "--model-dir", str(halves), "--set", "epochs=1"]) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--model-dir", str(halves), "--resume"]) == 0
+    resumed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert resumed["epochs"] == 2
+    assert resumed["mrr@20"] == expected["mrr@20"]
+
+
+def test_a_configuration_file_and_a_warm_start(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"model": {"hidden_size": 8}, "epochs": 1, "n_sample": 0}')
+    arguments = ["fit", str(folder / "train.parquet"), "--config", str(settings), "--threads", "1", "--seed", "5"]
+    assert main([*arguments, "--model-dir", str(tmp_path / "m"), "--warm-start", str(folder / "model")]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out.splitlines()[-1])["epochs"] == 1
+    assert "n_sample=0" in err
+    assert "seed=5" in err
+
+
+def test_other_column_names_and_text_ids(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    names = ("visit", "product", "clock")
+    train = write_events(tmp_path / "train.parquet", 200, 0, text_ids=True, names=names)
+    flags = ["--session-column", "visit", "--item-column", "product", "--time-column", "clock"]
+    model = str(tmp_path / "m")
+    assert main(["fit", str(train), "--test", str(train), "--model-dir", model, *flags, *SMALL]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["predictions"] > 0
+    assert main(["recommend", model, "--items", "item 03, item 04,no such item", "-n", "3"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split("\t") == ["rank", "item_id", "score", "probability"]
+    assert [line.split("\t")[0] for line in lines[1:]] == ["1", "2", "3"]
+    assert "no such item" in err
+    lists = tmp_path / "lists.parquet"
+    assert main(["recommend", model, "--sessions", str(train), "--out", str(lists), "-n", "7", *flags]) == 0
+    table = pq.read_table(lists)
+    assert table.num_rows == 200 * 7
+    assert table.column_names[:4] == ["visit", "rank", "item_id", "score"]
+
+
+def test_recommend_keeps_to_exclude_allow_and_seen(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    model = str(folder / "model")
+    for flags, expected in [
+        (["--allow", "1,2,3,5"], {"1", "2", "3"}),
+        (["--allow", "1,2,3,5", "--with-seen"], {"1", "2", "3", "5"}),
+        (["--allow", "1,2,3,5", "--exclude", "2"], {"1", "3"}),
+    ]:
+        assert main(["recommend", model, "--items", "5", *flags]) == 0
+        assert {line.split("\t")[1] for line in capsys.readouterr().out.splitlines()[1:]} == expected
+
+
+def test_evaluate_writes_all_figures_by_segment(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.parquet"
+    assert main(["evaluate", str(folder / "model"), str(folder / "test.parquet"), "--out", str(out)]) == 0
+    table = pq.read_table(out)
+    assert table.column_names == ["model", "metric", "segment", "value", "low", "high", "n"]
+    assert "position=1" in table["segment"].to_pylist()
+    assert [file.name for file in tmp_path.iterdir()] == ["figures.parquet"]
+
+
+def test_presets_are_listed(capsys: pytest.CaptureFixture) -> None:
+    assert main(["presets"]) == 0
+    auto, *published = capsys.readouterr().out.splitlines()
+    assert auto.startswith("auto: ")
+    for line, name in zip(published, PRESETS, strict=True):
+        listed, _, parameters = line.partition(": ")
+        assert listed == name
+        assert Config().override(dict(pair.split("=") for pair in parameters.split())) == PRESETS[name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("absent", "there is no file"),
+        ("not parquet", "cannot be read as parquet"),
+        ("no rows", "holds no events"),
+        ("one-event sessions", "no session of two events"),
+        ("no item column", "has no column item_id; it has session_id, timestamp, item"),
+        ("null item", "null"),
+        ("float ids", "use integers or strings"),
+        ("text times", "time column"),
+    ],
+)
+def test_a_bad_training_file_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture, kind: str, sentence: str
+) -> None:
+    train = bad_file(tmp_path / "train.parquet", kind)
+    said = refused(["fit", str(train), "--model-dir", str(tmp_path / "m"), *SMALL], capsys)
+    assert sentence in said
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("absent", "there is no file"),
+        ("no rows", "nothing to predict"),
+        ("one-event sessions", "nothing to predict"),
+        ("unknown items", "4 are of items unknown"),
+        ("text ids", "string"),
+        ("no item column", "no column item_id"),
+    ],
+)
+def test_a_bad_test_file_is_refused_before_training(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, kind: str, sentence: str
+) -> None:
+    test = str(bad_file(tmp_path / "test.parquet", kind))
+    arguments = ["fit", str(folder / "train.parquet"), "--test", test, "--model-dir", str(tmp_path / "m"), *SMALL]
+    assert sentence in refused(arguments, capsys)
+    assert not (tmp_path / "m").exists()
+    assert sentence in refused(["evaluate", str(folder / "model"), test], capsys)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--set", "learning_rte=0.1"], "did you mean learning_rate"),
+        (["--set", "xyzzy=1"], "known are"),
+        (["--set", "epochs"], "KEY=VALUE"),
+        (["--set", "epochs=many"], "epochs"),
+        (["--set", "learning_rate=-1"], "learning_rate"),
+        (["--preset", "rsc15", "--set", "epochs=two"], "epochs is 'two'; give a whole number"),
+        (["--set", "learning_rate=nan"], "learning_rate is nan; give a finite number"),
+        (["--set", "alternate=epochs=2"], "alternate"),
+        (["--seed", "-1"], "seed"),
+        (["--preset", "nonesuch"], "rsc15"),
+        (["--config", "/no/such/file.json"], "no configuration file"),
+        (["--device", "abacus"], "abacus"),
+        (["--warm-start", "/no/such/folder"], "/no/such/folder"),
+        (["--threads", "0"], "at least 1"),
+        (["--seed", "x"], "seed"),
+        (["--nonsense"], "nonsense"),
+    ],
+)
+def test_a_bad_argument_of_fit_is_one_sentence_before_the_data_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture, flags: list[str], sentence: str
+) -> None:
+    absent = str(tmp_path / "absent.parquet")  # would be complained of as soon as somebody looked for it
+    assert sentence in refused(["fit", absent, "--model-dir", str(tmp_path / "m"), *flags], capsys)
+    assert not (tmp_path / "m").exists()
+
+
+def test_bad_arguments_of_recommend_are_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    model, sessions = str(folder / "model"), str(folder / "test.parquet")
+    text = str(bad_file(tmp_path / "text.parquet", "text ids"))
+    out = str(tmp_path / "out.parquet")
+    for arguments, sentence in [
+        ([str(tmp_path), "--items", "1"], "checkpoint"),
+        ([model], "required"),
+        ([model, "--items", "12,abc"], "integers, and 'abc' is not one"),
+        ([model, "--items", "1", "--exclude", f"{2**63}"], f"'{2**63}' is not one"),
+        ([model, "--items", "1", "-n", "0"], "n must be between 1 and 32767, got 0"),
+        ([model, "--items", "1", "--out", out], "--out goes with --sessions"),
+        ([model, "--sessions", sessions], "needs --out"),
+        ([model, "--sessions", sessions, "--out", str(tmp_path / "no" / "out.parquet")], "there is no folder"),
+        ([model, "--sessions", text, "--out", out], "string"),
+        ([model, "--sessions", sessions, "--out", out, "--allow", "9999"], "nothing is left"),
+        ([model, "--sessions", str(bad_file(tmp_path / "null.parquet", "null item")), "--out", out], "nulls"),
+        ([model, "--sessions", str(bad_file(tmp_path / "empty.parquet", "no rows")), "--out", out], "no events"),
+    ]:
+        assert sentence in refused(["recommend", *arguments], capsys)
+    assert not list(tmp_path.glob("*out.parquet*"))
+
+
+def test_a_spoiled_configuration_file_is_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for text, sentence in [
+        ("{", "not JSON"),
+        ("[]", "object"),
+        ('{"hidden": 5}', "unknown setting hidden; did you mean hidden_size"),
+    ]:
+        (tmp_path / "c.json").write_text(text)
+        arguments = ["fit", str(folder / "train.parquet"), "--model-dir", str(tmp_path / "m")]
+        assert sentence in refused([*arguments, "--config", str(tmp_path / "c.json")], capsys)
+
+
+def test_the_installed_script_exits_with_2_and_no_traceback(tmp_path: Path) -> None:
+    script = Path(sys.executable).parent / "gru4rec"
+    command = [str(script), "evaluate", str(tmp_path), "absent.parquet"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,147 @@
+"""A checkpoint comes back as it was, or says in a sentence why it cannot."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gru4rec.config.options import Config
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.storage import checkpoint, files
+from gru4rec.storage.checkpoint import MANIFEST
+from gru4rec.storage.files import CheckpointError
+
+
+def made(seed: int = 1, **changes: object) -> tuple[GRU4Rec, Config]:
+    config = Config().override({"hidden_size": 5, **changes})
+    model = GRU4Rec(config.model, Vocabulary.build(["a", "b", "c", "a"]))
+    model.initialise(seed)
+    return model, config
+
+
+def saved(folder: Path, seed: int = 1, **changes: object) -> GRU4Rec:
+    model, config = made(seed, **changes)
+    checkpoint.save(folder, model, config, model.vocabulary, {"temperature": 1.5})
+    return model
+
+
+@pytest.mark.parametrize("embedding", ["shared", "separate", "one-hot"])
+def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path, embedding: str) -> None:
+    model = saved(tmp_path, embedding=embedding, num_layers=2, skip=embedding == "shared")
+    loaded = checkpoint.load(tmp_path)
+    assert loaded.extra == {"temperature": 1.5}
+    assert loaded.config.model == model.config
+    assert loaded.vocabulary.ids.equals(model.vocabulary.ids)
+    assert loaded.vocabulary.counts.tolist() == [2, 1, 1]
+    assert loaded.model.tensors().keys() == model.tensors().keys()
+    for name, value in model.tensors().items():
+        assert torch.equal(loaded.model.tensors()[name], value)
+
+
+def test_integer_ids_come_back_as_integers(tmp_path: Path) -> None:
+    config = Config()
+    model = GRU4Rec(config.model, Vocabulary.build(np.array([7, 5])))
+    checkpoint.save(tmp_path, model, config, model.vocabulary)
+    assert checkpoint.load(tmp_path).vocabulary.encode([5, 7]).tolist() == [0, 1]
+
+
+def test_saving_again_replaces_the_whole_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    saved(tmp_path, seed=1)
+    second = saved(tmp_path, seed=2)
+    assert torch.equal(checkpoint.load(tmp_path).model.output, second.output)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_save_that_dies_before_its_last_move_leaves_the_old_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = saved(tmp_path, seed=1)
+    real = os.replace
+
+    def failing(source: Path, target: Path) -> None:
+        if Path(target).name == MANIFEST:
+            raise OSError("power lost")
+        real(source, target)
+
+    monkeypatch.setattr(files.os, "replace", failing)
+    with pytest.raises(OSError, match="power lost"):
+        saved(tmp_path, seed=2)
+    assert torch.equal(checkpoint.load(tmp_path).model.output, first.output)
+
+
+def test_extras_that_are_not_json_change_nothing_on_disk(tmp_path: Path) -> None:
+    model, config = made()
+    with pytest.raises(TypeError):
+        checkpoint.save(tmp_path / "new", model, config, model.vocabulary, {"model": model})
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_checkpoint_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no gru4rec checkpoint in .*checkpoint.json is missing"):
+        checkpoint.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("pattern", ["weights-*", "vocabulary-*"])
+def test_a_truncated_file_is_named(tmp_path: Path, pattern: str) -> None:
+    saved(tmp_path)
+    (file,) = tmp_path.glob(pattern)
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(CheckpointError, match=f"{file.name} is truncated"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_changed_file_is_named(tmp_path: Path) -> None:
+    saved(tmp_path)
+    (file,) = tmp_path.glob("weights-*")
+    file.write_bytes(file.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(CheckpointError, match="was changed after it was written"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    saved(tmp_path)
+    next(tmp_path.glob("weights-*")).unlink()
+    with pytest.raises(CheckpointError, match="is missing, though the manifest"):
+        checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "something else"}', "\x00\x01", '{"files": 3}'])
+def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(CheckpointError, match=r"is not JSON|is not a gru4rec checkpoint"):
+        checkpoint.load(tmp_path)
+
+
+def change_manifest(folder: Path, **changes: object) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    change_manifest(tmp_path, version=files.VERSION + 1)
+    with pytest.raises(CheckpointError, match="format version 2, newer than the 1 known here"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_configuration_of_another_network_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    change_manifest(tmp_path, config={"model": {"hidden_size": 6}})
+    with pytest.raises(CheckpointError, match="do not fit their configuration"):
+        checkpoint.load(tmp_path)
+
+
+def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    change_manifest(tmp_path, config={"hidden": 6})
+    with pytest.raises(CheckpointError, match="unknown setting hidden"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="is not known"):
+        checkpoint.resolve_device("abacus")

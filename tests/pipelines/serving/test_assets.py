@@ -1,0 +1,295 @@
+"""The recommendations asset: who gets a list, what may stand in it, what the checks show, what stays when it fails."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.policy.resources import MLflow, Warehouse
+from pipelines.serving.assets import recommendations
+from pipelines.tracking import registry
+from warehouse import recommendations as table
+from warehouse.layout import Layout
+
+FIRST, LAST = date(2026, 1, 7), date(2026, 1, 8)
+ITEMS, USERS = 40, 60
+STRANGER, OLD = 777, 888  # a user of unknown items only; a user whose only event lies before the window
+
+
+def write(path: Path, **columns: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def registered(mlflow_at: MLflow, checkpoint: Path) -> int:
+    """Log and register the checkpoint as the nightly model does, and make it champion; returns its version."""
+    import mlflow
+
+    import gru4rec
+    from gru4rec.pyfunc import ARTIFACT
+
+    tracking = mlflow_at.open()
+    with tracking.run("a model", {"run_date": FIRST.isoformat()}):
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(gru4rec.__file__).parent / "pyfunc.py"),
+            artifacts={ARTIFACT: str(checkpoint)},
+            pip_requirements=[],
+        )
+    registry.register(tracking, info, {"run_date": FIRST.isoformat()})
+    version = registry.of_night(tracking, FIRST.isoformat())
+    registry.promote(tracking, version, by="test", reason="the only one")
+    return int(version.version)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path], None]) -> SimpleNamespace:
+    """Two days of events of a ring of items (i is followed by i + 1), and a small model trained on them: the champion
+    of a registry of its own.
+    """
+    from gru4rec.config.options import Config
+    from gru4rec.data.sessions import Sessions
+    from gru4rec.data.vocabulary import Vocabulary
+    from gru4rec.storage.checkpoint import save
+    from gru4rec.training.fit import fit
+
+    root = tmp_path_factory.mktemp("shop")
+    layout = Layout(root / "data")
+    rng = np.random.default_rng(0)
+    rows = []
+    for day in (FIRST, LAST):
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        found = [
+            (user, (start + step) % ITEMS, noon + timedelta(minutes=user, seconds=step))
+            for user, start in zip(range(USERS), rng.integers(ITEMS, size=USERS).tolist(), strict=True)
+            for step in range(4)
+        ]
+        found.append((STRANGER, 5000, noon))
+        if day == FIRST:
+            found.append((OLD, 3, noon - timedelta(days=100)))
+        user, item, at = (list(column) for column in zip(*found, strict=True))
+        write(
+            layout.partition("events", day),
+            user_id=user,
+            item_id=item,
+            timestamp=pa.array(at, pa.timestamp("us", "UTC")),
+        )
+        rows += found
+    write(layout.partition("items", FIRST), item_id=list(range(ITEMS)), title=[f"Film {i}" for i in range(ITEMS)])
+    write(layout.partition("items", LAST), item_id=list(range(ITEMS)), in_stock=[i % 2 == 0 for i in range(ITEMS)])
+    known = [row for row in rows if row[1] < ITEMS]
+    sessions = pa.table(
+        {
+            "session_id": [f"{user} {at.date()}" for user, _, at in known],
+            "item_id": [item for _, item, _ in known],
+            "timestamp": pa.array([at for *_, at in known], pa.timestamp("us", "UTC")),
+        }
+    )
+    vocabulary = Vocabulary.build(sessions["item_id"])
+    config = Config().override({"hidden_size": 16, "epochs": 2, "batch_size": 16, "n_sample": 16})
+    result = fit(Sessions.from_table(sessions, vocabulary), vocabulary, config, device="cpu")
+    save(root / "checkpoint", result.model, config, vocabulary, {"temperature": 1.0})
+    fresh_mlflow(root)
+    mlflow = store(root)
+    version = registered(mlflow, root / "checkpoint")
+    return SimpleNamespace(layout=layout, checkpoint=root / "checkpoint", mlflow=mlflow, version=version)
+
+
+def store(root: Path) -> MLflow:
+    """The MLflow store below a folder."""
+    folder = root / "mlflow"
+    return MLflow(
+        tracking_uri=f"sqlite:///{folder / 'mlflow.db'}", artifacts=str(folder / "artifacts"), experiment="gru4rec",
+        model="gru4rec", system_metrics=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def serve(shop: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
+    """Materialise the asset for a day with some knobs; the champion is the shop's model."""
+    layout = Layout(tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    for name in ("events", "items"):
+        (layout.root / name).symlink_to(shop.layout.root / name)
+    resources = {
+        "warehouse": Warehouse(root=str(layout.root), memory_limit="500MB", threads=1),
+        "mlflow": shop.mlflow,
+    }
+
+    def run(day: date = LAST, **knobs: object) -> dg.ExecuteInProcessResult:
+        config = {"n": 10, "window_days": 30, **knobs}
+        return dg.materialize(
+            [recommendations], partition_key=day.isoformat(), resources=resources, raise_on_error=False,
+            run_config={"ops": {"recommendations": {"config": config}}},
+        )  # fmt: skip
+
+    return SimpleNamespace(run=run, layout=layout, resources=resources, version=shop.version)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def lists(serve: SimpleNamespace, day: date = LAST) -> dict[int, list[dict]]:
+    found: dict[int, list[dict]] = {}
+    for row in table.night(serve.layout, day).to_arrow().to_pylist():
+        found.setdefault(row["user_id"], []).append(row)
+    return found
+
+
+def test_every_user_of_the_window_gets_a_whole_list_and_every_check_passes(serve: SimpleNamespace) -> None:
+    result = serve.run()
+    assert result.success
+    assert checks(result) == {"recommendations_complete": True, **{f"audit_{name}": True for name in table.CHECKS}}
+    found = lists(serve)
+    assert set(found) == {*range(USERS), STRANGER}, "not the user whose only event lies before the window"
+    assert all([row["rank"] for row in rows] == list(range(1, 11)) for rows in found.values())
+    assert all(len({row["item_id"] for row in rows}) == 10 for rows in found.values())
+    [materialized] = result.asset_materializations_for_node("recommendations")
+    assert materialized.metadata["users"].value == USERS + 1
+    assert materialized.metadata["dagster/row_count"].value == 10 * (USERS + 1)
+
+
+def test_lists_continue_the_last_session_without_what_it_holds(serve: SimpleNamespace) -> None:
+    serve.run()
+    found = lists(serve)
+    events = pq.read_table(serve.layout.partition("events", LAST)).to_pylist()
+    hits = 0
+    for user in range(USERS):
+        seen = [row["item_id"] for row in events if row["user_id"] == user]
+        assert {row["context_length"] for row in found[user]} == {4}
+        assert not {row["item_id"] for row in found[user]} & set(seen)
+        hits += (seen[-1] + 1) % ITEMS in [row["item_id"] for row in found[user]]
+    assert hits > 0.5 * USERS, "10 of 36 by chance"
+
+
+def test_only_unknown_items_bring_the_popular_ones_flagged(serve: SimpleNamespace) -> None:
+    serve.run()
+    rows = lists(serve)[STRANGER]
+    assert {(row["model"], row["context_length"], row["model_version"]) for row in rows} == {
+        ("popularity", 0, serve.version)
+    }
+    scores = [row["score"] for row in rows]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_allow_and_deny_lists_hold(serve: SimpleNamespace) -> None:
+    write(serve.layout.root / "banned.parquet", item_id=[0, 2, 4])
+    assert serve.run(allow="in_stock", deny="banned.parquet").success
+    shown = {row["item_id"] for rows in lists(serve).values() for row in rows}
+    assert shown <= set(range(6, ITEMS, 2))
+    assert len(shown) > 10
+
+
+def test_a_shelf_smaller_than_the_list_gives_all_of_it(serve: SimpleNamespace) -> None:
+    assert serve.run(allow="item_id < 5", n=10).success
+    assert all(1 <= len(rows) <= 5 for rows in lists(serve).values())
+    assert len(lists(serve)[STRANGER]) == 5
+
+
+def test_a_night_that_fails_its_audit_shows_why_and_is_never_visible(serve: SimpleNamespace) -> None:
+    assert serve.run(FIRST).success
+    before = lists(serve, FIRST)
+    result = serve.run(max_fallback_share=0.0)
+    assert not result.success
+    failed = {name for name, passed in checks(result).items() if not passed}
+    assert failed == {"audit_fallback_share"}
+    [failure] = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert (
+        "was not published: share of users who get the popular items"
+        in failure.step_failure_data.error.message + str(failure.step_failure_data.user_failure_data)
+    )
+    assert table.latest(serve.layout).run_date == FIRST
+    assert lists(serve, FIRST) == before
+    assert serve.run().success
+    assert table.latest(serve.layout).run_date == LAST
+
+
+def test_a_predicate_that_is_none_fails_with_a_sentence_before_anything_is_written(serve: SimpleNamespace) -> None:
+    result = serve.run(allow="in_stok")
+    assert not result.success
+    assert not serve.layout.recommendations.exists()
+
+
+def test_the_same_night_again_gives_the_same_rows(serve: SimpleNamespace) -> None:
+    def rows() -> pa.Table:
+        return table.night(serve.layout, LAST).to_arrow().drop_columns(["generated_at"])
+
+    serve.run()
+    first = rows()
+    serve.run()
+    assert rows() == first
+
+
+def test_one_thread_and_two_give_the_same_lists_up_to_rounding(shop: SimpleNamespace) -> None:
+    import torch
+
+    from gru4rec.serving.recommend import Recommender
+    from warehouse.config import ContextConfig
+    from warehouse.engine.duckdb_engine import DuckDBEngine
+    from warehouse.steps.contexts.build import contexts
+
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            engine = DuckDBEngine(memory_limit="500MB", threads=threads, temp_directory=shop.checkpoint)
+            with contexts(engine, shop.layout, LAST, ContextConfig()) as reader:
+                batches = list(Recommender.load(shop.checkpoint, "cpu").recommend_stream(reader, n=10))
+            found.append(pa.Table.from_batches(batches))
+    finally:
+        torch.set_num_threads(before)
+    one, two = found
+    assert one["user_id"] == two["user_id"]
+    assert one["rank"] == two["rank"]
+    for column in ("score", "probability"):
+        np.testing.assert_allclose(one[column].to_numpy(), two[column].to_numpy(), rtol=1e-5, atol=1e-6)
+    moved = pc.not_equal(one["item_id"], two["item_id"]).to_numpy()
+    gaps = np.abs(np.diff(one["score"].to_numpy(), append=np.inf))
+    assert (gaps[moved] < 1e-5).all(), "only near ties may change places"
+
+
+def test_older_nights_than_are_kept_leave_the_table(serve: SimpleNamespace) -> None:
+    serve.run(FIRST)
+    serve.run(LAST, keep_nights=1)
+    with pytest.raises(table.NoNight, match="it holds 2026-01-08 alone"):
+        table.night(serve.layout, FIRST)
+
+
+def test_without_a_champion_nothing_is_served(
+    serve: SimpleNamespace, tmp_path: Path, fresh_mlflow: Callable[[Path], None]
+) -> None:
+    fresh_mlflow(tmp_path)
+    serve.resources["mlflow"] = store(tmp_path)
+    result = serve.run()
+    assert not result.success
+    assert not serve.layout.recommendations.exists()
+
+
+def test_the_champion_serves_and_a_newer_version_that_is_none_does_not(
+    serve: SimpleNamespace, shop: SimpleNamespace
+) -> None:
+    tracking = shop.mlflow.open()
+    champion = registry.aliased(tracking, registry.CHAMPION)
+    assert champion is not None
+    newer = tracking.client.create_model_version("gru4rec", champion.source, champion.run_id)
+    tracking.client.set_registered_model_alias("gru4rec", registry.CHALLENGER, newer.version)
+    serve.run()
+    rows = table.latest(serve.layout).to_arrow(["model_version", "mlflow_run_id"])
+    assert set(rows["model_version"].to_pylist()) == {shop.version}
+    assert set(rows["mlflow_run_id"].to_pylist()) == {champion.run_id}
+
+
+def test_a_night_that_stays_away_shows_as_stale(serve: SimpleNamespace) -> None:
+    [spec] = recommendations.specs
+    policy = spec.freshness_policy
+    assert policy is not None
+    assert policy.fail_window.to_timedelta() == timedelta(hours=36)

@@ -1,0 +1,72 @@
+"""A person's click: `python -m pipelines ui`, a browser, the button Materialize, and a partition that stands there."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from tests.pipelines.browser import Browser
+from warehouse.layout import Layout
+from warehouse.sources.shop.generate import generate
+
+ROOT = Path(__file__).resolve().parents[3]
+LAST = "2026-01-03"
+SETTINGS = f'[partitions]\nfirst_day = "2026-01-01"\nlast_day = "{LAST}"\n'
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    found = Browser(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def ui(browser: Browser, environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path) -> Iterator[str]:
+    """Both UIs over three raw days; the Dagster UI's address, once both links are printed."""
+    (tmp_path / "pipeline.toml").write_text(SETTINGS)
+    generate(tmp_path, 1_000, n_items=100, days=3)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text((ROOT / ".dagster" / "dagster.yaml").read_text())
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        ports = [one.getsockname()[1], other.getsockname()[1]]
+    command = [sys.executable, "-m", "pipelines", "ui", "--dagster-port", str(ports[0]), "--mlflow-port", str(ports[1])]
+    own = environment(tmp_path, home)
+    with (tmp_path / "ui.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=log, stderr=log)
+    try:
+        while "Ctrl-C ends both" not in (said := (tmp_path / "ui.log").read_text()):
+            assert process.poll() is None, said
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{ports[0]}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+
+
+@pytest.mark.slow
+def test_materialize_by_click(browser: Browser, ui: str, tmp_path: Path) -> None:
+    browser.call("Page.navigate", url=f"{ui}/assets/events")
+    for button in ("Materialize", "Latest", "Launch 1 run"):
+        browser.click(button)
+    with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+        deadline = time.monotonic() + 300
+        while not any(run.is_finished for run in instance.get_runs()):
+            assert time.monotonic() < deadline, browser.do("document.body.innerText")
+            time.sleep(0.5)
+        [run] = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.SUCCESS
+        assert set(instance.get_materialized_partitions(dg.AssetKey("events"))) == {LAST}
+    assert pq.read_metadata(Layout(tmp_path).partition("events", LAST)).num_rows > 0
+    browser.call("Page.navigate", url=f"{ui}/assets/events")
+    browser.until("['Latest materialization', 'Row count', 'user_id'].every(s => document.body.innerText.includes(s))")

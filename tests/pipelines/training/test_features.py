@@ -1,0 +1,72 @@
+"""A night with item features by configuration alone: what it trains on and what it can recommend."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.training import train as training
+
+OVERRIDES = {"hidden_size": 8, "n_sample": 16, "batch_size": 8, "epochs": 2, "selected_features": ["genres"]}
+
+
+def night() -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Splits, sessions and items: item 9 has a row but no click, items 5 to 7 come up in the held-out days."""
+    random = np.random.default_rng(2)
+    rows = []
+    for session in range(60):
+        part = "train" if session < 40 else "validation" if session < 50 else "test"
+        items = random.integers(0, 5 if part == "train" else 8, 4)
+        rows += [(session, session * 100, int(item), session * 100 + n, part) for n, item in enumerate(items)]
+    names = ["user_id", "session_start", "item_id", "timestamp", "split"]
+    splits = pa.table([pa.array(column) for column in zip(*rows, strict=True)], names=names)
+    items = pa.table({"item_id": range(10), "genres": ["a|b" if item % 2 else "b" for item in range(10)]})
+    return splits, splits.drop_columns(["split"]), items
+
+
+@pytest.mark.parametrize("refit", ["full", "continue", "none"])
+def test_a_night_with_features(refit: str, tmp_path: Path) -> None:
+    splits, sessions, items = night()
+    data = training.prepare(splits, sessions)
+    config = training.configure("rsc15", OVERRIDES, data, tmp_path)
+    data = training.add_features(data, items, config)
+    assert len(data.vocabulary) == len(data.full_vocabulary) == 10
+    assert np.flatnonzero(data.vocabulary.counts == 0).tolist() == [5, 6, 7, 8, 9]
+    assert len(data.validation.items) == 40  # the items that came up late are targets too
+    trained = training.train(data, config, refit=refit, device="cpu", threads=1, on_epoch=lambda stage, report: None)
+    training.save(trained, data, tmp_path, {})
+
+    from gru4rec.serving.recommend import Recommender
+
+    for folder in ("evaluated", "checkpoint"):
+        answer = Recommender.load(tmp_path / folder, "cpu").recommend([0, 1], n=10)
+        assert {8, 9} < set(answer.ids.to_pylist())
+
+
+def test_dwell_weights_reach_training() -> None:
+    splits, sessions, _ = night()
+    weight = pa.array(np.arange(splits.num_rows) % 3 + 1.0, pa.float32())
+    splits, sessions = (table.append_column("weight", weight) for table in (splits, sessions))
+    data = training.prepare(splits, sessions)
+    given = [(user, value) for user, value in zip(splits["user_id"].to_pylist(), weight.to_pylist(), strict=True)]
+    for found in (data.train, data.everything):
+        of_users = [sorted(value for user, value in given if user == row["user_id"]) for row in found.keys.to_pylist()]
+        assert [sorted(part) for part in np.split(found.weights, found.offsets[1:-1])] == of_users
+    assert data.validation.weights is None
+
+
+def test_without_selected_features_nothing_changes(tmp_path: Path) -> None:
+    splits, sessions, items = night()
+    data = training.prepare(splits, sessions)
+    config = training.configure("rsc15", {**OVERRIDES, "selected_features": []}, data, tmp_path)
+    assert training.add_features(data, items, config) is data
+
+
+def test_a_column_that_the_items_lack_is_one_sentence(tmp_path: Path) -> None:
+    splits, sessions, items = night()
+    data: Any = training.prepare(splits, sessions)
+    config = training.configure("auto", {"selected_features": ["colour"]}, data, tmp_path)
+    with pytest.raises(ValueError, match="the items table has no column colour for selected_features; it has genres"):
+        training.add_features(data, items, config)

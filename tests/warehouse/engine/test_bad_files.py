@@ -1,0 +1,178 @@
+"""Files that are not what they should be: a clear sentence that names the file, and nothing changed."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warehouse.config import SplitsConfig
+from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.sources.mapped import import_mapped
+from warehouse.steps.splits.build import build_splits
+
+DAY = date(2024, 3, 1)
+
+
+@pytest.fixture
+def standing(shop, clock):
+    """A day that is already there, so that a failure can be seen to leave it alone."""
+    shop.rows(DAY, [(1, 1, clock("10:00"))])
+    shop.ingest(DAY)
+    return shop
+
+
+def refused(shop, sentence, **config):
+    before = shop.layout.partition("events", DAY).read_bytes()
+    with pytest.raises(ValueError, match=sentence):
+        shop.ingest(DAY, **config)
+    assert shop.layout.partition("events", DAY).read_bytes() == before
+    assert not [path for path in shop.layout.root.rglob(".*") if path.is_file()]
+
+
+def test_a_parquet_file_cut_short_at_its_end(standing):
+    path = standing.layout.raw_events(DAY) / "part.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    refused(standing, r"part.parquet is not a whole parquet file")
+
+
+def test_a_parquet_file_with_a_whole_footer_and_broken_pages(standing):
+    path = standing.layout.raw_events(DAY) / "part.parquet"
+    times = pa.array([datetime(2024, 3, 1, 10) + timedelta(seconds=n) for n in range(5000)])
+    table = pa.table({"user_id": np.arange(5000), "item_id": np.arange(5000), "timestamp": times})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False)
+    data = bytearray(path.read_bytes())
+    data[4 : len(data) // 2] = b"\xff" * (len(data) // 2 - 4)
+    path.write_bytes(data)
+    refused(standing, "part.parquet is not a whole parquet file .*nothing was changed")
+
+
+def test_an_empty_file_and_text_called_parquet(standing):
+    path = standing.layout.raw_events(DAY) / "other.parquet"
+    for data in (b"", b"user_id,item_id\n1,2\n"):
+        path.write_bytes(data)
+        refused(standing, r"other.parquet is not a whole parquet file")
+
+
+def test_a_folder_called_like_a_file(standing):
+    (standing.layout.raw_events(DAY) / "b.parquet").mkdir()
+    refused(standing, r"b.parquet is a folder")
+
+
+@pytest.mark.parametrize("missing", ["user_id", "item_id", "timestamp"])
+def test_a_missing_column(standing, clock, missing):
+    columns = {"user_id": [1], "item_id": [1], "timestamp": [clock("10:00")]}
+    del columns[missing]
+    standing.raw(DAY, columns, name="b.parquet")
+    refused(standing, rf"b.parquet has no column '{missing}' \(it has ")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "sentence"),
+    [
+        ("user_id", [1.0], "column 'user_id' of .*b.parquet is double: a whole number or text is expected"),
+        ("item_id", [[1]], "column 'item_id' of .*b.parquet is list"),
+        ("item_id", [b"x"], "column 'item_id' of .*b.parquet is binary"),
+        ("timestamp", [True], "column 'timestamp' of .*b.parquet is bool"),
+        ("timestamp", [5], "is a number: set timestamp_unit to s, ms, us or ns"),
+    ],
+)
+def test_a_column_of_the_wrong_type(shop, clock, column, values, sentence):
+    shop.raw(DAY, {"user_id": [1], "item_id": [1], "timestamp": [clock("10:00")]} | {column: values}, name="b.parquet")
+    with pytest.raises(ValueError, match=sentence):
+        shop.ingest(DAY)
+    assert not shop.layout.partition("events", DAY).exists()
+
+
+def test_two_files_that_disagree(standing, clock):
+    standing.raw(DAY, {"user_id": ["1"], "item_id": [1], "timestamp": [clock("10:00")]}, name="b.parquet")
+    refused(standing, "column 'user_id' is a whole number in part.parquet and text in b.parquet")
+    standing.raw(DAY, {"user_id": [1], "item_id": [1], "timestamp": ["2024-03-01"]}, name="b.parquet")
+    refused(standing, "column 'timestamp' is string in one file and timestamp in another")
+
+
+def test_they_may_disagree_where_the_configuration_decides(standing, clock):
+    standing.raw(DAY, {"user_id": ["x"], "item_id": [1], "timestamp": [clock("10:00")]}, name="b.parquet")
+    (report,) = standing.ingest(DAY, user_id_type="string")
+    assert report.rows == 2
+
+
+CSV = '[events]\nformat = "csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n'
+GOOD = "u,i,t\na,b,2024-03-01 10:00\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (GOOD + 'a,"b,2024-03-01 10:00\n' + GOOD, r"line 3 of .*log.csv cannot be read: Value with unterminated quote"),
+        (GOOD.replace(",", ";"), r"log.csv has no column 'u', 'i', 't' .*the delimiter ',' may be wrong"),
+        ("u,i,t\na;b;2024-03-01\n", r"line 2 of .*log.csv cannot be read: Expected Number of Columns: 3 Found: 1"),
+        ("u,t\na,2024-03-01\n", r"log.csv has no column 'i' \(it has 'u', 't'\)"),
+        ("", r"log.csv is empty"),
+        ("u,i,t\n", "holds no row with a believable time: no time in it can be read; check the column"),
+        ("u,i,t\na,b,whenever\n", "no time in it can be read"),
+        ("u,i,t\na,b,1924-03-01 10:00\n", "read as 1924-03-01 10:00:00.* to 1924-03-01 .*check .*timestamp_unit"),
+    ],
+)
+def test_csv_that_is_none(tmp_path, layout, engine, text, sentence):
+    (tmp_path / "log.csv").write_text(text)
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(ValueError, match=sentence):
+        import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+    assert not list(layout.raw.rglob("*.parquet"))
+
+
+def test_csv_in_another_encoding(tmp_path, layout, engine):
+    (tmp_path / "log.csv").write_bytes("u,i,t\nJosé,b,2024-03-01 10:00\n".encode("latin-1"))
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(ValueError, match=r"log.csv cannot be read as utf-8 text"):
+        import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+    (tmp_path / "m.toml").write_text(CSV + 'encoding = "latin-1"\n')
+    assert import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml").events == 1
+
+
+def test_a_folder_or_nothing_for_a_file(tmp_path, layout, engine):
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        import_mapped(engine, layout, tmp_path / "nothing", mapping=tmp_path / "m.toml")
+    (tmp_path / "log.csv").mkdir()
+    with pytest.raises(FileNotFoundError, match="holds no file like"):
+        import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [('{"u": 1', "line 1 of .* is not JSON"), ("[1]", "is no JSON object"), ('{"u": 1}', "has no column 'i', 't'")],
+)
+def test_json_lines_that_are_none(tmp_path, layout, engine, text, sentence):
+    (tmp_path / "log.jsonl").write_text(text + "\n")
+    (tmp_path / "m.toml").write_text(CSV.replace("csv", "jsonl"))
+    with pytest.raises(ValueError, match=sentence):
+        import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+
+
+def test_a_gzip_file_cut_short(tmp_path, layout, engine):
+    import gzip
+
+    (tmp_path / "log.csv.gz").write_bytes(gzip.compress((GOOD + "a,b,2024-03-01 10:00\n" * 5000).encode())[:-30])
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(ValueError, match=r"log\.csv\.gz"):
+        import_mapped(engine, layout, tmp_path / "log.csv.gz", mapping=tmp_path / "m.toml")
+    assert not list(layout.raw.rglob("*.parquet"))
+
+
+def test_one_user_with_a_history_larger_than_the_memory_limit(tmp_path, shop):
+    """Four hundred thousand events of one user at 50 MB: spilled, and right."""
+    n = 400_000
+    times = np.datetime64("2024-03-01", "us") + np.sort(np.random.default_rng(0).integers(0, 86_400_000_000, n))
+    items = np.arange(n) % 1009
+    shop.raw(DAY, pa.table({"user_id": np.ones(n, np.int64), "item_id": items, "timestamp": times}))
+    shop.engine = DuckDBEngine(memory_limit="50MB", threads=1, temp_directory=tmp_path / "spill")
+    (ingested,) = shop.ingest(DAY)
+    report = shop.sessions(DAY, max_session_length=0)
+    assert (ingested.rows, report.rows, report.sessions, report.items) == (n, n, 1, 1009)
+    assert shop.sessions(DAY, max_session_length=0, min_item_support=397).items == 436  # the rest have 396 events
+    assert build_splits(shop.engine, shop.layout, DAY, SplitsConfig(0, 0)).rows == 436 * 397
+    (left,) = (tmp_path / "spill").iterdir()
+    assert not list(left.iterdir())

@@ -1,0 +1,1 @@
+"""`warehouse` in the shell: one module a subcommand."""

@@ -1,0 +1,96 @@
+"""SQL statements: one file each, beside the step that runs it; values are rendered as literals.
+
+The files keep to the subset of SQL that DuckDB and Spark share.
+
+A `{name}` in a file stands for one value. Only whole values of known types go in, quoted here, so nothing a value holds
+can ever be read as SQL. Column and file names never reach these files: the engine's views rename them first.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+
+class SqlType(StrEnum):
+    """The types an id may have, as a CAST names them."""
+
+    INT64 = "BIGINT"
+    STRING = "STRING"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Some of our own column names as a list, each followed by `suffix`; names from outside are refused."""
+
+    names: tuple[str, ...]
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        for name in self.names:
+            if not re.fullmatch("[a-z_]+", name):
+                raise ValueError(f"{name!r} is not the name of one of our columns")
+        return ", ".join(f"{name} {self.suffix}".rstrip() for name in self.names)
+
+
+Value = SqlType | Columns | bool | int | float | str | date | datetime | tuple[str, ...] | None
+
+_FILES = {file.stem: file for file in Path(__file__).parents[1].rglob("*.sql")}
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+def statement(name: str, **values: Value) -> str:
+    """The text of `<name>.sql` with every placeholder replaced; KeyError for a value missing or not asked for."""
+    text = _text(name)
+    unknown = set(values) - set(_PLACEHOLDER.findall(text))
+    if unknown:
+        raise KeyError(f"{name}.sql has no placeholder {', '.join(sorted(unknown))}")
+    return _PLACEHOLDER.sub(lambda match: literal(values[match.group(1)]), text)
+
+
+@cache
+def _text(name: str) -> str:
+    lines = _FILES[name].read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("--"))
+
+
+def literal(value: Value) -> str:
+    """A value as an SQL literal. A tuple of strings becomes a list for IN; an empty one matches nothing."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, SqlType | Columns):
+        return str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} cannot be written into a statement")
+        return repr(value)
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"  # both engines read it in UTC
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(quoted(text) for text in value) if value else 'NULL'})"
+    raise TypeError(f"a {type(value).__name__} cannot be written into a statement")
+
+
+def quoted(text: str) -> str:
+    """Text as a string literal. A NUL character cannot be in one."""
+    if "\0" in text:
+        raise ValueError(f"{text!r} holds a NUL character: remove it")
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as a quoted identifier (DuckDB's quotes); for views only."""
+    if not name or "\0" in name:
+        raise ValueError(f"{name!r} cannot be the name of a column")
+    return '"' + name.replace('"', '""') + '"'

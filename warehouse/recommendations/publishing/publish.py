@@ -1,0 +1,156 @@
+"""Write, audit, publish: a night becomes visible by one Delta commit, or not at all.
+
+Notable: the rows are written once, streamed in constant memory from the scorer into staged parquet files. Those are
+audited, and the commit moves them into the table as they are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from warehouse.recommendations.errors import AuditFailed, NightBusy
+from warehouse.recommendations.limits import Audit, AuditLimits, Expected
+from warehouse.recommendations.publishing.auditing import audit
+from warehouse.recommendations.publishing.commit import commit, found_files
+from warehouse.recommendations.publishing.maintenance import sweep
+from warehouse.recommendations.publishing.staging import (
+    StagedNight,
+    audit_file,
+    folder_lock,
+    staging_folder,
+    write_failed,
+)
+from warehouse.recommendations.table import HasRecommendations, connect, ensure_table, night_files, nights, table_path
+
+
+@dataclass(frozen=True)
+class NightFacts:
+    """What is the same on every row of a night, and what the commit remembers beside it.
+
+    ``metadata`` goes into the Delta log, for people: git commit, Dagster run, ...
+    """
+
+    model_version: int | None = None
+    mlflow_run_id: str | None = None
+    generated_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.generated_at.tzinfo is None:
+            raise ValueError(f"generated_at must carry its time zone (UTC), {self.generated_at} does not")
+
+    def columns(self) -> dict[str, object]:
+        """Name and value of the table's columns that are the same on every row of a night."""
+        return {
+            "model_version": self.model_version,
+            "mlflow_run_id": self.mlflow_run_id,
+            "generated_at": self.generated_at,
+        }
+
+    def remembered(self, run_date: dt.date, rows: int) -> dict[str, str]:
+        """Return what the commit remembers, all of it text."""
+        return {
+            **self.metadata,
+            "run_date": run_date.isoformat(),
+            "rows": str(rows),
+            "model_version": "" if self.model_version is None else str(self.model_version),
+            "mlflow_run_id": self.mlflow_run_id or "",
+        }
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published night: the table's version that shows it, its audit, the ``seconds`` of staging (scoring included),
+    audit and publishing, and the litter of killed writers that was swept.
+    """
+
+    run_date: dt.date
+    version: int
+    rows: int
+    users: int
+    audit: Audit
+    seconds: Mapping[str, float]
+    swept: tuple[str, ...]
+
+
+def publish(
+    where: HasRecommendations | str | Path,
+    run_date: dt.date,
+    batches: Iterable[pa.RecordBatch],
+    facts: NightFacts,
+    expected: Expected,
+    limits: AuditLimits | None = None,
+    *,
+    memory_limit: str = "1GB",
+    threads: int | None = None,
+) -> Published:
+    """Publish one night from ``batches`` (columns of ``table.STAGED_COLUMNS``, any number of rows each).
+
+    Publishing a night again replaces it; other nights are not touched. Raises ``NightBusy`` when another run is at the
+    same night, ``AuditFailed`` when the night is not good enough to be seen (it is kept beside the table),
+    ``WriteFailed`` when the disk refuses, ``RecommendationsError`` when the columns do not fit. After an error the
+    table stands as it stood before.
+    """
+    path = table_path(where)
+    with StagedNight(path, run_date) as staged:
+        began = time.monotonic()
+        replaces = found_files(path, run_date)
+        staged.write(batches, facts.columns())
+        written = time.monotonic()
+        with _refusals(run_date, path):
+            with folder_lock(staging_folder(path)):
+                table = ensure_table(path, staged.schema)
+            if not staged.in_order:
+                with connect(memory_limit, threads, staged.spill) as con:
+                    staged.sort(con)
+            report = _audited(table, staged, expected, limits or AuditLimits())
+            audited = time.monotonic()
+            version = commit(path, run_date, staged.files, replaces, facts.remembered(run_date, staged.rows))
+        published = time.monotonic()
+    swept = tuple(sweep(path))
+    seconds = {"staging": written - began, "audit": audited - written, "publishing": published - audited}
+    return Published(run_date, version, report.rows, report.users, report, seconds, swept)
+
+
+@contextmanager
+def _refusals(run_date: dt.date, path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into its sentence; remove what was half written, or written in vain."""
+    try:
+        yield
+    except NightBusy:
+        sweep(path, own=run_date)
+        raise
+    except (OSError, DeltaError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        sweep(path, own=run_date)
+        raise write_failed(run_date, path, error) from error
+
+
+def _audited(table: DeltaTable, staged: StagedNight, expected: Expected, limits: AuditLimits) -> Audit:
+    """Audit the staged night; keep it aside, with the audit's figures as JSON, when it fails."""
+    earlier = [night for night in nights(table) if night < staged.run_date]
+    previous = earlier[-1] if earlier else None
+    before = [Path(file) for file in night_files(table, previous)] if previous else []
+    report = audit(staged.files, staged.run_date, expected, limits, previous=previous, before=before)
+    if report.passed:
+        return report
+    kept = staged.reject()
+    audit_file(kept).write_text(report.to_json(), encoding="utf-8")
+    reasons = "; ".join(
+        f"{c.meaning}: {c.value:g} (allowed: {c.limit})" for c in report.failures if c.value is not None
+    )
+    raise AuditFailed(
+        f"the night {staged.run_date} failed its audit and was not published: {reasons}. It is kept in {kept} for "
+        "whoever looks into it; the table shows the nights that it showed before",
+        report,
+        kept,
+    )

@@ -1,0 +1,228 @@
+"""The staged night: parquet parts beside the table that nobody reads but the audit, until one commit shows them.
+
+Notable: a staged night has a lock file, which its writer holds (flock) from before the first byte until after the
+commit; the kernel drops that lock when the writer dies, however it dies. So a second writer of the night is refused at
+once, and whoever can lock that file knows that its writer is gone and may sweep what it left. The lock covers one
+machine's writers; writers on two machines that share a folder meet at the commit, which lets one of them win.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.engine.row_groups import regrouped
+from warehouse.recommendations import parts
+from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
+from warehouse.recommendations.parts import PartsWriter, id_types_of, part_schema, row_groups
+from warehouse.recommendations.table import table_schema
+
+LOCK = ".lock"
+WRITING = ".writing"
+REJECTED = ".rejected"
+
+
+def staging_folder(table: Path) -> Path:
+    """Return the folder beside the table that holds staged and rejected nights."""
+    return table.parent / f"{table.name}_staging"
+
+
+def audit_file(rejected: Path) -> Path:
+    """Return the file beside a rejected night's folder that says why it was rejected."""
+    return rejected.with_name(f"{rejected.name}.json")
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the staging folder's own lock: for the short moments that concern all nights (creating the table)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+class StagedNight:
+    """One night's staged parts, locked by this writer. Use as a context manager: leaving it removes what was neither
+    published nor kept.
+    """
+
+    def __init__(self, table: Path, run_date: dt.date) -> None:
+        self.run_date = run_date
+        self.lock = staging_folder(table) / f"{run_date.isoformat()}{LOCK}"
+        self.folder = self.lock.with_suffix(WRITING)
+        self.spill = self.folder / "spill"  # where DuckDB may put what does not fit in memory
+        self.files: list[Path] = []  # the parts: in order once sort() was called
+        self.rows = 0
+        self.in_order = True  # by (user_id, rank), as far as written
+        self.schema = pa.schema([])  # the table's, once the first batch has shown the types of the ids
+        self._last: tuple[object, int] | None = None
+        self._handle = -1
+
+    def __enter__(self) -> StagedNight:
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            self._handle = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
+            if not _lock(self._handle, seconds=0.5):
+                os.close(self._handle)
+                raise NightBusy(
+                    f"another run is writing the night {self.run_date} ({self.folder}): wait for it to end, or stop it"
+                )
+            if _same_file(self._handle, self.lock):
+                shutil.rmtree(self.folder, ignore_errors=True)  # of a writer that died
+                self.folder.mkdir()
+                return self
+            os.close(self._handle)  # its owner removed it between our open and our lock: take the new one
+
+    def __exit__(self, *exc: object) -> None:
+        if _same_file(self._handle, self.lock):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.lock.unlink()
+        os.close(self._handle)
+
+    def write(self, batches: Iterable[pa.RecordBatch], constants: Mapping[str, object]) -> None:
+        """Stream ``batches`` (columns of ``STAGED_COLUMNS``) into parts, with ``constants``, the columns that are the
+        same on every row; memory is one row group, not the night.
+
+        Raises ``RecommendationsError`` for missing columns or types that do not fit, ``WriteFailed`` when the disk
+        refuses.
+        """
+        source = iter(batches)
+        first = next(source, None)
+        if first is not None:
+            self.schema = table_schema(*id_types_of(first))
+            groups = row_groups(chain([first], source), part_schema(self.schema), constants)
+            self.files = self._written(groups, self.folder)
+        if not self.rows:
+            raise RecommendationsError(f"the night {self.run_date} has no rows at all: nothing was published")
+
+    def _written(self, groups: Iterable[pa.Table], folder: Path) -> list[Path]:
+        """Write the groups as parts of ``folder``, counting rows and following their order."""
+        self.rows, self.in_order, self._last = 0, True, None
+        writer = PartsWriter(folder, part_schema(self.schema))
+        try:
+            for group in groups:
+                self._follow_order(group)
+                with self._disk():
+                    writer.write(group)
+                self.rows += group.num_rows
+            with self._disk():
+                writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
+        return writer.files
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Turn the disk's refusals, and only those, into ``WriteFailed``: an error of the source keeps its own name."""
+        try:
+            yield
+        except OSError as error:
+            raise write_failed(self.run_date, self.folder, error) from error
+
+    def sort(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Bring the rows into order of user and rank where they did not come in it; the sorted parts take over."""
+        if self.in_order:
+            return
+        folder = self.folder / "sorted"
+        folder.mkdir()
+        rows = con.sql(
+            "SELECT * FROM read_parquet($files) ORDER BY user_id, rank", params={"files": [str(f) for f in self.files]}
+        ).to_arrow_reader(parts.ROW_GROUP)
+        unsorted, schema = self.files, part_schema(self.schema)
+        self.files = self._written(
+            (pa.Table.from_batches(some).cast(schema) for some in regrouped(rows, parts.ROW_GROUP)), folder
+        )
+        for file in unsorted:
+            file.unlink()
+
+    def reject(self) -> Path:
+        """Keep the parts in a folder of another name for whoever looks into them, and return that folder."""
+        kept = self.lock.with_suffix(REJECTED)
+        shutil.rmtree(self.spill, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        os.replace(self.files[0].parent, kept)
+        return kept
+
+    def _follow_order(self, group: pa.Table) -> None:
+        """Note whether rows keep coming by (user_id, rank), so that an ordered night needs no sort."""
+        if not self.in_order or group.num_rows == 0:
+            return
+        user, rank = group["user_id"].combine_chunks(), group["rank"].to_numpy()
+        if pa.types.is_integer(user.type):
+            before, after = user.to_numpy()[:-1], user.to_numpy()[1:]
+            falls, same = after < before, after == before
+        else:
+            falls = pc.less(user.slice(1), user.slice(0, len(user) - 1)).to_numpy(zero_copy_only=False)
+            same = pc.equal(user.slice(1), user.slice(0, len(user) - 1)).to_numpy(zero_copy_only=False)
+        self.in_order = not bool((falls | (same & (np.diff(rank) < 0))).any())
+        if self._last is not None:
+            self.in_order &= self._last <= (user[0].as_py(), int(rank[0]))
+        self._last = (user[-1].as_py(), int(rank[-1]))
+
+
+def write_failed(run_date: dt.date, path: Path, error: BaseException) -> WriteFailed:
+    """Return the sentence for a disk that refused."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return WriteFailed(
+        f"the night {run_date} could not be written to {path} ({reason}): nothing was published and earlier nights "
+        "stand; free space (or put the folder right) and run the night again"
+    )
+
+
+def _lock(handle: int, seconds: float) -> bool:
+    """Take the lock; a writer holds it for long, a sweeper that looks whether one is alive for microseconds."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.02)
+
+
+def _same_file(handle: int, path: Path) -> bool:
+    try:
+        ours, there = os.fstat(handle), os.stat(path)
+    except FileNotFoundError:
+        return False
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+def clear_dead(folder: Path) -> tuple[set[str], list[Path]]:
+    """Remove the staged nights of dead writers; return the nights of living ones (ISO dates) and what was removed."""
+    live: set[str] = set()
+    gone: list[Path] = []
+    for lock in folder.glob(f"*{LOCK}"):
+        try:
+            handle = os.open(lock, os.O_RDWR)
+        except FileNotFoundError:
+            continue  # its writer ended between the listing and now
+        try:
+            if not _lock(handle, seconds=0):
+                live.add(lock.stem)
+            elif _same_file(handle, lock):
+                gone += [file for file in lock.with_suffix(WRITING).rglob("*") if file.is_file()]
+                shutil.rmtree(lock.with_suffix(WRITING), ignore_errors=True)
+                lock.unlink()
+                gone.append(lock)
+        finally:
+            os.close(handle)
+    return live, gone

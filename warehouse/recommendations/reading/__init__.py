@@ -1,0 +1,1 @@
+"""Whole nights as readers see them: a list, a comparison, an export."""

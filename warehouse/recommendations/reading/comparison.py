@@ -1,0 +1,74 @@
+"""Two nights side by side: how much of what users see changed, and how much of the catalogue they see."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from warehouse.recommendations.reading.readers import Night, night
+from warehouse.recommendations.reading.titles import items_file
+from warehouse.recommendations.table import HasRecommendations, connect, table_path
+
+COMPARISON = pa.schema(
+    [
+        ("date_a", pa.date32()), ("date_b", pa.date32()), ("k", pa.int32()), ("users_a", pa.int64()),
+        ("users_b", pa.int64()), ("users_both", pa.int64()), ("overlap", pa.float64()), ("churn", pa.float64()),
+        ("same_first", pa.float64()), ("items_a", pa.int64()), ("items_b", pa.int64()), ("items_both", pa.int64()),
+        ("coverage_a", pa.float64()), ("coverage_b", pa.float64()), ("fallback_a", pa.float64()),
+        ("fallback_b", pa.float64()),
+    ]
+)  # fmt: skip
+
+_TOP = "CREATE TEMP TABLE {name} AS SELECT user_id, item_id, rank, model FROM read_parquet($files) WHERE rank <= $k"
+_FIGURES = """
+WITH users_a AS (SELECT user_id, count(*) AS n, bool_and(model = 'popularity') AS fallback FROM a GROUP BY user_id),
+users_b AS (SELECT user_id, count(*) AS n, bool_and(model = 'popularity') AS fallback FROM b GROUP BY user_id),
+stayed AS (SELECT user_id, count(*) AS n FROM a JOIN b USING (user_id, item_id) GROUP BY user_id),
+per_user AS (
+  SELECT coalesce(s.n, 0) / users_a.n AS overlap, 1 - coalesce(s.n, 0) / users_b.n AS churn
+  FROM users_a JOIN users_b USING (user_id) LEFT JOIN stayed s USING (user_id)),
+firsts AS (
+  SELECT a.item_id = b.item_id AS same FROM a JOIN b USING (user_id) WHERE a.rank = 1 AND b.rank = 1)
+SELECT (SELECT count(*) FROM users_a) AS users_a, (SELECT count(*) FROM users_b) AS users_b,
+  (SELECT count(*) FROM per_user) AS users_both, (SELECT avg(overlap) FROM per_user) AS overlap,
+  (SELECT avg(churn) FROM per_user) AS churn, (SELECT avg(same::INTEGER) FROM firsts) AS same_first,
+  (SELECT count(DISTINCT item_id) FROM a) AS items_a, (SELECT count(DISTINCT item_id) FROM b) AS items_b,
+  (SELECT count(*) FROM (SELECT item_id FROM a INTERSECT SELECT item_id FROM b)) AS items_both,
+  (SELECT avg(fallback::INTEGER) FROM users_a) AS fallback_a, (SELECT avg(fallback::INTEGER) FROM users_b) AS fallback_b
+"""
+
+
+def compare(
+    where: HasRecommendations | str | Path, date_a: dt.date, date_b: dt.date, ks: Sequence[int] = (10,)
+) -> pa.Table:
+    """Return one row for each k in ``ks`` that compares the top k of two nights (columns: ``COMPARISON``).
+
+    Over users who have a list in both nights: ``overlap`` is the mean share of a user's top k of night a that is in the
+    top k of night b, ``churn`` the mean share of the top k of b that is new, ``same_first`` the share of users whose
+    first item stayed. ``items_*`` count the distinct items shown to anybody, ``coverage_*`` divides by the items table
+    of that night (null without one), ``fallback_*`` is the share of users with popular items only.
+    """
+    nights = (night(where, date_a), night(where, date_b))
+    scratch = table_path(where).parent / ".scratch"
+    return pa.Table.from_pylist([_figures(nights, k, scratch) for k in ks], schema=COMPARISON)
+
+
+def _figures(nights: tuple[Night, Night], k: int, scratch: Path) -> dict[str, object]:
+    if k < 1:
+        raise ValueError(f"k must be at least 1 item, not {k}")
+    a, b = nights
+    with connect(temp_directory=scratch) as con:
+        for name, found in zip("ab", nights, strict=True):
+            con.execute(_TOP.replace("{name}", name), {"files": list(found.files), "k": k})
+        relation = con.sql(_FIGURES)
+        row = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
+        for name, found in zip("ab", nights, strict=True):
+            items = items_file(found.path, found.run_date)
+            catalogue = items and con.sql(
+                "SELECT count(DISTINCT item_id) FROM read_parquet($file)", params={"file": [str(items)]}
+            ).fetchall()[0][0]  # fmt: skip
+            row[f"coverage_{name}"] = row[f"items_{name}"] / catalogue if catalogue else None
+    return {"date_a": a.run_date, "date_b": b.run_date, "k": k, **row}

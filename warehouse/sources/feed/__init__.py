@@ -1,0 +1,1 @@
+"""How any source becomes raw parquet: a folder a day."""

@@ -1,0 +1,1 @@
+"""Importers of the public logs, one a file."""

@@ -1,0 +1,1 @@
+"""A synthetic shop whose best reachable recall is known."""

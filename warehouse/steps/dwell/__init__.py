@@ -1,0 +1,1 @@
+"""Weights of events by how long a user stayed with an item."""

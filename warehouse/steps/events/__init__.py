@@ -1,0 +1,1 @@
+"""Raw events of a day become events and rejected events."""

@@ -1,0 +1,1 @@
+"""Raw items become items: one row an item."""

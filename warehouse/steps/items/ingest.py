@@ -1,0 +1,114 @@
+"""raw items -> items: one row an item, with its title and any feature columns.
+
+Of several rows of one item the last one counts: files by name, rows by their place in the file. A catalogue fits in
+memory, so this is plain Arrow: feature columns have names and types of their own that no fixed statement could carry.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse.engine import raw_files as rawfiles
+from warehouse.engine.duckdb_engine import ROW_GROUP, DataError, disk_sentences
+from warehouse.layout import Layout, as_day, replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class ItemsReport:
+    """What one night's catalogue holds. `rejected`: rows without an id; `columns`: all of them, features too."""
+
+    day: date
+    files: int
+    rows: int
+    duplicates: int
+    rejected: int
+    columns: tuple[str, ...]
+
+
+def ingest_items(
+    layout: Layout,
+    day: date | str,
+    *,
+    item_column: str = "item_id",
+    title_column: str = "title",
+    item_id_type: str = "auto",
+) -> ItemsReport:
+    """Write the `items` of a night from raw/items, sorted by item_id. Without raw items the partition is empty.
+
+    DataError (a ValueError) for a file that cannot be read, without an id column, with an id that is neither a whole
+    number nor text, or with columns whose types differ between files.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    day = as_day(day)
+    files = rawfiles.parquet_files(layout.raw_items)
+    if files:
+        raw = _read(files, item_column, title_column, item_id_type)
+    else:
+        raw = pa.table({"item_id": pa.array([], pa.string()), "title": pa.array([], pa.string())})
+    table, rejected = _last_of_each(raw)
+    with replacing(layout.partition("items", day)) as path, disk_sentences():
+        pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
+    return ItemsReport(
+        day=day,
+        files=len(files),
+        rows=len(table),
+        duplicates=len(raw) - rejected - len(table),
+        rejected=rejected,
+        columns=tuple(table.column_names),
+    )
+
+
+def _read(files: list[Path], item_column: str, title_column: str, item_id_type: str) -> "pa.Table":
+    """All raw rows, files in order, item_id first, then title, then the features; missing columns are null."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schemas = {path: rawfiles.schema_of(path) for path in files}
+    kept_as, _ = rawfiles.id_type(schemas, item_column, item_id_type)
+    parts = []
+    for path in files:
+        with rawfiles.sentences_of(path):
+            part = pq.ParquetFile(path).read()
+        renamed = {item_column: "item_id", title_column: "title"}
+        part = part.rename_columns([renamed.get(name, name) for name in part.column_names])
+        place = part.column_names.index("item_id")
+        try:
+            part = part.set_column(place, "item_id", part["item_id"].cast(pa.type_for_alias(kept_as)))
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"column {item_column!r} of {path} holds an id that is no whole number ({error}): "
+                f"set item_id_type to string"
+            ) from error
+        parts.append(part)
+    try:
+        table = pa.concat_tables(parts, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        names = ", ".join(path.name for path in files)
+        raise DataError(f"the raw items ({names}) have columns of different types: {error}; convert one") from error
+    first = [name for name in ("item_id", "title") if name in table.column_names]
+    return table.select([*first, *(name for name in table.column_names if name not in first)])
+
+
+def _last_of_each(raw: "pa.Table") -> tuple["pa.Table", int]:
+    """The last row of every item, items ascending; and how many rows had no id."""
+    import pyarrow.compute as pc
+
+    known = raw.filter(pc.is_valid(raw["item_id"]))
+    if not len(known):
+        return known, len(raw)
+    places = known.select(["item_id"]).append_column("place", _places(len(known)))
+    last = places.group_by("item_id").aggregate([("place", "max")]).sort_by("item_id")
+    return known.take(last["place_max"]), len(raw) - len(known)
+
+
+def _places(n: int) -> "pa.Array":
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.array(np.arange(n))

@@ -1,0 +1,1 @@
+"""Clicks become sessions that keep every promise."""

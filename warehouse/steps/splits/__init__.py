@@ -1,0 +1,1 @@
+"""Sessions become train, validation and test, by time."""

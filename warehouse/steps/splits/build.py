@@ -1,0 +1,145 @@
+"""sessions -> splits: train, validation and test by time, never at random.
+
+A session belongs to the part in which it starts. Events of a train session at or after the boundary are dropped (and
+counted): a model fitted at that moment could not have seen them. The same holds between validation and test. The
+model that serves is fitted on the sessions table itself, on all of the window.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+from warehouse.config import SplitsConfig
+from warehouse.engine import raw_files as rawfiles
+from warehouse.engine.duckdb_engine import Database, DataError, Engine, Source
+from warehouse.engine.ranges import user_ranges
+from warehouse.engine.statements import Columns, Value, statement
+from warehouse.layout import Layout, as_day, midnight, replacing
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The size of one part. `unknown_*`: items that train does not know, and events of them."""
+
+    events: int = 0
+    sessions: int = 0
+    items: int = 0
+    unknown_items: int = 0
+    unknown_events: int = 0
+
+
+@dataclass(frozen=True)
+class SplitsReport:
+    """What stands in the splits, by part. `dropped_events`: events cut off at a boundary (repeats for dwell that only
+    train keeps are not among them). `validation_start`, `test_start`: the first day of each."""
+
+    run_date: date
+    rows: int
+    validation_start: date
+    test_start: date
+    dropped_events: int
+    parts: dict[str, Part] = field(default_factory=dict)
+
+    @property
+    def train(self) -> Part:
+        """The part to fit on."""
+        return self.parts["train"]
+
+    @property
+    def validation(self) -> Part:
+        """The part to stop and to calibrate by."""
+        return self.parts["validation"]
+
+    @property
+    def test(self) -> Part:
+        """The part to judge by."""
+        return self.parts["test"]
+
+
+def rows_of(path: Path) -> int:
+    """The number of rows of a parquet file, from its footer."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+def boundaries(run_date: date, config: SplitsConfig) -> tuple[date, date]:
+    """The first day of validation and the first day of test; test ends with `run_date`."""
+    test = config.test_start or run_date + timedelta(days=1 - config.test_days)
+    validation = config.validation_start or test - timedelta(days=config.validation_days)
+    if validation > test:
+        raise DataError(f"validation_start {validation} is after test_start {test}: validation comes before test")
+    return validation, test
+
+
+def build_splits(
+    engine: Engine, layout: Layout, run_date: date | str, config: SplitsConfig | None = None
+) -> SplitsReport:
+    """Write the `splits` of a night from its `sessions`: train, validation, test, each in the order of the sessions.
+
+    FileNotFoundError if the sessions are not there; DataError (a ValueError) if nothing is left to train on. An empty
+    validation or test part is no error: the report says so, and the evaluation refuses to judge by it.
+    """
+    config = config or SplitsConfig()
+    run_date = as_day(run_date)
+    sessions = layout.partition("sessions", run_date)
+    if not sessions.is_file():
+        raise FileNotFoundError(f"the sessions of {run_date} are missing ({sessions}): materialise sessions first")
+    validation_start, test_start = boundaries(run_date, config)
+    names = rawfiles.schema_of(sessions).names
+    columns = tuple(name for name in names if name != "copy")
+    with engine.open() as db:
+        copy = Source("copy") if "copy" in names else None
+        db.view("sessions", [sessions], {**{name: Source(name) for name in columns}, "copy": copy})
+        bounds: dict[str, Value] = {
+            "validation_start": midnight(validation_start),
+            "test_start": midnight(test_start),
+        }
+        with replacing(layout.partition("splits", run_date)) as path:
+            rows = db.write_parts(_parts_of_sessions(columns, bounds), path)
+            db.view("splits", [path])
+            parts = _parts(db, path, bounds)
+            dropped = _dropped(db, bounds, rows_of(sessions) - rows, has_copies=copy is not None)
+            if not parts["train"].sessions:
+                raise DataError(
+                    f"no session of {run_date}'s window starts before {validation_start}: raise window_days, or lower "
+                    f"validation_days and test_days"
+                )
+    return SplitsReport(
+        run_date=run_date,
+        rows=rows,
+        validation_start=validation_start,
+        test_start=test_start,
+        dropped_events=dropped,
+        parts=parts,
+    )
+
+
+def _parts_of_sessions(columns: tuple[str, ...], bounds: dict[str, Value]) -> list[str]:
+    """A statement each for train, validation and test."""
+    edges = (None, bounds["validation_start"], bounds["test_start"], None)
+    return [
+        statement("splits", columns=Columns(columns), part=part, start=start, end=end, with_repeats=part == "train")
+        for part, start, end in zip(PARTS, edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def _dropped(db: Database, bounds: dict[str, Value], missing: int, *, has_copies: bool) -> int:
+    """Events cut off at a boundary: all rows that are missing, but for the repeats that only train keeps."""
+    return int(db.rows(statement("splits_dropped", **bounds))[0][0]) if has_copies else missing
+
+
+def _parts(db: Database, path: Path, bounds: dict[str, Value]) -> dict[str, Part]:
+    """The sizes of the parts that the view `splits` of a file holds."""
+    # Range by range, for in a large window a count of all sessions at once would need most of the memory.
+    counts = [
+        db.rows(statement("splits_sessions", low=low, high=high, **bounds))[0] for low, high in user_ranges([path])
+    ]
+    sessions = [sum(map(int, column)) for column in zip(*counts, strict=True)]
+    ((*sizes,),) = db.rows(statement("splits_items"))
+    events, items = (list(map(int, sizes[at : at + 3])) for at in (0, 3))
+    unknown_items, unknown_events = ([0, *map(int, sizes[at : at + 2])] for at in (6, 8))
+    columns = zip(PARTS, events, sessions, items, unknown_items, unknown_events, strict=True)
+    return {name: Part(*of_part) for name, *of_part in columns}
