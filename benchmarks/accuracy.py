@@ -23,11 +23,12 @@ import pyarrow.parquet as pq
 
 from gru4rec.config.options import Config
 from gru4rec.config.presets import preset, resolve
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.metrics import RANK_METRICS
 from gru4rec.evaluation.ranking import ranks
-from gru4rec.training.fit import fit
+from gru4rec.training.fit import FitOptions, fit
 
 METRICS = ("recall@5", "recall@10", "recall@20", "mrr@5", "mrr@10", "mrr@20")
 ALPHA_75, ALPHA_5, FIVE_EPOCHS = {"sample_alpha": 0.75}, {"sample_alpha": 0.5}, {"epochs": 5}
@@ -86,7 +87,7 @@ def run(
 ) -> list[float]:
     """Fit, measure, print (and log) one JSON line that begins with `about`; the METRICS."""
     begin = time.perf_counter()
-    result = fit(train, vocabulary, config, threads=args.threads, device=args.device)
+    result = fit(Dataset(train, vocabulary), config, FitOptions(threads=args.threads, device=args.device))
     seconds = time.perf_counter() - begin
     found = ranks(result.model, held_out)
     values, errors = [], {}

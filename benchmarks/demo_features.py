@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.features import TAIL, paired, per_event
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.evaluation.evaluate import evaluate
-from gru4rec.training.fit import fit
+from gru4rec.training.fit import FitOptions, fit
 from pipelines.settings.read import load
 from pipelines.training import train as training
 from warehouse.layout import Layout
@@ -44,7 +45,7 @@ def run(tables: dict[str, pa.Table], columns: list[str], seed: int) -> dict[str,
         data = training.add_features(data, tables["items"], config)
     begun = time.process_time()
     shell = {"validation": data.validation, "features": data.features, "threads": 1, "device": "cpu"}
-    model = fit(data.train, data.vocabulary, config, **shell).model
+    model = fit(Dataset(data.train, data.vocabulary), config, FitOptions(**shell)).model
     seconds = time.process_time() - begun
     rows = tables["splits"].filter(pc.equal(tables["splits"]["split"], "test"))
     test = Sessions.from_table(rows, wide.vocabulary, session=training.SESSION_KEY)

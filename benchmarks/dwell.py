@@ -22,13 +22,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.evaluation.metrics import bootstrap_weights
 from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.network.model import GRU4Rec
-from gru4rec.training.fit import fit
+from gru4rec.training.fit import FitOptions, fit
 
 DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
 LIMIT, MOST = 1800.0, 5  # seconds; copies of an event, itself included
@@ -84,7 +85,7 @@ def main() -> None:
     for name, (sessions, epochs) in variants(train, seconds, arguments.threshold).items():
         for seed in arguments.seeds:
             config = Config().override({**SETTINGS, "epochs": epochs, "seed": seed})
-            model = fit(sessions, vocabulary, config, device="cpu", threads=1).model
+            model = fit(Dataset(sessions, vocabulary), config, FitOptions(device="cpu", threads=1)).model
             values.setdefault(name, []).append(np.concatenate([in_catalogue(model, test), among_new(model, test)], 1))
     session = np.repeat(np.arange(len(test)), np.diff(test.offsets) - 1)
     means = {name: np.mean(each, axis=0) for name, each in values.items()}

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import torch
 
 from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.features import prepare
 from gru4rec.data.histories import Continued, split_at
 from gru4rec.data.sessions import Sessions
@@ -28,7 +29,7 @@ from gru4rec.evaluation.evaluate import evaluate, translate
 from gru4rec.evaluation.metrics import bootstrap_weights
 from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Scorer
-from gru4rec.training.fit import fit
+from gru4rec.training.fit import FitOptions, fit
 
 DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
 TAIL = 5  # training events up to which a warm item counts as tail
@@ -132,10 +133,14 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
     wide = prepare(case.train, case.ids, case.items, with_features.features)
     test, earlier = held_out(case, wide.vocabulary)
     if model == "id":
-        result = fit(case.train, case.ids, config, device="cpu", threads=1)
+        result = fit(Dataset(case.train, case.ids), config, FitOptions(device="cpu", threads=1))
         earlier = None if earlier is None else translate(earlier, wide.vocabulary, case.ids)[0]
     else:
-        result = fit(wide.train, wide.vocabulary, with_features, features=wide.features, device="cpu", threads=1)
+        result = fit(
+            Dataset(wide.train, wide.vocabulary, features=wide.features),
+            with_features,
+            FitOptions(device="cpu", threads=1),
+        )
     scorer: Scorer = result.model if earlier is None else Continued(result.model, earlier)
     counts = wide.vocabulary.counts
     found = evaluate(scorer, test, counts, ks=(K,), bootstrap=0, vocabulary=wide.vocabulary if model == "id" else None)

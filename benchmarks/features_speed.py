@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.features import ItemFeatures, prepare
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.training.fit import fit
+from gru4rec.training.fit import FitOptions, fit
 
 
 def speed(width: int, items: int, rounds: int) -> None:
@@ -57,7 +58,9 @@ def one(kind: str, width: int, items: int) -> None:
         changes |= {"architecture": architecture, "selected_features": "genres" + (",title:text" if text else "")}
         features = prepare(train, ids, table, Config().override(changes).features).features
     begin = time.process_time()
-    result = fit(train, ids, Config().override(changes), features=features, device="cpu", threads=1)
+    result = fit(
+        Dataset(train, ids, features=features), Config().override(changes), FitOptions(device="cpu", threads=1)
+    )
     seconds = time.process_time() - begin  # of the processor: other programs do not count
     events = float(lengths.sum() - len(lengths))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

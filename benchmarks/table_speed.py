@@ -96,14 +96,14 @@ def score(users: int, n: int, items: int) -> tuple[float, float]:
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.serving.recommend import Recommender
-    from gru4rec.training.fit import fit
+    from gru4rec.training.fit import FitOptions, fit
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(2)
     vocabulary = Vocabulary(pa.array(range(items)), np.ones(items, np.int64))
     sessions = Sessions.from_lists(rng.integers(items, size=(200, 5)).tolist())
     config = Config().override({"epochs": 1, "hidden_size": 100})
-    recommender = Recommender(fit(sessions, vocabulary, config, device="cpu").model)
+    recommender = Recommender(fit(Dataset(sessions, vocabulary), config, FitOptions(device="cpu")).model)
     contexts = [
         pa.record_batch({"user_id": np.repeat(np.arange(a, a + 1000), 5), "item_id": rng.integers(items, size=5000)})
         for a in range(0, users, 1000)

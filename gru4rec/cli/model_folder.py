@@ -13,11 +13,9 @@ from typing import Any
 
 from gru4rec.cli.paths import check_folder
 from gru4rec.config.options import Config
-from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
-from gru4rec.storage import checkpoint
-from gru4rec.storage import training_state as resume
-from gru4rec.training.members import member_folder
+from gru4rec.storage import checkpoint, training_state
+from gru4rec.storage.member_folders import member_folder
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class ModelFolder:
             if self.work != self.path:
                 shutil.rmtree(self.work, ignore_errors=True)
             return False
-        first = member_folder(self.work, 0, config.train.members)
-        there = first is not None and (first / resume.MANIFEST).exists()
+        first = member_folder(self.work, 1, config.train.members)
+        there = first is not None and (first / training_state.MANIFEST).exists()
         if not there and holds_model(self.work):
             raise ValueError(
                 f"--model-dir {self.path} holds a model, but no run with members={config.train.members} that could go "
@@ -64,13 +62,13 @@ class ModelFolder:
             )
         return there
 
-    def finish(self, model: GRU4Rec, config: Config, vocabulary: Vocabulary, extra: dict[str, Any]) -> None:
+    def finish(self, model: GRU4Rec, config: Config, extra: dict[str, Any]) -> None:
         """Write the whole model, in the older one's place where there is one."""
         moves = self.work != self.path
         if moves:
             for old in _training_state(self.path):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
-        checkpoint.save(self.path, model, config, vocabulary, extra)
+        checkpoint.save(self.path, model, config, model.vocabulary, extra)
         if moves:
             for new in _training_state(self.work):
                 os.replace(new, self.path / new.name)
@@ -88,9 +86,9 @@ class ModelFolder:
 def holds_model(folder: Path) -> bool:
     """Whether a run left a model or a training state in a folder."""
     places = [folder, *folder.glob("member-*")]
-    return any((place / name).exists() for place in places for name in (checkpoint.MANIFEST, resume.MANIFEST))
+    return any((place / name).exists() for place in places for name in (checkpoint.MANIFEST, training_state.MANIFEST))
 
 
 def _training_state(folder: Path) -> list[Path]:
     """All that a run keeps beside the checkpoint, the manifest last."""
-    return [*folder.glob("member-*"), *folder.glob("training-*.safetensors"), *folder.glob(resume.MANIFEST)]
+    return [*folder.glob("member-*"), *folder.glob("training-*.safetensors"), *folder.glob(training_state.MANIFEST)]

@@ -9,21 +9,17 @@ large log makes as many updates as several over a small one.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from gru4rec.config.options import Config
-from gru4rec.data.sessions import Sessions
-from gru4rec.data.vocabulary import Vocabulary
 
 Recipe = dict[str, str | float]
 
 SMALL, LARGE, HUGE = 150_000, 1_000_000, 10_000_000  # predictions
 BPR_MAX: Recipe = {
     "loss": "bpr-max", "bpreg": 1.95, "elu": 0.5, "n_sample": 2048, "sample_alpha": 0.4, "batch_size": 80,
-    "dropout_embedding": 0.5, "dropout_hidden": 0.05, "learning_rate": 0.05, "momentum": 0.4, "cosine": "0",
+    "dropout_embedding": 0.5, "dropout_hidden": 0.05, "learning_rate": 0.05, "momentum": 0.4, "cosine": 0.0,
 }  # fmt: skip
 CROSS_ENTROPY: Recipe = {
-    "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 64, "cosine": "12",
+    "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 64, "cosine": 12.0,
     "dropout_embedding": 0.3, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
 }  # fmt: skip
 WIDE: Recipe = {"hidden_size": 128, "batch_size": 128, "dropout_embedding": 0.1, "epochs": 2}
@@ -33,9 +29,10 @@ FEWEST_SESSIONS = 20  # for each lane
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of a log. predictions: events but the first of each session. length: mean events a session.
+    """What `auto` knows of a log. predictions: events but the first of each session; length: mean events a session.
 
-    The rule looks at sessions and predictions; four logs are too few to base one on the rest, which describes the log.
+    The rule looks at sessions and predictions alone; the other figures describe the log, and four logs are too few to
+    base a rule on them.
     """
 
     sessions: int
@@ -43,13 +40,6 @@ class Statistics:
     predictions: int
     items: int
     length: float
-
-
-def statistics(train: Sessions, vocabulary: Vocabulary) -> Statistics:
-    """Of training sessions."""
-    lengths = train.lengths
-    predictions = int(np.maximum(lengths - 1, 0).sum())
-    return Statistics(len(train), len(train.items), predictions, len(vocabulary), float(lengths.mean()))
 
 
 def auto(found: Statistics) -> Config:
@@ -63,15 +53,15 @@ def auto(found: Statistics) -> Config:
         first = {**CROSS_ENTROPY, "epochs": 7 if small else 5, "members": 3}
         first |= {"dropout_embedding": 0.5} if small else {}
         other = {**BPR_MAX, "hidden_size": 112}
-    return Config().override({**_limited(first, found), "alternate": _pairs(_limited(other, found)), "repeats": True})
+    return Config().override({**_limited(first, found), "alternate": _limited(other, found), "repeats": True})
 
 
 def single(found: Statistics) -> Config:
-    """That of one model whose scores are no cosines, which item features ask for."""
+    """A single model whose scores are products, for data like this: what item features need."""
     if found.predictions < SMALL:
         return _of_one({**BPR_MAX, "hidden_size": 112, "epochs": 7}, found)
     recipe: Recipe = {"epochs": 5} if found.predictions < LARGE else WIDE if found.predictions < HUGE else GREAT
-    return _of_one({**CROSS_ENTROPY, **recipe, "cosine": "0"}, found)
+    return _of_one({**CROSS_ENTROPY, **recipe, "cosine": 0.0}, found)
 
 
 def _of_one(recipe: Recipe, found: Statistics) -> Config:
@@ -81,7 +71,3 @@ def _of_one(recipe: Recipe, found: Statistics) -> Config:
 def _limited(recipe: Recipe, found: Statistics) -> Recipe:
     """The recipe with only as many lanes as have enough sessions each."""
     return {**recipe, "batch_size": max(1, min(int(recipe["batch_size"]), found.sessions // FEWEST_SESSIONS))}
-
-
-def _pairs(recipe: Recipe) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" for name, value in recipe.items())

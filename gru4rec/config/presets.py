@@ -1,15 +1,11 @@
 """The best published parameters by data set (arXiv 2307.14956 and its parameter files), and how a name is resolved."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gru4rec.config import auto
 from gru4rec.config.options import Config, ConfigError
-
-if TYPE_CHECKING:
-    from gru4rec.data.sessions import Sessions
-    from gru4rec.data.vocabulary import Vocabulary
 
 _COLUMNS = (
     "loss", "hidden_size", "batch_size", "dropout_embedding", "dropout_hidden",
@@ -28,53 +24,54 @@ _PUBLISHED = {
 PRESETS = MappingProxyType(
     {name: Config().override(dict(zip(_COLUMNS, row, strict=True))) for name, row in _PUBLISHED.items()}
 )
+NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
 
 
 def preset(name: str) -> Config:
-    """A published configuration by name; raises ConfigError for a name that is not known.
-
-    "auto" is chosen from the data: see `resolve`.
-    """
+    """A published configuration by name; raises ConfigError for an unknown name, and for "auto": see `resolve`."""
     if name == "auto":
-        raise ConfigError("preset auto is chosen from the data; use resolve('auto', train, vocabulary)")
+        raise ConfigError("preset auto is chosen from the data; use resolve('auto', dataset.statistics())")
     if name not in PRESETS:
         raise ConfigError(f"preset {name!r} is not known; use one of auto, {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
 def judge(name: str, changes: Mapping[str, Any]) -> Config | None:
-    """What is known of a named configuration with changes before there is data: all of it, or None for "auto".
+    """What can be known of a named configuration with changes before there is data: all of it, or None for "auto".
 
-    Raises ConfigError for what no data would make good: an unknown name or setting, a value that its setting cannot
-    hold. `alternate` over auto is judged as for two members, which auto has where the data allow it.
+    Raises:
+        ConfigError: the name or a setting is unknown, or a setting cannot hold its value, whatever the data may be.
     """
     if name != "auto":
         return preset(name).override(changes)
+    # `alternate` over auto is judged as for two members: auto has several wherever the data allow it.
     several = {"members": 2} if "alternate" in changes else {}
     Config().override({**several, **_single(changes), **changes})
     return None
 
 
-def resolve(
-    name: str, train: "Sessions", vocabulary: "Vocabulary", changes: Mapping[str, Any] = MappingProxyType({})
-) -> Config:
-    """A configuration by name, with changes (Config.override); "auto" looks at the training sessions (auto.py).
+def resolve(name: str, statistics: auto.Statistics | None, changes: Mapping[str, Any] = NO_CHANGES) -> Config:
+    """A configuration by name, with changes (`Config.override`).
 
-    A model with item features is single: where `changes` select some, auto gives one member. What `changes` name holds
-    for all members: where auto's second member would differ in it, it does not, and with one loss named or one member
-    the members do not alternate at all. Another loss than cross-entropy does not score by cosines unless told to.
+    "auto" looks at the statistics of the training sessions (auto.py). A change to it holds for every member, so it
+    leaves `alternate`, in which every second member differs. Members do not alternate at all where `changes` name a
+    loss, or one member. A model with item features has one member. Scores are cosines with cross-entropy alone, unless
+    `changes` say otherwise.
+
+    Raises:
+        ConfigError: see `judge`; or "auto" was given no statistics.
     """
     if name != "auto":
         return preset(name).override(changes)
-    auto = import_module("gru4rec.config.auto")
-    found = auto.statistics(train, vocabulary)
-    chosen = auto.single(found) if changes.get("selected_features") else auto.auto(found)
+    if statistics is None:
+        raise ConfigError("preset auto is chosen from the data; give the statistics of the training sessions")
+    chosen = auto.single(statistics) if changes.get("selected_features") else auto.auto(statistics)
     changes = {**_single(changes), **changes}
-    alternate = [pair for pair in chosen.train.alternate if pair.partition("=")[0] not in changes]
-    if "loss" in changes or str(changes.get("members", 2)) == "1":
-        alternate = []
-    other_loss = changes.get("loss", "cross-entropy") != "cross-entropy"
-    return chosen.override({"alternate": alternate, **({"cosine": ()} if other_loss else {}), **changes})
+    alternate = {key: value for key, value in chosen.train.alternate.items() if key not in changes}
+    if "loss" in changes or changes.get("members") == 1:
+        alternate = {}
+    products = {"cosine": 0.0} if changes.get("loss", "cross-entropy") != "cross-entropy" else {}
+    return chosen.override({"alternate": alternate, **products, **changes})
 
 
 def _single(changes: Mapping[str, Any]) -> dict[str, int]:

@@ -6,6 +6,7 @@ import torch
 
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.merging import Merged
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.step import Step
 
@@ -20,6 +21,7 @@ def build_model(
     vocabulary: Vocabulary,
     features: "ItemFeatures | None" = None,
     *,
+    merged: Merged | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> GRU4Rec:
@@ -29,7 +31,7 @@ def build_model(
         there = "no features were given" if selected else "features were given"
         raise ConfigError(f"selected_features is {list(selected)}, but {there}; see features.prepare")
     if features is None:
-        return GRU4Rec(config.model, vocabulary, device=device, dtype=dtype)
+        return GRU4Rec(config.model, vocabulary, merged=merged, device=device, dtype=dtype)
     from gru4rec.network.feature_model import FeatureGRU4Rec
 
     return FeatureGRU4Rec(config.model, config.features, vocabulary, features, device=device, dtype=dtype)

@@ -2,35 +2,25 @@
 
 With a shared embedding an item's row is read as it is, so that rare items, whose rows stay short, say little as
 inputs; only as an output it counts by its direction. Cosines with a temperature are CORE's (arXiv 2204.11067); s is one
-over it.
-A merged model has a block of units for every member, with a scale each.
+over it. A merged model has a block of units for every member, with a scale each.
 """
+
+import itertools
 
 import torch
 from torch import Tensor
 
-from gru4rec.config.options import ConfigError, ModelConfig
-from gru4rec.config.values import read_blocks
+from gru4rec.config.options import ModelConfig
+from gru4rec.network.merging import Merged
 
 SHORTEST = 1e-12  # rows that are no longer than this have no direction: their cosine is 0
 
 
-def blocks(config: ModelConfig) -> list[tuple[slice, float]]:
+def blocks(config: ModelConfig, merged: Merged | None) -> list[tuple[slice, float]]:
     """The units that score by direction, and their scales; empty where none do."""
-    begin, found = 0, []
-    for width, scale in read_blocks("cosine", config.cosine, config.hidden_size):
-        if scale:
-            found.append((slice(begin, begin + width), scale))
-        begin += width
-    return found
-
-
-def scale(config: ModelConfig) -> float:
-    """s of a model that is not merged; 0 where it scores by h · w + b."""
-    parts = blocks(config)
-    if len(parts) > 1 or (parts and parts[0][0] != slice(0, config.hidden_size)):
-        raise ConfigError(f"cosine is {list(config.cosine)}, that of several models; one model has one number")
-    return parts[0][1] if parts else 0.0
+    widths, scales = ((config.hidden_size,), (config.cosine,)) if merged is None else (merged.widths, merged.scales)
+    ends = itertools.accumulate(widths)
+    return [(slice(end - width, end), s) for end, width, s in zip(ends, widths, scales, strict=True) if s]
 
 
 def inverse_length(rows: Tensor) -> Tensor:

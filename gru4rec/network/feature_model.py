@@ -28,6 +28,7 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network import gru
 from gru4rec.network.feature_tower import Tower
 from gru4rec.network.gru import Layer
+from gru4rec.network.merging import Merged
 from gru4rec.network.model import GRU4Rec
 
 FEWEST = 0.1  # share of the warm items, those with the fewest clicks, that stand in for cold ones
@@ -127,8 +128,10 @@ class FeatureGRU4Rec(GRU4Rec):
         parts = {"table": self.table_of, "mix": self.mix_of, "cold": self.cold_of}
         return named | {f"features.{name}": part(self.dense) for name, part in parts.items()}
 
-    def alike(self, config: ModelConfig) -> "FeatureGRU4Rec":
-        """A network over the same items and features with another configuration, all weights 0."""
+    def alike(self, config: ModelConfig, merged: Merged | None = None) -> "FeatureGRU4Rec":
+        """A network over the same items and features with another configuration, all weights 0; never a merged one."""
+        if merged is not None:
+            raise ConfigError("models with item features do not merge: use members=1")
         parts = (config, self.feature_config, self.vocabulary, self.features)
         return FeatureGRU4Rec(*parts, device=self.device, dtype=self.output.dtype)
 

@@ -16,6 +16,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network import cosine, gru, repeats
 from gru4rec.network.gru import Layer
+from gru4rec.network.merging import Merged
 from gru4rec.network.pages import filled
 from gru4rec.scoring.scorer import Block
 
@@ -34,13 +35,16 @@ class GRU4Rec:
         config: ModelConfig,
         vocabulary: Vocabulary,
         *,
+        merged: Merged | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        """A model with all weights 0. merged: the members that it is made of, where there are several."""
         self.config = config
+        self.merged = merged
         self.vocabulary = vocabulary
         self.device = torch.device(device)
-        rows, hidden = len(vocabulary) + 1, config.hidden_size
+        rows, hidden = len(vocabulary) + 1, self.hidden_size
         width = -(-(hidden + 1) // self.row_multiple) * self.row_multiple
         self.output = filled(rows, width, 0.0, dtype, self.device)
         self.input: Tensor | None = None
@@ -49,21 +53,26 @@ class GRU4Rec:
         self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
         self.layers = self.split(self.dense)
         self.skip = self.skip_of(self.dense)
-        self._cosines = cosine.blocks(config)
+        self._cosines = cosine.blocks(config, merged)
         self._directions: Tensor | None = None
         self.repeat = torch.zeros(2, dtype=dtype, device=self.device) if config.repeats else None
+
+    @property
+    def hidden_size(self) -> int:
+        """H: units of each layer, those of all members together."""
+        return self.config.hidden_size if self.merged is None else self.merged.width
 
     @property
     def input_size(self) -> int:
         """Width of an item's row as the first layer reads it: embedding size, or 3·hidden_size for one-hot."""
         if self.config.embedding == "one-hot":
-            return 3 * self.config.hidden_size
-        return self.config.embedding_size or self.config.hidden_size
+            return 3 * self.hidden_size
+        return self.hidden_size if self.config.embedding == "shared" else self.config.embedding_size or self.hidden_size
 
     def initialise(self, seed: int) -> None:
         """Draw all weights: U(±√(6/(rows + cols))) for each gate's block and each table, biases 0."""
         generator = torch.Generator().manual_seed(seed)
-        items, hidden = len(self.vocabulary), self.config.hidden_size
+        items, hidden = len(self.vocabulary), self.hidden_size
 
         def draw(target: Tensor, fan: int) -> None:
             limit = (6.0 / fan) ** 0.5
@@ -93,10 +102,10 @@ class GRU4Rec:
 
     def skip_of(self, flat: Tensor) -> Tensor | None:
         """g [H] of the skip in a flat tensor of the dense weights' size, or None without one."""
-        return flat[-self.config.hidden_size :] if self.config.skip else None
+        return flat[-self.hidden_size :] if self.config.skip else None
 
     def _dense_shapes(self) -> list[tuple[tuple[int, ...], int]]:
-        hidden = self.config.hidden_size
+        hidden = self.hidden_size
         shapes: list[tuple[int, ...]] = []
         for number in range(self.config.num_layers):
             width = hidden if number else (0 if self.config.embedding == "one-hot" else self.input_size)
@@ -107,7 +116,7 @@ class GRU4Rec:
 
     def tensors(self) -> dict[str, Tensor]:
         """All weights by name (views, not copies): what a checkpoint holds. The row of "no item" is left out."""
-        items, hidden = len(self.vocabulary), self.config.hidden_size
+        items, hidden = len(self.vocabulary), self.hidden_size
         named = {"output.weight": self.output[:items, :hidden], "output.bias": self.output[:items, hidden]}
         if self.input is not None:
             named["input.weight"] = self.input[:items]
@@ -121,9 +130,9 @@ class GRU4Rec:
             named["repeat"] = self.repeat
         return named
 
-    def alike(self, config: ModelConfig) -> "GRU4Rec":
+    def alike(self, config: ModelConfig, merged: Merged | None = None) -> "GRU4Rec":
         """A network over the same items with another configuration, all weights 0."""
-        return GRU4Rec(config, self.vocabulary, device=self.device, dtype=self.output.dtype)
+        return GRU4Rec(config, self.vocabulary, merged=merged, device=self.device, dtype=self.output.dtype)
 
     def files(self) -> dict[str, bytes]:
         """What a checkpoint holds beside the weights, by file name: nothing here."""
@@ -137,7 +146,7 @@ class GRU4Rec:
         """Rows of the input [.., D] of item indices [..]."""
         if self.input is not None:
             return self.input[items]
-        return self.output[items, : self.config.hidden_size]
+        return self.output[items, : self.hidden_size]
 
     def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
         """One step from rows [n, D] of `embed`: what predicts [n, H]. Of each layer's state the first n rows go on."""
@@ -158,11 +167,11 @@ class GRU4Rec:
 
     def item_rows(self) -> Tensor:
         """Item weights [I, H], a view."""
-        return self.output[: len(self.vocabulary), : self.config.hidden_size]
+        return self.output[: len(self.vocabulary), : self.hidden_size]
 
     def output_bias(self) -> Tensor:
         """Item biases [I], a view."""
-        return self.output[: len(self.vocabulary), self.config.hidden_size]
+        return self.output[: len(self.vocabulary), self.hidden_size]
 
     @torch.inference_mode()
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
@@ -182,7 +191,7 @@ class GRU4Rec:
         self, sessions: Sessions, starts: np.ndarray, steps: np.ndarray, last_only: bool
     ) -> Iterator[tuple[np.ndarray, Tensor]]:
         """Lanes stand longest first, so those still running at a step are a prefix that only shrinks."""
-        size = self.config.hidden_size
+        size = self.hidden_size
         states = [self.output.new_zeros(len(starts), size) for _ in self.layers]
         for step in range(int(steps[0])):
             running = int(np.searchsorted(-steps, -step, side="left"))

@@ -1,6 +1,5 @@
 """A model on disk: safetensors weights, vocabulary as parquet, configuration and extras as JSON. Nothing is pickled."""
 
-import dataclasses
 import io
 import json
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from gru4rec.config.options import Config, ConfigError
+from gru4rec.config import format_1
+from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model, read_features
+from gru4rec.network.merging import Merged
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage.files import CheckpointError, read_state, write_state
 
@@ -27,7 +28,11 @@ KIND = "gru4rec checkpoint"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model with the configuration and vocabulary it was trained with. `extra` is what its maker added (JSON)."""
+    """A model with the configuration and vocabulary that it was trained with; extra: what its maker added (JSON).
+
+    config is the recipe: with it and the same sessions `fit` makes the same model again. What merging made of several
+    members is `model.merged`.
+    """
 
     model: GRU4Rec
     config: Config
@@ -43,8 +48,8 @@ def save(
     Raises TypeError when `extra` is not JSON.
     """
     weights = {name: value.detach().float().cpu().contiguous() for name, value in model.tensors().items()}
-    config = dataclasses.replace(config, model=model.config)  # merged members make one wider model
-    content = {"config": json.loads(config.to_json()), "extra": extra or {}}
+    merged = None if model.merged is None else model.merged.to_json()
+    content = {"config": json.loads(config.to_json()), "merged": merged, "extra": extra or {}}
     files = {"weights.safetensors": save_tensors(weights), "vocabulary.parquet": _vocabulary_bytes(vocabulary)}
     files |= model.files()
     write_state(Path(folder), MANIFEST, KIND, content, files)
@@ -58,16 +63,26 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     """
     content, files = read_state(Path(folder), MANIFEST, KIND)
     try:
-        config = Config.from_json(json.dumps(content["config"]))
+        config, merged = _recipe(content)
         vocabulary = _read_vocabulary(files["vocabulary.parquet"])
         weights = load_tensors(files["weights.safetensors"])
         extra = dict(content["extra"])
         features = read_features(files)
-    except (KeyError, TypeError, ConfigError, SafetensorError, pa.ArrowException) as error:
+    except (KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException) as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
-    model = build_model(config, vocabulary, features, device=resolve_device(device))
+    model = build_model(config, vocabulary, features, merged=merged, device=resolve_device(device))
     copy_weights(model, weights, str(folder))
     return Checkpoint(model, config, vocabulary, extra)
+
+
+def _recipe(content: dict[str, Any]) -> tuple[Config, Merged | None]:
+    """The configuration and what merging made, of a manifest of any version up to this one."""
+    if format_1.is_it(content["config"]):
+        old = format_1.convert(content["config"])
+        merged = Merged(old.widths, old.scales, old.mix) if old.widths else None
+        return Config.from_dict(old.recipe), merged
+    merged = None if content["merged"] is None else Merged.from_json(content["merged"])
+    return Config.from_dict(content["config"]), merged
 
 
 def copy_weights(model: GRU4Rec, weights: dict[str, torch.Tensor], where: str) -> None:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2  # 1: recipe and outcome of merging in one configuration (config/format_1.py)
 
 
 class CheckpointError(ValueError):

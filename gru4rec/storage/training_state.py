@@ -56,7 +56,7 @@ def load_training(folder: Path, config: Config, data: str) -> TrainingState | No
     if not (folder / MANIFEST).exists():
         return None
     content, files = read_state(folder, MANIFEST, KIND)
-    before, now = _fixed(Config.from_json(json.dumps(content["config"]))), _fixed(config)
+    before, now = _fixed(Config.from_dict(content["config"])), _fixed(config)
     differing = sorted(name for name in now if now[name] != before[name])
     if differing:
         was = ", ".join(f"{name} was {before[name]} and is {now[name]}" for name in differing)

@@ -126,7 +126,7 @@ class Step:
         self.states = [model.output.new_zeros(train.batch_size, hidden) for _ in model.layers]
         # The top layer's outputs, then a one that multiplies the bias, then zeros [N, W].
         self._augmented = model.output.new_zeros(train.batch_size * train.bptt, model.output.shape[1])
-        self._cosine = cosine.scale(model.config)
+        self._cosine = model.config.cosine
         self._augmented[:, hidden] = 0.0 if self._cosine else 1.0  # cosines have no bias
 
     def begin_epoch(self, epoch: int) -> None:

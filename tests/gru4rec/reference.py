@@ -106,7 +106,7 @@ class Reference:
         weights, bias = self.w["output.weight"][columns], self.w["output.bias"][columns]
         if not self.config.model.cosine:
             return tops @ weights.T + bias
-        return float(self.config.model.cosine[0]) * direction(tops) @ direction(weights).T + 0.0 * bias
+        return self.config.model.cosine * direction(tops) @ direction(weights).T + 0.0 * bias
 
     def update(self, both: Tensor, inputs: Tensor, columns: Tensor) -> None:
         """The optimizer on the rows that the step touched."""

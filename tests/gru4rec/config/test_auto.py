@@ -2,17 +2,11 @@
 
 import pytest
 
-from gru4rec.config.auto import Statistics, auto, single, statistics
-from gru4rec.config.options import Config
+from gru4rec.config.auto import Statistics, auto, single
+from gru4rec.config.options import Config, ConfigError
 from gru4rec.config.presets import resolve
-from gru4rec.data.sessions import Sessions
-from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.network import cosine
 
-
-def test_statistics_of_sessions() -> None:
-    train = Sessions.from_lists([[0, 1, 2], [3], [0, 0]])
-    assert statistics(train, Vocabulary.build(train.items)) == Statistics(3, 6, 3, 4, 2.0)
+LOG = Statistics(sessions=100, events=250, predictions=150, items=3, length=2.5)
 
 
 @pytest.mark.parametrize("predictions", [3, 10**4, 10**6, 10**8])
@@ -41,29 +35,25 @@ def test_members_of_both_losses_and_fewer_passes_over_larger_logs() -> None:
     assert passes == sorted(passes, reverse=True)
     assert dropouts == sorted(dropouts, reverse=True)
     assert all(config.model.repeats for config in sizes)
-    assert all(
-        bool(cosine.scale(member.model)) == (member.loss.loss == "cross-entropy") for own in members for member in own
-    )
+    assert all(bool(member.model.cosine) == (member.loss.loss == "cross-entropy") for own in members for member in own)
 
 
 @pytest.mark.parametrize("predictions", [3, 10**4, 10**6, 10**8])
 def test_with_features_there_is_one_model_that_scores_by_products(predictions: int) -> None:
     config = single(Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0))
     assert config.train.members == 1
-    assert cosine.scale(config.model) == 0
+    assert config.model.cosine == 0
 
 
 def test_another_loss_does_not_score_by_cosines_unless_told_to() -> None:
-    train = Sessions.from_lists([[0, 1, 2], [2, 1]] * 50)
-    vocabulary = Vocabulary.build(train.items)
     scales = [
-        cosine.scale(resolve("auto", train, vocabulary, changes).model)
-        for changes in ({"loss": "top1"}, {"loss": "top1", "cosine": 4}, {"loss": "cross-entropy"}, {"cosine": "0"})
+        resolve("auto", LOG, changes).model.cosine
+        for changes in ({"loss": "top1"}, {"loss": "top1", "cosine": 4}, {"loss": "cross-entropy"}, {"cosine": 0})
     ]
     assert scales == [0, 4, 12, 0]
 
 
-def test_the_name_auto_is_resolved_from_the_sessions() -> None:
-    train = Sessions.from_lists([[0, 1, 2], [2, 1]] * 50)
-    vocabulary = Vocabulary.build(train.items)
-    assert resolve("auto", train, vocabulary) == auto(statistics(train, vocabulary))
+def test_the_name_auto_is_resolved_from_the_statistics() -> None:
+    assert resolve("auto", LOG) == auto(LOG)
+    with pytest.raises(ConfigError, match="give the statistics of the training sessions"):
+        resolve("auto", None)

@@ -1,12 +1,14 @@
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gru4rec.config.options import EMBEDDINGS, LOSSES, Config, ConfigError, TrainConfig
+from gru4rec.config.options import Config, ConfigError, ModelConfig, TrainConfig, read_settings
+from gru4rec.config.parts import Embedding, Loss
 from gru4rec.config.presets import PRESETS, judge, preset, resolve
 
 
@@ -15,7 +17,13 @@ def test_importing_the_configuration_does_not_load_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@given(st.sampled_from(LOSSES), st.sampled_from(EMBEDDINGS), st.integers(1, 500), st.floats(0, 0.99), st.booleans())
+@given(
+    st.sampled_from(get_args(Loss)),
+    st.sampled_from(get_args(Embedding)),
+    st.integers(1, 500),
+    st.floats(0, 0.99),
+    st.booleans(),
+)
 def test_json_round_trip(loss: str, embedding: str, size: int, dropout: float, shuffle: bool) -> None:
     changes = {"loss": loss, "embedding": embedding, "hidden_size": size, "dropout_hidden": dropout, "shuffle": shuffle}
     config = Config().override(changes)
@@ -29,7 +37,8 @@ def test_field_names_are_unique_over_all_parts() -> None:
 
 
 def test_text_is_read_as_the_fields_type() -> None:
-    config = Config().override({"hidden_size": "64", "learning_rate": "1e-2", "shuffle": "true", "logq": 1})
+    texts = {"hidden_size": "64", "learning_rate": "1e-2", "shuffle": "true", "logq": "1"}
+    config = Config().override(read_settings(texts))
     assert (config.model.hidden_size, config.optimizer.learning_rate, config.train.shuffle) == (64, 0.01, True)
     assert isinstance(config.loss.logq, float)
 
@@ -44,7 +53,6 @@ def test_text_is_read_as_the_fields_type() -> None:
         ({"epochs": True}, "epochs is True; give a whole number"),
         ({"xyzzy": 3}, "unknown setting xyzzy; known are .*hidden_size"),
         ({"learning_rate": "fast"}, "learning_rate is 'fast'; give a number"),
-        ({"learning_rate": "nan"}, "learning_rate is nan; give a finite number"),
         ({"elu": float("inf")}, "elu is inf; give a finite number"),
         ({"shuffle": "maybe"}, "shuffle is 'maybe'; give true or false"),
         ({"loss": "hinge"}, "loss is 'hinge'; use one of cross-entropy, bpr-max"),
@@ -61,6 +69,47 @@ def test_text_is_read_as_the_fields_type() -> None:
 def test_what_cannot_be_is_refused_with_the_field_and_what_it_may_be(changes: dict, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         Config().override(changes)
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        ({"hidden_size": "many"}, "hidden_size is 'many'; give a whole number"),
+        ({"learning_rate": "nan"}, "learning_rate is nan; give a finite number"),
+        ({"shuffle": "maybe"}, "shuffle is 'maybe'; give true or false"),
+        ({"members": "2", "alternate": "[loss]"}, "alternate has 'loss'; write name=value"),
+        ({"members": "2", "alternate": "{loss"}, "which is not JSON"),
+        ({"hiden_size": "3"}, "unknown setting hiden_size; did you mean hidden_size"),
+    ],
+)
+def test_text_that_spells_no_value_is_refused(texts: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        Config().override(read_settings(texts))
+
+
+def test_settings_by_name_are_written_as_pairs_or_as_json() -> None:
+    expected = {"loss": "bpr-max", "batch_size": 8, "learning_rate": 0.05}
+    for text in ("[loss=bpr-max,batch_size=8,learning_rate=0.05]", "loss=bpr-max, batch_size=8, learning_rate=.05",
+                 '{"loss": "bpr-max", "batch_size": 8, "learning_rate": 0.05}'):  # fmt: skip
+        config = Config().override(read_settings({"members": "2", "alternate": text}))
+        assert dict(config.train.alternate) == expected
+        assert config.member(1).loss.loss == "bpr-max"
+        assert Config.from_json(config.to_json()) == config
+
+
+def test_a_configuration_cannot_be_changed_from_outside() -> None:
+    own = {"loss": "bpr-max"}
+    config = Config().override({"members": 2, "alternate": own})
+    own["loss"] = "top1"
+    assert config.member(1).loss.loss == "bpr-max"
+    with pytest.raises(TypeError):
+        config.train.alternate["loss"] = "top1"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("value", ["12", ["12"], True, -1, float("inf")])
+def test_a_scale_of_cosines_is_a_number_of_at_least_0(value: object) -> None:
+    with pytest.raises(ConfigError, match="cosine is"):
+        ModelConfig(cosine=value)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '"fast"'])
@@ -84,7 +133,7 @@ def test_presets_are_the_published_rows() -> None:
     )
     assert all(config.train.epochs == 10 and config.negatives.n_sample == 2048 for config in PRESETS.values())
     assert preset("rsc15").negatives.sample_alpha == 0.75
-    assert resolve("rsc15", None, None) == preset("rsc15")
+    assert resolve("rsc15", None) == preset("rsc15")
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
@@ -95,11 +144,11 @@ def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
 
 
 def test_a_named_configuration_is_judged_before_there_is_data() -> None:
-    pair, features = ["loss=bpr-max"], ["genres"]
-    assert judge("rsc15", {"epochs": "3"}) == preset("rsc15").override({"epochs": 3})
-    for changes in ({}, {"alternate": pair}, {"alternate": [], "selected_features": features}):
+    pair, features = {"loss": "bpr-max"}, ["genres"]
+    assert judge("rsc15", {"epochs": 3}) == preset("rsc15").override({"epochs": 3})
+    for changes in ({}, {"alternate": pair}, {"alternate": {}, "selected_features": features}):
         assert judge("auto", changes) is None
-    for changes in ({"alternate": pair, "members": "1"}, {"alternate": pair, "selected_features": features}):
+    for changes in ({"alternate": pair, "members": 1}, {"alternate": pair, "selected_features": features}):
         with pytest.raises(ConfigError, match="alternate is for several members"):
             judge("auto", changes)
     with pytest.raises(ConfigError, match="alternate is for several members"):

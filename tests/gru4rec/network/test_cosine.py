@@ -4,18 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pytest
 import torch
 
-from gru4rec.config.options import Config, ConfigError, ModelConfig
+from gru4rec.config.options import Config, ModelConfig
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.ranking import ranks
-from gru4rec.network.cosine import directions, scale
+from gru4rec.network.cosine import directions
+from gru4rec.network.merging import Merged
 from gru4rec.network.model import GRU4Rec
 from gru4rec.serving.recommend import Recommender
 from gru4rec.storage import checkpoint
-from gru4rec.training.fit import fit
+from gru4rec.training.fit import FitOptions, fit
 
 SMALL = {"hidden_size": 6, "batch_size": 20, "epochs": 2, "n_sample": 8}
 
@@ -26,7 +27,7 @@ def train_sessions() -> Sessions:
 
 
 def test_scores_are_scaled_cosines_whatever_the_length_of_a_row() -> None:
-    model = GRU4Rec(ModelConfig(hidden_size=4, cosine=("5",)), Vocabulary.build(np.arange(7)), dtype=torch.float64)
+    model = GRU4Rec(ModelConfig(hidden_size=4, cosine=5.0), Vocabulary.build(np.arange(7)), dtype=torch.float64)
     model.initialise(1)
     sessions = Sessions.from_lists([[0, 1, 2]])
     (before,) = model.blocks(sessions, last_only=True)
@@ -51,14 +52,15 @@ def test_members_of_both_kinds_learn_save_resume_and_serve(tmp_path: Path) -> No
     train = train_sessions()
     vocabulary = Vocabulary.build(train.items)
     config = Config().override(
-        {**SMALL, "members": 3, "alternate": ("hidden_size=4", "cosine=0"), "cosine": ("10",), "repeats": True}
+        {**SMALL, "members": 3, "alternate": {"hidden_size": 4, "cosine": 0}, "cosine": 10, "repeats": True}
     )
-    model = fit(train, vocabulary, config, checkpoint_dir=tmp_path).model
-    assert model.config.cosine == ("6:10.0", "4:0.0", "6:10.0")
+    model = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path)).model
+    assert model.merged == Merged((6, 4, 6), (10.0, 0.0, 10.0), model.merged.mix)
+    assert model.config.cosine == 10.0
     assert (ranks(model, train) <= 2).mean() > 0.5
     loaded = checkpoint.load(tmp_path).model
     assert (ranks(loaded, train) == ranks(model, train)).all()
-    again = fit(train, vocabulary, config, checkpoint_dir=tmp_path, resume=True)
+    again = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path, resume=True))
     for name, value in again.model.tensors().items():
         assert torch.equal(value, model.tensors()[name]), name
 
@@ -76,22 +78,11 @@ def test_members_of_both_kinds_learn_save_resume_and_serve(tmp_path: Path) -> No
 def test_a_warm_start_from_products_leaves_their_biases_behind() -> None:
     train = train_sessions()
     vocabulary = Vocabulary.build(train.items)
-    config = Config().override({**SMALL, "members": 3, "alternate": ("hidden_size=4",)})
-    older = fit(train, vocabulary, config).model
+    config = Config().override({**SMALL, "members": 3, "alternate": {"hidden_size": 4}})
+    older = fit(Dataset(train, vocabulary), config).model
     assert older.output_bias().any()
-    one = fit(train, vocabulary, Config().override(SMALL)).model
-    for start, changes in ((one, {"members": 1}), (older, {"alternate": ("hidden_size=4", "cosine=5")})):
-        chosen = {**SMALL, "members": 3, **changes, "cosine": "10"}
-        model = fit(train, vocabulary, Config().override(chosen), warm_start=start).model
+    one = fit(Dataset(train, vocabulary), Config().override(SMALL)).model
+    for start, changes in ((one, {"members": 1}), (older, {"alternate": {"hidden_size": 4, "cosine": 5}})):
+        chosen = {**SMALL, "members": 3, **changes, "cosine": 10}
+        model = fit(Dataset(train, vocabulary), Config().override(chosen), FitOptions(warm_start=start)).model
         assert not model.output_bias().any()
-
-
-def test_a_merged_model_is_not_trained_on_as_one() -> None:
-    with pytest.raises(ConfigError, match="several models"):
-        scale(ModelConfig(hidden_size=5, cosine=("2:0", "3:4")))
-
-
-@pytest.mark.parametrize("value", [("x",), ("-1",), ("nan",), ("2:3", "2:3"), ("3:",), ("1", "2")])
-def test_what_is_no_scale_is_refused(value: tuple[str, ...]) -> None:
-    with pytest.raises(ConfigError, match="cosine is"):
-        ModelConfig(hidden_size=5, cosine=value)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gru4rec.config.options import ARCHITECTURES, Config, ConfigError
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.features import Prepared, prepare
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
@@ -15,7 +16,7 @@ from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.network.build import build_model
 from gru4rec.serving.recommend import Recommender
 from gru4rec.storage import checkpoint
-from gru4rec.training.fit import fit
+from gru4rec.training.fit import FitOptions, fit
 
 CHANGES = {
     "selected_features": "group", "hidden_size": 16, "epochs": 6, "batch_size": 8, "n_sample": 32, "learning_rate": 0.1,
@@ -48,7 +49,11 @@ def configuration(**changes) -> Config:
 def trained(**changes):
     train, vocabulary, features = shop()
     config = configuration(**changes)
-    return fit(train, vocabulary, config, features=features, device="cpu").model, config, vocabulary
+    return (
+        fit(Dataset(train, vocabulary, features=features), config, FitOptions(device="cpu")).model,
+        config,
+        vocabulary,
+    )
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -92,7 +97,11 @@ def test_equal_cold_items_do_not_all_count_as_the_best_of_them() -> None:
     train, vocabulary, _ = shop()
     wider = pa.table({"item_id": range(60), "group": [f"group {min(item // EACH, GROUPS - 1)}" for item in range(60)]})
     prepared = prepare(train, vocabulary, wider, configuration().features)
-    result = fit(prepared.train, prepared.vocabulary, configuration(epochs=1), features=prepared.features, device="cpu")
+    result = fit(
+        Dataset(prepared.train, prepared.vocabulary, features=prepared.features),
+        configuration(epochs=1),
+        FitOptions(device="cpu"),
+    )
     alike = [39, *range(40, 60)]  # nobody clicked these, and all are of the last group
     sessions = Sessions.from_lists([[30, item] for item in alike])
     found = evaluate(result.model, sessions, prepared.vocabulary.counts, bootstrap=0)
@@ -123,7 +132,7 @@ def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
 def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
     train, vocabulary, features = shop()
     config = configuration(training=training, epochs=4, dropout_hidden=0.2, momentum=0.2)
-    whole = fit(train, vocabulary, config, features=features, device="cpu").model
+    whole = fit(Dataset(train, vocabulary, features=features), config, FitOptions(device="cpu")).model
 
     class StopHere(Exception):
         pass
@@ -134,8 +143,8 @@ def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
 
     arguments = {"features": features, "device": "cpu", "checkpoint_dir": tmp_path}
     with pytest.raises(StopHere):
-        fit(train, vocabulary, config, on_epoch=interrupt, **arguments)
-    resumed = fit(train, vocabulary, config, resume=True, **arguments).model
+        fit(Dataset(train, vocabulary), config, FitOptions(on_epoch=interrupt, **arguments))
+    resumed = fit(Dataset(train, vocabulary), config, FitOptions(resume=True, **arguments)).model
     for name, tensor in whole.tensors().items():
         assert torch.equal(tensor, resumed.tensors()[name]), name
 
@@ -143,11 +152,15 @@ def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
 def test_other_features_are_other_data(tmp_path) -> None:
     train, vocabulary, features = shop()
     config = configuration(epochs=1)
-    fit(train, vocabulary, config, features=features, device="cpu", checkpoint_dir=tmp_path)
+    fit(Dataset(train, vocabulary, features=features), config, FitOptions(device="cpu", checkpoint_dir=tmp_path))
     table = items_table().set_column(1, "group", pa.array(["all"] * GROUPS * EACH))
     other = prepare(train, vocabulary, table, config.features).features
     with pytest.raises(ValueError, match="other data"):
-        fit(train, vocabulary, config, features=other, device="cpu", checkpoint_dir=tmp_path, resume=True)
+        fit(
+            Dataset(train, vocabulary, features=other),
+            config,
+            FitOptions(device="cpu", checkpoint_dir=tmp_path, resume=True),
+        )
 
 
 def test_warm_start_keeps_what_both_know() -> None:
@@ -169,15 +182,21 @@ def test_warm_start_keeps_what_both_know() -> None:
     with pytest.raises(ConfigError, match="architecture=parallel"):
         new.adopt_dense(trained(architecture="interaction", epochs=1)[0])
     with pytest.raises(ConfigError, match="item features"):
-        fit(train, vocabulary, configuration(selected_features="", epochs=1), warm_start=old, device="cpu")
+        fit(
+            Dataset(train, vocabulary),
+            configuration(selected_features="", epochs=1),
+            FitOptions(warm_start=old, device="cpu"),
+        )
 
 
 def test_features_are_given_exactly_where_they_are_configured() -> None:
     train, vocabulary, features = shop()
     with pytest.raises(ConfigError, match="no features were given"):
-        fit(train, vocabulary, configuration(), device="cpu")
+        fit(Dataset(train, vocabulary), configuration(), FitOptions(device="cpu"))
     with pytest.raises(ConfigError, match="but features were given"):
-        fit(train, vocabulary, configuration(selected_features=""), features=features, device="cpu")
+        fit(
+            Dataset(train, vocabulary, features=features), configuration(selected_features=""), FitOptions(device="cpu")
+        )
     with pytest.raises(ValueError, match="features of 40 items, but 2 in the vocabulary"):
         build_model(configuration(), Vocabulary.build(pa.array([1, 2])), features)
     for changes in ({"embedding": "separate"}, {"training": "residual", "epochs": 1}, {"selected_features": "a,a"},

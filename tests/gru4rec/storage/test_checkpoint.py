@@ -124,7 +124,7 @@ def change_manifest(folder: Path, **changes: object) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     saved(tmp_path)
     change_manifest(tmp_path, version=files.VERSION + 1)
-    with pytest.raises(CheckpointError, match="format version 2, newer than the 1 known here"):
+    with pytest.raises(CheckpointError, match="format version 3, newer than the 2 known here"):
         checkpoint.load(tmp_path)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gru4rec.config.options import LOSSES, Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
@@ -78,13 +79,13 @@ def test_the_tail_is_trained_on_when_sessions_run_out() -> None:
     """One long session behind many short ones: its item pairs are learnt although its lane runs alone at the end."""
     lists = [[0, 1]] * 3 + [[2, 3, 4, 2, 3, 4, 2, 3, 4, 2, 3, 4]]
     config = Config().override({**TINY, "n_sample": 10, "epochs": 20, "learning_rate": 0.3})
-    model = fit(Sessions.from_lists(lists), Vocabulary.build([0, 1, 2, 3, 4]), config).model
+    model = fit(Dataset(Sessions.from_lists(lists), Vocabulary.build([0, 1, 2, 3, 4])), config).model
     assert ranks(model, Sessions.from_lists([[2, 3, 4]])).tolist() == [1, 1]
 
 
 def test_a_partial_last_batch_is_trained_on() -> None:
     config = Config().override({**TINY, "batch_size": 4})
-    seen = fit(Sessions.from_lists([[0, 1]] * 5), Vocabulary.build([0, 1]), config).history[0]
+    seen = fit(Dataset(Sessions.from_lists([[0, 1]] * 5), Vocabulary.build([0, 1])), config).history[0]
     assert seen.events_per_second * seen.seconds == pytest.approx(5)
 
 
@@ -140,14 +141,14 @@ def test_bpr_max_takes_no_logarithm_of_zero() -> None:
 @pytest.mark.parametrize("n_sample", [0, 3])
 def test_one_session_fewer_than_lanes_trains(loss: str, n_sample: int) -> None:
     config = Config().override({**TINY, "batch_size": 3, "loss": loss, "n_sample": n_sample})
-    result = fit(Sessions.from_lists([[0, 1, 2], [2, 1]]), Vocabulary.build([0, 1, 2]), config)
+    result = fit(Dataset(Sessions.from_lists([[0, 1, 2], [2, 1]]), Vocabulary.build([0, 1, 2])), config)
     assert np.isfinite(result.history[0].loss)
     assert torch.isfinite(result.model.output).all()
 
 
 def test_two_layers_with_one_hot_input_train_and_score() -> None:
     config = Config().override({**TINY, "embedding": "one-hot", "num_layers": 2})
-    model = fit(Sessions.from_lists([[0, 1, 2], [2, 1]]), Vocabulary.build([0, 1, 2]), config).model
+    model = fit(Dataset(Sessions.from_lists([[0, 1, 2], [2, 1]]), Vocabulary.build([0, 1, 2])), config).model
     assert next(model.blocks(Sessions.from_lists([[0, 1]]))).scores.shape == (1, 3)
 
 
@@ -165,7 +166,7 @@ def test_a_saved_model_holds_no_events_and_no_pickle(tmp_path: Path) -> None:
         sessions = Sessions.from_lists([[0, 1, 2], [2, 1]] * times)
         config = Config().override(TINY)
         folder = tmp_path / str(times)
-        model = fit(sessions, Vocabulary.build([0, 1, 2]), config).model
+        model = fit(Dataset(sessions, Vocabulary.build([0, 1, 2])), config).model
         checkpoint.save(folder, model, config, model.vocabulary, {})
         files = sorted(folder.iterdir())
         assert {file.suffix for file in files} == {".json", ".parquet", ".safetensors"}

@@ -4,30 +4,33 @@ import numpy as np
 import pytest
 import torch
 
+from gru4rec.config.auto import Statistics
 from gru4rec.config.options import Config, ConfigError, ModelConfig
 from gru4rec.config.presets import resolve
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.ranking import ranks
-from gru4rec.network import cosine, repeats
+from gru4rec.network import repeats
+from gru4rec.network.merging import Merged, members_of, merge
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.scorer import Block
 from gru4rec.storage import checkpoint
-from gru4rec.training.fit import fit
-from gru4rec.training.members import hold_out, merge, split, with_repeats
+from gru4rec.training.fit import FitOptions, fit
+from gru4rec.training.members import hold_out, with_repeats
 
 SMALL = {"hidden_size": 6, "batch_size": 30, "epochs": 2, "n_sample": 8}
 
 
-def trained(skip: bool, layers: int, seed: int, width: int = 5, cosine: str = "0") -> GRU4Rec:
+def trained(skip: bool, layers: int, seed: int, width: int = 5, cosine: float = 0.0) -> GRU4Rec:
     """A model with random weights everywhere, biases too where it has them."""
     vocabulary = Vocabulary.build(np.arange(9))
-    config = ModelConfig(hidden_size=width, num_layers=layers, skip=skip, cosine=(cosine,))
+    config = ModelConfig(hidden_size=width, num_layers=layers, skip=skip, cosine=cosine)
     model = GRU4Rec(config, vocabulary, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     for value in model.tensors().values():
         value.copy_(torch.randn(value.shape, generator=generator, dtype=torch.float64) * 0.5)
-    if float(cosine):
+    if cosine:
         model.output_bias().zero_()
     return model
 
@@ -49,7 +52,7 @@ def test_merged_scores_are_the_sum_and_split_undoes_it(skip: bool, layers: int) 
     merged = merge(members)
     expected = sum(all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), expected, rtol=0, atol=1e-12)
-    for part, member in zip(split(merged, [5, 5]), members, strict=True):
+    for part, member in zip(members_of(merged), members, strict=True):
         for name, value in part.tensors().items():
             if name != "output.bias":
                 assert torch.equal(value, member.tensors()[name])
@@ -59,10 +62,11 @@ def test_merged_scores_are_the_sum_and_split_undoes_it(skip: bool, layers: int) 
 def test_members_of_two_widths_and_a_mix_merge_exactly_and_split_as_they_were(layers: int) -> None:
     members = [trained(True, layers, seed, width) for seed, width in ((1, 5), (2, 3), (3, 5))]
     merged = merge(members, 0.3)
-    assert (merged.config.hidden_size, merged.config.mix) == (13, 0.3)
+    assert merged.hidden_size == 13
+    assert merged.merged == Merged((5, 3, 5), (0.0, 0.0, 0.0), 0.3)
     first, second, third = (all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), first + 0.3 * second + third, rtol=0, atol=1e-12)
-    parts = split(merged, [5, 3, 5])
+    parts = members_of(merged)
     for part, member in zip(parts, members, strict=True):
         for name, value in part.tensors().items():
             if name != "output.bias":
@@ -70,15 +74,15 @@ def test_members_of_two_widths_and_a_mix_merge_exactly_and_split_as_they_were(la
     torch.testing.assert_close(merge(parts, 0.3).output_bias(), merged.output_bias(), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("scales", [("0", "6", "0"), ("6", "0", "3"), ("6", "3", "0.5"), ("0", "0", "2")])
-def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scales: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("scales", [(0.0, 6.0, 0.0), (6.0, 0.0, 3.0), (6.0, 3.0, 0.5), (0.0, 0.0, 2.0)])
+def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scales: tuple[float, ...]) -> None:
     members = [trained(True, 2, seed, 3 + seed, scale) for seed, scale in enumerate(scales)]
     merged = merge(members, 0.3)
     first, second, third = (all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), first + 0.3 * second + third, rtol=0, atol=1e-12)
-    parts = split(merged, [3, 4, 5])
+    parts = members_of(merged)
     for part, member in zip(parts, members, strict=True):
-        assert part.config.cosine == () if cosine.scale(member.config) == 0 else member.config.cosine
+        assert part.config.cosine == pytest.approx(member.config.cosine)
         for name, value in part.tensors().items():
             if name != "output.bias":
                 torch.testing.assert_close(value, member.tensors()[name], rtol=0, atol=1e-12)
@@ -136,7 +140,7 @@ def test_sessions_of_the_newer_half_are_held_out() -> None:
 def test_a_handful_of_sessions_is_trained_on_and_changes_no_weights() -> None:
     train = Sessions.from_lists([[0, 1, 0], [1, 2]])
     config = Config().override({**SMALL, "batch_size": 1, "members": 2, "repeats": True})
-    result = fit(train, Vocabulary.build(train.items), config)
+    result = fit(Dataset(train, Vocabulary.build(train.items)), config)
     assert result.model.repeat is not None
     assert result.model.repeat.tolist() == [0.0, 0.0]
 
@@ -148,22 +152,25 @@ def test_fit_with_members_learns_saves_and_resumes(tmp_path) -> None:
     vocabulary = Vocabulary.build(train.items)
     config = Config().override({**SMALL, "members": 2, "repeats": True})
     seen = []
-    result = fit(train, vocabulary, config, checkpoint_dir=tmp_path, on_epoch=seen.append)
-    assert [report.epoch for report in seen] == [1, 2, 3, 4] == [report.epoch for report in result.history]
-    assert result.model.config.hidden_size == 12
+    result = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path, on_epoch=seen.append))
+    assert seen == result.history
+    assert [(report.member, report.epoch) for report in seen] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert (result.model.config.hidden_size, result.model.hidden_size) == (6, 12)
     assert result.model.repeat is not None
     assert result.model.repeat[1] > result.model.repeat[0]  # two back always comes again, the last item never does
     loaded = checkpoint.load(tmp_path).model
     assert (ranks(loaded, train) == ranks(result.model, train)).all()
-    again = fit(train, vocabulary, config, checkpoint_dir=tmp_path, resume=True)
+    again = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path, resume=True))
     for name, value in again.model.tensors().items():
         assert torch.equal(value, result.model.tensors()[name]), name
-    warm = fit(train, vocabulary, config.override({"learning_rate": 1e-6}), warm_start=result.model)
+    warm = fit(
+        Dataset(train, vocabulary), config.override({"learning_rate": 1e-6}), FitOptions(warm_start=result.model)
+    )
     difference = warm.model.output_matrix() - result.model.output_matrix()
     assert float(difference.abs().max()) < 1e-3
 
 
-ALTERNATE = ("loss=bpr-max", "elu=0.5", "hidden_size=4", "learning_rate=0.05", "momentum=0.4")
+ALTERNATE = {"loss": "bpr-max", "elu": 0.5, "hidden_size": 4, "learning_rate": 0.05, "momentum": 0.4}
 
 
 def test_alternating_members_differ_as_told_and_weigh_the_same(tmp_path) -> None:
@@ -171,24 +178,30 @@ def test_alternating_members_differ_as_told_and_weigh_the_same(tmp_path) -> None
     train = Sessions.from_lists([[int(s), int(s + 1) % 30, int(s + 2) % 30] for s in rng.integers(0, 30, 600)])
     vocabulary = Vocabulary.build(train.items)
     config = Config().override({**SMALL, "members": 3, "alternate": ALTERNATE, "repeats": True})
-    result = fit(train, vocabulary, config, checkpoint_dir=tmp_path)
-    assert result.model.config.hidden_size == 6 + 4 + 6
+    result = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path))
+    assert result.model.merged is not None
+    assert result.model.merged.widths == (6, 4, 6)
     assert checkpoint.load(tmp_path / "member-2").config.loss.loss == "bpr-max"
     assert checkpoint.load(tmp_path / "member-3").config.loss.loss == "cross-entropy"
-    first, second, _ = split(result.model, [6, 4, 6])
+    first, second, _ = members_of(result.model)
     reach = [torch.stack([s.topk(20).values[[0, 19]] for s in all_scores(m, train)[-1000:]]) for m in (first, second)]
     wide, mixed = (float((best[:, 0] - best[:, 1]).median()) for best in reach)
-    assert result.model.config.mix * mixed == pytest.approx(wide, rel=0.05)
-    assert result.model.config.mix > 1.5  # BPR-max's scores lie closer together
+    assert result.model.merged.mix * mixed == pytest.approx(wide, rel=0.05)
+    assert result.model.merged.mix > 1.5  # BPR-max's scores lie closer together
     assert (ranks(result.model, train) <= 2).mean() > 0.9
-    again = fit(train, vocabulary, config, checkpoint_dir=tmp_path, resume=True)
+    again = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path, resume=True))
     loaded = checkpoint.load(tmp_path)
-    assert loaded.config.model.mix == result.model.config.mix
+    assert loaded.config == config  # what was asked for, not what came of it
+    assert loaded.model.merged == result.model.merged
     for name, value in result.model.tensors().items():
         assert torch.equal(value, again.model.tensors()[name]), name
         assert torch.equal(value, loaded.model.tensors()[name]), name
-    warm = fit(train, vocabulary, config.override({"learning_rate": 1e-6, "alternate": []}), warm_start=None)
-    assert warm.model.config.mix == 1.0
+    warm = fit(
+        Dataset(train, vocabulary),
+        config.override({"learning_rate": 1e-6, "alternate": {}}),
+        FitOptions(warm_start=None),
+    )
+    assert warm.model.merged == Merged((6, 6, 6), (0.0, 0.0, 0.0), 1.0)
 
 
 @pytest.mark.parametrize("balance", [0.5, 2.0])
@@ -197,7 +210,9 @@ def test_the_balance_says_how_far_the_second_members_scores_spread(balance: floa
     train = Sessions.from_lists([[int(s), int(s + 1) % 30, int(s + 2) % 30] for s in rng.integers(0, 30, 600)])
     vocabulary = Vocabulary.build(train.items)
     config = Config().override({**SMALL, "members": 2, "alternate": ALTERNATE})
-    even, uneven = (fit(train, vocabulary, config.override({"balance": b})).model.config.mix for b in (1.0, balance))
+    even, uneven = (
+        fit(Dataset(train, vocabulary), config.override({"balance": b})).model.merged.mix for b in (1.0, balance)
+    )
     assert uneven == pytest.approx(balance * even)
 
 
@@ -206,39 +221,45 @@ def test_a_warm_start_begins_where_alternating_members_ended() -> None:
     train = Sessions.from_lists([[int(s), int(s + 1) % 30, int(s + 2) % 30] for s in rng.integers(0, 30, 300)])
     vocabulary = Vocabulary.build(train.items)
     config = Config().override({**SMALL, "members": 2, "alternate": ALTERNATE})
-    older = fit(train, vocabulary, config).model
-    slow = [pair for pair in ALTERNATE if "rate" not in pair] + ["learning_rate=1e-7"]
-    warm = fit(train, vocabulary, config.override({"learning_rate": 1e-7, "alternate": slow}), warm_start=older).model
-    assert warm.config.mix == pytest.approx(older.config.mix, rel=0.05)  # the bias is shared out anew
-    weights = [(m.output_matrix(), m.layers[0].w_hidden) for m in split(warm, [6, 4]) + split(older, [6, 4])]
+    older = fit(Dataset(train, vocabulary), config).model
+    slow = {**ALTERNATE, "learning_rate": 1e-7}
+    warm = fit(
+        Dataset(train, vocabulary),
+        config.override({"learning_rate": 1e-7, "alternate": slow}),
+        FitOptions(warm_start=older),
+    ).model
+    assert warm.merged.mix == pytest.approx(older.merged.mix, rel=0.05)  # the bias is shared out anew
+    weights = [(m.output_matrix(), m.layers[0].w_hidden) for m in members_of(warm) + members_of(older)]
     for now, before in zip(weights[:2], weights[2:], strict=True):
         torch.testing.assert_close(now, before, rtol=0, atol=1e-4)
 
 
 def test_what_alternates_is_checked() -> None:
     with pytest.raises(ConfigError, match="members=2 or more"):
-        Config().override({"alternate": ["loss=bpr-max"]})
-    for wrong in ("bptt=2", "loss", "units=3"):
-        with pytest.raises(ConfigError, match="write name=value with one of loss, logq"):
-            Config().override({"members": 2, "alternate": [wrong]})
+        Config().override({"alternate": {"loss": "bpr-max"}})
+    for wrong in ({"bptt": 2}, {"units": 3}):
+        with pytest.raises(ConfigError, match="every second member may differ in loss, logq"):
+            Config().override({"members": 2, "alternate": wrong})
+    for wrong in (["loss=bpr-max"], "loss=bpr-max", 3, None):
+        with pytest.raises(ConfigError, match="alternate is .*; use settings by name"):
+            Config().override({"members": 2, "alternate": wrong})
     with pytest.raises(ConfigError, match="momentum"):
-        Config().override({"members": 2, "alternate": ["momentum=2"]})
+        Config().override({"members": 2, "alternate": {"momentum": 2.0}})
     with pytest.raises(ConfigError, match="balance is 0"):
         Config().override({"balance": 0})
-    config = Config().override({"members": 2, "alternate": "[loss=bpr-max,batch_size=8]"})
+    config = Config().override({"members": 2, "alternate": {"loss": "bpr-max", "batch_size": 8}})
     assert Config.from_json(config.to_json()) == config
     assert (config.member(1).loss.loss, config.member(1).train.batch_size) == ("bpr-max", 8)
     assert (config.member(0).train.seed, config.member(1).train.seed) == (42, 43)
 
 
 def test_changes_to_auto_hold_for_all_members() -> None:
-    train = Sessions.from_lists([[0, 1, 2], [2, 1]] * 50)
-    vocabulary = Vocabulary.build(train.items)
-    assert resolve("auto", train, vocabulary).train.alternate
-    narrow = resolve("auto", train, vocabulary, {"hidden_size": 7})
+    log = Statistics(sessions=100, events=250, predictions=150, items=3, length=2.5)
+    assert resolve("auto", log).train.alternate
+    narrow = resolve("auto", log, {"hidden_size": 7})
     assert {narrow.member(n).model.hidden_size for n in (0, 1)} == {7}
-    for change in ({"loss": "top1"}, {"members": "1"}, {"selected_features": ["genre"]}):
-        assert not resolve("auto", train, vocabulary, change).train.alternate
+    for change in ({"loss": "top1"}, {"members": 1}, {"selected_features": ["genre"]}):
+        assert not resolve("auto", log, change).train.alternate
 
 
 def test_members_need_a_shared_embedding_and_no_features() -> None:

@@ -39,7 +39,7 @@ def test_the_skip_from_the_input_equals_the_reference(loss: str, embedding: str)
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_scores_by_direction_equal_the_reference(loss: str) -> None:
-    chosen = {**SMALL, "loss": loss, "cosine": ("6",), "skip": True, "momentum": 0.3, "dropout_hidden": 0.2}
+    chosen = {**SMALL, "loss": loss, "cosine": 6, "skip": True, "momentum": 0.3, "dropout_hidden": 0.2}
     difference, updates = difference_after_training(random_sessions(72, 12, seed=3), 12, Config().override(chosen))
     assert updates >= 100
     assert difference < 1e-10
@@ -59,7 +59,7 @@ options = st.fixed_dictionaries(
         "elu": st.sampled_from([0.0, 0.5, 1.0]),
         "bpreg": st.sampled_from([0.0, 1.5]),
         "clip_norm": st.sampled_from([0.0, 0.05]),
-        "cosine": st.sampled_from([(), ("0.5",), ("8",)]),
+        "cosine": st.sampled_from([0, 0.5, 8]),
         "dropout_hidden": st.sampled_from([0.0, 0.4]),
         "seed": st.integers(0, 1000),
     }
@@ -116,6 +116,6 @@ def test_any_combination_of_options_equals_the_reference_over_100_updates(chosen
 def test_static_shapes_change_nothing(loss: str, embedding: str) -> None:
     """What a GPU and the compiler run on: columns padded with the empty item."""
     config = Config().override({**SMALL, "loss": loss, "embedding": embedding, "momentum": 0.3, "clip_norm": 0.1})
-    for chosen in (config, config.override({"cosine": ("6",)})):
+    for chosen in (config, config.override({"cosine": 6})):
         difference, _ = difference_after_training(random_sessions(9, 12, seed=5), 12, chosen, static=True)
         assert difference < 1e-10

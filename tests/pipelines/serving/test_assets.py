@@ -58,7 +58,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path]
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.storage.checkpoint import save
-    from gru4rec.training.fit import fit
+    from gru4rec.training.fit import FitOptions, fit
 
     root = tmp_path_factory.mktemp("shop")
     layout = Layout(root / "data")
@@ -94,7 +94,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path]
     )
     vocabulary = Vocabulary.build(sessions["item_id"])
     config = Config().override({"hidden_size": 16, "epochs": 2, "batch_size": 16, "n_sample": 16})
-    result = fit(Sessions.from_table(sessions, vocabulary), vocabulary, config, device="cpu")
+    result = fit(Dataset(Sessions.from_table(sessions, vocabulary), vocabulary), config, FitOptions(device="cpu"))
     save(root / "checkpoint", result.model, config, vocabulary, {"temperature": 1.0})
     fresh_mlflow(root)
     mlflow = store(root)

@@ -33,7 +33,7 @@ def test_recall_reaches_85_percent_of_the_best_and_3_times_popularity_unless_tar
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.evaluation.evaluate import evaluate
-    from gru4rec.training.fit import fit
+    from gru4rec.training.fit import FitOptions, fit
     from warehouse.sources.shop.generate import Shop
 
     shop = Shop(n_items=1000, seed=1)
@@ -43,7 +43,9 @@ def test_recall_reaches_85_percent_of_the_best_and_3_times_popularity_unless_tar
     best = shop.best_recall(20, day=0)
 
     def recall(sessions: Sessions) -> float:
-        model = fit(sessions, vocabulary, Config().override(SETTINGS), device="cpu", threads=1).model
+        model = fit(
+            Dataset(sessions, vocabulary), Config().override(SETTINGS), FitOptions(device="cpu", threads=1)
+        ).model
         return evaluate(model, test, vocabulary.counts, bootstrap=0).metrics["recall@20"]
 
     popularity = evaluate(Popularity.fit(train, vocabulary), test, vocabulary.counts, bootstrap=0).metrics["recall@20"]

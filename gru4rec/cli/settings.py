@@ -1,0 +1,53 @@
+"""Settings in the shell: presets, configuration files and `--set KEY=VALUE`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from gru4rec.config import presets
+from gru4rec.config.options import Config, read_settings
+
+
+def asked_for(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The values of `--set` and `--seed`, by name.
+
+    Raises:
+        ConfigError: a name that no setting has, or a text that is no value of its setting.
+        ValueError: a pair without `=`.
+    """
+    texts: dict[str, str] = {}
+    for pair in arguments.set:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--set {pair!r} is not KEY=VALUE; write for example --set epochs=5")
+        texts[key.strip()] = value.strip()
+    seed = {} if arguments.seed is None else {"seed": arguments.seed}
+    return {**read_settings(texts), **seed}
+
+
+def configured(arguments: argparse.Namespace, changes: dict[str, Any]) -> Config | None:
+    """The configuration of `--config` or `--preset` with changes; None for preset auto, which needs the data.
+
+    Raises:
+        FileNotFoundError, ValueError: what `read_config` raises, and ConfigError of `presets.judge`.
+    """
+    if arguments.config is not None:
+        return read_config(arguments.config, changes)
+    return presets.judge(arguments.preset, changes)
+
+
+def read_config(path: Path, changes: dict[str, Any]) -> Config:
+    """The configuration in a JSON file, with changes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file holds no configuration; the sentence names the file.
+        ConfigError: the changes do not fit the configuration.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no configuration file {path}; check the path")
+    try:
+        config = Config.from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return config.override(changes)

@@ -1,0 +1,211 @@
+"""Every option of a model and its training: one frozen dataclass a part, each field with its meaning below it.
+
+A value is judged when a part is made. Nothing here imports torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Literal
+
+from gru4rec.config.values import ConfigError, number, rank_metric, typed, whole
+
+Embedding = Literal["shared", "separate", "one-hot"]
+Loss = Literal["cross-entropy", "bpr-max", "top1", "top1-max", "bpr"]
+OptimizerName = Literal["adagrad", "sgd", "adam"]
+Precision = Literal["float32", "bf16"]
+Keep = Literal["best", "last"]
+Pooling = Literal["sum", "mean", "max"]
+Architecture = Literal["concatenated", "parallel", "shared-output", "interaction"]
+FeatureTraining = Literal["simultaneous", "alternating", "residual", "interleaving"]
+
+
+class _Part:
+    """A part of the configuration: its fields hold values of their types."""
+
+    def __post_init__(self) -> None:
+        for option in fields(self):  # type: ignore[arg-type]  # every part is a dataclass
+            object.__setattr__(self, option.name, typed(option.name, getattr(self, option.name), option.type))
+        self._judge()
+
+    def _judge(self) -> None:
+        """Refuse values out of their range, and values that do not fit each other."""
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Part):
+    """The network."""
+
+    embedding: Embedding = "shared"
+    """The input of an item: its row of the output table (shared), a row of a table of its own (separate), or a row
+    3·hidden_size wide that is added to the gates directly (one-hot)."""
+    embedding_size: int = 0
+    """Width of a separate input table; 0 stands for hidden_size."""
+    hidden_size: int = 100
+    """Units of each GRU layer, H."""
+    num_layers: int = 1
+    """GRU layers, one above the other."""
+    dropout_embedding: float = 0.0
+    """Probability that a value of the input is dropped in training."""
+    dropout_hidden: float = 0.0
+    """Probability that a value of a layer's output is dropped in training."""
+    skip: bool = False
+    """Whether the last input's embedding x reaches the scores directly too: o = h + g * x, with a learnt g [H] that
+    begins at 0."""
+    cosine: float = 0.0
+    """s of scores s · cos(h, w); 0 for scores h · w + b (network/cosine.py)."""
+    repeats: bool = False
+    """Whether items that the session has seen already get two weights of their own, chosen on sessions held out
+    (network/repeats.py)."""
+
+    def _judge(self) -> None:
+        whole("embedding_size", self.embedding_size, 0)
+        whole("hidden_size", self.hidden_size, 1)
+        whole("num_layers", self.num_layers, 1)
+        number("dropout_embedding", self.dropout_embedding, 0.0, 1.0, below=True)
+        number("dropout_hidden", self.dropout_hidden, 0.0, 1.0, below=True)
+        number("cosine", self.cosine, 0.0)
+        if self.embedding == "shared" and self.embedding_size not in (0, self.hidden_size):
+            raise ConfigError(
+                f"embedding_size is {self.embedding_size} with a shared embedding of hidden_size {self.hidden_size}; "
+                "leave it 0, or use embedding=separate"
+            )
+        if self.embedding == "one-hot" and (self.embedding_size or self.dropout_embedding):
+            raise ConfigError("a one-hot input has no embedding: leave embedding_size and dropout_embedding 0")
+        if self.skip and (self.embedding == "one-hot" or self.embedding_size not in (0, self.hidden_size)):
+            raise ConfigError("skip adds the input to the output: use embedding=shared, or separate of hidden_size")
+
+
+@dataclass(frozen=True)
+class LossConfig(_Part):
+    """The loss (training/losses.py)."""
+
+    loss: Loss = "cross-entropy"
+    """Its name."""
+    logq: float = 1.0
+    """Strength of cross-entropy's logQ correction: 0 for none, 1 for all of it."""
+    bpreg: float = 1.0
+    """Weight of BPR-max's regularisation of the scores."""
+    elu: float = 1.0
+    """a of the ELU that BPR-max applies to the scores; 0 for none."""
+
+    def _judge(self) -> None:
+        number("logq", self.logq, 0.0)
+        number("bpreg", self.bpreg, 0.0)
+        number("elu", self.elu, 0.0)
+
+
+@dataclass(frozen=True)
+class NegativesConfig(_Part):
+    """Additional negative samples."""
+
+    n_sample: int = 2048
+    """How many an update draws, K."""
+    sample_alpha: float = 0.5
+    """An item is drawn with a probability proportional to its count to this power."""
+
+    def _judge(self) -> None:
+        whole("n_sample", self.n_sample, 0)
+        number("sample_alpha", self.sample_alpha, 0.0)
+
+
+@dataclass(frozen=True)
+class OptimizerConfig(_Part):
+    """The optimizer (training/optimizer.py)."""
+
+    optimizer: OptimizerName = "adagrad"
+    """Its name."""
+    learning_rate: float = 0.1
+    """Step size."""
+    momentum: float = 0.0
+    """Classical momentum; of adagrad and sgd only."""
+    clip_norm: float = 0.0
+    """Highest norm of an update's gradient; 0 for no limit."""
+
+    def _judge(self) -> None:
+        number("learning_rate", self.learning_rate, 0.0)
+        number("momentum", self.momentum, 0.0, 1.0, below=True)
+        number("clip_norm", self.clip_norm, 0.0)
+        if self.learning_rate == 0.0:
+            raise ConfigError("learning_rate is 0; nothing would be learnt, use a number above 0")
+        if self.optimizer == "adam" and self.momentum:
+            raise ConfigError("adam has its own momentum; leave momentum 0")
+
+
+@dataclass(frozen=True)
+class TrainConfig(_Part):
+    """The training loop, and the members of a model."""
+
+    batch_size: int = 32
+    """Lanes: sessions that are read side by side, B."""
+    epochs: int = 10
+    """Passes over the training sessions."""
+    seed: int = 42
+    """Of weights, negatives and dropout; a further member adds its number."""
+    bptt: int = 1
+    """Steps that a gradient reaches back; an update reads a window of so many steps."""
+    shuffle: bool = False
+    """Whether sessions are read in random order instead of by time."""
+    precision: Precision = "float32"
+    """Of the large matrix products: bf16 rounds their operands to 8 bits of mantissa and sums in float32."""
+    compile: bool = False
+    """Whether an update is compiled by torch.compile."""
+    patience: int = 0
+    """Epochs without an improvement of `monitor` after which training stops; 0 for never."""
+    min_delta: float = 0.0
+    """What counts as an improvement: more than this."""
+    monitor: str = "recall@20"
+    """The metric on the validation sessions that decides: recall@k, mrr@k or ndcg@k."""
+    validation_sample: int = 0
+    """Validation sessions that are looked at after each epoch; 0 for all."""
+    keep: Keep = "last"
+    """The epoch whose weights remain: the last one, or the best one on the validation sessions."""
+    max_length: int = 0
+    """Only the last so many events of a session are trained on; 0 for all."""
+    members: int = 1
+    """Models that are trained one after another and merged into one (network/merging.py)."""
+    alternate: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """The settings in which every second member differs from the first: of loss, negatives and optimizer, and
+    hidden_size, dropout_embedding, dropout_hidden, cosine, batch_size."""
+    balance: float = 1.0
+    """How far the scores of every second member spread once merged, the first member's spread being 1."""
+
+    def _judge(self) -> None:
+        whole("batch_size", self.batch_size, 1)
+        whole("epochs", self.epochs, 1)
+        whole("seed", self.seed, 0)
+        whole("bptt", self.bptt, 1)
+        whole("patience", self.patience, 0)
+        number("min_delta", self.min_delta, 0.0)
+        rank_metric("monitor", self.monitor)
+        whole("validation_sample", self.validation_sample, 0)
+        whole("max_length", self.max_length, 0)
+        whole("members", self.members, 1)
+        number("balance", self.balance, 0.0)
+        if self.balance == 0:
+            raise ConfigError("balance is 0; every second member would not count, use members=1 for that")
+        if self.max_length == 1:
+            raise ConfigError("max_length is 1, which leaves nothing to predict; use 2 or more, or 0 for all events")
+
+
+@dataclass(frozen=True)
+class FeatureConfig(_Part):
+    """Item features (data/features.py); without selected_features a model knows ids alone."""
+
+    selected_features: tuple[str, ...] = ()
+    """Columns of the items table, each "name" or "name:kind" (categorical, multi, numeric, binned, text)."""
+    pooling_mode: Pooling = "mean"
+    """How several values inside a field become one."""
+    architecture: Architecture = "parallel"
+    """How the network over ids and the one over features are joined (network/feature_model.py)."""
+    training: FeatureTraining = "simultaneous"
+    """In which turns the two networks are trained (training/feature_step.py)."""
+    id_dropout: float = 0.1
+    """Share of the items that an update sees without their own row, as if they were cold."""
+
+    def _judge(self) -> None:
+        number("id_dropout", self.id_dropout, 0.0, 1.0, below=True)
+        if len(set(self.selected_features)) < len(self.selected_features) or "" in self.selected_features:
+            raise ConfigError(f"selected_features is {list(self.selected_features)}; name every column once")
+        if self.architecture == "concatenated" and self.training != "simultaneous":
+            raise ConfigError(f"training={self.training} needs two subnets, but architecture=concatenated has one")

@@ -1,0 +1,120 @@
+"""Several models as one: their scores added up.
+
+Members with a shared embedding merge exactly into a single wider GRU4Rec: the item rows stand side by side, the GRU's
+weights are block-diagonal, biases add up. What reads a model does not notice, and a night pays one product. Members
+may alternate between two recipes (two losses, say). BPR-max's scores lie closer together than those of cross-entropy:
+the scores of every second member are multiplied by `mix`, so that they weigh as much as they are meant to.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from gru4rec.network.model import GRU4Rec
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What merging made of the members: it is found by training, no option, and saved beside the weights.
+
+    widths: units of each member. scales: s of each member's cosines once multiplied by its factor; 0 for products.
+    mix: the factor of every second member's scores.
+    """
+
+    widths: tuple[int, ...]
+    scales: tuple[float, ...]
+    mix: float = 1.0
+
+    @property
+    def width(self) -> int:
+        """Units of all members together."""
+        return sum(self.widths)
+
+    @property
+    def factors(self) -> list[float]:
+        """What each member's scores are multiplied by."""
+        return [self.mix if order % 2 else 1.0 for order in range(len(self.widths))]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Back from `to_json`; KeyError, TypeError or ValueError for another object."""
+        widths, scales = tuple(map(int, content["widths"])), tuple(map(float, content["scales"]))
+        if len(widths) != len(scales):
+            raise ValueError(f"{len(widths)} widths, but {len(scales)} scales")
+        return cls(widths, scales, float(content["mix"]))
+
+
+def merge(members: "list[GRU4Rec]", mix: float = 1.0) -> "GRU4Rec":
+    """One model whose scores are the sum of the members' scores, those of every second one multiplied by `mix`.
+
+    The items' rows are both input and output: a factor on them in the output is divided out of the weights that read
+    them (the first layer's, and the skip's). Where a member scores by cosines its rows stay, and the scale of its
+    cosines takes the factor.
+    """
+    first = members[0]
+    plain = Merged(tuple(member.config.hidden_size for member in members), (0.0,) * len(members), mix)
+    scales = [member.config.cosine * factor for member, factor in zip(members, plain.factors, strict=True)]
+    state = dataclasses.replace(plain, scales=tuple(scales))
+    merged = first.alike(first.config, state)
+    rows = [row_factor(scale, factor) for scale, factor in zip(state.scales, state.factors, strict=True)]
+    merged.item_rows().copy_(torch.cat([m.item_rows() * row for m, row in zip(members, rows, strict=True)], 1))
+    weighed = zip(members, state.factors, strict=True)
+    biases = [member.output_bias() * factor for member, factor in weighed if not member.config.cosine]
+    if biases:
+        merged.output_bias().copy_(torch.stack(biases).sum(0))
+    if merged.skip is not None:
+        skips = [member.skip / row for member, row in zip(members, rows, strict=True) if member.skip is not None]
+        merged.skip.copy_(torch.cat(skips))
+    for number, layer in enumerate(merged.layers):
+        for name, target in layer._asdict().items():
+            parts = [getattr(member.layers[number], name) for member in members]
+            if (number, name) == (0, "w_input"):
+                parts = [part / row for part, row in zip(parts, rows, strict=True)]
+            if target is not None:  # a shared embedding has all weights of a layer
+                target.copy_(torch.cat([_gate(parts, gate) for gate in range(3)]))
+    return merged
+
+
+def members_of(model: "GRU4Rec") -> "list[GRU4Rec]":
+    """The members that `merge` put together, as they were; those that have a bias share the sum of biases evenly."""
+    state = model.merged
+    if state is None:
+        return [model]
+    parts = []
+    plain = sum(scale == 0 for scale in state.scales)  # members that have a bias
+    begins = np.cumsum([0, *state.widths[:-1]]).tolist()
+    for begin, width, scale, factor in zip(begins, state.widths, state.scales, state.factors, strict=True):
+        own, row = slice(begin, begin + width), row_factor(scale, factor)
+        config = dataclasses.replace(model.config, hidden_size=width, repeats=False, cosine=scale / factor)
+        part = model.alike(config)
+        part.item_rows().copy_(model.item_rows()[:, own] / row)
+        if not scale:
+            part.output_bias().copy_(model.output_bias() / (factor * plain))
+        if part.skip is not None and model.skip is not None:
+            part.skip.copy_(model.skip[own] * row)
+        for number, (mine, whole) in enumerate(zip(part.layers, model.layers, strict=True)):
+            for name, target in mine._asdict().items():
+                gates = [gate[own] if gate.dim() == 1 else gate[own, own] for gate in getattr(whole, name).chunk(3)]
+                target.copy_(torch.cat(gates) * (row if (number, name) == (0, "w_input") else 1.0))
+        parts.append(part)
+    return parts
+
+
+def row_factor(scale: float, factor: float) -> float:
+    """What a member's rows are multiplied by so that its scores are multiplied by `factor`."""
+    return 1.0 if scale else factor
+
+
+def _gate(parts: list[torch.Tensor], gate: int) -> torch.Tensor:
+    """One gate's rows of the members' [3H, ..] weights: blocks on a diagonal, or vectors end to end."""
+    blocks = [part.chunk(3)[gate] for part in parts]
+    return torch.cat(blocks) if blocks[0].dim() == 1 else torch.block_diag(*blocks)

@@ -1,0 +1,180 @@
+"""fit_one(): one model, epoch after epoch, readable top to bottom."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
+from gru4rec.data.histories import last_events
+from gru4rec.data.sessions import Sessions
+from gru4rec.evaluation.metrics import RANK_METRICS
+from gru4rec.evaluation.ranking import ranks
+from gru4rec.network.build import build_model
+from gru4rec.network.model import GRU4Rec
+from gru4rec.network.warm_start import copy_known
+from gru4rec.storage import checkpoint
+from gru4rec.storage.training_state import TrainingState, fingerprint, load_training, save_training
+from gru4rec.training.stopping import EarlyStopping
+from gru4rec.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One pass of one member. Epochs and members count from 1; loss: the mean over all events; seconds: without the
+    validation; validation: the monitored metric, recall@20 and mrr@20 on the validation sessions."""
+
+    epoch: int
+    loss: float
+    seconds: float
+    events_per_second: float
+    validation: dict[str, float] | None = None
+    member: int = 1
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a training runs: nothing here changes what it is asked to train."""
+
+    validation: Dataset | None = None
+    """Sessions that are looked at after each epoch: `monitor` decides on early stopping and on what keep=best keeps."""
+    device: torch.device | str = "auto"
+    """auto (a GPU where there is one), cpu, cuda, cuda:1, .."""
+    threads: int | None = None
+    """torch's threads during the call; None leaves them as they are."""
+    on_epoch: Callable[[EpochReport], None] | None = None
+    """Called with the report of each epoch."""
+    progress: bool = False
+    """Whether a bar is shown on standard error."""
+    checkpoint_dir: str | Path | None = None
+    """Where the model kept so far is saved after every epoch, and beside it what `resume` needs. Several members keep
+    theirs in folders below it; the whole model is saved last."""
+    resume: bool = False
+    """Whether to go on, to the bit, with the run that is in checkpoint_dir; where there is none it starts anew."""
+    warm_start: GRU4Rec | None = None
+    """An older model whose known items keep their rows."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The model and how it came to be.
+
+    history: reports member by member. best_epoch: of the last member, the epoch whose weights it has (the best one with
+    keep=best, else the last). seconds: of all epochs.
+    """
+
+    model: GRU4Rec
+    history: list[EpochReport] = field(default_factory=list)
+    best_epoch: int = 0
+    seconds: float = 0.0
+    events_per_second: float = 0.0
+
+
+class Member(NamedTuple):
+    """Which of a model's members is trained, from 1, and how many there are."""
+
+    number: int = 1
+    of: int = 1
+
+
+def fit_one(dataset: Dataset, config: Config, options: FitOptions, member: Member = Member()) -> FitResult:  # noqa: B008
+    """Train a single model, or one member of several, on all sessions of a data set; see `fit`."""
+    folder = None if options.checkpoint_dir is None else Path(options.checkpoint_dir)
+    model = _initial_model(dataset, config, options)
+    sessions = last_events(dataset.sessions, config.train.max_length) if config.train.max_length else dataset.sessions
+    trainer = Trainer(model, sessions, config)
+    stopping = EarlyStopping(config.train, model)
+    data = fingerprint(sessions, model) if folder is not None else ""
+    history = _resumed(folder, config, data, trainer, stopping) if folder is not None and options.resume else []
+    sample = None if options.validation is None else _sample(options.validation.sessions, config)
+    while len(history) < config.train.epochs and not stopping.stop:
+        report = _epoch(trainer, len(history) + 1, member, progress=options.progress)
+        if sample is not None:
+            report = dataclasses.replace(report, validation=_validate(model, sample, config.train.monitor))
+        history.append(report)
+        stopping.after_epoch(report.epoch, report.validation)
+        if folder is not None:
+            _save(folder, config, data, trainer, stopping, history)
+        if options.on_epoch is not None:
+            options.on_epoch(report)
+    stopping.leave_kept(model)
+    seconds = sum(report.seconds for report in history)
+    return FitResult(model, history, stopping.best_epoch, seconds, trainer.events * len(history) / max(seconds, 1e-9))
+
+
+def _initial_model(dataset: Dataset, config: Config, options: FitOptions) -> GRU4Rec:
+    device = checkpoint.resolve_device(options.device)
+    model = build_model(config, dataset.vocabulary, dataset.features, device=device)
+    model.initialise(config.train.seed)
+    if options.warm_start is not None:
+        copy_known(options.warm_start, model)
+    return model
+
+
+def _resumed(folder: Path, config: Config, data: str, trainer: Trainer, stopping: EarlyStopping) -> list[EpochReport]:
+    """Take over the state of a stopped run where there is one; returns its history."""
+    state = load_training(folder, config, data)
+    if state is None:
+        return []
+    trainer.restore(state.tensors)
+    stopping.restore(state.tensors, state.progress)
+    return [EpochReport(**report) for report in state.progress["history"]]
+
+
+def _epoch(trainer: Trainer, number: int, member: Member, *, progress: bool) -> EpochReport:
+    """One pass over the sessions, with a bar on standard error when asked for."""
+    bar: Any = None
+    if progress:
+        from tqdm import tqdm
+
+        title = f"member {member.number}/{member.of}, epoch {number}" if member.of > 1 else f"epoch {number}"
+        bar = tqdm(total=trainer.events, unit="events", unit_scale=True, desc=title, leave=False)
+    begin = time.perf_counter()
+    total, seen = 0.0, 0
+    try:
+        for loss, events in trainer.epoch(number):
+            total, seen = total + loss, seen + events
+            if bar is not None:
+                bar.set_postfix(loss=f"{total / seen:.4f}", refresh=False)
+                bar.update(events)
+        seconds = time.perf_counter() - begin
+    finally:
+        if bar is not None:  # a bar that stays open wipes out what is said after an interruption
+            bar.close()
+    return EpochReport(number, total / seen, seconds, seen / seconds, member=member.number)
+
+
+def _validate(model: GRU4Rec, sessions: Sessions, monitor: str) -> dict[str, float]:
+    """The monitored metric, and recall@20 and mrr@20 beside it: means over events."""
+    found = ranks(model, sessions)
+    values = {}
+    for name in dict.fromkeys([monitor, "recall@20", "mrr@20"]):
+        metric, k = name.split("@")
+        values[name] = float(RANK_METRICS[metric](found, int(k)).mean())
+    return values
+
+
+def _sample(validation: Sessions, config: Config) -> Sessions:
+    """The validation sessions to look at: all, or the same random ones every epoch."""
+    size = config.train.validation_sample
+    if size == 0 or size >= len(validation):
+        return validation
+    chosen = np.random.default_rng(config.train.seed).choice(len(validation), size, replace=False)
+    return validation.select(np.sort(chosen))
+
+
+def _save(
+    folder: Path, config: Config, data: str, trainer: Trainer, stopping: EarlyStopping, history: list[EpochReport]
+) -> None:
+    """The model first: a run that dies in between makes this epoch again, and the same model of it."""
+    if stopping.kept_changed:
+        checkpoint.save(folder, trainer.model, config, trainer.model.vocabulary, {"epoch": len(history)})
+    tensors = {**trainer.tensors(), **stopping.tensors()}
+    reports = [dataclasses.asdict(report) for report in history]
+    save_training(folder, config, data, TrainingState(tensors, {**stopping.progress(), "history": reports}))
