@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from gru4rec.cli.epochs import Epochs, numbered
-from gru4rec.cli.files import Columns, held_out_sessions, read_items, training_sessions
+from gru4rec.cli.files import held_out_sessions, read_items, training_sessions
 from gru4rec.cli.model_folder import ModelFolder
 from gru4rec.config import presets
 from gru4rec.config.options import Config
 from gru4rec.config.values import unknown_setting
 from gru4rec.data.features import ItemFeatures, Prepared, prepare
+from gru4rec.data.frames import ColumnNames
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import Evaluation, evaluate
@@ -117,7 +118,7 @@ class Run:
 
 
 def with_features(
-    path: Path | None, train: Sessions, vocabulary: Vocabulary, config: Config, columns: Columns
+    path: Path | None, train: Sessions, vocabulary: Vocabulary, config: Config, columns: ColumnNames
 ) -> Prepared:
     """Sessions and vocabulary with the cold items of the items file, and all items' features.
 
@@ -199,10 +200,10 @@ def read_config(path: Path, changes: dict[str, str]) -> Config:
         raise ValueError(f"{path}: {error}") from error
 
 
-def columns_of(arguments: argparse.Namespace) -> Columns:
+def columns_of(arguments: argparse.Namespace) -> ColumnNames:
     """The column names that the arguments give."""
     weight = getattr(arguments, "weight_column", None)  # of `fit` alone
-    return Columns(arguments.session_column, arguments.item_column, arguments.time_column, weight)
+    return ColumnNames((arguments.session_column,), arguments.item_column, arguments.time_column, weight)
 
 
 def set_threads(threads: int | None) -> None:
@@ -216,7 +217,7 @@ def say(note: str) -> None:
     print(note, file=sys.stderr, flush=True)
 
 
-def _held_out(name: str, path: Path | None, vocabulary: Vocabulary, columns: Columns) -> Sessions | None:
+def _held_out(name: str, path: Path | None, vocabulary: Vocabulary, columns: ColumnNames) -> Sessions | None:
     if path is None:
         return None
     sessions = held_out_sessions(path, vocabulary, columns)
