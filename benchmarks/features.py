@@ -22,12 +22,13 @@ import torch
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.features import prepare
-from gru4rec.data.histories import Continued, split_at
+from gru4rec.data.histories import cut_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate, translate
 from gru4rec.evaluation.metrics import bootstrap_weights
 from gru4rec.evaluation.ranking import prediction_events
+from gru4rec.scoring.continued import Continued
 from gru4rec.scoring.scorer import Scorer
 from gru4rec.training.fit import FitOptions, fit
 
@@ -119,8 +120,8 @@ def held_out(case: Case, vocabulary: Vocabulary) -> tuple[Sessions, Sessions | N
     if case.test is not None:
         return Sessions.from_table(case.test, vocabulary), None
     histories = Sessions.from_table(case.histories, vocabulary, session=("user_id",))
-    split = split_at(histories, case.boundary)
-    return split.test, split.earlier
+    cut = cut_at(histories, case.boundary)
+    return cut.test, cut.earlier
 
 
 def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str, np.ndarray]:

@@ -1,28 +1,68 @@
-"""Parquet files of the shell's commands, read into sessions; every fault of a file is one sentence."""
+"""The parquet files of the shell's commands as datasets; every fault is one sentence that names file and column."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from gru4rec.data.dataset import Dataset
+from gru4rec.data.frames import ColumnNames, open_parquet, read_opened
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The names of the columns in a user's file; `weight` is looked for in training events only, where it is given."""
+def training_data(path: Path, columns: ColumnNames, items: Path | None = None) -> Dataset:
+    """The training sessions of two events or more in a file or folder, with the items table where there is one.
 
-    session: str = "session_id"
-    item: str = "item_id"
-    time: str = "timestamp"
-    weight: str | None = None
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: what `read_events` and `read_items` raise, and nothing is left to learn from.
+    """
+    events = read_events(path, columns, with_weight=True)
+    if events.num_rows == 0:
+        raise ValueError(f"{path} holds no events; training needs at least one session of two events")
+    try:
+        data = Dataset.from_table(
+            events, session=columns.session, item=columns.item, time=columns.time, weight=columns.weight
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return data if items is None else replace(data, items=read_items(items, columns))
 
 
-def read_events(path: Path, columns: Columns, *, with_weight: bool = False) -> pa.Table:
-    """The three columns of a parquet file (or of a folder of them), and that of the weights where it is asked for.
+def held_out_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> Dataset:
+    """The sessions to predict in of a file or folder: without unknown items, then without sessions of one event.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: what `read_events` raises, and nothing is left to predict.
+    """
+    events = read_events(path, columns)
+    try:
+        data = Dataset.from_held_out(events, vocabulary, session=columns.session, item=columns.item, time=columns.time)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if len(data.sessions) == 0:
+        raise ValueError(
+            f"{path} has nothing to predict: of {events.num_rows} events {data.sessions.unknown} are of items unknown "
+            "to the model, and no session keeps two known ones"
+        )
+    return data
+
+
+def training_sessions(path: Path, columns: ColumnNames) -> tuple[Sessions, Vocabulary]:
+    """Sessions and vocabulary of `training_data`."""
+    data = training_data(path, columns)
+    return data.sessions, data.vocabulary
+
+
+def held_out_sessions(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> Sessions:
+    """Sessions of `held_out_data`."""
+    return held_out_data(path, vocabulary, columns).sessions
+
+
+def read_events(path: Path, columns: ColumnNames, *, with_weight: bool = False) -> pa.Table:
+    """The columns of the events in a file or folder, with that of their weights where it is asked for.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -30,21 +70,19 @@ def read_events(path: Path, columns: Columns, *, with_weight: bool = False) -> p
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}; check the path")
-    names = [columns.session, columns.item, columns.time]
-    if with_weight and columns.weight is not None:
-        names.append(columns.weight)
-    dataset = open_parquet(path, names)
-    there = dataset.schema.names
+    names = columns.of_training if with_weight else columns.of_events
+    files = open_parquet(path, names)
+    there = files.schema.names
     missing = [name for name in names if name not in there]
     if not missing:
-        return _read(path, dataset, names)
+        return read_opened(path, files, names)
     raise ValueError(
         f"{path} has no column {', '.join(missing)}; it has {', '.join(there)} "
         "(name yours with --session-column, --item-column, --time-column)"
     )
 
 
-def read_items(path: Path, columns: Columns) -> pa.Table:
+def read_items(path: Path, columns: ColumnNames) -> pa.Table:
     """A parquet file of items, its item column called item_id.
 
     Raises:
@@ -53,111 +91,8 @@ def read_items(path: Path, columns: Columns) -> pa.Table:
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no items file {path}; check the path")
-    table = _read(path, open_parquet(path))
+    table = read_opened(path, open_parquet(path))
     if columns.item not in table.column_names:
         there = ", ".join(table.column_names)
         raise ValueError(f"{path} has no column {columns.item}; it has {there} (name yours with --item-column)")
     return table.rename_columns(["item_id" if name == columns.item else name for name in table.column_names])
-
-
-def open_parquet(path: Path, names: list[str] | None = None) -> pq.ParquetDataset:
-    """A parquet file, or all files of a folder as one; reading it does not look at the files' footers again.
-
-    Raises ValueError for what is not parquet, for a folder without parquet files, and where one of `names` (None: any
-    column) stands twice in a file or is of another kind in another file: reading would take one of them, or cast.
-    """
-    schemas: dict[str, pa.Schema] = {}
-    file = str(path)
-    try:
-        dataset = pq.ParquetDataset(path)
-        for fragment in dataset.fragments:
-            file = fragment.path
-            schemas[file] = fragment.physical_schema
-    except pa.ArrowException as error:
-        raise _not_parquet(file, error) from error
-    if not schemas:
-        raise ValueError(f"there is no parquet file in the folder {path}; check the path")
-    kinds: dict[str, tuple[str, str]] = {}  # of a column: its kind and the first file that has it
-    for file, schema in schemas.items():
-        for column in schema:
-            if names is not None and column.name not in names:
-                continue
-            if schema.names.count(column.name) > 1:
-                raise ValueError(f"{file} has the column {column.name} twice; write it again with one of them")
-            kind, first = kinds.setdefault(column.name, (_kind(column.type), file))
-            if kind != _kind(column.type):
-                raise ValueError(
-                    f"column {column.name} is of {kind} in {first}, but of {_kind(column.type)} in {file}; "
-                    "write all files of the folder with one type"
-                )
-    return dataset
-
-
-def _kind(type_: pa.DataType) -> str:
-    """What may differ between the files of a folder is how wide the values are, not what they are."""
-    value = type_.value_type if pa.types.is_dictionary(type_) else type_
-    if pa.types.is_integer(value):
-        return "integers"
-    if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
-        return "strings"
-    return "timestamps" if pa.types.is_timestamp(value) else f"type {value}"
-
-
-def _read(path: Path, dataset: pq.ParquetDataset, names: list[str] | None = None) -> pa.Table:
-    try:
-        return dataset.read(columns=names)
-    except pa.ArrowException as error:
-        raise _not_parquet(str(path), error) from error
-
-
-def _not_parquet(file: str, error: pa.ArrowException) -> ValueError:
-    return ValueError(f"{file} cannot be read as parquet ({str(error).splitlines()[0]}); write it again")
-
-
-def training_sessions(path: Path, columns: Columns) -> tuple[Sessions, Vocabulary]:
-    """Training sessions of two events or more, and the vocabulary of exactly the items that stand in them.
-
-    Raises what `read_events` raises, and ValueError when nothing is left to learn from.
-    """
-    table = read_events(path, columns, with_weight=True)
-    if table.num_rows == 0:
-        raise ValueError(f"{path} holds no events; training needs at least one session of two events")
-    try:
-        vocabulary = Vocabulary.build(table[columns.item])
-    except ValueError as error:
-        raise ValueError(f"{path}: column {columns.item}: {error}") from error
-    train = _sessions(path, table, vocabulary, columns, columns.weight)
-    if len(train) == 0:
-        raise ValueError(f"{path} holds no session of two events or more ({train.short} of one); nothing can be learnt")
-    if train.short:
-        kept = vocabulary.decode(train.items)
-        vocabulary = Vocabulary.build(kept)
-        train = dataclasses.replace(train, items=vocabulary.encode(kept))
-    return train, vocabulary
-
-
-def held_out_sessions(path: Path, vocabulary: Vocabulary, columns: Columns) -> Sessions:
-    """Sessions to predict in: unknown items dropped, then sessions of one event.
-
-    Raises what `read_events` raises, and ValueError when nothing is left to predict.
-    """
-    table = read_events(path, columns)
-    sessions = _sessions(path, table, vocabulary, columns)
-    if len(sessions) == 0:
-        raise ValueError(
-            f"{path} has nothing to predict: of {table.num_rows} events {sessions.unknown} are of items unknown to the "
-            "model, and no session keeps two known ones"
-        )
-    return sessions
-
-
-def _sessions(
-    path: Path, table: pa.Table, vocabulary: Vocabulary, columns: Columns, weight: str | None = None
-) -> Sessions:
-    session = (columns.session,)
-    try:
-        return Sessions.from_table(
-            table, vocabulary, session=session, item=columns.item, time=columns.time, weight=weight, min_length=2
-        )
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error

@@ -148,7 +148,7 @@ def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> t
         in_column(columns.item, vocabulary.encode, events[columns.item].slice(0, 1))  # ids of another type
     except ValueError as error:
         raise ValueError(f"{arguments.sessions}: {error}") from error
-    events = pa.table({"user_id": events[columns.session], "time": times, "item_id": events[columns.item]})
+    events = pa.table({"user_id": events[arguments.session_column], "time": times, "item_id": events[columns.item]})
     ordered = events.sort_by([(name, "ascending") for name in events.column_names]).select(["user_id", "item_id"])
     return iter(ordered.to_batches(max_chunksize=BATCH)), len(ordered["user_id"].unique())
 

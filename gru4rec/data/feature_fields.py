@@ -1,4 +1,4 @@
-"""One column of an items table as a feature field: which rows of the field's table each item reads, and how much.
+"""One column of an items table as a feature field: which rows of the field's table each item reads, times which weight.
 
 | kind | column | an item reads |
 |---|---|---|
@@ -29,10 +29,16 @@ WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Field:
-    """A field's name, kind and what reading it again needs: values (text) of its rows, or edges, or mean and deviation.
+class FeatureField:
+    """A field and what was learnt about it.
 
-    rows: of its table, the missing row included.
+    Attributes:
+        name: the column's.
+        kind: one of KINDS.
+        rows: how many rows its table has, the missing row included.
+        values: the text that each row but the first stands for (categorical, multi, text).
+        edges: the borders between its bins (binned).
+        mean, deviation: what its numbers are centred and scaled by (numeric).
     """
 
     name: str
@@ -44,19 +50,22 @@ class Field:
     deviation: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """The field as a JSON object."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Field":
-        """Back from `to_json`."""
+    def from_json(cls, content: dict[str, Any]) -> "FeatureField":
+        """The field that `to_json` wrote."""
         return cls(**{**content, "values": tuple(content["values"]), "edges": tuple(content["edges"])})
 
 
 class Entries(NamedTuple):
-    """What I items read of one field: item i the rows rows[offsets[i]:offsets[i+1]], at least one, times weight.
+    """What the I items read of one field: item i reads rows[offsets[i]:offsets[i+1]], at least one, times weight.
 
-    offsets int64 [I+1], rows int64 [E], weight float [E].
+    Attributes:
+        offsets: int64 [I+1].
+        rows: row numbers of the field's table, int64 [E].
+        weight: float32 [E].
     """
 
     offsets: np.ndarray
@@ -64,20 +73,25 @@ class Entries(NamedTuple):
     weight: np.ndarray
 
 
-def split_name(selected: str) -> tuple[str, str | None]:
-    """ "price:binned" as ("price", "binned"); a name without a kind has None."""
+def name_and_kind(selected: str) -> tuple[str, str | None]:
+    """The column and the kind of a selection: ("price", "binned") of "price:binned", ("price", None) of "price"."""
     name, _, kind = selected.rpartition(":")
     return (name, kind) if name and kind in KINDS else (selected, None)
 
 
-def encode_field(selected: str, column: pa.Array, warm: np.ndarray) -> tuple[Field, Entries]:
-    """Learn a field from a column aligned to the items (null: no value) and encode it.
+def encode_field(selected: str, column: pa.Array, warm: np.ndarray) -> tuple[FeatureField, Entries]:
+    """Learn a field from a column and encode it.
 
-    selected: "name" or "name:kind". warm bool [I]: items that training knows; values that only others have are missing,
-    because nothing could be learnt about them. Raises ValueError for a column that its kind cannot read, and for one
-    without any value on a warm item.
+    Args:
+        selected: "name" or "name:kind".
+        column: the value of each item, null where it has none [I].
+        warm: which items training knows, bool [I]. Values that only others have are missing, because nothing can be
+            learnt about them.
+
+    Raises:
+        ValueError: the kind cannot read such a column, or no warm item has a value.
     """
-    name, kind = split_name(selected)
+    name, kind = name_and_kind(selected)
     kind = kind or _kind_of(name, column)
     if kind in ("numeric", "binned"):
         return _encode_numbers(name, kind, column, warm)
@@ -127,7 +141,7 @@ def _values(name: str, column: pa.Array) -> tuple[np.ndarray, pa.Array]:
 
 
 def _hashed_words(name: str, column: pa.Array) -> tuple[np.ndarray, pa.Array]:
-    """Every item's distinct buckets of words and pairs of words that stand side by side, lower-cased."""
+    """Every item's distinct buckets: of its lower-cased words, and of its pairs of words that stand side by side."""
     if not _is_text(column.type):
         raise ValueError(f"feature {name} is {column.type}; a text field needs text")
     owner, buckets = [], []
@@ -140,18 +154,20 @@ def _hashed_words(name: str, column: pa.Array) -> tuple[np.ndarray, pa.Array]:
     return np.array(owner, dtype=np.int64), pa.array(buckets, pa.string())
 
 
-def _encode_words(name: str, kind: str, owner: np.ndarray, words: pa.Array, warm: np.ndarray) -> tuple[Field, Entries]:
+def _encode_words(
+    name: str, kind: str, owner: np.ndarray, words: pa.Array, warm: np.ndarray
+) -> tuple[FeatureField, Entries]:
     learnt = pc.unique(words.filter(pa.array(warm[owner])))
     if len(learnt) == 0:
         raise _without_value(name)
     learnt = learnt.take(pc.array_sort_indices(learnt))
     index = pc.index_in(words, value_set=learnt).fill_null(-1).to_numpy().astype(np.int64) + 1
     known = index > 0
-    field = Field(name, kind, len(learnt) + 1, values=tuple(learnt.to_pylist()))
+    field = FeatureField(name, kind, len(learnt) + 1, values=tuple(learnt.to_pylist()))
     return field, _entries(owner[known], index[known], np.ones(int(known.sum()), np.float32), len(warm))
 
 
-def _encode_numbers(name: str, kind: str, column: pa.Array, warm: np.ndarray) -> tuple[Field, Entries]:
+def _encode_numbers(name: str, kind: str, column: pa.Array, warm: np.ndarray) -> tuple[FeatureField, Entries]:
     if _is_text(column.type) or _is_list(column.type) or not _is_number(column.type):
         raise ValueError(f"feature {name} is {column.type}; a {kind} field needs numbers")
     x = column.cast(pa.float64()).fill_null(np.nan).to_numpy()
@@ -161,17 +177,17 @@ def _encode_numbers(name: str, kind: str, column: pa.Array, warm: np.ndarray) ->
         raise _without_value(name)
     if kind == "numeric":
         mean, deviation = float(seen.mean()), float(seen.std()) or 1.0
-        field = Field(name, kind, 2, mean=mean, deviation=deviation)
+        field = FeatureField(name, kind, 2, mean=mean, deviation=deviation)
         weight = ((x[owner] - mean) / deviation).astype(np.float32)
         return field, _entries(owner, np.ones(len(owner), np.int64), weight, len(warm))
     edges = np.unique(np.quantile(seen, np.arange(1, BINS) / BINS))
-    field = Field(name, kind, len(edges) + 2, edges=tuple(edges.tolist()))
+    field = FeatureField(name, kind, len(edges) + 2, edges=tuple(edges.tolist()))
     index = np.searchsorted(edges, x[owner], side="right") + 1
     return field, _entries(owner, index, np.ones(len(owner), np.float32), len(warm))
 
 
 def _entries(owner: np.ndarray, index: np.ndarray, weight: np.ndarray, items: int) -> Entries:
-    """Entries by item (owner ascending), with the missing row for items that have none."""
+    """Entries in the order of items (owner ascends); an item that has none reads the missing row."""
     missing = np.flatnonzero(np.bincount(owner, minlength=items) == 0)
     owner = np.concatenate([owner, missing])
     order = np.argsort(owner, kind="stable")
@@ -191,12 +207,12 @@ def _without_value(name: str) -> ValueError:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))

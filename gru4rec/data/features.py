@@ -1,7 +1,7 @@
-"""Item features: the selected columns of an items table, aligned to the vocabulary, cold items included.
+"""Item features: the selected columns of an items table in the order of the vocabulary, cold items included.
 
-A cold item stands in the table but was never clicked in training. It joins the vocabulary with a count of 0, so it has
-a column in the scores and can be recommended, ranked and evaluated like any other; training never draws it.
+A cold item stands in the table but was never clicked in training. It joins the vocabulary with a count of 0. So it has
+a column in the scores and can be recommended, ranked and evaluated like any other item, but training never draws it.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 
 from gru4rec.config.options import FeatureConfig
-from gru4rec.data.feature_fields import Entries, Field, encode_field, split_name
+from gru4rec.data.feature_fields import Entries, FeatureField, encode_field, name_and_kind
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary, as_ids
 
@@ -25,9 +25,9 @@ ITEM = "item_id"
 
 @dataclass(frozen=True)
 class ItemFeatures:
-    """Encoded fields of the I items of a vocabulary, in its order."""
+    """The encoded fields of the I items of a vocabulary, in its order."""
 
-    fields: tuple[Field, ...]
+    fields: tuple[FeatureField, ...]
     entries: tuple[Entries, ...]
 
     @property
@@ -40,8 +40,16 @@ class ItemFeatures:
         """I."""
         return len(self.entries[0].offsets) - 1
 
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The columns and kinds, as `FeatureConfig.selected_features` names them."""
+        return tuple(f"{field.name}:{field.kind}" for field in self.fields)
+
     def row_names(self) -> list[str]:
-        """What each row stands for, unique, such as "genres=Comedy": rows of two models with one name can be copied."""
+        """A unique name for what each row stands for, such as "genres:multi=Comedy".
+
+        A row of one model can be copied to the row of the same name in another.
+        """
         names = []
         for field in self.fields:
             inner = field.values or field.edges or ("x",)
@@ -50,7 +58,7 @@ class ItemFeatures:
         return names
 
     def to_bytes(self) -> bytes:
-        """As an Arrow file: a column of row numbers and one of weights for each field."""
+        """The bytes of an Arrow file with a column of row numbers and one of weights for each field."""
         columns: dict[str, pa.Array] = {}
         for number, entries in enumerate(self.entries):
             offsets = pa.array(entries.offsets.astype(np.int32))
@@ -65,9 +73,13 @@ class ItemFeatures:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ItemFeatures":
-        """Back from `to_bytes`; raises ValueError for other bytes (pyarrow.ArrowInvalid is one)."""
+        """The features that `to_bytes` wrote.
+
+        Raises:
+            ValueError: the bytes are something else (pyarrow.ArrowInvalid is a ValueError).
+        """
         table = ipc.open_file(io.BytesIO(data)).read_all()
-        fields = tuple(Field.from_json(content) for content in json.loads(table.schema.metadata[b"fields"]))
+        fields = tuple(FeatureField.from_json(content) for content in json.loads(table.schema.metadata[b"fields"]))
         entries = []
         for number in range(len(fields)):
             rows, weight = (table[f"{number}.{part}"].combine_chunks() for part in ("rows", "weight"))
@@ -85,29 +97,38 @@ class Prepared(NamedTuple):
 
 
 def prepare(train: Sessions, vocabulary: Vocabulary, items: pa.Table, config: FeatureConfig) -> Prepared:
-    """Everything that `fit` needs to train with features.
-
-    train is encoded with `vocabulary`. items: one row an item, `item_id` and the selected columns; items that training
-    knows may be absent (their fields are missing), items that it does not know become cold items of the new vocabulary.
-    Validation and test sessions must be encoded with the new one.
-
-    Raises ValueError for ids of another type than the vocabulary's, an item with two rows, a column that is not there,
-    and what `encode_field` raises.
-    """
-    ids = _item_ids(items, vocabulary)
-    extended = _with_cold(vocabulary, ids)
+    """`Dataset.with_features` for sessions and vocabulary that stand apart."""
+    extended = with_cold_items(vocabulary, items)
     moved = dataclasses.replace(train, items=extended.encode(vocabulary.ids)[train.items])
-    return Prepared(moved, extended, encode(items, extended, config))
+    return Prepared(moved, extended, encode_features(items, extended, config))
 
 
-def encode(items: pa.Table, vocabulary: Vocabulary, config: FeatureConfig) -> ItemFeatures:
-    """The selected columns of `items` in the order of a vocabulary, which may hold other items; raises as `prepare`."""
+def with_cold_items(vocabulary: Vocabulary, items: pa.Table) -> Vocabulary:
+    """The vocabulary with the items of a table that it lacks, which count 0.
+
+    Raises:
+        ValueError: the table has no column `item_id`, ids of another type than the vocabulary's, or an item twice.
+    """
+    return vocabulary.extended(_item_ids(items, vocabulary))
+
+
+def encode_features(items: pa.Table, vocabulary: Vocabulary, config: FeatureConfig) -> ItemFeatures:
+    """Learn the selected columns of an items table and encode them in the order of a vocabulary.
+
+    Args:
+        items: one row an item: `item_id` and at least the selected columns, in any order.
+        vocabulary: its items may be absent from the table (their fields are missing), and the table may hold others.
+        config: which columns are selected.
+
+    Raises:
+        ValueError: a selected column is not there, and what `with_cold_items` and `encode_field` raise.
+    """
     ids = _item_ids(items, vocabulary)
     row = pc.index_in(vocabulary.ids, value_set=ids)  # null where the table lacks the item
     warm = vocabulary.counts > 0
     encoded = []
     for selected in config.selected_features:
-        name = split_name(selected)[0]
+        name = name_and_kind(selected)[0]
         if name not in items.column_names:
             there = ", ".join(column for column in items.column_names if column != ITEM)
             raise ValueError(f"the items table has no column {name} for selected_features; it has {there}")
@@ -129,12 +150,3 @@ def _item_ids(items: pa.Table, vocabulary: Vocabulary) -> pa.Array:
         first = twice.field("values").filter(pc.greater(twice.field("counts"), 1))[0]
         raise ValueError(f"the items table has item {first} more than once; give one row an item")
     return ids
-
-
-def _with_cold(vocabulary: Vocabulary, ids: pa.Array) -> Vocabulary:
-    """The vocabulary with further ids, which count 0."""
-    cold = ids.filter(pa.array(vocabulary.encode(ids) < 0))
-    both = pa.concat_arrays([vocabulary.ids, cold])
-    order = pc.array_sort_indices(both)
-    counts = np.concatenate([vocabulary.counts, np.zeros(len(cold), np.int64)])
-    return Vocabulary(both.take(order), counts[order.to_numpy()])

@@ -1,12 +1,12 @@
-"""Sessions as two flat arrays: items and offsets, built from Arrow columns.
+"""Sessions as two flat arrays, items and offsets, built from Arrow columns.
 
-Inside a session events stand by (time, item_id); sessions stand by their first event's time, then by their key,
-so the same rows in any order give the same arrays.
+Inside a session events stand in the order of (time, item_id). Sessions stand in the order of their first event's time,
+then of their key. So the same rows in any order give the same arrays.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +14,22 @@ import pyarrow.compute as pc
 
 from gru4rec.data.vocabulary import Vocabulary
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Sessions:
-    """S sessions of E events. items int64 [E]: item indices; offsets int64 [S+1]: session s is items[o[s]:o[s+1]].
+    """S sessions of E events.
 
-    times: int64 [E] (the time column's own unit) or None; keys: one row a session or None. `unknown` events were
-    dropped because the vocabulary lacks their item, `short` sessions because they were shorter than asked for.
-    weights: float32 [E], how much predicting the event counts in the loss, or None for all alike.
+    Attributes:
+        items: item indices, int64 [E].
+        offsets: session s is items[offsets[s]:offsets[s+1]], int64 [S+1].
+        times: when each event was, int64 [E] in the time column's own unit, or None.
+        keys: what names each session, one row a session, or None.
+        unknown: how many events were dropped because the vocabulary lacks their item.
+        short: how many sessions were then dropped because they were shorter than asked for.
+        weights: how much predicting each event counts in the loss, float32 [E], or None where all count alike.
+        time_type: the Arrow type of the time column, which says what the numbers in `times` are, or None.
     """
 
     items: np.ndarray
@@ -31,6 +39,7 @@ class Sessions:
     unknown: int = 0
     short: int = 0
     weights: np.ndarray | None = None
+    time_type: pa.DataType | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -61,9 +70,19 @@ class Sessions:
     ) -> Self:
         """Group a table of events (one row an event, any order) by the `session` columns.
 
-        Unknown items are dropped first, then sessions shorter than `min_length`; both are counted.
-        weight: name of a column of weights. Raises ValueError for a missing column, for nulls, and for a time that is
-        neither a timestamp nor a number.
+        Events of unknown items are dropped first, then sessions shorter than `min_length`; both are counted.
+
+        Args:
+            table: the events.
+            vocabulary: the known items.
+            session: the columns that together name a session.
+            item: the column of item ids.
+            time: the column of times: timestamps, or whole numbers.
+            weight: the column of weights, if there is one.
+            min_length: the fewest events that a session may have.
+
+        Raises:
+            ValueError: a column is missing or has nulls, or the times are neither timestamps nor whole numbers.
         """
         names = [*session, item, time] + ([] if weight is None else [weight])
         missing = [name for name in names if name not in table.column_names]
@@ -89,10 +108,11 @@ class Sessions:
         offsets = np.concatenate([[0], np.cumsum(lengths[by_time])]).astype(np.int64)
         short = len(starts) - len(long_enough)
         weights = None if weight is None else table[weight].cast(pa.float32()).to_numpy()[known][rows]
-        return cls(items[rows], offsets, times[rows], keys.take(order[starts[by_time]]), unknown, short, weights)
+        keys = keys.take(order[starts[by_time]])
+        return cls(items[rows], offsets, times[rows], keys, unknown, short, weights, table.schema.field(time).type)
 
     def select(self, index: Any) -> "Sessions":
-        """Some sessions, in the order of `index` (int [N], or bool [S])."""
+        """Some sessions, in the order of `index` (int [N], or bool [S]); what was dropped before is not counted."""
         chosen = np.asarray(index)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         lengths = self.lengths[chosen]
@@ -103,11 +123,38 @@ class Sessions:
             None if self.times is None else self.times[rows],
             None if self.keys is None else self.keys.take(chosen),
             weights=None if self.weights is None else self.weights[rows],
+            time_type=self.time_type,
         )
 
+    def renumbered(self, index: np.ndarray, min_length: int = 2) -> "Sessions":
+        """The sessions in another vocabulary, as `from_table` would make them of the same events.
 
-def in_column(name: str, read: Callable[[Any], np.ndarray], column: Any) -> np.ndarray:
-    """What `read` makes of a column; where it raises ValueError, the sentence begins with the column's name."""
+        Args:
+            index: the new index of each item, ascending as the old ones are, or -1 for an item that is unknown now,
+                int64 [I].
+            min_length: the fewest known events that a session may have.
+        """
+        items = index[self.items]
+        known = np.flatnonzero(items >= 0)
+        lengths = np.bincount(np.repeat(np.arange(len(self)), self.lengths)[known], minlength=len(self))
+        chosen = np.flatnonzero(lengths >= min_length)
+        kept = replace(
+            self,
+            items=items[known],
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            times=None if self.times is None else self.times[known],
+            weights=None if self.weights is None else self.weights[known],
+        )
+        if kept.times is not None and len(known) < len(items):  # a session may begin later now
+            rank = chosen if self.keys is None else _session_numbers(self.keys)[chosen]
+            chosen = chosen[np.lexsort((rank, kept.times[kept.offsets[chosen]]))]
+        unknown = self.unknown + len(items) - len(known)
+        short = self.short + int(np.count_nonzero((lengths > 0) & (lengths < min_length)))
+        return replace(kept.select(chosen), unknown=unknown, short=short)
+
+
+def in_column(name: str, read: Callable[[Any], T], column: Any) -> T:
+    """What `read` makes of a column; the sentence of a ValueError that it raises begins with the column's name."""
     try:
         return read(column)
     except ValueError as error:
@@ -115,9 +162,10 @@ def in_column(name: str, read: Callable[[Any], np.ndarray], column: Any) -> np.n
 
 
 def as_times(column: Any) -> np.ndarray:
-    """A time column as int64 that orders as it does: timestamps in their own unit, numbers as they are.
+    """A time column as int64 that stands in the same order: timestamps in their own unit, numbers as they are.
 
-    A column of floats must hold whole numbers, text must spell them. Raises ValueError otherwise.
+    Raises:
+        ValueError: the column holds neither timestamps nor whole numbers (floats may be whole, text may spell them).
     """
     chunk = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_floating(chunk.type):
@@ -125,9 +173,9 @@ def as_times(column: Any) -> np.ndarray:
         if missing:
             raise ValueError(f"{missing} of {len(chunk)} times are missing (NaN); drop those rows first")
     if pa.types.is_timestamp(chunk.type) or pa.types.is_date64(chunk.type):
-        return chunk.cast(pa.int64()).to_numpy()
+        return np.asarray(chunk.cast(pa.int64()).to_numpy())
     try:
-        return chunk.cast(pa.int64()).to_numpy()
+        return np.asarray(chunk.cast(pa.int64()).to_numpy())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ValueError(f"the time column is {chunk.type}; use a timestamp or whole numbers ({error})") from error
 
@@ -147,5 +195,6 @@ def _session_numbers(keys: pa.Table) -> np.ndarray:
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """[s0, s0+1, .., s0+l0-1, s1, ..]: the rows of runs that start at `starts` and are `lengths` long."""
     ends = np.cumsum(lengths)
-    shift = np.repeat(starts - (ends - lengths), lengths)
-    return np.arange(len(shift), dtype=np.int64) + shift
+    rows: np.ndarray = np.repeat(starts - (ends - lengths), lengths)
+    rows += np.arange(len(rows), dtype=np.int64)
+    return rows

@@ -1,4 +1,4 @@
-"""item_id <-> index. Ids are integers or strings, kept as they came; indices are 0..I-1 in ascending id order."""
+"""item_id <-> index. Ids are integers or strings and keep their type; indices are 0..I-1 in ascending order of ids."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,12 @@ import pyarrow.compute as pc
 
 
 class Vocabulary:
-    """The known items: `ids` (Arrow array, ascending) and how often each was seen, `counts` (int64 [I])."""
+    """The I known items.
+
+    Attributes:
+        ids: their ids, ascending, an Arrow array [I] of int64 or string.
+        counts: how often each was seen in training, int64 [I]; 0 for a cold item.
+    """
 
     def __init__(self, ids: pa.Array, counts: np.ndarray) -> None:
         self.ids = ids
@@ -20,7 +25,8 @@ class Vocabulary:
     def build(cls, item_ids: Any) -> "Vocabulary":
         """Count the items of a column of events (Arrow array, chunked array, numpy array or list).
 
-        Raises ValueError for ids that are neither integers nor strings, for mixed types, for nulls and for no ids.
+        Raises:
+            ValueError: there are no ids or nulls among them, they are of mixed type, or neither integers nor strings.
         """
         column = as_ids(item_ids, empty=pa.int64())
         if len(column) == 0:
@@ -39,9 +45,10 @@ class Vocabulary:
         return self.ids.type
 
     def encode(self, item_ids: Any) -> np.ndarray:
-        """Indices (int64) of ids; -1 for an id that is not known.
+        """Indices of ids, int64; -1 for an id that is not known.
 
-        Raises ValueError when the ids are of another type than the vocabulary's (strings against integers).
+        Raises:
+            ValueError: the ids are of another type than the vocabulary's (strings against integers).
         """
         column = as_ids(item_ids, empty=self.id_type)
         if column.type != self.id_type:
@@ -50,19 +57,40 @@ class Vocabulary:
                 "give ids of the type that the model was trained with"
             )
         if self._integers is None:
-            return pc.index_in(column, value_set=self.ids).fill_null(-1).to_numpy().astype(np.int64)
+            return np.asarray(pc.index_in(column, value_set=self.ids).fill_null(-1).to_numpy(), dtype=np.int64)
         wanted = column.to_numpy()
         index = np.searchsorted(self._integers, wanted)
         index[index == len(self)] = 0
         return np.where(self._integers[index] == wanted, index, -1)
 
     def decode(self, index: Any) -> pa.Array:
-        """Ids of indices; raises IndexError for an index outside 0..I-1."""
+        """Ids of indices.
+
+        Raises:
+            IndexError: an index lies outside 0..I-1.
+        """
         return self.ids.take(pa.array(np.asarray(index, dtype=np.int64).ravel()))
+
+    def extended(self, item_ids: pa.Array) -> "Vocabulary":
+        """The vocabulary with the ids that it lacks, which count 0; it needs ids of its own type, each once."""
+        cold = item_ids.filter(pa.array(self.encode(item_ids) < 0))
+        ids = pa.concat_arrays([self.ids, cold])
+        order = pc.array_sort_indices(ids)
+        counts = np.concatenate([self.counts, np.zeros(len(cold), np.int64)])
+        return Vocabulary(ids.take(order), counts[order.to_numpy()])
+
+    def recounted(self, items: np.ndarray) -> "Vocabulary":
+        """The vocabulary of just the items that stand in `items` (indices, int64 [E]), counted there."""
+        counts = np.bincount(items, minlength=len(self))
+        return Vocabulary(self.ids.filter(pa.array(counts > 0)), counts[counts > 0])
 
 
 def as_ids(values: Any, empty: pa.DataType | None = None) -> pa.Array:
-    """Values as one Arrow array of int64 or string without nulls; `empty` is the type of an array without values."""
+    """Values as one Arrow array of int64 or string; `empty` is the type of an array without values.
+
+    Raises:
+        ValueError: there are nulls, the values are of mixed type, or they are neither integers nor strings.
+    """
     column = _as_arrow(values)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.__main__ import main
-from gru4rec.cli.files import Columns, read_events
+from gru4rec.cli.files import read_events
+from gru4rec.data.frames import ColumnNames
 from tests.gru4rec.shell import SMALL, refused, write_events
 
 FEW = [*SMALL, "--set", "epochs=1", "batch_size=40"]
@@ -113,7 +114,7 @@ def test_every_file_of_a_folder_is_read_once(tmp_path: Path) -> None:
         events(tmp_path / f"{number}.parquet", **{f"column {other}": [number] * 4 for other in range(30)})
     size = sum(file.stat().st_size for file in tmp_path.iterdir())
     before = bytes_read()
-    assert read_events(tmp_path, Columns()).num_rows == 160
+    assert read_events(tmp_path, ColumnNames()).num_rows == 160
     assert bytes_read() - before < 1.4 * size
 
 

@@ -7,7 +7,7 @@ import torch
 
 from gru4rec.config.options import FeatureConfig
 from gru4rec.data.feature_fields import BUCKETS, encode_field
-from gru4rec.data.features import ItemFeatures, encode, prepare
+from gru4rec.data.features import ItemFeatures, encode_features, prepare
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.feature_tower import Tower
@@ -137,7 +137,7 @@ def test_a_table_that_cannot_be_used_is_refused(table: pa.Table, sentence: str) 
 
 def test_features_survive_being_written() -> None:
     _, vocabulary = training()
-    features = encode(ITEMS, vocabulary, FeatureConfig(selected_features=("colour", "size", "colour:text")))
+    features = encode_features(ITEMS, vocabulary, FeatureConfig(selected_features=("colour", "size", "colour:text")))
     again = ItemFeatures.from_bytes(features.to_bytes())
     assert again.fields == features.fields
     for mine, other in zip(features.entries, again.entries, strict=True):
@@ -150,7 +150,7 @@ def test_features_survive_being_written() -> None:
 def test_pooling_inside_a_field(mode: str, expected, short: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gru4rec.network.feature_tower.SHORT", short)
     items = pa.table({"item_id": ["b", "c", "d"], "genres": ["p|q", "q", None]})
-    features = encode(items, training()[1], FeatureConfig(selected_features=("genres",)))
+    features = encode_features(items, training()[1], FeatureConfig(selected_features=("genres",)))
     table = torch.tensor([[9.0, 9.0], [1.0, 4.0], [2.0, 1.0]])
     tower = Tower(features, mode, torch.device("cpu"), torch.float32)
     pooled = tower.pool(table, torch.tensor([0, 2, 1, 3]))  # 3 stands for "no item"

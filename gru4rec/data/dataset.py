@@ -1,0 +1,264 @@
+"""What is learnt from or measured on, in one object: sessions, the vocabulary of their items, and the items' features.
+
+    train, test = Dataset.from_table(frame, session="SessionId", item="ItemId", time="Time").split(last=0.1)
+
+A training dataset has a vocabulary of its own: exactly the items that stand in its sessions, and with features the cold
+items too. A held-out dataset has that of the training dataset: what training does not know is dropped, and counted.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from gru4rec.config.auto import Statistics
+from gru4rec.config.options import FeatureConfig
+from gru4rec.data.features import ITEM, ItemFeatures, encode_features, with_cold_items
+from gru4rec.data.frames import ColumnNames, Frame, check_columns, read_frame
+from gru4rec.data.sessions import Sessions, in_column
+from gru4rec.data.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Sessions with what their numbers stand for.
+
+    Attributes:
+        sessions: S sessions, encoded with `vocabulary`.
+        vocabulary: the items that training knows; its counts are those of training, of held-out sessions too.
+        items: the items table as it was given, one row an item, its item column named `item_id`.
+        features: the selected columns of `items` in the order of `vocabulary`; `with_features` makes them.
+        columns: where `held_out` looks for the events of further frames.
+        source: of held-out sessions, the same before anything was dropped, so that `reencode` loses nothing.
+    """
+
+    sessions: Sessions
+    vocabulary: Vocabulary
+    items: pa.Table | None = None
+    features: ItemFeatures | None = None
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    source: "Dataset | None" = None
+
+    @classmethod
+    def from_table(
+        cls,
+        frame: Frame,
+        *,
+        session: str | Sequence[str] = "session_id",
+        item: str = "item_id",
+        time: str = "timestamp",
+        weight: str | None = None,
+        items: Frame | None = None,
+    ) -> "Dataset":
+        """Training sessions of two events or more; shorter ones are dropped and counted in `sessions.short`.
+
+        Args:
+            frame: the events, one row an event in any order: an Arrow table, batch or reader, a pandas or polars frame,
+                or the path of a parquet file or of a folder of them.
+            session: the column that names a session, or several that do so together.
+            item: the column of item ids (integers or text, kept as they are).
+            time: the column of times: timestamps, or whole numbers.
+            weight: the column of how much predicting an event counts in the loss, if there is one.
+            items: the items table, one row an item with its id in a column called as `item` says.
+
+        Raises:
+            FileNotFoundError: there is no file at a path.
+            ValueError: a frame cannot be read, lacks a column or has nulls in it, ids or times are of a wrong type, or
+                no session has two events.
+        """
+        columns = ColumnNames(_names(session), item, time, weight)
+        events = read_frame(frame, columns.of_training)
+        table = None if items is None else _items_table(items, item)
+        with _named(frame):
+            if events.num_rows == 0:
+                raise ValueError("there are no events; training needs at least one session of two events")
+            sessions, vocabulary = _grouped(events, columns, min_length=2)
+            if len(sessions) == 0:
+                raise ValueError(
+                    f"there is no session of two events or more ({sessions.short} of one); nothing can be learnt"
+                )
+        own = vocabulary.recounted(sessions.items)
+        return cls(_moved(sessions, vocabulary, own), own, table, columns=columns)
+
+    @classmethod
+    def from_held_out(
+        cls,
+        frame: Frame,
+        vocabulary: Vocabulary,
+        *,
+        session: str | Sequence[str] = "session_id",
+        item: str = "item_id",
+        time: str = "timestamp",
+    ) -> "Dataset":
+        """Sessions to predict in, in the vocabulary of a model whose training data are not at hand.
+
+        The other arguments are those of `from_table`; what is dropped and what is raised is as in `held_out`.
+        """
+        columns = ColumnNames(_names(session), item, time)
+        return cls(Sessions.from_lists([]), vocabulary, columns=columns).held_out(frame)
+
+    def held_out(self, frame: Frame) -> "Dataset":
+        """The sessions of another frame in this dataset's vocabulary, with its items and features.
+
+        Events of unknown items are dropped, then sessions of less than two events; `sessions.unknown` and
+        `sessions.short` count them. Nothing may be left.
+
+        Raises:
+            FileNotFoundError: there is no file at a path.
+            ValueError: the frame cannot be read, lacks a column or has nulls in it, or its ids or times are of a type
+                that does not fit.
+        """
+        columns = replace(self.columns, weight=None)
+        events = read_frame(frame, columns.of_events)
+        if events.num_rows == 0:
+            return replace(self, sessions=Sessions.from_lists([]), source=None)
+        with _named(frame):
+            sessions, vocabulary = _grouped(events, columns, min_length=1)
+            in_column(columns.item, self.vocabulary.encode, vocabulary.ids[:1])  # raises for ids of another type
+        return self.reencode(Dataset(sessions, vocabulary, columns=columns))
+
+    def reencode(self, other: "Dataset") -> "Dataset":
+        """The sessions of another dataset in this one's vocabulary, with its items and features, as `held_out`.
+
+        Held-out sessions follow where the training data change: after `train.with_features(...)`, or after `train` was
+        split once more, `train.reencode(test)` finds again what `test` had dropped and is known now.
+
+        Raises:
+            ValueError: the ids of the two are of different types.
+        """
+        source = other.source or other
+        sessions = source.sessions.renumbered(self.vocabulary.encode(source.vocabulary.ids))
+        return replace(self, sessions=sessions, source=source)
+
+    def split(
+        self, *, last: float | timedelta | None = None, at: int | date | None = None
+    ) -> tuple["Dataset", "Dataset"]:
+        """A training and a held-out dataset: sessions go whole, by the time of their first event.
+
+        The vocabulary is counted anew in the training part alone. Features are learnt anew where this dataset has some.
+        A session that starts before the cut may end after it.
+
+        Args:
+            last: which sessions are held out: a share of them between 0 and 1 (rounded, at least one), or a time span
+                that ends with the newest event, such as timedelta(days=7).
+            at: instead of `last`, the time from which on sessions are held out: a date, a datetime (UTC where it names
+                no zone), or a number in the unit of `sessions.times`.
+
+        Raises:
+            ValueError: not exactly one of `last` and `at` is given, the sessions have no times, the time is of another
+                type than theirs, or one part has no session.
+        """
+        late = self._late(last, at)
+        if late.all() or not late.any():
+            part = "training" if late.all() else "held-out"
+            raise ValueError(f"the {part} part would have none of the {len(late)} sessions; split them elsewhere")
+        early = self.sessions.select(~late)
+        own = self.vocabulary.recounted(early.items)
+        train = Dataset(_moved(early, self.vocabulary, own), own, self.items, columns=self.columns)
+        if self.features is not None:
+            train = train.with_features(FeatureConfig(selected_features=self.features.selected))
+        return train, train.reencode(replace(self, sessions=self.sessions.select(late), source=None))
+
+    def with_features(self, config: FeatureConfig) -> "Dataset":
+        """The dataset with the features of all items, cold ones included; itself where the configuration selects none.
+
+        Cold items join the vocabulary, so held-out datasets must follow: `train.reencode(test)`.
+
+        Raises:
+            ValueError: there is no items table, and what `encode_features` raises.
+        """
+        if not config.selected_features:
+            return self
+        if self.items is None:
+            selected = list(config.selected_features)
+            raise ValueError(f"selected_features={selected} needs an items table with these columns; give one as items")
+        vocabulary = with_cold_items(self.vocabulary, self.items)
+        whole = replace(self, vocabulary=vocabulary, features=encode_features(self.items, vocabulary, config))
+        if self.source is not None:
+            return whole.reencode(self)
+        return replace(whole, sessions=_moved(self.sessions, self.vocabulary, vocabulary))
+
+    def statistics(self) -> Statistics:
+        """What preset auto looks at."""
+        lengths = self.sessions.lengths
+        predictions = int(np.maximum(lengths - 1, 0).sum())
+        mean = float(lengths.mean()) if len(lengths) else 0.0
+        return Statistics(len(self.sessions), len(self.sessions.items), predictions, len(self.vocabulary), mean)
+
+    def _late(self, last: float | timedelta | None, at: int | date | None) -> np.ndarray:
+        """Which sessions `split` holds out, bool [S]."""
+        if (last is None) == (at is None):
+            raise ValueError("a split needs either last or at; give one of them")
+        if self.sessions.times is None:
+            raise ValueError("sessions without times cannot be split by time; build them with Dataset.from_table")
+        starts = self.sessions.times[self.sessions.offsets[:-1]]
+        if at is not None:
+            return np.asarray(starts >= _as_number(at, self.sessions.time_type))
+        if isinstance(last, timedelta):
+            return np.asarray(starts >= self.sessions.times.max() - _as_number(last, self.sessions.time_type))
+        if last is None or not 0 < last < 1:
+            raise ValueError(f"last is {last}; give a share between 0 and 1, or a timedelta")
+        late = np.zeros(len(starts), dtype=bool)
+        late[np.argsort(starts, kind="stable")[len(starts) - max(1, round(last * len(starts))) :]] = True
+        return late
+
+
+def _names(session: str | Sequence[str]) -> tuple[str, ...]:
+    return (session,) if isinstance(session, str) else tuple(session)
+
+
+def _grouped(events: pa.Table, columns: ColumnNames, min_length: int) -> tuple[Sessions, Vocabulary]:
+    """The events' sessions in a vocabulary of all their items."""
+    vocabulary = in_column(columns.item, Vocabulary.build, events[columns.item])
+    sessions = Sessions.from_table(
+        events,
+        vocabulary,
+        session=columns.session,
+        item=columns.item,
+        time=columns.time,
+        weight=columns.weight,
+        min_length=min_length,
+    )
+    return sessions, vocabulary
+
+
+def _moved(sessions: Sessions, old: Vocabulary, new: Vocabulary) -> Sessions:
+    """The same sessions in a vocabulary that knows all their items."""
+    return replace(sessions, items=new.encode(old.ids)[sessions.items])
+
+
+def _items_table(frame: Frame, item: str) -> pa.Table:
+    """An items table, its item column called item_id."""
+    table = read_frame(frame, what="the items table")
+    with _named(frame):
+        check_columns([item], table.column_names, "the items table")
+        names = [ITEM if name == item else name for name in table.column_names]
+        check_columns([ITEM], names, f"the items table, where {item} is to be called so")
+    return table.rename_columns(names)
+
+
+def _as_number(time: int | date | timedelta, time_type: pa.DataType | None) -> int:
+    """A time or a span as `Sessions.times` has them."""
+    if isinstance(time, (int, np.integer)):
+        return int(time)
+    if time_type is None or not pa.types.is_timestamp(time_type):
+        raise ValueError(
+            f"the times of the sessions are {time_type}, so {time!r} is no place among them; give a number"
+        )
+    wanted = pa.duration(time_type.unit) if isinstance(time, timedelta) else time_type
+    return int(pa.scalar(time).cast(wanted).value)
+
+
+@contextmanager
+def _named(frame: Frame) -> Iterator[None]:
+    """Begin the sentence of a ValueError with the frame's path, where it has one."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(frame, (str, os.PathLike)):
+            raise ValueError(f"{frame}: {error}") from error
+        raise

@@ -1,0 +1,202 @@
+"""Tables from wherever people keep them: Arrow, pandas and polars frames, parquet files and folders of them.
+
+Every reader gives a plain Arrow table: text is `string` and no column is a dictionary, so that the same rows give the
+same sessions whichever library or file they come from. Neither pandas nor polars is imported.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+class ArrowStream(Protocol):
+    """What hands out Arrow batches (the PyCapsule interface): Arrow tables and readers, polars and pandas frames."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule with a C stream of record batches."""
+        ...
+
+
+Frame = ArrowStream | str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """The names of the columns in a table of events.
+
+    Attributes:
+        session: the columns that together name a session.
+        item: the column of item ids.
+        time: the column that events are ordered by.
+        weight: the column of the weights that training events have in the loss; None where all count alike.
+    """
+
+    session: tuple[str, ...] = ("session_id",)
+    item: str = "item_id"
+    time: str = "timestamp"
+    weight: str | None = None
+
+    @property
+    def of_events(self) -> list[str]:
+        """The columns that every table of events needs."""
+        return [*self.session, self.item, self.time]
+
+    @property
+    def of_training(self) -> list[str]:
+        """The columns that a table of training events needs."""
+        return self.of_events + ([] if self.weight is None else [self.weight])
+
+
+def read_frame(frame: Frame, names: Sequence[str] | None = None, *, what: str = "the events") -> pa.Table:
+    """A frame, or the parquet file or folder at a path, as a plain Arrow table.
+
+    Args:
+        frame: an Arrow table, batch or reader, a pandas or polars frame, or the path of a parquet file or folder.
+        names: the columns to read; None reads all.
+        what: how a sentence about a fault calls the table.
+
+    Raises:
+        FileNotFoundError: there is no such path.
+        ValueError: the frame is none of these, a column is missing or stands twice, a column of a pandas frame mixes
+            types, and what `open_parquet` raises.
+    """
+    if isinstance(frame, (str, os.PathLike)):
+        return read_parquet(Path(frame), names, what=what)
+    try:
+        return _plain(_from_memory(frame, names, what))
+    except pa.ArrowException as error:
+        raise ValueError(f"{what} cannot be read as Arrow columns ({'; '.join(map(str, error.args))})") from error
+
+
+def read_parquet(path: Path, names: Sequence[str] | None = None, *, what: str = "the events") -> pa.Table:
+    """The parquet file or folder at a path as a plain Arrow table; arguments and faults as in `read_frame`."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}; check the path")
+    files = open_parquet(path, names)
+    try:
+        check_columns(names or (), files.schema.names, what)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return read_opened(path, files, names)
+
+
+def open_parquet(path: Path, names: Sequence[str] | None = None) -> pq.ParquetDataset:
+    """A parquet file, or all files of a folder as one; reading it does not look at the files' footers again.
+
+    Args:
+        path: an existing file or folder.
+        names: the columns to check; None checks all.
+
+    Raises:
+        ValueError: a file is not parquet, the folder holds no parquet file, or a column stands twice in a file or is
+            of another kind in another file (reading would take one of the two, or cast).
+    """
+    schemas: dict[str, pa.Schema] = {}
+    file = str(path)
+    try:
+        dataset = pq.ParquetDataset(path)
+        for fragment in dataset.fragments:
+            file = fragment.path
+            schemas[file] = fragment.physical_schema
+    except pa.ArrowException as error:
+        raise _not_parquet(file, error) from error
+    if not schemas:
+        raise ValueError(f"there is no parquet file in the folder {path}; check the path")
+    kinds: dict[str, tuple[str, str]] = {}  # of a column: its kind and the first file that has it
+    for file, schema in schemas.items():
+        for column in schema:
+            if names is not None and column.name not in names:
+                continue
+            if schema.names.count(column.name) > 1:
+                raise ValueError(f"{file} has the column {column.name} twice; write it again with one of them")
+            kind, first = kinds.setdefault(column.name, (_kind(column.type), file))
+            if kind != _kind(column.type):
+                raise ValueError(
+                    f"column {column.name} is of {kind} in {first}, but of {_kind(column.type)} in {file}; "
+                    "write all files of the folder with one type"
+                )
+    return dataset
+
+
+def read_opened(path: Path, files: pq.ParquetDataset, names: Sequence[str] | None = None) -> pa.Table:
+    """Columns of what `open_parquet` opened at `path`; raises ValueError where a file breaks off."""
+    try:
+        return _plain(files.read(columns=None if names is None else list(dict.fromkeys(names))))
+    except pa.ArrowException as error:
+        raise _not_parquet(str(path), error) from error
+
+
+def check_columns(names: Sequence[str], there: Sequence[str], what: str) -> None:
+    """Raise ValueError unless each of `names` stands exactly once among the columns that are there."""
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise ValueError(f"no column {', '.join(missing)} in {what}; there are {', '.join(map(str, there))}")
+    for name in names:
+        if list(there).count(name) > 1:
+            raise ValueError(f"the column {name} stands twice in {what}; keep one of them")
+
+
+def _from_memory(frame: Any, names: Sequence[str] | None, what: str) -> pa.Table:
+    """The chosen columns of a frame; of a pandas frame no other is converted, because others may mix types."""
+    pandas = sys.modules.get("pandas")  # without it no frame can be of pandas
+    if pandas is not None and isinstance(frame, pandas.DataFrame):
+        there = list(frame.columns)
+        check_columns(names or (), there, what)
+        chosen = there if names is None else list(dict.fromkeys(names))
+        return pa.Table.from_pandas(frame, columns=chosen, preserve_index=False)
+    if not hasattr(frame, "__arrow_c_stream__"):
+        raise ValueError(
+            f"{what} came as a {type(frame).__name__}; give an Arrow table or reader, a pandas or polars frame, "
+            "or the path of a parquet file or folder"
+        )
+    with pa.RecordBatchReader.from_stream(frame) as reader:
+        schema = reader.schema
+        check_columns(names or (), schema.names, what)
+        if names is None:
+            return reader.read_all()
+        chosen = list(dict.fromkeys(names))
+        kept = pa.schema([schema.field(name) for name in chosen])
+        return pa.Table.from_batches([batch.select(chosen) for batch in reader], kept)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The table with plain column types, without what a library noted about it."""
+    columns = [_decoded(column) if pa.types.is_dictionary(column.type) else column for column in table.columns]
+    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
+    return pa.Table.from_arrays(columns, names=table.column_names).cast(pa.schema(fields))
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A dictionary column's values, which become plain first because Arrow cannot take from string views."""
+    type_ = _plain_type(column.type.value_type)
+    return pa.chunked_array([part.dictionary.cast(type_).take(part.indices) for part in column.chunks], type_)
+
+
+def _plain_type(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(type_):
+        return _plain_type(type_.value_type)
+    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return pa.string()
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        return pa.list_(_plain_type(type_.value_type))
+    return type_
+
+
+def _kind(type_: pa.DataType) -> str:
+    """What may differ between the files of a folder is how wide the values are, not what they are."""
+    value = type_.value_type if pa.types.is_dictionary(type_) else type_
+    if pa.types.is_integer(value):
+        return "integers"
+    if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
+        return "strings"
+    return "timestamps" if pa.types.is_timestamp(value) else f"type {value}"
+
+
+def _not_parquet(file: str, error: pa.ArrowException) -> ValueError:
+    return ValueError(f"{file} cannot be read as parquet ({str(error).splitlines()[0]}); write it again")
