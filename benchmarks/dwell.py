@@ -26,7 +26,6 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.evaluation.metrics import bootstrap_weights
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.fit import fit
 
@@ -115,7 +114,7 @@ def among_new(model: GRU4Rec, test: Sessions) -> np.ndarray:
                 above = scores > scores[target]
                 above[seen] = False
                 ranks[event] = 1 + int(above.sum())
-    ranks = ranks[prediction_events(test)]
+    ranks = ranks[test.prediction_events()]
     return np.where(np.isnan(ranks)[:, None], np.nan, hits(ranks))
 
 

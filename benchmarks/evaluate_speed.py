@@ -21,8 +21,8 @@ from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
-from gru4rec.evaluation.ranking import block_rows, prediction_events
 from gru4rec.network.model import GRU4Rec
+from gru4rec.scoring.scorer import block_rows
 
 
 def make_sessions(predictions: int, items: int) -> Sessions:
@@ -66,8 +66,8 @@ def main() -> None:
     made = 0
     for part in np.array_split(np.arange(len(sessions)), arguments.slices):
         some = sessions.select(part)
-        made += len(prediction_events(some))
-        products += bare(model, len(prediction_events(some)))
+        made += len(some.prediction_events())
+        products += bare(model, len(some.prediction_events()))
         begin = time.process_time()
         evaluate(model, some, counts, bootstrap=0)
         whole += time.process_time() - begin

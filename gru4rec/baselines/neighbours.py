@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from gru4rec.baselines.counting import ranges
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Block
 
 Floats = NDArray[np.float64]
@@ -141,8 +140,8 @@ class NeighbourScorer:
 
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
         """See `scorer.Scorer`."""
-        events = sessions.offsets[1:] - 1 if last_only else prediction_events(sessions)
-        starts = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
+        events = sessions.prediction_events(last_only=last_only)
+        starts = sessions.offsets[sessions.session_of(events)]
         scores = np.zeros((rows, len(self.vocabulary)), dtype=np.float32)
         for begin in range(0, len(events), rows):
             part = events[begin : begin + rows]

@@ -61,7 +61,7 @@ class Continued:
         joined = _joined(self.earlier, sessions)
         shift = np.cumsum(self.earlier.lengths)  # of session s: how many earlier events stand before its own
         for block in self.scorer.blocks(joined, last_only=last_only, rows=rows):
-            session = np.searchsorted(joined.offsets, block.events, side="right") - 1
+            session = joined.session_of(block.events)
             own = block.events >= joined.offsets[session] + self.earlier.lengths[session]
             if own.any():
                 yield Block((block.events - shift[session])[own], block.scores[own])

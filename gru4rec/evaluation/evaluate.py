@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation import metrics, segments
-from gru4rec.evaluation.ranking import block_ranks, block_rows, check_tie_rule, prediction_events, rank_type
-from gru4rec.scoring.scorer import Scorer
+from gru4rec.evaluation.ranking import block_ranks, check_tie_rule, rank_type
+from gru4rec.scoring.scorer import Scorer, block_rows
 from gru4rec.scoring.topk import top_k
 
 TABLE = pa.schema(
@@ -46,7 +46,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found. ranks [P] and session [P] are in the order of `prediction_events(sessions)`."""
+    """What `evaluate` found. ranks [P] and session [P] are in the order of `sessions.prediction_events()`."""
 
     model: str
     tie_rule: str
@@ -119,10 +119,10 @@ def evaluate(
         ValueError: there is nothing to predict, a score is not a number, or an argument does not fit the others.
     """
     rule = check_tie_rule(scorer.tie_rule if tie_rule is None else tie_rule)
-    events = prediction_events(sessions)
+    events = sessions.prediction_events()
     _check(events, sessions.unknown, ks, len(train_counts), len(vocabulary or scorer.vocabulary))
     ranked = _rank(scorer, sessions, rule, max(ks), vocabulary)
-    session = segments.session_of(sessions, events)
+    session = sessions.session_of(events)
     values = metrics.per_event(ranked.ranks, ks)
     values |= _list_metrics(ranked.lists, train_counts, max(ks))
     resample = _Resample(session, len(sessions), bootstrap, seed)
@@ -172,7 +172,7 @@ class _Ranked(NamedTuple):
 
 
 def _rank(scorer: Scorer, sessions: Sessions, rule: str, k: int, vocabulary: Vocabulary | None) -> _Ranked:
-    """Ranks and lists of all predictions, in the order of `prediction_events(sessions)`."""
+    """Ranks and lists of all predictions, in the order of `sessions.prediction_events()`."""
     if vocabulary is None:
         return _rank_known(scorer, sessions, rule, k)
     translated, origin = translate(sessions, vocabulary, scorer.vocabulary)
@@ -180,13 +180,13 @@ def _rank(scorer: Scorer, sessions: Sessions, rule: str, k: int, vocabulary: Voc
     k = min(k, len(scorer.vocabulary))
     place: metrics.Ranks = np.full(events, len(scorer.vocabulary) + 1, dtype=rank_type(rule))
     lists = np.full((events, k), -1, dtype=np.int64)
-    predictions = prediction_events(translated)
+    predictions = translated.prediction_events()
     if len(predictions):
         known = _rank_known(scorer, translated, rule, k)
         targets = origin[predictions + 1]  # the prediction of a target stands at the event before it
         place[targets - 1] = known.ranks
         lists[targets - 1] = vocabulary.encode(scorer.vocabulary.ids)[known.lists]
-    made = prediction_events(sessions)
+    made = sessions.prediction_events()
     return _Ranked(place[made], lists[made])
 
 
@@ -197,7 +197,7 @@ def _rank_known(scorer: Scorer, sessions: Sessions, rule: str, k: int) -> _Ranke
     for block in scorer.blocks(sessions, rows=block_rows(items)):
         place[block.events] = block_ranks(scorer.name, block, sessions, rule)
         lists[block.events] = top_k(block.scores, k)[1].cpu().numpy()
-    made = prediction_events(sessions)
+    made = sessions.prediction_events()
     return _Ranked(place[made], lists[made])
 
 

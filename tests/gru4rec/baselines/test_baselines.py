@@ -15,7 +15,6 @@ from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules,
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Scorer
 
 METRICS = ("recall@5", "recall@10", "recall@20", "mrr@5", "mrr@10", "mrr@20")
@@ -117,8 +116,8 @@ def test_vsknn_agrees_with_its_definition(k: int, sample: int) -> None:
         "place": lambda distance: 1,
         "item": lambda item: 1 + 2 * idf(train, item),
     }
-    for event in prediction_events(test):
-        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+    for event in test.prediction_events():
+        start = test.offsets[test.session_of(event)]
         expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
         assert found[event] == pytest.approx(expected, rel=1e-5)
 
@@ -139,8 +138,8 @@ def test_vstan_agrees_with_its_definition(k: int, sample: int) -> None:
         "place": lambda distance: math.exp(-distance / 1.5),
         "item": lambda item: 1,
     }
-    for event in prediction_events(test):
-        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+    for event in test.prediction_events():
+        start = test.offsets[test.session_of(event)]
         expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
         assert found[event] == pytest.approx(expected, rel=1e-5)
 
@@ -174,8 +173,8 @@ def test_many_predictions_at_once_equal_one_after_another(
         "place": lambda distance: 1,
         "item": lambda item: 1,
     }
-    for event in prediction_events(test):
-        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+    for event in test.prediction_events():
+        start = test.offsets[test.session_of(event)]
         expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
         assert found[event] == pytest.approx(expected, rel=1e-5)
 
@@ -194,7 +193,7 @@ def test_last_only_scores_whole_sessions() -> None:
         all_events = scores_by_event(scorer, longer)
         for block in scorer.blocks(test, last_only=True, rows=3):
             for event, scores in zip(block.events, block.scores, strict=True):
-                number = np.searchsorted(test.offsets, event, side="right") - 1
+                number = test.session_of(event)
                 assert scores.numpy() == pytest.approx(all_events[event + number], rel=1e-6)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.evaluation.ranking import TIE_RULES, block_rows, prediction_events, ranks
+from gru4rec.evaluation.ranking import TIE_RULES, ranks
+from gru4rec.scoring.scorer import block_rows
 
 
 def rank_by_hand(scores: list[float], target: int, rule: str) -> float:
@@ -25,7 +26,7 @@ def test_ranks_agree_with_a_count_by_hand(
     sessions = Sessions.from_lists([generator.integers(0, items, size=n).tolist() for n in (2, 5, 1, 3)])
     table = generator.integers(0, values, size=(len(sessions.items), items)).astype(np.float32)
     found = ranks(fixed_scorer(table), sessions, rule)
-    events = prediction_events(sessions)
+    events = sessions.prediction_events()
     assert events.tolist() == [0, 2, 3, 4, 5, 8, 9]
     expected = [rank_by_hand(table[event].tolist(), sessions.items[event + 1], rule) for event in events]
     assert found.tolist() == expected
