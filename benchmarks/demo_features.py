@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.features import TAIL, paired, per_event
 from gru4rec.data.sessions import Sessions
-from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.evaluation.evaluate import HeldOut, evaluate
 from gru4rec.training.fit import fit
 from pipelines.settings.read import load
 from pipelines.training import train as training
@@ -48,7 +48,7 @@ def run(tables: dict[str, pa.Table], columns: list[str], seed: int) -> dict[str,
     seconds = time.process_time() - begun
     rows = tables["splits"].filter(pc.equal(tables["splits"]["split"], "test"))
     test = Sessions.from_table(rows, wide.vocabulary, session=training.SESSION_KEY)
-    found = evaluate(model, test, wide.vocabulary.counts, bootstrap=0, vocabulary=None if columns else wide.vocabulary)
+    found = evaluate(model, HeldOut(test, wide.vocabulary), bootstrap=0)
     count = wide.vocabulary.counts[found.targets]
     return {"ranks": found.ranks, "session": found.session, "count": count, "seconds": np.array(seconds)}
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.evaluation.evaluate import HeldOut, evaluate
 from gru4rec.evaluation.metrics import bootstrap_weights
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.fit import fit
@@ -100,7 +100,7 @@ def main() -> None:
 
 def in_catalogue(model: GRU4Rec, test: Sessions) -> np.ndarray:
     """Hit and reciprocal rank [P, 2] of every target within the first K of the whole catalogue."""
-    return hits(evaluate(model, test, model.vocabulary.counts, ks=(K,), bootstrap=0).ranks)
+    return hits(evaluate(model, HeldOut(test, model.vocabulary), ks=(K,), bootstrap=0).ranks)
 
 
 def among_new(model: GRU4Rec, test: Sessions) -> np.ndarray:

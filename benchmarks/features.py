@@ -24,7 +24,7 @@ from gru4rec.data.features import prepare
 from gru4rec.data.histories import Continued, split_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.evaluate import evaluate, translate
+from gru4rec.evaluation.evaluate import HeldOut, evaluate, translate
 from gru4rec.evaluation.metrics import bootstrap_weights
 from gru4rec.scoring.scorer import Scorer
 from gru4rec.training.fit import fit
@@ -137,7 +137,7 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
         result = fit(wide.train, wide.vocabulary, with_features, features=wide.features, device="cpu", threads=1)
     scorer: Scorer = result.model if earlier is None else Continued(result.model, earlier)
     counts = wide.vocabulary.counts
-    found = evaluate(scorer, test, counts, ks=(K,), bootstrap=0, vocabulary=wide.vocabulary if model == "id" else None)
+    found = evaluate(scorer, HeldOut(test, wide.vocabulary), ks=(K,), bootstrap=0)
     print(json.dumps({"case": name, "model": model, "seed": seed, **found.metrics, "loss": result.history[-1].loss,
                       "events_per_second": round(result.events_per_second)}), flush=True)  # fmt: skip
     last = counts[test.items[test.prediction_events()]]

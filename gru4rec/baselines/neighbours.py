@@ -99,10 +99,6 @@ class NeighbourRules:
     place_decay: Floats | None
     item_weight: Floats
 
-    def __post_init__(self) -> None:
-        if self.k < 1 or self.sample_size < 1:
-            raise ValueError(f"k and sample_size must be at least 1, got {self.k} and {self.sample_size}")
-
 
 class _Contexts(NamedTuple):
     """Distinct items of the contexts of P predictions, those of one side by side, oldest first; all [N]: prediction,
@@ -233,6 +229,12 @@ class NeighbourScorer:
         cells = neighbours.row[number] * items + held
         scores: Floats = np.bincount(cells, value, rows * items).astype(np.float64, copy=False)
         return scores.reshape(rows, items)
+
+
+def check_sizes(k: int, sample_size: int) -> None:
+    """Raise ValueError unless there can be neighbours, and candidates for them."""
+    if k < 1 or sample_size < 1:
+        raise ValueError(f"k and sample_size must be at least 1, got {k} and {sample_size}")
 
 
 def _contexts(items: Integers, starts: Integers, events: Integers, catalogue: int) -> _Contexts:

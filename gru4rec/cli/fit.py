@@ -18,7 +18,7 @@ from gru4rec.config.values import unknown_setting
 from gru4rec.data.features import ItemFeatures, Prepared, prepare
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.evaluate import Evaluation, evaluate
+from gru4rec.evaluation.evaluate import Evaluation, HeldOut, evaluate
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.calibration import fit_temperature
 from gru4rec.storage import checkpoint
@@ -58,7 +58,8 @@ def fit_command(arguments: argparse.Namespace) -> None:
     measured = "test" if test is not None else "validation" if validation is not None else None
     held_out = test if test is not None else validation
     try:
-        evaluation = None if held_out is None else evaluate(result.model, held_out, vocabulary.counts, bootstrap=0)
+        measured_on = None if held_out is None else HeldOut(held_out, vocabulary)
+        evaluation = None if measured_on is None else evaluate(result.model, measured_on, bootstrap=0)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the model is whole; `gru4rec evaluate {arguments.model_dir}` measures it") from None
     print(json.dumps(summary(result, config, evaluation, measured)), flush=True)

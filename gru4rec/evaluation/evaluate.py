@@ -33,6 +33,19 @@ TABLE = pa.schema(
 )
 
 
+class HeldOut(NamedTuple):
+    """Sessions to predict in, and the vocabulary that they are encoded with.
+
+    Attributes:
+        sessions: unknown items are dropped already, and counted in `sessions.unknown`.
+        vocabulary: its counts are those of the training events; popularity bias, novelty and the popularity segments
+            are made of them.
+    """
+
+    sessions: Sessions
+    vocabulary: Vocabulary
+
+
 class Figure(NamedTuple):
     """One metric of one segment: its value, its 95% interval, and the number of events it is the mean of."""
 
@@ -90,38 +103,35 @@ class Difference(NamedTuple):
 
 def evaluate(
     scorer: Scorer,
-    sessions: Sessions,
-    train_counts: NDArray[np.int64],
+    held_out: HeldOut,
     ks: tuple[int, ...] = (5, 10, 20),
     bootstrap: int = 1000,
     seed: int = 0,
     *,
     tie_rule: str | None = None,
-    vocabulary: Vocabulary | None = None,
     new_items: NDArray[np.bool_] | None = None,
 ) -> Evaluation:
     """Rank, count and average.
 
     Args:
-        scorer: the model or baseline.
-        sessions: the held-out sessions, unknown items already dropped (and counted in `sessions.unknown`).
-        train_counts: training events of every item, [I], for popularity bias, novelty and the popularity segments.
+        scorer: the model or baseline. It may have another vocabulary than the held-out sessions: inputs that it does
+            not know are skipped; a target that it does not know, or before which it knows nothing, is a miss. So two
+            scorers of different catalogues answer for the same events.
+        held_out: what it is measured on.
         ks: list lengths; coverage, popularity bias and novelty are taken at the longest.
         bootstrap: replicates of the intervals; 0 leaves them nan.
         seed: of the bootstrap.
         tie_rule: one of ranking.TIE_RULES; None takes the scorer's own.
-        vocabulary: the one that `sessions` and `train_counts` are encoded with, where it is not the scorer's. Inputs
-            that the scorer does not know are skipped; a target that it does not know, or before which it knows
-            nothing, is a miss. So two scorers of different catalogues answer for the same events.
         new_items: True for the items that came up late in training, [I] (`segments.new_items`).
 
     Raises:
         ValueError: there is nothing to predict, a score is not a number, or an argument does not fit the others.
     """
     rule = check_tie_rule(scorer.tie_rule if tie_rule is None else tie_rule)
+    sessions, train_counts = held_out.sessions, held_out.vocabulary.counts
     events = sessions.prediction_events()
-    _check(events, sessions.unknown, ks, len(train_counts), len(vocabulary or scorer.vocabulary))
-    ranked = _rank(scorer, sessions, rule, max(ks), vocabulary)
+    _check(held_out, events, ks)
+    ranked = _rank(scorer, held_out, rule, max(ks))
     session = sessions.session_of(events)
     values = metrics.per_event(ranked.ranks, ks)
     values |= _list_metrics(ranked.lists, train_counts, max(ks))
@@ -151,17 +161,20 @@ def compare(a: Evaluation, b: Evaluation, metric: str) -> Difference:
     return Difference(float(values[0] - values[1]), float(low[0]), float(high[0]))
 
 
-def _check(events: NDArray[np.int64], unknown: int, ks: tuple[int, ...], counts: int, items: int) -> None:
+def _check(held_out: HeldOut, events: NDArray[np.int64], ks: tuple[int, ...]) -> None:
     """Raise ValueError where `evaluate` has nothing to predict or its arguments do not fit each other."""
     if not ks or min(ks) < 1:
         raise ValueError(f"list lengths must be at least 1, got ks={ks}")
     if len(events) == 0:
         raise ValueError(
             "the test set has nothing to predict: no session with two known items "
-            f"({unknown} events of unknown items were dropped)"
+            f"({held_out.sessions.unknown} events of unknown items were dropped)"
         )
-    if counts != items:
-        raise ValueError(f"train_counts has {counts} items, but the vocabulary has {items}")
+    largest, items = int(held_out.sessions.items.max()), len(held_out.vocabulary)
+    if largest >= items:
+        raise ValueError(
+            f"the sessions hold item {largest}, but their vocabulary has {items} items; give the one that encoded them"
+        )
 
 
 class _Ranked(NamedTuple):
@@ -171,9 +184,10 @@ class _Ranked(NamedTuple):
     lists: NDArray[np.int64]
 
 
-def _rank(scorer: Scorer, sessions: Sessions, rule: str, k: int, vocabulary: Vocabulary | None) -> _Ranked:
+def _rank(scorer: Scorer, held_out: HeldOut, rule: str, k: int) -> _Ranked:
     """Ranks and lists of all predictions, in the order of `sessions.prediction_events()`."""
-    if vocabulary is None:
+    sessions, vocabulary = held_out
+    if vocabulary.ids.equals(scorer.vocabulary.ids):
         return _rank_known(scorer, sessions, rule, k)
     translated, origin = translate(sessions, vocabulary, scorer.vocabulary)
     events = len(sessions.items)

@@ -9,7 +9,7 @@ from gru4rec.config.options import Config
 from gru4rec.data.histories import Continued, last_events, split_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.evaluation.evaluate import HeldOut, evaluate
 from gru4rec.network.build import build_model
 
 
@@ -59,8 +59,9 @@ def test_scores_go_on_from_the_state_at_the_end_of_train() -> None:
     start = int(whole.offsets[whole.keys["user_id"].to_pylist().index(0)])
     for number in range(2):  # after events 2 and 3 of user 0
         torch.testing.assert_close(found[int(split.test.offsets[user]) + number], expected[start + 2 + number])
-    alone = evaluate(model, split.test, model.vocabulary.counts, bootstrap=0)
-    assert not np.array_equal(evaluate(continued, split.test, model.vocabulary.counts, bootstrap=0).ranks, alone.ranks)
+    held_out = HeldOut(split.test, model.vocabulary)
+    alone = evaluate(model, held_out, bootstrap=0)
+    assert not np.array_equal(evaluate(continued, held_out, bootstrap=0).ranks, alone.ranks)
 
 
 def test_sessions_that_do_not_pair_up_are_refused() -> None:

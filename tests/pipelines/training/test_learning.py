@@ -32,7 +32,7 @@ def test_recall_reaches_85_percent_of_the_best_and_3_times_popularity_unless_tar
     from gru4rec.config.options import Config
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
-    from gru4rec.evaluation.evaluate import evaluate
+    from gru4rec.evaluation.evaluate import HeldOut, evaluate
     from gru4rec.training.fit import fit
     from warehouse.sources.shop.generate import Shop
 
@@ -44,9 +44,11 @@ def test_recall_reaches_85_percent_of_the_best_and_3_times_popularity_unless_tar
 
     def recall(sessions: Sessions) -> float:
         model = fit(sessions, vocabulary, Config().override(SETTINGS), device="cpu", threads=1).model
-        return evaluate(model, test, vocabulary.counts, bootstrap=0).metrics["recall@20"]
+        return evaluate(model, HeldOut(test, vocabulary), bootstrap=0).metrics["recall@20"]
 
-    popularity = evaluate(Popularity.fit(train, vocabulary), test, vocabulary.counts, bootstrap=0).metrics["recall@20"]
+    popularity = evaluate(Popularity.fit(train, vocabulary), HeldOut(test, vocabulary), bootstrap=0).metrics[
+        "recall@20"
+    ]
     learnt = recall(train)
     noise = np.random.default_rng(0).permutation(train.items)
     shuffled = recall(Sessions(noise, train.offsets))
