@@ -7,7 +7,6 @@ from hypothesis import given, settings
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.evaluation.ranking import TIE_RULES, ranks
-from gru4rec.scoring.scorer import block_rows
 
 
 def rank_by_hand(scores: list[float], target: int, rule: str) -> float:
@@ -51,9 +50,3 @@ def test_a_score_that_is_no_number_is_refused_and_not_ranked_first(fixed_scorer:
     table[0, 1] = bad
     with pytest.raises(ValueError, match="not a finite number"):
         ranks(fixed_scorer(table), Sessions.from_lists([[0, 1]]))
-
-
-def test_blocks_shrink_with_the_catalogue() -> None:
-    assert block_rows(40_000) == 256
-    assert block_rows(10_000_000) * 10_000_000 * 4 <= 256 << 20
-    assert block_rows(1_000_000_000) == 1
