@@ -49,7 +49,7 @@ def run(tables: dict[str, pa.Table], columns: list[str], seed: int) -> dict[str,
     seconds = time.process_time() - begun
     rows = tables["splits"].filter(pc.equal(tables["splits"]["split"], "test"))
     test = Sessions.from_table(rows, wide.vocabulary, session=training.SESSION_KEY)
-    found = evaluate(model, test, wide.vocabulary.counts, bootstrap=0, vocabulary=None if columns else wide.vocabulary)
+    found = evaluate(model, Dataset(test, wide.vocabulary), bootstrap=0)
     count = wide.vocabulary.counts[found.targets]
     return {"ranks": found.ranks, "session": found.session, "count": count, "seconds": np.array(seconds)}
 

@@ -27,7 +27,6 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.evaluation.metrics import bootstrap_weights
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.fit import FitOptions, fit
 
@@ -102,7 +101,7 @@ def main() -> None:
 
 def in_catalogue(model: GRU4Rec, test: Sessions) -> np.ndarray:
     """Hit and reciprocal rank [P, 2] of every target within the first K of the whole catalogue."""
-    return hits(evaluate(model, test, model.vocabulary.counts, ks=(K,), bootstrap=0).ranks)
+    return hits(evaluate(model, Dataset(test, model.vocabulary), ks=(K,), bootstrap=0).ranks)
 
 
 def among_new(model: GRU4Rec, test: Sessions) -> np.ndarray:
@@ -116,7 +115,7 @@ def among_new(model: GRU4Rec, test: Sessions) -> np.ndarray:
                 above = scores > scores[target]
                 above[seen] = False
                 ranks[event] = 1 + int(above.sum())
-    ranks = ranks[prediction_events(test)]
+    ranks = ranks[test.prediction_events()]
     return np.where(np.isnan(ranks)[:, None], np.nan, hits(ranks))
 
 

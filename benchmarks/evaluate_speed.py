@@ -18,11 +18,12 @@ import torch
 
 from gru4rec.baselines import Popularity
 from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
-from gru4rec.evaluation.ranking import block_rows, prediction_events
 from gru4rec.network.model import GRU4Rec
+from gru4rec.scoring.scorer import block_rows
 
 
 def make_sessions(predictions: int, items: int) -> Sessions:
@@ -66,17 +67,17 @@ def main() -> None:
     made = 0
     for part in np.array_split(np.arange(len(sessions)), arguments.slices):
         some = sessions.select(part)
-        made += len(prediction_events(some))
-        products += bare(model, len(prediction_events(some)))
+        made += len(some.prediction_events())
+        products += bare(model, len(some.prediction_events()))
         begin = time.process_time()
-        evaluate(model, some, counts, bootstrap=0)
+        evaluate(model, Dataset(some, vocabulary), bootstrap=0)
         whole += time.process_time() - begin
     popular = Popularity(vocabulary, torch.from_numpy(counts.astype(np.float32)))
     resampling = 0.0
     # what the replicates add, told on a scorer that costs little itself; the first call warms up
     for replicates, sign in ((0, 0), (0, -1), (1000, 1)):
         begin = time.process_time()
-        evaluate(popular, sessions, counts, bootstrap=replicates)
+        evaluate(popular, Dataset(sessions, vocabulary), bootstrap=replicates)
         resampling += sign * (time.process_time() - begin)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{made} predictions x {items} items, {arguments.units} units, one thread; peak memory {peak:.0f} MiB\n")

@@ -27,7 +27,6 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate, translate
 from gru4rec.evaluation.metrics import bootstrap_weights
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.continued import Continued
 from gru4rec.scoring.scorer import Scorer
 from gru4rec.training.fit import FitOptions, fit
@@ -144,10 +143,10 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
         )
     scorer: Scorer = result.model if earlier is None else Continued(result.model, earlier)
     counts = wide.vocabulary.counts
-    found = evaluate(scorer, test, counts, ks=(K,), bootstrap=0, vocabulary=wide.vocabulary if model == "id" else None)
+    found = evaluate(scorer, Dataset(test, wide.vocabulary), ks=(K,), bootstrap=0)
     print(json.dumps({"case": name, "model": model, "seed": seed, **found.metrics, "loss": result.history[-1].loss,
                       "events_per_second": round(result.events_per_second)}), flush=True)  # fmt: skip
-    last = counts[test.items[prediction_events(test)]]
+    last = counts[test.items[test.prediction_events()]]
     values = {"ranks": found.ranks, "session": found.session, "count": counts[found.targets], "last": last}
     if model != "id":
         values |= {"ties": ties(scorer, test, counts), "cold_items": np.array(np.count_nonzero(counts == 0))}
@@ -166,7 +165,7 @@ def ties(scorer: Scorer, test: Sessions, counts: np.ndarray) -> np.ndarray:
         for at, others in ((0, scores), (2, scores[:, cold])):
             both = torch.stack([(others > own).sum(1), (others == own).sum(1)], dim=1)
             found[block.events[rows], at : at + 2] = both.numpy()
-    result: np.ndarray = found[prediction_events(test)]
+    result: np.ndarray = found[test.prediction_events()]
     return result
 
 

@@ -21,8 +21,8 @@ from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
 from gru4rec.serving.catalogue import Catalogue, Seen
+from gru4rec.serving.lists import ROWS
 from gru4rec.serving.recommend import Recommender
-from gru4rec.serving.stream import ROWS
 
 LENGTH = 5  # items of a user's context
 
@@ -47,7 +47,7 @@ def contexts(users: int, items: int) -> Iterator[pa.RecordBatch]:
 
 def by_chunks(model: GRU4Rec, users: int, n: int) -> dict[str, float]:
     """Seconds for all users, by way."""
-    catalogue = Catalogue(model, 0.8)
+    catalogue = Catalogue(model.output_matrix(), model.output_bias(), 0.8)
     weight = model.output_matrix().contiguous()
     items, units = weight.shape
     buffer = torch.empty(ROWS, items)

@@ -93,6 +93,7 @@ def score(users: int, n: int, items: int) -> tuple[float, float]:
     import torch
 
     from gru4rec.config.options import Config
+    from gru4rec.data.dataset import Dataset
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.serving.recommend import Recommender

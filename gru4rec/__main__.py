@@ -30,14 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         # imported once the arguments are known to be good: torch takes seconds
-        from gru4rec.cli import fit as cli_fit
-        from gru4rec.cli import use as cli_use
+        from gru4rec.cli.evaluate import evaluate_command
+        from gru4rec.cli.fit import fit_command
+        from gru4rec.cli.presets import presets_command
+        from gru4rec.cli.recommend import recommend_command
 
         commands = {
-            "fit": cli_fit.fit_command,
-            "evaluate": cli_use.evaluate_command,
-            "recommend": cli_use.recommend_command,
-            "presets": cli_use.presets_command,
+            "fit": fit_command,
+            "evaluate": evaluate_command,
+            "recommend": recommend_command,
+            "presets": presets_command,
         }
         commands[arguments.command](arguments)
     except BrokenPipeError:  # the reader of our output went away (`| head`): nothing is left to say

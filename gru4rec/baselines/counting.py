@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Block
 
 DECAYS = {
@@ -70,7 +69,7 @@ class RuleScorer:
 
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
         """See `scorer.Scorer`."""
-        events = sessions.offsets[1:] - 1 if last_only else prediction_events(sessions)
+        events = sessions.prediction_events(last_only=last_only)
         scores = np.zeros((rows, len(self.vocabulary)), dtype=np.float32)
         for start in range(0, len(events), rows):
             part = events[start : start + rows]

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from gru4rec.baselines.counting import ranges
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Block
 
 Floats = NDArray[np.float64]
@@ -100,10 +99,6 @@ class NeighbourRules:
     place_decay: Floats | None
     item_weight: Floats
 
-    def __post_init__(self) -> None:
-        if self.k < 1 or self.sample_size < 1:
-            raise ValueError(f"k and sample_size must be at least 1, got {self.k} and {self.sample_size}")
-
 
 class _Contexts(NamedTuple):
     """Distinct items of the contexts of P predictions, those of one side by side, oldest first; all [N]: prediction,
@@ -141,8 +136,8 @@ class NeighbourScorer:
 
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
         """See `scorer.Scorer`."""
-        events = sessions.offsets[1:] - 1 if last_only else prediction_events(sessions)
-        starts = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
+        events = sessions.prediction_events(last_only=last_only)
+        starts = sessions.offsets[sessions.session_of(events)]
         scores = np.zeros((rows, len(self.vocabulary)), dtype=np.float32)
         for begin in range(0, len(events), rows):
             part = events[begin : begin + rows]
@@ -234,6 +229,12 @@ class NeighbourScorer:
         cells = neighbours.row[number] * items + held
         scores: Floats = np.bincount(cells, value, rows * items).astype(np.float64, copy=False)
         return scores.reshape(rows, items)
+
+
+def check_sizes(k: int, sample_size: int) -> None:
+    """Raise ValueError unless there can be neighbours, and candidates for them."""
+    if k < 1 or sample_size < 1:
+        raise ValueError(f"k and sample_size must be at least 1, got {k} and {sample_size}")
 
 
 def _contexts(items: Integers, starts: Integers, events: Integers, catalogue: int) -> _Contexts:

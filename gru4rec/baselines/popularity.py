@@ -9,7 +9,6 @@ import torch
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Block
 
 
@@ -42,7 +41,7 @@ class Popularity:
 
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
         """See `scorer.Scorer`."""
-        events = sessions.offsets[1:] - 1 if last_only else prediction_events(sessions)
+        events = sessions.prediction_events(last_only=last_only)
         for start in range(0, len(events), rows):
             part = events[start : start + rows]
             yield Block(part, self.weights.expand(len(part), -1).contiguous())

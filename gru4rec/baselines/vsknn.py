@@ -5,11 +5,12 @@ shared item stands.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, SessionIndex
+from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, SessionIndex, check_sizes
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
@@ -30,48 +31,54 @@ MATCH_DECAYS: dict[str, Callable[[Integers], Floats]] = {
 }
 
 
+@dataclass(frozen=True)
+class VSKNNOptions:
+    """What V-SKNN is fitted with.
+
+    Attributes:
+        k: neighbours.
+        sample_size: the most recent candidates they are chosen from.
+        weighting: of the running session's items in the similarity, one of CONTEXT_WEIGHTS.
+        weighting_score: of a neighbour, by its latest shared item, one of MATCH_DECAYS.
+        idf_weight: items get the factor 1 + idf_weight · log(sessions / sessions with the item).
+        cosine: divide the similarity by the root of the neighbour's number of items.
+
+    Raises:
+        ValueError: a size is less than 1, or a weighting is not known.
+    """
+
+    k: int = 100
+    sample_size: int = 1000
+    weighting: str = "div"
+    weighting_score: str = "div"
+    idf_weight: float = 0.0
+    cosine: bool = False
+
+    def __post_init__(self) -> None:
+        check_sizes(self.k, self.sample_size)
+        if self.weighting not in CONTEXT_WEIGHTS or self.weighting_score not in MATCH_DECAYS:
+            raise ValueError(
+                f"weightings are {', '.join(CONTEXT_WEIGHTS)}; got {self.weighting!r} and {self.weighting_score!r} for "
+                "the score"
+            )
+
+
 class VSKNN(NeighbourScorer):
     """Session neighbours with weights by position."""
 
     @classmethod
-    def fit(
-        cls,
-        train: Sessions,
-        vocabulary: Vocabulary,
-        *,
-        k: int = 100,
-        sample_size: int = 1000,
-        weighting: str = "div",
-        weighting_score: str = "div",
-        idf_weight: float = 0.0,
-        cosine: bool = False,
-    ) -> Self:
-        """Index the training sessions.
-
-        Args:
-            train, vocabulary: what is counted, and the catalogue.
-            k: neighbours; sample_size: most recent candidates they are chosen from.
-            weighting: of the running session's items in the similarity, one of CONTEXT_WEIGHTS.
-            weighting_score: of a neighbour, by its latest shared item, one of MATCH_DECAYS.
-            idf_weight: items get the factor 1 + idf_weight · log(sessions / sessions with the item).
-            cosine: divide the similarity by the root of the neighbour's number of items.
-
-        Raises:
-            ValueError: a size is less than 1, or a weighting is not known.
-        """
-        if weighting not in CONTEXT_WEIGHTS or weighting_score not in MATCH_DECAYS:
-            raise ValueError(
-                f"weightings are {', '.join(CONTEXT_WEIGHTS)}; got {weighting!r} and {weighting_score!r} for the score"
-            )
+    def fit(cls, train: Sessions, vocabulary: Vocabulary, options: VSKNNOptions | None = None) -> Self:
+        """Index the training sessions; without options their defaults hold."""
+        options = options or VSKNNOptions()
         index = SessionIndex.build(train, len(vocabulary))
         sizes = np.diff(index.session_rows)
         rules = NeighbourRules(
-            k=k,
-            sample_size=sample_size,
-            context_weight=CONTEXT_WEIGHTS[weighting],
-            session_weight=1 / np.sqrt(sizes) if cosine else np.ones(len(sizes)),
-            match_decay=MATCH_DECAYS[weighting_score],
+            k=options.k,
+            sample_size=options.sample_size,
+            context_weight=CONTEXT_WEIGHTS[options.weighting],
+            session_weight=1 / np.sqrt(sizes) if options.cosine else np.ones(len(sizes)),
+            match_decay=MATCH_DECAYS[options.weighting_score],
             place_decay=None,
-            item_weight=1 + idf_weight * index.idf,
+            item_weight=1 + options.idf_weight * index.idf,
         )
         return cls("V-SKNN", vocabulary, index, rules)

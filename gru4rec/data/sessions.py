@@ -49,6 +49,20 @@ class Sessions:
         """Events of each session, int64 [S]."""
         return np.diff(self.offsets)
 
+    def session_of(self, events: np.ndarray) -> np.ndarray:
+        """The number of the session that each event belongs to; events int64 [R] are positions in `items`."""
+        return np.searchsorted(self.offsets, events, side="right") - 1
+
+    def prediction_events(self, *, last_only: bool = False) -> np.ndarray:
+        """Positions in `items` of the events that a prediction is made after, int64 [P], ascending.
+
+        They are all events but each session's last, whose target is the event after them. With `last_only` they are
+        each session's last event alone: what comes next is not known yet.
+        """
+        is_last = np.zeros(len(self.items), dtype=bool)
+        is_last[self.offsets[1:][self.lengths > 0] - 1] = True
+        return np.flatnonzero(is_last if last_only else ~is_last)
+
     @classmethod
     def from_lists(cls, sessions: Sequence[Sequence[int]]) -> Self:
         """Sessions from lists of item indices, in the order given."""

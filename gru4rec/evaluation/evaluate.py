@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation import metrics, segments
-from gru4rec.evaluation.ranking import block_ranks, block_rows, check_tie_rule, prediction_events, rank_type
-from gru4rec.scoring.scorer import Scorer
+from gru4rec.evaluation.ranking import block_ranks, check_tie_rule, rank_type
+from gru4rec.scoring.scorer import Scorer, block_rows
 from gru4rec.scoring.topk import top_k
 
 TABLE = pa.schema(
@@ -46,7 +47,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found. ranks [P] and session [P] are in the order of `prediction_events(sessions)`."""
+    """What `evaluate` found. ranks [P] and session [P] are in the order of `sessions.prediction_events()`."""
 
     model: str
     tie_rule: str
@@ -90,39 +91,37 @@ class Difference(NamedTuple):
 
 def evaluate(
     scorer: Scorer,
-    sessions: Sessions,
-    train_counts: NDArray[np.int64],
+    held_out: Dataset,
     ks: tuple[int, ...] = (5, 10, 20),
     bootstrap: int = 1000,
     seed: int = 0,
     *,
     tie_rule: str | None = None,
-    vocabulary: Vocabulary | None = None,
     new_items: NDArray[np.bool_] | None = None,
 ) -> Evaluation:
     """Rank, count and average.
 
     Args:
-        scorer: the model or baseline.
-        sessions: the held-out sessions, unknown items already dropped (and counted in `sessions.unknown`).
-        train_counts: training events of every item, [I], for popularity bias, novelty and the popularity segments.
+        scorer: the model or baseline. It may have another vocabulary than the held-out sessions: inputs that it does
+            not know are skipped; a target that it does not know, or before which it knows nothing, is a miss. So two
+            scorers of different catalogues answer for the same events.
+        held_out: what it is measured on. Its sessions lack the items that training does not know. Its vocabulary counts
+            the training events; popularity bias, novelty and the popularity segments are made of these counts.
         ks: list lengths; coverage, popularity bias and novelty are taken at the longest.
         bootstrap: replicates of the intervals; 0 leaves them nan.
         seed: of the bootstrap.
         tie_rule: one of ranking.TIE_RULES; None takes the scorer's own.
-        vocabulary: the one that `sessions` and `train_counts` are encoded with, where it is not the scorer's. Inputs
-            that the scorer does not know are skipped; a target that it does not know, or before which it knows
-            nothing, is a miss. So two scorers of different catalogues answer for the same events.
         new_items: True for the items that came up late in training, [I] (`segments.new_items`).
 
     Raises:
         ValueError: there is nothing to predict, a score is not a number, or an argument does not fit the others.
     """
     rule = check_tie_rule(scorer.tie_rule if tie_rule is None else tie_rule)
-    events = prediction_events(sessions)
-    _check(events, sessions.unknown, ks, len(train_counts), len(vocabulary or scorer.vocabulary))
-    ranked = _rank(scorer, sessions, rule, max(ks), vocabulary)
-    session = segments.session_of(sessions, events)
+    sessions, train_counts = held_out.sessions, held_out.vocabulary.counts
+    events = sessions.prediction_events()
+    _check(held_out, events, ks)
+    ranked = _rank(scorer, held_out, rule, max(ks))
+    session = sessions.session_of(events)
     values = metrics.per_event(ranked.ranks, ks)
     values |= _list_metrics(ranked.lists, train_counts, max(ks))
     resample = _Resample(session, len(sessions), bootstrap, seed)
@@ -151,17 +150,20 @@ def compare(a: Evaluation, b: Evaluation, metric: str) -> Difference:
     return Difference(float(values[0] - values[1]), float(low[0]), float(high[0]))
 
 
-def _check(events: NDArray[np.int64], unknown: int, ks: tuple[int, ...], counts: int, items: int) -> None:
+def _check(held_out: Dataset, events: NDArray[np.int64], ks: tuple[int, ...]) -> None:
     """Raise ValueError where `evaluate` has nothing to predict or its arguments do not fit each other."""
     if not ks or min(ks) < 1:
         raise ValueError(f"list lengths must be at least 1, got ks={ks}")
     if len(events) == 0:
         raise ValueError(
             "the test set has nothing to predict: no session with two known items "
-            f"({unknown} events of unknown items were dropped)"
+            f"({held_out.sessions.unknown} events of unknown items were dropped)"
         )
-    if counts != items:
-        raise ValueError(f"train_counts has {counts} items, but the vocabulary has {items}")
+    largest, items = int(held_out.sessions.items.max()), len(held_out.vocabulary)
+    if largest >= items:
+        raise ValueError(
+            f"the sessions hold item {largest}, but their vocabulary has {items} items; give the one that encoded them"
+        )
 
 
 class _Ranked(NamedTuple):
@@ -171,22 +173,23 @@ class _Ranked(NamedTuple):
     lists: NDArray[np.int64]
 
 
-def _rank(scorer: Scorer, sessions: Sessions, rule: str, k: int, vocabulary: Vocabulary | None) -> _Ranked:
-    """Ranks and lists of all predictions, in the order of `prediction_events(sessions)`."""
-    if vocabulary is None:
+def _rank(scorer: Scorer, held_out: Dataset, rule: str, k: int) -> _Ranked:
+    """Ranks and lists of all predictions, in the order of `sessions.prediction_events()`."""
+    sessions, vocabulary = held_out.sessions, held_out.vocabulary
+    if vocabulary.ids.equals(scorer.vocabulary.ids):
         return _rank_known(scorer, sessions, rule, k)
     translated, origin = translate(sessions, vocabulary, scorer.vocabulary)
     events = len(sessions.items)
     k = min(k, len(scorer.vocabulary))
     place: metrics.Ranks = np.full(events, len(scorer.vocabulary) + 1, dtype=rank_type(rule))
     lists = np.full((events, k), -1, dtype=np.int64)
-    predictions = prediction_events(translated)
+    predictions = translated.prediction_events()
     if len(predictions):
         known = _rank_known(scorer, translated, rule, k)
         targets = origin[predictions + 1]  # the prediction of a target stands at the event before it
         place[targets - 1] = known.ranks
         lists[targets - 1] = vocabulary.encode(scorer.vocabulary.ids)[known.lists]
-    made = prediction_events(sessions)
+    made = sessions.prediction_events()
     return _Ranked(place[made], lists[made])
 
 
@@ -197,7 +200,7 @@ def _rank_known(scorer: Scorer, sessions: Sessions, rule: str, k: int) -> _Ranke
     for block in scorer.blocks(sessions, rows=block_rows(items)):
         place[block.events] = block_ranks(scorer.name, block, sessions, rule)
         lists[block.events] = top_k(block.scores, k)[1].cpu().numpy()
-    made = prediction_events(sessions)
+    made = sessions.prediction_events()
     return _Ranked(place[made], lists[made])
 
 

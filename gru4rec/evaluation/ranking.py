@@ -18,23 +18,13 @@ import torch
 from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.scoring.scorer import Block, Scorer
+from gru4rec.scoring.scorer import Block, Scorer, block_rows
 
 TIE_RULES = ("standard", "conservative", "median")
-ROWS = 256  # rows scored at once: their scores still stay in the last-level cache for a catalogue of 40k items
-BLOCK_BYTES = 256 << 20  # and at most this many bytes of scores for a large catalogue
-
-
-def prediction_events(sessions: Sessions) -> NDArray[np.int64]:
-    """Positions in `sessions.items` of the events that a prediction is made after: all but each session's last, [P]."""
-    is_input = np.ones(len(sessions.items), dtype=bool)
-    ends = sessions.offsets[1:][np.diff(sessions.offsets) > 0]
-    is_input[ends - 1] = False
-    return np.flatnonzero(is_input)
 
 
 def ranks(scorer: Scorer, sessions: Sessions, tie_rule: str | None = None) -> NDArray[Any]:
-    """Ranks of all next items over the whole catalogue, in the order of `prediction_events(sessions)`.
+    """Ranks of all next items over the whole catalogue, in the order of `sessions.prediction_events()`.
 
     Args:
         scorer: the model or baseline.
@@ -51,7 +41,7 @@ def ranks(scorer: Scorer, sessions: Sessions, tie_rule: str | None = None) -> ND
     place: NDArray[Any] = np.empty(len(sessions.items), dtype=rank_type(rule))
     for block in scorer.blocks(sessions, rows=block_rows(len(scorer.vocabulary))):
         place[block.events] = block_ranks(scorer.name, block, sessions, rule)
-    result: NDArray[Any] = place[prediction_events(sessions)]
+    result: NDArray[Any] = place[sessions.prediction_events()]
     return result
 
 
@@ -65,11 +55,6 @@ def check_tie_rule(rule: str) -> str:
 def rank_type(rule: str) -> type[np.int64] | type[np.float64]:
     """int64; float64 under the median rule, whose ranks may end in .5."""
     return np.float64 if rule == "median" else np.int64
-
-
-def block_rows(items: int, rows: int = ROWS) -> int:
-    """How many rows to score at once, so that a block of scores over `items` columns stays within BLOCK_BYTES."""
-    return max(1, min(rows, BLOCK_BYTES // (4 * max(items, 1))))
 
 
 def block_ranks(name: str, block: Block, sessions: Sessions, rule: str) -> NDArray[Any]:

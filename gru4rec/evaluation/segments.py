@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.evaluation.ranking import prediction_events
 
 ALL = "all"
 COLD = "target=cold"
@@ -31,7 +30,7 @@ class Segmentation(NamedTuple):
 def segmentations(
     sessions: Sessions, counts: NDArray[np.int64], new_items: NDArray[np.bool_] | None
 ) -> list[Segmentation]:
-    """All five splits of the events `prediction_events(sessions)`.
+    """All five splits of the events `sessions.prediction_events()`.
 
     Args:
         sessions: the test sessions.
@@ -42,8 +41,8 @@ def segmentations(
         session length (events of the session), position (events known when the prediction is made), popularity decile
         of the target (1: the tenth of the catalogue that is most popular), its training events, target new or known.
     """
-    events = prediction_events(sessions)
-    session = session_of(sessions, events)
+    events = sessions.prediction_events()
+    session = sessions.session_of(events)
     targets = sessions.items[events + 1]
     fresh = np.zeros(len(counts), dtype=bool) if new_items is None else new_items
     return [
@@ -53,11 +52,6 @@ def segmentations(
         Segmentation(popularity_decile(counts)[targets], tuple(f"popularity decile={d}" for d in range(1, 11))),
         Segmentation(np.where(counts[targets] > 0, fresh[targets], -1), ("target=known", "target=new")),
     ]
-
-
-def session_of(sessions: Sessions, events: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of the session that each event belongs to."""
-    return np.searchsorted(sessions.offsets, events, side="right") - 1
 
 
 def popularity_decile(counts: NDArray[np.int64]) -> NDArray[np.int64]:

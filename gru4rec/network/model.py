@@ -18,13 +18,13 @@ from gru4rec.network import cosine, gru, repeats
 from gru4rec.network.gru import Layer
 from gru4rec.network.merging import Merged
 from gru4rec.network.pages import filled
-from gru4rec.scoring.scorer import Block
+from gru4rec.scoring.scorer import Block, Linear
 
 LANES = 1024  # sessions read side by side when scoring
 
 
 class GRU4Rec:
-    """A GRU4Rec (arXiv 1511.06939, 1706.03847) over a vocabulary of I items; a Scorer."""
+    """A GRU4Rec (arXiv 1511.06939, 1706.03847) over a vocabulary of I items; a Linear scorer."""
 
     name = "GRU4Rec"
     tie_rule = "standard"
@@ -173,6 +173,10 @@ class GRU4Rec:
         """Item biases [I], a view."""
         return self.output[: len(self.vocabulary), self.hidden_size]
 
+    def seen_weights(self, back: np.ndarray) -> np.ndarray | None:
+        """What is added to the scores of items seen `back` events before the last one (Linear's contract)."""
+        return None if self.repeat is None else repeats.of_distance(back, self.repeat)
+
     @torch.inference_mode()
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
         """Hidden states that predict, some rows at a time: (positions of the last input event int64 [R], h [R, H]).
@@ -214,9 +218,12 @@ class GRU4Rec:
         for events, h in _regrouped(self.hidden(sessions, last_only=last_only), rows):
             scores = torch.addmm(bias, h, weight, out=buffer[: len(h)])
             if self.repeat is not None:
-                begins = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
+                begins = sessions.offsets[sessions.session_of(events)]
                 repeats.add(scores, sessions.items, begins, events, self.repeat)
             yield Block(events, scores)
+
+
+CONTRACT: type[Linear] = GRU4Rec  # mypy holds the class to what serving asks of it
 
 
 def _regrouped(parts: Iterator[tuple[np.ndarray, Tensor]], rows: int) -> Iterator[tuple[np.ndarray, Tensor]]:

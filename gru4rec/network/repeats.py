@@ -88,7 +88,7 @@ class Standing:
     def of(cls, block: Block, sessions: Sessions) -> "Standing":
         """Of a block of scores of these sessions."""
         events, scores = block.events, block.scores.float().cpu()
-        begins = sessions.offsets[np.searchsorted(sessions.offsets, events, side="right") - 1]
+        begins = sessions.offsets[sessions.session_of(events)]
         targets = torch.from_numpy(sessions.items[events + 1])
         every = torch.arange(len(events))
         seen = torch.zeros_like(scores, dtype=torch.int8)

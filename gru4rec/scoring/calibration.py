@@ -14,9 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.evaluation.ranking import block_rows, prediction_events
-from gru4rec.evaluation.segments import session_of
-from gru4rec.scoring.scorer import Scorer
+from gru4rec.scoring.scorer import Scorer, block_rows
 
 SAMPLE = 5_000  # predictions that the temperature is fitted on
 COLDEST, HOTTEST = 1e-3, 1e3  # T is looked for between these
@@ -39,7 +37,7 @@ def fit_temperature(scorer: Scorer, validation: Sessions, seed: int = 0) -> floa
         ValueError: the sessions hold nothing to predict, or a score is not a finite number.
     """
     sample = _sample(validation, seed)
-    if len(prediction_events(sample)) == 0:
+    if len(sample.prediction_events()) == 0:
         raise ValueError("no temperature can be fitted: the validation sessions have no two known items in a row")
     low, high = 1 / HOTTEST, 1 / COLDEST
     beta = 1.0
@@ -86,7 +84,7 @@ def reliability(scorer: Scorer, sessions: Sessions, temperature: float, bins: in
     """
     if not temperature > 0 or bins < 1:
         raise ValueError(f"temperature and bins must be above 0, got {temperature} and {bins}")
-    events = prediction_events(sessions)
+    events = sessions.prediction_events()
     if len(events) == 0:
         raise ValueError("reliability needs sessions with at least two known items")
     said = np.empty(len(sessions.items))
@@ -111,10 +109,10 @@ def reliability_bins(said: NDArray[np.float64], hit: NDArray[np.float64], bins: 
 
 def _sample(sessions: Sessions, seed: int) -> Sessions:
     """Whole sessions, drawn at random, that hold about SAMPLE predictions."""
-    made = prediction_events(sessions)
+    made = sessions.prediction_events()
     if len(made) <= SAMPLE:
         return sessions
-    predictions = np.bincount(session_of(sessions, made), minlength=len(sessions))
+    predictions = np.bincount(sessions.session_of(made), minlength=len(sessions))
     order = np.random.default_rng(seed).permutation(len(sessions))
     enough = int(np.searchsorted(np.cumsum(predictions[order]), SAMPLE)) + 1
     return sessions.select(np.sort(order[:enough]))

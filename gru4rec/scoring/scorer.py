@@ -1,27 +1,39 @@
-"""What everything that scores items for sessions looks like, so that models and baselines are measured alike."""
+"""What a model or a baseline promises to the rest of the package.
+
+`Scorer` is all that is asked of anything that scores items for sessions: evaluation, calibration and serving use its
+members and no others. `Linear` promises more, and is served faster for it. Both are kept by having their members;
+nothing has to inherit from them.
+"""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
+ROWS = 256  # rows scored at once: their scores still stay in the last-level cache for a catalogue of 40k items
+BLOCK_BYTES = 256 << 20  # and at most this many bytes of scores for a large catalogue
+
 
 class Block(NamedTuple):
-    """Scores of some rows. `events` int64 [R]: the position in `sessions.items` of each row's last input event.
+    """Scores after some input events.
 
-    `scores` float32 [R, I]: higher is better; valid until the next block is asked for.
+    Attributes:
+        events: int64 [R], positions in `sessions.items` of each row's last input event.
+        scores: float32 [R, I] on any device, without gradients; higher is better, and all are finite. They are valid
+            until the next block is asked for, and whoever asked does not write into them.
     """
 
-    events: np.ndarray
-    scores: torch.Tensor
+    events: NDArray[np.int64]
+    scores: Tensor
 
 
 class Scorer(Protocol):
-    """A model or a baseline: its name, its vocabulary, the tie rule its ranks use by default, and its scores."""
+    """A model or a baseline: its name, its items, the tie rule its ranks use by default, and its scores."""
 
     @property
     def name(self) -> str:
@@ -30,7 +42,7 @@ class Scorer(Protocol):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The items it knows, in the order of the scores' columns."""
+        """The I items it knows, in the order of the scores' columns; sessions are encoded with it."""
         ...
 
     @property
@@ -39,9 +51,57 @@ class Scorer(Protocol):
         ...
 
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
-        """Scores of the whole catalogue, at most `rows` rows at a time, in any order of rows.
+        """Scores of the whole catalogue, block by block.
 
-        One row an event but the last of each session (its target is the next item); with `last_only` one row a
-        session, given all of it. Memory does not depend on the number of sessions.
+        There is one row for every event of `sessions.prediction_events(last_only=last_only)`, made from the events of
+        its session up to that one and from nothing else. Rows come in any order. Memory does not depend on the number
+        of sessions.
+
+        Args:
+            sessions: encoded with the scorer's vocabulary.
+            last_only: one row a session, given all of it, instead of one row for every event but the last.
+            rows: the most rows of a block.
         """
         ...
+
+
+@runtime_checkable
+class Linear(Scorer, Protocol):
+    """A scorer whose scores are h · Wᵀ + b, and a number more for items that the session has seen.
+
+    For the last input event e of a session with hidden state h, the score of item i is
+    h · output_matrix()[i] + output_bias()[i] + a, where a is seen_weights of the number of events between the last time
+    that i was seen and e; a is 0 for an item that was not seen. `blocks` gives the same scores, up to rounding.
+    """
+
+    def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """Hidden states of the rows that `blocks` has, some at a time and in any order.
+
+        Yields:
+            Positions in `sessions.items` of each row's last input event, int64 [R], and h, float [R, H].
+        """
+        ...
+
+    def output_matrix(self) -> Tensor:
+        """The item weights W, float [I, H]."""
+        ...
+
+    def output_bias(self) -> Tensor:
+        """The item biases b, float [I]."""
+        ...
+
+    def seen_weights(self, back: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """What is added to the scores of items that were last seen `back` events before the last input event.
+
+        Args:
+            back: int64 [N], 0 for the last input event itself.
+
+        Returns:
+            float32 [N]; None where nothing is ever added.
+        """
+        ...
+
+
+def block_rows(items: int, rows: int = ROWS) -> int:
+    """How many rows to score at once, so that a block of scores over `items` columns stays within BLOCK_BYTES."""
+    return max(1, min(rows, BLOCK_BYTES // (4 * max(items, 1))))

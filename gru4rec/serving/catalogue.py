@@ -11,32 +11,19 @@ Rows for which this was not enough are scored again the plain way; on an acceler
 """
 
 import math
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gru4rec.evaluation.ranking import block_rows
+from gru4rec.scoring.scorer import block_rows
 from gru4rec.scoring.topk import first_of_each, top_k
 from gru4rec.serving.sieve import STEP, Sieve, Tile
 
 TILE = 4608  # columns scored at a time on a CPU, about: with 128 rows their scores are 2.25 MiB
 LARGEST, SMALLEST = 2.0**100, 2.0**-100  # sums outside are made again, by a way that cannot overflow
-
-
-@runtime_checkable
-class Linear(Protocol):
-    """A scorer whose scores are hidden state · output matrixᵀ + output bias."""
-
-    def output_matrix(self) -> Tensor:
-        """Item weights [I, H]."""
-        ...
-
-    def output_bias(self) -> Tensor:
-        """Item biases [I]."""
-        ...
 
 
 class Best(NamedTuple):
@@ -94,9 +81,16 @@ class _Touched:
 class Catalogue:
     """A copy of a model's output layer, in the order that batch scoring wants."""
 
-    def __init__(self, model: Linear, temperature: float, barred: NDArray[np.bool_] | None = None) -> None:
-        """Lay out the weights; barred [I]: items that must not be recommended (None: there are none)."""
-        matrix, bias = model.output_matrix(), model.output_bias()
+    def __init__(
+        self, matrix: Tensor, bias: Tensor, temperature: float, barred: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Lay out the output matrix [I, H] and bias [I].
+
+        Args:
+            matrix, bias: of a linear scorer.
+            temperature: of the normaliser.
+            barred: True for items that must not be recommended, [I]; None: there are none.
+        """
         self.barred = np.zeros(len(bias), dtype=bool) if barred is None else barred
         self.scale = math.log2(math.e) / temperature
         self.items = np.random.default_rng(0).permutation(np.flatnonzero(~self.barred))  # of the columns on offer

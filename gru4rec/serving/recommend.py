@@ -12,16 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import as_ids
-from gru4rec.evaluation.ranking import block_rows
-from gru4rec.scoring.calibration import log_normaliser
-from gru4rec.scoring.scorer import Scorer
-from gru4rec.scoring.topk import top_k
-from gru4rec.serving.stream import POPULARITY, StreamConfig, popularity_shares, stream
+from gru4rec.scoring.scorer import Scorer, block_rows
+from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_lists
+from gru4rec.serving.stream import StreamConfig, stream
 from gru4rec.storage.checkpoint import load
 
 
@@ -98,24 +95,14 @@ class Recommender:
         return self.recommend_batch([Request(items, n, exclude, allow, exclude_seen)])[0]
 
     def recommend_batch(self, requests: Sequence[Request]) -> list[Recommendations]:
-        """Answers in the order of the requests; those with a known item are scored together."""
-        vocabulary = self.scorer.vocabulary
-        known: list[NDArray[np.int64]] = []
-        unknown: list[list[Any]] = []
-        for request in requests:
-            column = as_ids(request.items, empty=vocabulary.id_type)
-            index = vocabulary.encode(column)
-            known.append(index[index >= 0])
-            unknown.append(column.filter(pa.array(index < 0)).to_pylist())
-        scored = [number for number, items in enumerate(known) if len(items)]
-        answers: list[Recommendations | None] = [None] * len(requests)
-        for number, row in self._rows([known[number] for number in scored]):
-            place = scored[number]
-            answers[place] = self._answer(requests[place], row, known[place], unknown[place])
-        for place, answer in enumerate(answers):
-            if answer is None:
-                answers[place] = self._popular(requests[place], unknown[place])
-        return [answer for answer in answers if answer is not None]
+        """Answers in the order of the requests, which are scored together.
+
+        Raises:
+            ValueError: ids are not of the type that the model knows, or a score is not a finite number.
+        """
+        rows = block_rows(len(self.scorer.vocabulary))
+        parts = (requests[begin : begin + rows] for begin in range(0, len(requests), rows))
+        return [answer for part in parts for answer in self._answers(part)]
 
     def recommend_stream(
         self,
@@ -130,46 +117,31 @@ class Recommender:
         config = StreamConfig(n, exclude_seen, max_context, self.temperature)
         return stream(self.scorer, contexts, config, allow=allow, deny=deny)
 
-    def _rows(self, contexts: list[NDArray[np.int64]]) -> Iterator[tuple[int, torch.Tensor]]:
-        """The number of each context and its scores, [I]; valid until the next is asked for."""
-        if not contexts:
-            return
-        sessions = Sessions.from_lists([context.tolist() for context in contexts])
-        for block in self.scorer.blocks(sessions, last_only=True, rows=block_rows(len(self.scorer.vocabulary))):
-            numbers = np.searchsorted(sessions.offsets, block.events, side="right") - 1
-            yield from zip(numbers.tolist(), block.scores, strict=True)
+    def _answers(self, requests: Sequence[Request]) -> list[Recommendations]:
+        """The answers to so few requests that a truth value an item can be held for each."""
+        vocabulary = self.scorer.vocabulary
+        given = [as_ids(request.items, empty=vocabulary.id_type) for request in requests]
+        index = [vocabulary.encode(ids) for ids in given]
+        barred = [barred_items(vocabulary, request.allow, request.exclude) for request in requests]
+        nothing = np.zeros(len(vocabulary), dtype=bool)
+        rules = Rules(
+            max(request.n for request in requests),
+            np.array([request.exclude_seen for request in requests]),
+            np.stack([nothing if one is None else one for one in barred]),
+        )
+        contexts = Sessions.from_lists([known[known >= 0].tolist() for known in index])
+        lists = make_lists(self.scorer, contexts, rules, self.temperature)
+        unknown = [ids.filter(pa.array(known < 0)).to_pylist() for ids, known in zip(given, index, strict=True)]
+        return [self._answer(lists, row, request.n, unknown[row]) for row, request in enumerate(requests)]
 
-    def _answer(
-        self, request: Request, row: torch.Tensor, seen: NDArray[np.int64], unknown: list[Any]
-    ) -> Recommendations:
-        shift = log_normaliser(row[None], self.temperature)
-        values, index = self._best(request, row, seen)
-        probabilities = (values / self.temperature - shift).exp().cpu().numpy()
-        ids = self.scorer.vocabulary.decode(index)
-        return Recommendations(ids, values.cpu().numpy(), probabilities, unknown, self.scorer.name, len(seen))
-
-    def _popular(self, request: Request, unknown: list[Any]) -> Recommendations:
-        row = torch.from_numpy(popularity_shares(self.scorer.vocabulary))
-        values, index = self._best(request, row, np.empty(0, dtype=np.int64))
-        shares = values.numpy()
-        return Recommendations(self.scorer.vocabulary.decode(index), shares, shares, unknown, POPULARITY)
-
-    def _best(
-        self, request: Request, row: torch.Tensor, seen: NDArray[np.int64]
-    ) -> tuple[torch.Tensor, NDArray[np.int64]]:
-        """Scores and indices of the best n items that the request lets stand."""
-        barred = torch.zeros(len(row), dtype=torch.bool)
-        if request.allow is not None:
-            barred[:] = True
-            barred[self._known(request.allow)] = False
-        barred[self._known(request.exclude)] = True
-        if request.exclude_seen:
-            barred[torch.from_numpy(seen)] = True
-        values, index = top_k(row.masked_fill(barred.to(row.device), -torch.inf)[None], request.n)
-        left = int((~barred).sum())
-        return values[0, :left], index[0, :left].cpu().numpy()
-
-    def _known(self, ids: Any) -> torch.Tensor:
-        """Indices of the ids that the model knows."""
-        index = self.scorer.vocabulary.encode(as_ids(ids, empty=self.scorer.vocabulary.id_type))
-        return torch.from_numpy(index[index >= 0])
+    def _answer(self, lists: Lists, row: int, n: int, unknown: list[Any]) -> Recommendations:
+        length = int(lists.context_length[row])
+        left = min(n, int(np.count_nonzero(lists.scores[row] > -np.inf)))
+        return Recommendations(
+            self.scorer.vocabulary.decode(lists.items[row, :left]),
+            lists.scores[row, :left],
+            lists.probabilities[row, :left],
+            unknown,
+            self.scorer.name if length else POPULARITY,
+            length,
+        )

@@ -11,22 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.ranking import block_rows
-from gru4rec.evaluation.segments import session_of
-from gru4rec.network import repeats
-from gru4rec.scoring.calibration import log_normaliser
-from gru4rec.scoring.scorer import Scorer
-from gru4rec.scoring.topk import top_k
-from gru4rec.serving.catalogue import Best, Catalogue, Linear, Seen
+from gru4rec.scoring.scorer import Linear, Scorer
+from gru4rec.serving.catalogue import Catalogue
+from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_lists
 
-POPULARITY = "popularity"
 GROUP = 4096  # users whose lists are held at a time
-ROWS = 128  # users scored at a time
 
 
 @dataclass(frozen=True)
@@ -47,19 +40,10 @@ class StreamConfig:
 
 
 class _Group(NamedTuple):
-    """Some users [U] and their known items in order of time: user u's are items[offsets[u]:offsets[u + 1]]."""
+    """Some users [U], and the known items of each in order of time, a session a user."""
 
     users: pa.Array
-    items: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-
-
-class _Lists(NamedTuple):
-    """Lists of U users, each [U, n]: item indices, scores (−inf where no item was left), probabilities."""
-
-    items: NDArray[np.int64]
-    score: NDArray[np.float32]
-    probability: NDArray[np.float32]
+    contexts: Sessions
 
 
 def stream(
@@ -82,43 +66,14 @@ def stream(
         ValueError: allow and deny leave nothing to recommend, a column is missing, an id is null or of another type
             than the model knows, or a score is not a finite number.
     """
-    barred = _barred(scorer.vocabulary, allow, deny)
-    fallback = _popular(scorer.vocabulary, config.n, barred)
-    catalogue = Catalogue(scorer, config.temperature, barred) if isinstance(scorer, Linear) else None
-    for group in _groups(contexts, scorer.vocabulary, config.max_context):
-        yield _table(group, _score(scorer, catalogue, group, config, barred, fallback), scorer)
-
-
-def popularity_shares(vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """Share of the training events of every item, [I]: score and probability of the popularity fallback."""
-    shares: NDArray[np.float32] = (vocabulary.counts / max(int(vocabulary.counts.sum()), 1)).astype(np.float32)
-    return shares
-
-
-def _barred(vocabulary: Vocabulary, allow: Any, deny: Any) -> NDArray[np.bool_] | None:
-    """True for items that nobody may be recommended, [I]; None when there is no such item."""
-    barred = np.zeros(len(vocabulary), dtype=bool)
-    if allow is not None:
-        barred[:] = True
-        known = vocabulary.encode(allow)
-        barred[known[known >= 0]] = False
-    if deny is not None:
-        known = vocabulary.encode(deny)
-        barred[known[known >= 0]] = True
-    if barred.all():
+    rules = Rules(config.n, config.exclude_seen, barred_items(scorer.vocabulary, allow, deny))
+    if rules.barred is not None and rules.barred.all():
         raise ValueError("nothing is left to recommend: the allow and deny lists bar every item that the model knows")
-    return barred if barred.any() else None
-
-
-def _popular(vocabulary: Vocabulary, n: int, barred: NDArray[np.bool_] | None) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Index and share of the popular items, [min(n, items that may be recommended)]."""
-    shares = popularity_shares(vocabulary)
-    left = len(shares)
-    if barred is not None:
-        shares[barred] = -np.inf
-        left = int(np.count_nonzero(~barred))
-    share, index = top_k(torch.from_numpy(shares)[None], min(n, left))
-    return index[0].numpy(), share[0].numpy()
+    catalogue = None
+    if isinstance(scorer, Linear):
+        catalogue = Catalogue(scorer.output_matrix(), scorer.output_bias(), config.temperature, rules.barred)
+    for group in _groups(contexts, scorer.vocabulary, config.max_context):
+        yield _table(group.users, make_lists(scorer, group.contexts, rules, config.temperature, catalogue), scorer)
 
 
 def _groups(contexts: Iterable[pa.RecordBatch], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
@@ -174,105 +129,23 @@ def _cut(rows: pa.Table, starts: NDArray[np.int64], vocabulary: Vocabulary, limi
     for first in range(0, len(starts), GROUP):
         last = min(first + GROUP, len(starts))
         part = offsets[first : last + 1]
-        yield _Group(ids.slice(first, last - first), index[part[0] : part[-1]], part - part[0])
+        yield _Group(ids.slice(first, last - first), Sessions(index[part[0] : part[-1]], part - part[0]))
 
 
-def _score(
-    scorer: Scorer,
-    catalogue: Catalogue | None,
-    group: _Group,
-    config: StreamConfig,
-    barred: NDArray[np.bool_] | None,
-    fallback: tuple[NDArray[np.int64], NDArray[np.float32]],
-) -> _Lists:
-    """The lists of one group."""
-    items, share = fallback
-    users = len(group.users)
-    lists = _Lists(np.tile(items, (users, 1)), np.tile(share, (users, 1)), np.tile(share, (users, 1)))
-    known = np.flatnonzero(np.diff(group.offsets) > 0)
-    if len(known) == 0:
-        return lists
-    sessions = Sessions(group.items, np.concatenate([[0], group.offsets[known + 1]]))
-    if catalogue is None:
-        parts = _from_scores(scorer, sessions, config, barred, len(items))
-    else:
-        parts = _from_states(scorer, catalogue, sessions, config)
-    for number, best in parts:
-        if not np.isfinite(best.normaliser).all():
-            raise ValueError(f"{scorer.name} gave a score that is not a finite number; its weights are spoiled")
-        rows = known[number]
-        lists.items[rows] = best.items
-        lists.score[rows] = best.scores
-        lists.probability[rows] = np.exp(best.scores / config.temperature - best.normaliser[:, None])
-    return lists
-
-
-def _from_states(
-    scorer: Any, catalogue: Catalogue, sessions: Sessions, config: StreamConfig
-) -> Iterator[tuple[NDArray[np.int64], Best]]:
-    """Numbers of sessions and their best items, from the hidden states of a linear scorer."""
-    states: torch.Tensor | None = None
-    for events, part in scorer.hidden(sessions, last_only=True):
-        if states is None:
-            states = part.new_empty(len(sessions), part.shape[1])
-        states[torch.from_numpy(session_of(sessions, events)).to(part.device)] = part
-    rows = block_rows(len(scorer.vocabulary), ROWS)
-    repeat = getattr(scorer, "repeat", None)
-    for begin in range(0, len(sessions), rows):
-        number = np.arange(begin, min(begin + rows, len(sessions)))
-        row, item, back = _seen(sessions, number)
-        added = None if repeat is None else repeats.of_distance(back, repeat)
-        seen = Seen(row, item, added, again=not config.exclude_seen)
-        assert states is not None
-        yield number, catalogue.best(states[begin : begin + rows], config.n, seen)
-
-
-@torch.inference_mode()
-def _from_scores(
-    scorer: Scorer, sessions: Sessions, config: StreamConfig, barred: NDArray[np.bool_] | None, n: int
-) -> Iterator[tuple[NDArray[np.int64], Best]]:
-    """The same from the scores that any scorer gives."""
-    for block in scorer.blocks(sessions, last_only=True, rows=block_rows(len(scorer.vocabulary), ROWS)):
-        scores = block.scores
-        number = session_of(sessions, block.events)
-        normaliser = log_normaliser(scores, config.temperature)
-        if barred is not None:
-            scores.masked_fill_(torch.from_numpy(barred).to(scores.device), -torch.inf)
-        if config.exclude_seen:
-            row, item = (torch.from_numpy(part).to(scores.device) for part in _seen(sessions, number)[:2])
-            scores[row, item] = -torch.inf
-        values, items = top_k(scores, n)
-        yield number, Best(values.cpu().numpy(), items.cpu().numpy(), normaliser.cpu().numpy())
-
-
-def _seen(
-    sessions: Sessions, number: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The items of the numbered sessions, each once: the place of its session among them, the item, and how many
-    events before the last one it was last seen."""
-    some = sessions.select(number)
-    row = np.repeat(np.arange(len(number)), some.lengths)
-    back = some.offsets[row + 1] - 1 - np.arange(len(row))
-    items = int(some.items.max(initial=0)) + 1
-    pairs, last = np.unique((row * items + some.items)[::-1], return_index=True)  # backwards: the last time comes first
-    return pairs // items, pairs % items, back[::-1][last]
-
-
-def _table(group: _Group, lists: _Lists, scorer: Scorer) -> pa.RecordBatch:
-    """The lists of a group as rows, without the places that no item was left for."""
-    users, n = lists.items.shape
-    there = (lists.score > -np.inf).ravel()
-    lengths = np.diff(group.offsets)
-    row = np.repeat(np.arange(users), n)[there]
+def _table(users: pa.Array, lists: Lists, scorer: Scorer) -> pa.RecordBatch:
+    """The lists of some users as rows, without the places that no item was left for."""
+    count, n = lists.items.shape
+    there = (lists.scores > -np.inf).ravel()
+    row = np.repeat(np.arange(count), n)[there]
     names = pa.array([scorer.name, POPULARITY])
     return pa.record_batch(
         {
-            "user_id": group.users.take(pa.array(row)),
-            "rank": np.tile(np.arange(1, n + 1, dtype=np.int16), users)[there],
+            "user_id": users.take(pa.array(row)),
+            "rank": np.tile(np.arange(1, n + 1, dtype=np.int16), count)[there],
             "item_id": scorer.vocabulary.decode(lists.items.ravel()[there]),
-            "score": lists.score.ravel()[there],
-            "probability": lists.probability.ravel()[there],
-            "model": names.take(pa.array((lengths == 0).astype(np.int8)[row])),
-            "context_length": np.minimum(lengths, np.iinfo(np.int16).max).astype(np.int16)[row],
+            "score": lists.scores.ravel()[there],
+            "probability": lists.probabilities.ravel()[there],
+            "model": names.take(pa.array((lists.context_length == 0).astype(np.int8)[row])),
+            "context_length": np.minimum(lists.context_length, np.iinfo(np.int16).max).astype(np.int16)[row],
         }
     )

@@ -1,4 +1,4 @@
-"""A folder of data files behind one manifest, replaced as a whole: readers see the old state or the new one.
+"""Files that appear whole, and a folder of them behind one manifest: readers see the old state or the new one.
 
 Data files are named after their content (weights-1a2b3c4d5e6f.safetensors), so a new state never overwrites the old
 one; replacing the manifest is the moment of change, and only then are files of the old state removed.
@@ -7,8 +7,13 @@ one; replacing the manifest is the moment of change, and only then are files of 
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 VERSION = 2  # 1: recipe and outcome of merging in one configuration (config/format_1.py)
 
@@ -35,8 +40,10 @@ def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any],
     folder.mkdir(parents=True, exist_ok=True)
     before = _named(folder / manifest)
     for file, data in placed.items():
-        replace_file(folder / file, data)
-    replace_file(folder / manifest, text.encode())
+        with whole_file(folder / file) as beside:
+            beside.write_bytes(data)
+    with whole_file(folder / manifest) as beside:
+        beside.write_bytes(text.encode())
     for old_name in before:
         if old_name not in placed:
             (folder / old_name).unlink(missing_ok=True)
@@ -89,11 +96,28 @@ def _read_checked(folder: Path, entry: dict[str, Any]) -> bytes:
     return data
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file that appears whole: beside its place first, flushed to disk, then moved."""
-    beside = path.with_name(f".{path.name}.writing")
-    with open(beside, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write record batches of a schema to a parquet file that appears whole; returns its rows."""
+    rows = 0
+    with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write a file that appears at `path` whole: a place beside it, another one in every process.
+
+    What was written there is flushed to disk and moved to `path` at the end; where the writing fails it is removed,
+    and whatever stood at `path` stays.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

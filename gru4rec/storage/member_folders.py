@@ -14,7 +14,7 @@ def member_folder(folder: str | Path | None, number: int, members: int) -> Path 
 def sweep_members(folder: str | Path, members: int) -> None:
     """Remove folders of members that the model in `folder` does not have: an earlier run with more left them.
 
-    Their manifests go first: a folder that an interruption leaves without one counts as never begun, and goes next time.
+    Their manifests go first: a folder left without one by an interruption counts as never begun, and goes next time.
     """
     own = {member_folder(folder, number + 1, members) for number in range(members)}
     for old in set(Path(folder).glob("member-*")) - own:

@@ -1,4 +1,4 @@
-"""fit(): a model from a data set, one recipe or several merged; what can be wrong is looked at before training starts."""
+"""fit(): a model from a data set, alone or merged of several; what can be wrong is looked at before training starts."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from gru4rec.data.dataset import Dataset
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.evaluation.evaluate import Evaluation
@@ -93,12 +94,10 @@ class _HeldOut:
 
         found = evaluate(
             scorer,
-            self.sessions,
-            self.vocabulary.counts,
+            Dataset(self.sessions, self.vocabulary),
             bootstrap=self.knobs.bootstrap,
             seed=self.knobs.seed,
             new_items=self.new_items,
-            vocabulary=None if scorer.vocabulary is self.vocabulary else self.vocabulary,
         )
         learnt = scorer.vocabulary
         known = learnt.counts[self.vocabulary.encode(learnt.ids) >= 0].sum() / learnt.counts.sum()
@@ -152,20 +151,13 @@ def _knew(candidate: Candidate, test_from: datetime) -> bool:
     return candidate.role != SERVED and (candidate.train_until is None or candidate.train_until >= test_from)
 
 
-def baseline(name: str, train: "Sessions", vocabulary: Any) -> Any:
+def baseline(name: str, train: "Sessions", vocabulary: Any) -> "Scorer":
     """A fitted baseline by the name it is reported with; ValueError lists the known ones."""
-    from gru4rec import baselines
+    from gru4rec.baselines import BASELINES
 
-    kinds: dict[str, Any] = {
-        "popularity": baselines.Popularity,
-        "markov": baselines.Markov,
-        "sequential rules": baselines.SequentialRules,
-        "V-SKNN": baselines.VSKNN,
-        "VSTAN": baselines.VSTAN,
-    }
-    if name not in kinds:
-        raise ValueError(f"[evaluation] baselines names {name!r}; known are: {', '.join(kinds)}.")
-    return kinds[name].fit(train, vocabulary)
+    if name not in BASELINES:
+        raise ValueError(f"[evaluation] baselines names {name!r}; known are: {', '.join(BASELINES)}.")
+    return BASELINES[name].fit(train, vocabulary)
 
 
 def evaluations_table(comparison: Comparison, run_date: str) -> "pa.Table":

@@ -10,7 +10,6 @@ import torch
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Block
 
 
@@ -24,7 +23,7 @@ class FixedScorer:
     name: str = "fixed"
 
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
-        events = sessions.offsets[1:] - 1 if last_only else prediction_events(sessions)
+        events = sessions.prediction_events(last_only=last_only)
         for start in range(0, len(events), 2)[::-1]:
             part = events[start : start + 2]
             yield Block(part, torch.from_numpy(self.table[part]))

@@ -11,7 +11,9 @@ import gru4rec
 def test_the_three_lists_of_names_agree() -> None:
     tree = ast.parse(Path(gru4rec.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    typed = {f"{node.module}.{name.name}" for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    typed = {
+        f"{node.module}.{name.name}" for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names
+    }
     assert typed == {f"gru4rec.{module}.{name}" for module, names in gru4rec._MODULES.items() for name in names}
     assert sorted(gru4rec.__all__) == sorted(gru4rec._HOME)
     assert all(getattr(gru4rec, name) is not None for name in gru4rec.__all__)

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 
-from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules, neighbours
+from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules, VSKNNOptions, VSTANOptions, neighbours
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.scorer import Scorer
 
 METRICS = ("recall@5", "recall@10", "recall@20", "mrr@5", "mrr@10", "mrr@20")
@@ -108,7 +108,7 @@ def idf(train: Sessions, item: int) -> float:
 def test_vsknn_agrees_with_its_definition(k: int, sample: int) -> None:
     train, test = random_sessions(2, 40), random_sessions(3, 8)
     settings = {"weighting": "quadratic", "weighting_score": "div", "idf_weight": 2.0, "cosine": True}
-    scorer = VSKNN.fit(train, vocabulary_of(), k=k, sample_size=sample, **settings)
+    scorer = VSKNN.fit(train, vocabulary_of(), VSKNNOptions(k=k, sample_size=sample, **settings))
     found = scores_by_event(scorer, test)
     decays = {
         "context": lambda back, length: ((length - back) / length) ** 2,
@@ -117,8 +117,8 @@ def test_vsknn_agrees_with_its_definition(k: int, sample: int) -> None:
         "place": lambda distance: 1,
         "item": lambda item: 1 + 2 * idf(train, item),
     }
-    for event in prediction_events(test):
-        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+    for event in test.prediction_events():
+        start = test.offsets[test.session_of(event)]
         expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
         assert found[event] == pytest.approx(expected, rel=1e-5)
 
@@ -127,7 +127,7 @@ def test_vsknn_agrees_with_its_definition(k: int, sample: int) -> None:
 def test_vstan_agrees_with_its_definition(k: int, sample: int) -> None:
     train, test = random_sessions(4, 40), random_sessions(5, 8)
     lambdas = {"lambda_spw": 2.0, "lambda_snh": 0.5, "lambda_inh": 1.5, "lambda_ipw": 3.0}
-    found = scores_by_event(VSTAN.fit(train, vocabulary_of(), k=k, sample_size=sample, **lambdas), test)
+    found = scores_by_event(VSTAN.fit(train, vocabulary_of(), VSTANOptions(k=k, sample_size=sample, **lambdas)), test)
     ends = train.times[train.offsets[1:] - 1]
     decays = {
         "context": lambda back, length: math.exp(-back / 2.0),
@@ -139,8 +139,8 @@ def test_vstan_agrees_with_its_definition(k: int, sample: int) -> None:
         "place": lambda distance: math.exp(-distance / 1.5),
         "item": lambda item: 1,
     }
-    for event in prediction_events(test):
-        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+    for event in test.prediction_events():
+        start = test.offsets[test.session_of(event)]
         expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
         assert found[event] == pytest.approx(expected, rel=1e-5)
 
@@ -161,7 +161,7 @@ def test_many_predictions_at_once_equal_one_after_another(
     train, test = random_sessions(seed, 40), random_sessions(seed + 1, 5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "ENTRIES", entries)
-        scorer = VSKNN.fit(train, vocabulary_of(), k=k, sample_size=sample, weighting=weighting)
+        scorer = VSKNN.fit(train, vocabulary_of(), VSKNNOptions(k=k, sample_size=sample, weighting=weighting))
         found = scores_by_event(scorer, test, rows)
     decays = {
         "context": {
@@ -174,8 +174,8 @@ def test_many_predictions_at_once_equal_one_after_another(
         "place": lambda distance: 1,
         "item": lambda item: 1,
     }
-    for event in prediction_events(test):
-        start = test.offsets[np.searchsorted(test.offsets, event, side="right") - 1]
+    for event in test.prediction_events():
+        start = test.offsets[test.session_of(event)]
         expected = neighbours_by_hand(train, test.items[start : event + 1].tolist(), k, sample, decays)
         assert found[event] == pytest.approx(expected, rel=1e-5)
 
@@ -194,7 +194,7 @@ def test_last_only_scores_whole_sessions() -> None:
         all_events = scores_by_event(scorer, longer)
         for block in scorer.blocks(test, last_only=True, rows=3):
             for event, scores in zip(block.events, block.scores, strict=True):
-                number = np.searchsorted(test.offsets, event, side="right") - 1
+                number = test.session_of(event)
                 assert scores.numpy() == pytest.approx(all_events[event + number], rel=1e-6)
 
 
@@ -211,7 +211,15 @@ def test_last_only_scores_whole_sessions() -> None:
 )
 def test_bad_settings_are_refused(method: type, changes: dict) -> None:
     with pytest.raises(ValueError, match=r"must|weightings|decay"):
-        method.fit(random_sessions(0, 5), vocabulary_of(), **changes)
+        fitted(method, random_sessions(0, 5), vocabulary_of(), changes)
+
+
+def fitted(method: type, train: Sessions, vocabulary: Vocabulary, settings: dict) -> Scorer:
+    """A method with its settings, which neighbourhood methods take as one object."""
+    options = {VSKNN: VSKNNOptions, VSTAN: VSTANOptions}.get(method)
+    if options is None:
+        return method.fit(train, vocabulary, **settings)
+    return method.fit(train, vocabulary, options(**settings))
 
 
 def load(data_dir: Path, name: str) -> tuple[Sessions, Sessions, Vocabulary]:
@@ -227,7 +235,7 @@ def load(data_dir: Path, name: str) -> tuple[Sessions, Sessions, Vocabulary]:
 def check(data_dir: Path, name: str, method: type, settings: dict, reference: tuple[float, ...]) -> None:
     """Every figure is at least 98% of the reference, as people would round it."""
     train, test, vocabulary = load(data_dir, name)
-    found = evaluate(method.fit(train, vocabulary, **settings), test, vocabulary.counts, bootstrap=0).metrics
+    found = evaluate(fitted(method, train, vocabulary, settings), Dataset(test, vocabulary), bootstrap=0).metrics
     for metric, value in zip(METRICS, reference, strict=True):
         assert found[metric] >= 0.98 * value - 0.00005, metric
 

@@ -94,3 +94,16 @@ def test_nulls_and_times_that_do_not_order_are_refused() -> None:
 def test_a_table_without_rows_gives_no_sessions() -> None:
     empty = table((1, 2, 3)).slice(0, 0)
     assert len(Sessions.from_table(empty, Vocabulary.build([2]))) == 0
+
+
+@given(lengths=st.lists(st.integers(0, 4), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_events_know_their_session_and_whether_a_prediction_is_made_after_them(lengths: list[int]) -> None:
+    """Against a walk over the sessions, of which some are empty."""
+    sessions = Sessions.from_lists([[7] * length for length in lengths])
+    owners = [number for number, length in enumerate(lengths) for _ in range(length)]
+    ends = np.cumsum(lengths)
+    last = [int(end) - 1 for end, length in zip(ends, lengths, strict=True) if length]
+    assert sessions.session_of(np.arange(len(owners))).tolist() == owners
+    assert sessions.prediction_events().tolist() == [event for event in range(len(owners)) if event not in last]
+    assert sessions.prediction_events(last_only=True).tolist() == last

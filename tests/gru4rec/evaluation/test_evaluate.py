@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -6,10 +7,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.evaluate import TABLE, compare, evaluate
+from gru4rec.evaluation.evaluate import TABLE, Evaluation, compare, evaluate
 from gru4rec.evaluation.segments import new_items, popularity_decile
+from gru4rec.scoring.scorer import Scorer
 
 
 def random_case(seed: int, items: int = 12, values: int = 5) -> tuple[Sessions, np.ndarray]:
@@ -36,6 +39,13 @@ def metrics_by_hand(table: np.ndarray, sessions: Sessions, rule: str, k: int) ->
     return {f"recall@{k}": recall / n, f"mrr@{k}": mrr / n, f"ndcg@{k}": ndcg / n}
 
 
+def evaluated(scorer: Scorer, sessions: Sessions, counts: np.ndarray | None = None, **options: Any) -> Evaluation:
+    """`evaluate` with sessions in the scorer's own vocabulary, its items clicked once or `counts` times in training."""
+    items = scorer.vocabulary.ids
+    vocabulary = Vocabulary(items, np.ones(len(items)) if counts is None else counts)
+    return evaluate(scorer, Dataset(sessions, vocabulary), **options)
+
+
 @given(
     seed=st.integers(0, 10_000), values=st.integers(1, 9), rule=st.sampled_from(["standard", "conservative", "median"])
 )
@@ -44,7 +54,9 @@ def test_metrics_agree_with_an_independent_implementation(
     fixed_scorer: Callable, seed: int, values: int, rule: str
 ) -> None:
     sessions, table = random_case(seed, values=values)
-    found = evaluate(fixed_scorer(table), sessions, np.arange(1, 13), ks=(5,), bootstrap=0, tie_rule=rule).metrics
+    found = evaluated(
+        fixed_scorer(table), sessions, counts=np.arange(1, 13), ks=(5,), bootstrap=0, tie_rule=rule
+    ).metrics
     for name, value in metrics_by_hand(table, sessions, rule, 5).items():
         assert found[name] == pytest.approx(value, abs=1e-9)
 
@@ -52,7 +64,7 @@ def test_metrics_agree_with_an_independent_implementation(
 def test_list_metrics_by_hand(fixed_scorer: Callable) -> None:
     sessions = Sessions.from_lists([[0, 1], [1, 2]])
     table = np.array([[3, 2, 1, 0]] * 4, dtype=np.float32)
-    found = evaluate(fixed_scorer(table), sessions, np.array([8, 4, 2, 2]), ks=(1, 2), bootstrap=0).metrics
+    found = evaluated(fixed_scorer(table), sessions, counts=np.array([8, 4, 2, 2]), ks=(1, 2), bootstrap=0).metrics
     assert found["coverage@2"] == 0.5
     assert found["popularity@2"] == pytest.approx(0.75)
     assert found["novelty@2"] == pytest.approx(1.5)
@@ -61,8 +73,7 @@ def test_list_metrics_by_hand(fixed_scorer: Callable) -> None:
 def test_intervals_hold_the_value_and_repeat_with_the_seed(fixed_scorer: Callable) -> None:
     sessions, table = random_case(1)
     first, again, other = (
-        evaluate(fixed_scorer(table), sessions, np.ones(12, dtype=int), bootstrap=200, seed=seed).table()
-        for seed in (0, 0, 1)
+        evaluated(fixed_scorer(table), sessions, bootstrap=200, seed=seed).table() for seed in (0, 0, 1)
     )
     assert first.schema == TABLE
     assert first.equals(again)
@@ -78,7 +89,7 @@ def test_bootstrap_interval_is_as_wide_as_theory_says(fixed_scorer: Callable) ->
     """400 sessions of one prediction each, half of them hits: the standard error of a proportion is 0.025."""
     sessions = Sessions.from_lists([[0, 1 + s % 2] for s in range(400)])
     table = np.tile(np.array([0, 2, 1], dtype=np.float32), (800, 1))
-    evaluation = evaluate(fixed_scorer(table), sessions, np.ones(3, dtype=int), ks=(1,), bootstrap=1000)
+    evaluation = evaluated(fixed_scorer(table), sessions, ks=(1,), bootstrap=1000)
     [figure] = [f for f in evaluation.figures if f.metric == "recall@1" and f.segment == "all"]
     assert figure.value == 0.5
     assert figure.high - figure.low == pytest.approx(2 * 1.96 * 0.025, rel=0.1)
@@ -87,7 +98,7 @@ def test_bootstrap_interval_is_as_wide_as_theory_says(fixed_scorer: Callable) ->
 def test_segments_split_the_events(fixed_scorer: Callable) -> None:
     sessions, table = random_case(2)
     fresh = np.arange(12) >= 10
-    evaluation = evaluate(fixed_scorer(table), sessions, np.arange(12, 0, -1), bootstrap=0, new_items=fresh)
+    evaluation = evaluated(fixed_scorer(table), sessions, counts=np.arange(12, 0, -1), bootstrap=0, new_items=fresh)
     sizes = {figure.segment: figure.n for figure in evaluation.figures if figure.metric == "recall@5"}
     for kind in ("session length", "position", "popularity decile", "target", "target clicks"):
         assert sum(n for name, n in sizes.items() if name.startswith(f"{kind}=")) == evaluation.events
@@ -104,7 +115,7 @@ def test_cold_items_are_counted_as_misses(fixed_scorer: Callable) -> None:
     events = pa.table({"session_id": [1, 1, 1], "item_id": [1, 99, 2], "timestamp": [1, 2, 3]})
     sessions = Sessions.from_table(events, vocabulary)
     table = np.zeros((2, 3), dtype=np.float32)
-    evaluation = evaluate(fixed_scorer(table, ids=[1, 2, 3]), sessions, vocabulary.counts, bootstrap=0)
+    evaluation = evaluated(fixed_scorer(table, ids=[1, 2, 3]), sessions, counts=vocabulary.counts, bootstrap=0)
     cold = [figure for figure in evaluation.figures if figure.segment == "target=cold"]
     assert evaluation.unknown == 1
     assert {(f.metric, f.value, f.n) for f in cold} >= {("recall@20", 0.0, 1), ("mrr@5", 0.0, 1)}
@@ -116,8 +127,7 @@ def test_compare_is_paired(fixed_scorer: Callable) -> None:
     sessions, table = random_case(3, values=1000)
     other = table.copy()
     other[0] = -other[0]
-    counts = np.ones(12, dtype=int)
-    a, b = (evaluate(fixed_scorer(scores), sessions, counts, bootstrap=300) for scores in (table, other))
+    a, b = (evaluated(fixed_scorer(scores), sessions, bootstrap=300) for scores in (table, other))
     difference = compare(a, b, "mrr@20")
     assert difference.value == pytest.approx(a.metrics["mrr@20"] - b.metrics["mrr@20"])
     [alone] = [f for f in a.figures if f.metric == "mrr@20" and f.segment == "all"]
@@ -128,8 +138,8 @@ def test_compare_is_paired(fixed_scorer: Callable) -> None:
 
 def test_compare_refuses_different_events(fixed_scorer: Callable) -> None:
     (one, first), (two, second) = random_case(4), random_case(5)
-    a = evaluate(fixed_scorer(first), one, np.ones(12, dtype=int), bootstrap=0)
-    b = evaluate(fixed_scorer(second), two, np.ones(12, dtype=int), bootstrap=0)
+    a = evaluated(fixed_scorer(first), one, bootstrap=0)
+    b = evaluated(fixed_scorer(second), two, bootstrap=0)
     with pytest.raises(ValueError, match="different events"):
         compare(a, b, "mrr@20")
     with pytest.raises(ValueError, match="no metric 'auc'"):
@@ -143,7 +153,7 @@ def test_a_scorer_of_another_catalogue_answers_for_the_same_events(fixed_scorer:
     # translated: b c | b c | nothing; after each b the champion puts c first, then e
     table = np.array([[0.0, 2.0, 1.0]] * 4, dtype=np.float32)
     champion = fixed_scorer(table, ids=["b", "c", "e"])
-    evaluation = evaluate(champion, sessions, tonight.counts, ks=(2,), bootstrap=0, vocabulary=tonight)
+    evaluation = evaluate(champion, Dataset(sessions, tonight), ks=(2,), bootstrap=0)
     assert evaluation.ranks.tolist() == [4, 1, 4, 1, 4]
     assert evaluation.metrics["recall@2"] == pytest.approx(2 / 5)
     assert evaluation.metrics["coverage@2"] == 0.25  # c of four; e is not in tonight's catalogue
@@ -151,12 +161,13 @@ def test_a_scorer_of_another_catalogue_answers_for_the_same_events(fixed_scorer:
 
 def test_nothing_to_predict_is_refused(fixed_scorer: Callable) -> None:
     with pytest.raises(ValueError, match="nothing to predict"):
-        evaluate(fixed_scorer(np.zeros((1, 3), dtype=np.float32)), Sessions.from_lists([[1]]), np.ones(3, dtype=int))
+        evaluated(fixed_scorer(np.zeros((1, 3), dtype=np.float32)), Sessions.from_lists([[1]]))
 
 
-def test_counts_of_another_catalogue_are_refused(fixed_scorer: Callable) -> None:
-    with pytest.raises(ValueError, match="train_counts has 5 items"):
-        evaluate(fixed_scorer(np.zeros((2, 3), dtype=np.float32)), Sessions.from_lists([[1, 2]]), np.ones(5, dtype=int))
+def test_sessions_of_another_vocabulary_are_refused(fixed_scorer: Callable) -> None:
+    scorer = fixed_scorer(np.zeros((2, 3), dtype=np.float32))
+    with pytest.raises(ValueError, match="hold item 4, but their vocabulary has 3 items"):
+        evaluated(scorer, Sessions.from_lists([[1, 4]]))
 
 
 def test_deciles_hold_a_tenth_of_the_items_each() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.evaluation.ranking import TIE_RULES, block_rows, prediction_events, ranks
+from gru4rec.evaluation.ranking import TIE_RULES, ranks
 
 
 def rank_by_hand(scores: list[float], target: int, rule: str) -> float:
@@ -25,7 +25,7 @@ def test_ranks_agree_with_a_count_by_hand(
     sessions = Sessions.from_lists([generator.integers(0, items, size=n).tolist() for n in (2, 5, 1, 3)])
     table = generator.integers(0, values, size=(len(sessions.items), items)).astype(np.float32)
     found = ranks(fixed_scorer(table), sessions, rule)
-    events = prediction_events(sessions)
+    events = sessions.prediction_events()
     assert events.tolist() == [0, 2, 3, 4, 5, 8, 9]
     expected = [rank_by_hand(table[event].tolist(), sessions.items[event + 1], rule) for event in events]
     assert found.tolist() == expected
@@ -50,9 +50,3 @@ def test_a_score_that_is_no_number_is_refused_and_not_ranked_first(fixed_scorer:
     table[0, 1] = bad
     with pytest.raises(ValueError, match="not a finite number"):
         ranks(fixed_scorer(table), Sessions.from_lists([[0, 1]]))
-
-
-def test_blocks_shrink_with_the_catalogue() -> None:
-    assert block_rows(40_000) == 256
-    assert block_rows(10_000_000) * 10_000_000 * 4 <= 256 << 20
-    assert block_rows(1_000_000_000) == 1

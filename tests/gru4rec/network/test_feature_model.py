@@ -86,7 +86,7 @@ def test_a_night_lists_what_a_request_lists() -> None:
 def test_cold_targets_are_evaluated() -> None:
     model, _, vocabulary = trained()
     tests = Sessions.from_lists([[group * EACH, group * EACH + EACH - 1] for group in range(GROUPS)])
-    found = evaluate(model, tests, vocabulary.counts, bootstrap=0)
+    found = evaluate(model, Dataset(tests, vocabulary), bootstrap=0)
     assert found.ranks.max() <= EACH + 2
     cold = [f for f in found.figures if f.segment == "target clicks=0" and f.metric == "recall@20"]
     assert [(f.value, f.n) for f in cold] == [(1.0, GROUPS)]
@@ -104,8 +104,8 @@ def test_equal_cold_items_do_not_all_count_as_the_best_of_them() -> None:
     )
     alike = [39, *range(40, 60)]  # nobody clicked these, and all are of the last group
     sessions = Sessions.from_lists([[30, item] for item in alike])
-    found = evaluate(result.model, sessions, prepared.vocabulary.counts, bootstrap=0)
-    above = evaluate(result.model, sessions, prepared.vocabulary.counts, bootstrap=0, tie_rule="standard").ranks - 1
+    found = evaluate(result.model, Dataset(sessions, prepared.vocabulary), bootstrap=0)
+    above = evaluate(result.model, Dataset(sessions, prepared.vocabulary), bootstrap=0, tie_rule="standard").ranks - 1
     assert (found.ranks == above + len(alike)).all()
 
 

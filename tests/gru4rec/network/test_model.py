@@ -7,7 +7,6 @@ import torch
 from gru4rec.config.options import EMBEDDINGS, Config, ModelConfig
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.network import gru
 from gru4rec.network.model import GRU4Rec
 from tests.gru4rec.comparing import random_sessions
@@ -54,10 +53,10 @@ def test_blocks_score_every_event_as_one_session_alone_would(embedding: str, las
     for block in model.blocks(sessions, last_only=last_only, rows=7):
         assert 1 <= len(block.events) <= 7
         seen |= {int(event): row.clone() for event, row in zip(block.events, block.scores, strict=True)}
-    expected = sessions.offsets[1:] - 1 if last_only else prediction_events(sessions)
+    expected = sessions.offsets[1:] - 1 if last_only else sessions.prediction_events()
     assert sorted(seen) == sorted(expected.tolist())
     for event in list(seen)[::5]:
-        begin = sessions.offsets[np.searchsorted(sessions.offsets, event, side="right") - 1]
+        begin = sessions.offsets[sessions.session_of(event)]
         items = sessions.items[begin : event + 1].tolist()
         torch.testing.assert_close(seen[event], slow_scores(model, items), rtol=1e-10, atol=1e-10)
 

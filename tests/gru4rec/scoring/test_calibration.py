@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.scoring.calibration import fit_temperature, reliability, reliability_bins
 
 
@@ -27,7 +26,7 @@ def test_the_temperature_that_made_the_data_is_found(fixed_scorer: Callable, tem
 def test_it_is_the_maximum_of_the_likelihood(fixed_scorer: Callable) -> None:
     scores = np.random.default_rng(2).normal(size=(400, 9)).astype(np.float32)
     sessions = drawn_from(scores, 0.5)
-    events = prediction_events(sessions)
+    events = sessions.prediction_events()
     targets = sessions.items[events + 1]
 
     def likelihood(t: float) -> float:

@@ -10,7 +10,6 @@ from gru4rec.data.histories import cut_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
-from gru4rec.evaluation.ranking import prediction_events
 from gru4rec.network.build import build_model
 from gru4rec.scoring.continued import Continued
 
@@ -35,7 +34,7 @@ def test_scores_go_on_from_the_state_at_the_end_of_train() -> None:
     for block in continued.blocks(cut.test, rows=2):
         for event, row in zip(block.events, block.scores, strict=True):
             found[int(event)] = row.clone()
-    assert sorted(found) == prediction_events(cut.test).tolist()
+    assert sorted(found) == cut.test.prediction_events().tolist()
     (block,) = model.blocks(whole)
     expected = {int(event): row for event, row in zip(block.events, block.scores, strict=True)}
     user = cut.test.keys["user_id"].to_pylist().index(0)

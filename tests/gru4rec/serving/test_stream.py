@@ -8,12 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from gru4rec.baselines import Popularity
 from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.scorer import Block
 from gru4rec.serving import stream as module
+from gru4rec.serving.recommend import Recommender
 from gru4rec.serving.stream import StreamConfig, stream
 
 
@@ -192,3 +194,35 @@ class Plain:
 
     def __init__(self, model: GRU4Rec) -> None:
         self.vocabulary, self.blocks = model.vocabulary, model.blocks
+
+
+def test_streaming_leaves_a_scorers_own_numbers_as_they_are() -> None:
+    """Popularity hands out its own weights as the scores of a single row."""
+    vocabulary = Vocabulary.build([1, 1, 1, 2, 2, 3])
+    popularity = Popularity.fit(Sessions.from_lists([[0, 0, 0, 1, 1, 2]]), vocabulary)
+    for _ in range(2):
+        [batch] = stream(popularity, [pa.record_batch({"user_id": [7], "item_id": [1]})], StreamConfig(3), deny=[3])
+        assert batch["item_id"].to_pylist() == [2]
+    assert popularity.weights.tolist() == [3, 2, 1]
+
+
+@pytest.mark.parametrize("allow", [None, ["i001", "i002", "i003", "nowhere"], []])
+@pytest.mark.parametrize("deny", [[], ["i002", "nowhere"]])
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_one_request_and_a_night_answer_alike(allow: list | None, deny: list, exclude_seen: bool) -> None:
+    model = scorer(9)
+    recommender = Recommender(model, 300.0)
+    for items in (["i001", "i005"], ["unknown"]):
+        one = recommender.recommend(items, 4, deny, allow, exclude_seen)
+        batches = recommender.recommend_stream(contexts({1: items}, 10), 4, exclude_seen, allow, deny)
+        if allow == []:
+            assert len(one.ids) == 0
+            with pytest.raises(ValueError, match="nothing is left"):
+                list(batches)
+            continue
+        night = pa.Table.from_batches(batches)
+        assert night["item_id"].to_pylist() == one.ids.to_pylist()
+        assert night["score"].to_pylist() == one.scores.tolist()
+        assert night["probability"].to_pylist() == one.probabilities.tolist()
+        assert set(night["model"].to_pylist()) == {one.model}
+        assert set(night["context_length"].to_pylist()) == {one.context_length}

@@ -109,7 +109,7 @@ def test_metrics_are_means_over_events_not_over_batches() -> None:
     model = model_of()
     sessions = Sessions.from_lists([[0, 1]] * 5 + [[2, 3, 4, 1, 0, 2]])
     found = ranks(model, sessions)
-    figures = evaluate(model, sessions, np.ones(5), ks=(2,), bootstrap=10).metrics
+    figures = evaluate(model, Dataset(sessions, model.vocabulary), ks=(2,), bootstrap=10).metrics
     assert len(found) == 10
     assert figures["recall@2"] == pytest.approx((found <= 2).mean())
 

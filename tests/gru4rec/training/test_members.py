@@ -241,7 +241,7 @@ def test_what_alternates_is_checked() -> None:
         with pytest.raises(ConfigError, match="every second member may differ in loss, logq"):
             Config().override({"members": 2, "alternate": wrong})
     for wrong in (["loss=bpr-max"], "loss=bpr-max", 3, None):
-        with pytest.raises(ConfigError, match="alternate is .*; use settings by name"):
+        with pytest.raises(ConfigError, match=r"alternate is .*; use settings by name"):
             Config().override({"members": 2, "alternate": wrong})
     with pytest.raises(ConfigError, match="momentum"):
         Config().override({"members": 2, "alternate": {"momentum": 2.0}})

@@ -55,6 +55,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path]
     of a registry of its own.
     """
     from gru4rec.config.options import Config
+    from gru4rec.data.dataset import Dataset
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.storage.checkpoint import save

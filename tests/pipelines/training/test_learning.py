@@ -30,6 +30,7 @@ def drawn(shop: Any, vocabulary: Any, n: int, seed: int) -> Any:
 def test_recall_reaches_85_percent_of_the_best_and_3_times_popularity_unless_targets_are_shuffled() -> None:
     from gru4rec.baselines import Popularity
     from gru4rec.config.options import Config
+    from gru4rec.data.dataset import Dataset
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.evaluation.evaluate import evaluate
@@ -46,9 +47,11 @@ def test_recall_reaches_85_percent_of_the_best_and_3_times_popularity_unless_tar
         model = fit(
             Dataset(sessions, vocabulary), Config().override(SETTINGS), FitOptions(device="cpu", threads=1)
         ).model
-        return evaluate(model, test, vocabulary.counts, bootstrap=0).metrics["recall@20"]
+        return evaluate(model, Dataset(test, vocabulary), bootstrap=0).metrics["recall@20"]
 
-    popularity = evaluate(Popularity.fit(train, vocabulary), test, vocabulary.counts, bootstrap=0).metrics["recall@20"]
+    popularity = evaluate(Popularity.fit(train, vocabulary), Dataset(test, vocabulary), bootstrap=0).metrics[
+        "recall@20"
+    ]
     learnt = recall(train)
     noise = np.random.default_rng(0).permutation(train.items)
     shuffled = recall(Sessions(noise, train.offsets))

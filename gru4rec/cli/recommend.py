@@ -1,64 +1,23 @@
-"""`gru4rec evaluate`, `recommend` and `presets`: what can be done with a trained model, or before there is one."""
+"""`gru4rec recommend`: what comes next, for one list of items or for every session of a file."""
 
 import argparse
-import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gru4rec.cli.files import held_out_sessions, read_events
-from gru4rec.cli.fit import columns_of, say, set_threads
+from gru4rec.cli.console import columns_of, say, set_threads
+from gru4rec.cli.files import read_events
 from gru4rec.cli.paths import check_file
-from gru4rec.config import presets
-from gru4rec.config.options import Config
 from gru4rec.data.sessions import as_times, in_column
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.serving.recommend import Recommendations, Recommender
 from gru4rec.serving.stream import StreamConfig
-from gru4rec.storage import checkpoint
+from gru4rec.storage.files import write_parquet
 
 BATCH = 1 << 16  # context rows handed on at a time
 INTEGER = re.compile(r"^[+-]?[0-9]{1,19}$")
-
-
-def evaluate_command(arguments: argparse.Namespace) -> None:
-    """Measure a model; a table with intervals goes to standard error, one JSON line to standard output."""
-    set_threads(arguments.threads)
-    if arguments.bootstrap < 0:
-        raise ValueError(f"--bootstrap must not be negative, got {arguments.bootstrap}")
-    if arguments.out is not None:
-        check_file(arguments.out, "--out")
-    model = checkpoint.load(arguments.model_dir, arguments.device).model
-    sessions = held_out_sessions(arguments.test, model.vocabulary, columns_of(arguments))
-    evaluation = evaluate(
-        model,
-        sessions,
-        model.vocabulary.counts,
-        bootstrap=arguments.bootstrap,
-        seed=arguments.seed,
-        tie_rule=arguments.tie_rule,
-    )
-    for figure in evaluation.figures:
-        if figure.segment == "all":
-            interval = f"  [{figure.low:.4f}, {figure.high:.4f}]" if arguments.bootstrap else ""
-            say(f"{figure.metric:>14} {figure.value:.4f}{interval}")
-    if arguments.out is not None:
-        _write_whole(arguments.out, evaluation.table().schema, iter(evaluation.table().to_batches()))
-        say(f"figures by segment written to {arguments.out}")
-    summary = {
-        **evaluation.metrics,
-        "tie_rule": evaluation.tie_rule,
-        "predictions": evaluation.events,
-        "sessions": len(sessions),
-        "unknown_events": sessions.unknown,
-        "short_sessions": sessions.short,
-    }
-    print(json.dumps(summary), flush=True)
 
 
 def recommend_command(arguments: argparse.Namespace) -> None:
@@ -77,13 +36,11 @@ def recommend_command(arguments: argparse.Namespace) -> None:
     allow = None if arguments.allow is None else allowed_ids(arguments.allow, vocabulary)
     if arguments.items is not None:
         items = parse_ids(arguments.items, vocabulary)
-        answer = recommender.recommend(items, arguments.n, exclude.to_pylist(), allow, not arguments.with_seen)
+        answer = recommender.recommend(items, arguments.n, exclude, allow, not arguments.with_seen)
         _print_list(answer, len(items))
         return
     contexts, users = session_contexts(arguments, vocabulary)
-    batches = recommender.recommend_stream(
-        contexts, arguments.n, not arguments.with_seen, allow=allow, deny=exclude if len(exclude) else None
-    )
+    batches = recommender.recommend_stream(contexts, arguments.n, not arguments.with_seen, allow, exclude)
     rows = _write_lists(arguments.out, batches, arguments.session_column)
     say(f"{rows} rows for {users} sessions written to {arguments.out}")
 
@@ -100,16 +57,6 @@ def _print_list(answer: Recommendations, given: int) -> None:
     answers = zip(answer.ids.to_pylist(), answer.scores, answer.probabilities, strict=True)
     for rank, (item, score, probability) in enumerate(answers, start=1):
         print(f"{rank}\t{item}\t{score:.6g}\t{probability:.6g}")
-
-
-def presets_command(arguments: argparse.Namespace) -> None:
-    """Every preset with all parameters in which presets differ; whatever else there is has its default."""
-    known = {name: config.flat() for name, config in presets.PRESETS.items()}
-    default = Config().flat()
-    telling = [key for key in default if len({str(values[key]) for values in known.values()}) > 1]
-    print("auto: chosen by `gru4rec fit` from how many sessions and clicks there are to learn from")
-    for name, values in known.items():
-        print(f"{name}: " + " ".join(f"{key}={values[key]}" for key in telling))
 
 
 def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
@@ -164,21 +111,4 @@ def _write_lists(path: Path, batches: Iterator[pa.RecordBatch], session_column: 
         for batch in batches:
             yield batch.rename_columns(schema.names)
 
-    return _write_whole(path, schema, renamed())
-
-
-def _write_whole(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
-    """Write a parquet file that appears only when it is whole; returns its rows."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    rows = 0
-    try:
-        with pq.ParquetWriter(beside, schema, compression="zstd") as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-                rows += batch.num_rows
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return rows
+    return write_parquet(path, schema, renamed())

@@ -1,0 +1,47 @@
+"""`gru4rec evaluate`: how good a trained model is on held-out events."""
+
+import argparse
+import json
+
+from gru4rec.cli.console import columns_of, say, set_threads
+from gru4rec.cli.files import held_out_sessions
+from gru4rec.cli.paths import check_file
+from gru4rec.data.dataset import Dataset
+from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.storage import checkpoint
+from gru4rec.storage.files import write_parquet
+
+
+def evaluate_command(arguments: argparse.Namespace) -> None:
+    """Measure a model; a table with intervals goes to standard error, one JSON line to standard output."""
+    set_threads(arguments.threads)
+    if arguments.bootstrap < 0:
+        raise ValueError(f"--bootstrap must not be negative, got {arguments.bootstrap}")
+    if arguments.out is not None:
+        check_file(arguments.out, "--out")
+    model = checkpoint.load(arguments.model_dir, arguments.device).model
+    sessions = held_out_sessions(arguments.test, model.vocabulary, columns_of(arguments))
+    evaluation = evaluate(
+        model,
+        Dataset(sessions, model.vocabulary),
+        bootstrap=arguments.bootstrap,
+        seed=arguments.seed,
+        tie_rule=arguments.tie_rule,
+    )
+    for figure in evaluation.figures:
+        if figure.segment == "all":
+            interval = f"  [{figure.low:.4f}, {figure.high:.4f}]" if arguments.bootstrap else ""
+            say(f"{figure.metric:>14} {figure.value:.4f}{interval}")
+    if arguments.out is not None:
+        table = evaluation.table()
+        write_parquet(arguments.out, table.schema, table.to_batches())
+        say(f"figures by segment written to {arguments.out}")
+    summary = {
+        **evaluation.metrics,
+        "tie_rule": evaluation.tie_rule,
+        "predictions": evaluation.events,
+        "sessions": len(sessions),
+        "unknown_events": sessions.unknown,
+        "short_sessions": sessions.short,
+    }
+    print(json.dumps(summary), flush=True)
