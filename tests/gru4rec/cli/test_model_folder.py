@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import gru4rec.storage.files
-import gru4rec.training.fit
+import gru4rec.training.epochs
 from gru4rec.__main__ import main
 from gru4rec.storage import checkpoint
+from gru4rec.training.epochs import EpochReport, Member
+from gru4rec.training.trainer import Trainer
 from tests.gru4rec.shell import refused, write_events
 
 FEW = ["--preset", "rsc15", "--threads", "1", "--set", "hidden_size=8", "n_sample=16", "batch_size=40", "epochs=1"]
@@ -157,14 +159,14 @@ def test_extra_members_go_only_when_the_new_model_is_in_place(
 
 def interrupt_before_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C as soon as the epoch of this number begins."""
-    real = gru4rec.training.fit._epoch
+    real = gru4rec.training.epochs._epoch
 
-    def epoch(trainer: gru4rec.training.fit.Trainer, at: int, progress: bool | str) -> gru4rec.training.fit.EpochReport:
+    def epoch(trainer: Trainer, at: int, member: Member, *, progress: bool) -> EpochReport:
         if at == number:
             raise KeyboardInterrupt
-        return real(trainer, at, progress)
+        return real(trainer, at, member, progress=progress)
 
-    monkeypatch.setattr(gru4rec.training.fit, "_epoch", epoch)
+    monkeypatch.setattr(gru4rec.training.epochs, "_epoch", epoch)
 
 
 def test_what_an_interruption_keeps_is_said(
@@ -193,11 +195,11 @@ def test_what_an_interruption_keeps_is_said(
 def test_an_interruption_in_the_midst_of_an_epoch_is_said_below_the_bar(
     train: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def part(trainer: gru4rec.training.fit.Trainer, number: int) -> Iterator[tuple[float, int]]:
+    def part(trainer: Trainer, number: int) -> Iterator[tuple[float, int]]:
         yield 10.0, 5
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gru4rec.training.fit.Trainer, "epoch", part)
+    monkeypatch.setattr(Trainer, "epoch", part)
     assert main(["fit", train, "--model-dir", str(tmp_path / "m"), *FEW]) == 130
     err = capsys.readouterr().err
     assert "epoch 1: " in err

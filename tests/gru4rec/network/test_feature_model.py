@@ -1,13 +1,15 @@
 """A model with features from training to a list: cold items, checkpoint, resume, warm start."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
-from gru4rec.config.options import ARCHITECTURES, Config, ConfigError
+from gru4rec.config.options import Config, ConfigError
+from gru4rec.config.parts import Architecture
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.features import Prepared, prepare
 from gru4rec.data.sessions import Sessions
@@ -56,7 +58,7 @@ def trained(**changes):
     )
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_a_cold_item_is_recommended_where_its_features_fit(architecture: str, tmp_path) -> None:
     model, config, vocabulary = trained(architecture=architecture)
     checkpoint.save(tmp_path, model, config, vocabulary)

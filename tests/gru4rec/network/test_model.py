@@ -1,10 +1,13 @@
 """Scores of a fitted network: the cell is torch's, every event gets its row, and no row depends on its neighbours."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
-from gru4rec.config.options import EMBEDDINGS, Config, ModelConfig
+from gru4rec.config.options import Config, ModelConfig
+from gru4rec.config.parts import Embedding
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network import gru
@@ -44,7 +47,7 @@ def slow_scores(model: GRU4Rec, items: list[int]) -> torch.Tensor:
     return (plain.w["output.weight"] @ x + plain.w["output.bias"]).detach()
 
 
-@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("embedding", get_args(Embedding))
 @pytest.mark.parametrize("last_only", [False, True])
 def test_blocks_score_every_event_as_one_session_alone_would(embedding: str, last_only: bool) -> None:
     model = made(embedding)
@@ -78,7 +81,7 @@ def test_sessions_that_predict_nothing_give_no_rows() -> None:
     assert [len(b.events) for b in made().blocks(Sessions.from_lists([[1], []]), last_only=True)] == [1]
 
 
-@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("embedding", get_args(Embedding))
 def test_weights_start_within_the_limits_of_their_block_and_biases_at_zero(embedding: str) -> None:
     size = 5 if embedding == "separate" else 0
     config = ModelConfig(embedding=embedding, embedding_size=size, hidden_size=6, num_layers=2)

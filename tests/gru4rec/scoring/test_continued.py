@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.histories import cut_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
@@ -41,8 +42,9 @@ def test_scores_go_on_from_the_state_at_the_end_of_train() -> None:
     start = int(whole.offsets[whole.keys["user_id"].to_pylist().index(0)])
     for number in range(2):  # after events 2 and 3 of user 0
         torch.testing.assert_close(found[int(cut.test.offsets[user]) + number], expected[start + 2 + number])
-    alone = evaluate(model, cut.test, model.vocabulary.counts, bootstrap=0)
-    assert not np.array_equal(evaluate(continued, cut.test, model.vocabulary.counts, bootstrap=0).ranks, alone.ranks)
+    held_out = Dataset(cut.test, model.vocabulary)
+    alone = evaluate(model, held_out, bootstrap=0)
+    assert not np.array_equal(evaluate(continued, held_out, bootstrap=0).ranks, alone.ranks)
 
 
 def test_sessions_that_do_not_pair_up_are_refused() -> None:

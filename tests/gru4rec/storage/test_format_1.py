@@ -45,7 +45,7 @@ def test_recipe_and_state_are_taken_apart(
 def test_the_recipe_of_an_old_checkpoint_trains_the_same_model(name: str) -> None:
     old = checkpoint.load(OLD / name)
     dataset = Dataset.from_table(OLD / "events.parquet")
-    again = fit(dataset, old.config), FitOptions(device="cpu", threads=1)).model
+    again = fit(dataset, old.config, FitOptions(device="cpu", threads=1)).model
     assert again.merged is None if old.model.merged is None else again.merged.widths == old.model.merged.widths
     for tensor, value in old.model.tensors().items():
         np.testing.assert_allclose(again.tensors()[tensor], value, rtol=2e-3, atol=2e-3)

@@ -1,12 +1,14 @@
 """The faults found in other implementations of GRU4Rec (arXiv 2307.14956 and readings of ports), one test each."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
-from gru4rec.config.options import LOSSES, Config
+from gru4rec.config.options import Config
+from gru4rec.config.parts import Loss
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
@@ -137,7 +139,7 @@ def test_bpr_max_takes_no_logarithm_of_zero() -> None:
     assert torch.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 @pytest.mark.parametrize("n_sample", [0, 3])
 def test_one_session_fewer_than_lanes_trains(loss: str, n_sample: int) -> None:
     config = Config().override({**TINY, "batch_size": 3, "loss": loss, "n_sample": n_sample})

@@ -1,11 +1,14 @@
 """Every architecture and every way of training against a network written with torch's autograd, in float64."""
 
+from typing import get_args
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
-from gru4rec.config.options import ARCHITECTURES, POOLINGS, TRAININGS, Config
+from gru4rec.config.options import Config
+from gru4rec.config.parts import Architecture, FeatureTraining, Pooling
 from gru4rec.data.features import prepare
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
@@ -167,7 +170,12 @@ TURNS = {
 }
 
 
-PAIRS = [(a, t) for a in ARCHITECTURES for t in TRAININGS if (a, t) == (a, "simultaneous") or a != "concatenated"]
+PAIRS = [
+    (a, t)
+    for a in get_args(Architecture)
+    for t in get_args(FeatureTraining)
+    if (a, t) == (a, "simultaneous") or a != "concatenated"
+]
 
 
 @pytest.mark.parametrize(("architecture", "training"), PAIRS)
@@ -175,13 +183,13 @@ def test_update_is_the_reference_networks(architecture: str, training: str) -> N
     assert_equal(configure(architecture=architecture, training=training), TURNS[training])
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_layers_windows_and_dropout(architecture: str) -> None:
     changes = {"num_layers": 2, "bptt": 3, "dropout_embedding": 0.3, "dropout_hidden": 0.2}
     assert_equal(configure(architecture=architecture, **changes), TURNS["simultaneous"])
 
 
-@pytest.mark.parametrize("pooling_mode", POOLINGS)
+@pytest.mark.parametrize("pooling_mode", get_args(Pooling))
 def test_pooling(pooling_mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_equal(configure(pooling_mode=pooling_mode), TURNS["simultaneous"])
     monkeypatch.setattr("gru4rec.network.feature_tower.SHORT", 0)  # bags instead of a matrix

@@ -1,6 +1,7 @@
 """Each loss on tensors small enough to work out by hand, and its gradient against autograd on unfolded columns."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gru4rec.config.options import LOSSES, LossConfig
+from gru4rec.config.options import LossConfig
+from gru4rec.config.parts import Loss
 from gru4rec.training.losses import bpr, bpr_max, cross_entropy, make_loss, top1, top1_max
 from tests.gru4rec.reference import loss_of_row
 
@@ -74,7 +76,7 @@ def test_bpr_by_hand() -> None:
     assert values(bpr) == pytest.approx([first, -math.log(sigma(2))], rel=1e-12)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 def test_a_row_without_any_negative_costs_nothing_and_pulls_nowhere(loss: str) -> None:
     value, gradient = make_loss(LossConfig(loss=loss))(
         torch.tensor([[3.0]]), torch.tensor([0]), torch.ones(1), torch.ones(1)
@@ -83,7 +85,7 @@ def test_a_row_without_any_negative_costs_nothing_and_pulls_nowhere(loss: str) -
     assert gradient.tolist() == [[0.0]]
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 def test_losses_and_gradients_stay_finite_for_huge_scores(loss: str) -> None:
     """Every negative far above the target: BPR-max's logarithm sees 0 but for its 1e-24."""
     scores = torch.tensor([[-300.0, 300.0, 299.0], [500.0, -500.0, 0.0]])
@@ -106,7 +108,7 @@ def unfolded(scores: Tensor, multiplicity: list[int], own: Tensor, config: LossC
 
 
 @given(
-    loss=st.sampled_from(LOSSES),
+    loss=st.sampled_from(get_args(Loss)),
     elu=st.sampled_from([0.0, 0.5, 1.0]),
     bpreg=st.sampled_from([0.0, 1.5]),
     multiplicity=st.lists(st.integers(1, 3), min_size=1, max_size=5),

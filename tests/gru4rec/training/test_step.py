@@ -1,12 +1,14 @@
 """The fast step against the plain reference: same losses, same weights, for everything that changes the mathematics."""
 
 from itertools import product
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gru4rec.config.options import EMBEDDINGS, LOSSES, OPTIMIZERS, Config
+from gru4rec.config.options import Config
+from gru4rec.config.parts import Embedding, Loss, OptimizerName
 from tests.gru4rec.comparing import difference_after_training, random_sessions
 
 SMALL = {"batch_size": 2, "n_sample": 5, "hidden_size": 6, "sample_alpha": 0.5, "learning_rate": 0.1}
@@ -18,7 +20,7 @@ SMALL = {"batch_size": 2, "n_sample": 5, "hidden_size": 6, "sample_alpha": 0.5, 
         pytest.param(
             loss, embedding, marks=() if embedding == "shared" or loss == "cross-entropy" else pytest.mark.slow
         )
-        for loss, embedding in product(LOSSES, EMBEDDINGS)
+        for loss, embedding in product(get_args(Loss), get_args(Embedding))
     ],
 )
 def test_every_loss_with_every_embedding_equals_the_reference(loss: str, embedding: str) -> None:
@@ -37,7 +39,7 @@ def test_the_skip_from_the_input_equals_the_reference(loss: str, embedding: str)
     assert difference < 1e-10
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 def test_scores_by_direction_equal_the_reference(loss: str) -> None:
     chosen = {**SMALL, "loss": loss, "cosine": 6, "skip": True, "momentum": 0.3, "dropout_hidden": 0.2}
     difference, updates = difference_after_training(random_sessions(72, 12, seed=3), 12, Config().override(chosen))
@@ -47,9 +49,9 @@ def test_scores_by_direction_equal_the_reference(loss: str) -> None:
 
 options = st.fixed_dictionaries(
     {
-        "loss": st.sampled_from(LOSSES),
-        "embedding": st.sampled_from(EMBEDDINGS),
-        "optimizer": st.sampled_from(OPTIMIZERS),
+        "loss": st.sampled_from(get_args(Loss)),
+        "embedding": st.sampled_from(get_args(Embedding)),
+        "optimizer": st.sampled_from(get_args(OptimizerName)),
         "num_layers": st.integers(1, 3),
         "bptt": st.integers(1, 4),
         "batch_size": st.integers(1, 6),
@@ -111,7 +113,7 @@ def test_any_combination_of_options_equals_the_reference_over_100_updates(chosen
     )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 @pytest.mark.parametrize("embedding", ["shared", "separate"])
 def test_static_shapes_change_nothing(loss: str, embedding: str) -> None:
     """What a GPU and the compiler run on: columns padded with the empty item."""
