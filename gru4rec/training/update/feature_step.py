@@ -1,144 +1,126 @@
-"""The update of a model with item features, forward and backward by hand, and p-RNN's ways of training its subnets.
+"""The update of a model with item features, and p-RNN's ways of training its two subnets.
 
-simultaneous: every update moves both subnets. alternating: the id subnet moves in odd epochs, the feature subnet in
-even ones. interleaving: they take turns window by window. residual: the id subnet alone for the first half of the
-epochs (rounded up), then the feature subnet on what the fixed ids leave unexplained. The subnet whose turn it is
-not takes part in the scores but keeps its weights. The id subnet is the items' rows and biases and the id layers, the
-feature subnet all else.
+The id subnet is the items' rows and biases and the id layers; the feature subnet is all the rest. Both always take part
+in the scores, but an update moves only the subnets whose turn it is:
+
+simultaneous: both, in every update.
+alternating: the id subnet in odd epochs, the feature subnet in even ones.
+interleaving: they take turns window by window, the id subnet first.
+residual: the id subnet for the first half of the epochs (rounded up), then the feature subnet, which learns what the
+fixed ids leave unexplained.
 """
 
 import torch
 from torch import Tensor
 
 from gru4rec.config.options import Config
-from gru4rec.network import gru
 from gru4rec.network.feature_model import FeatureGRU4Rec
 from gru4rec.network.feature_tower import Vectors
-from gru4rec.training.step import Step, Window
+from gru4rec.training.update.output_layer import Scored
+from gru4rec.training.update.step import Step
+from gru4rec.training.update.tables import Rows
+from gru4rec.training.windows.window import Window, WindowItems
 
 
 class FeatureStep(Step):
-    """The update of one FeatureGRU4Rec."""
+    """The update of one FeatureGRU4Rec: Step with an item's vector φ beside its row w, and with id dropout."""
 
     model: FeatureGRU4Rec
-    capturable = False  # turns and hidden rows are chosen anew for every window
+    capturable = False  # turns and dropped ids are chosen anew for every window
 
     def __init__(self, model: FeatureGRU4Rec, config: Config) -> None:
+        super().__init__(model, config)
         self._epoch = 1
         self._windows = 0
         self._generator = torch.Generator()
-        super().__init__(model, config)
+        # Of the update in progress: φ of the window's items; items without their id, and the rows they had before.
+        self._vectors: Vectors
+        self._dropped: tuple[Tensor, Tensor] | None = None
 
     def begin_epoch(self, epoch: int) -> None:
-        """As Step's; the features' table of residual training is drawn when its turn comes."""
+        """As Step.begin_epoch; residual training draws the features' table when their turn comes."""
         super().begin_epoch(epoch)
         self._epoch = epoch
         self._windows = 0
         self._generator.manual_seed(self.config.train.seed + epoch)  # so that a resumed run draws the same
-        if self.config.features.training == "residual" and epoch == self._alone + 1:
+        if self.config.features.training == "residual" and epoch == self._id_epochs + 1:
             self.model.draw_table(self.config.train.seed)
 
+    def run(self, window: Window) -> Tensor:
+        """As Step.run."""
+        self._windows += 1
+        return super().run(window)
+
     @property
-    def _alone(self) -> int:
+    def _id_epochs(self) -> int:
         """Epochs of residual training that belong to the id subnet."""
         return (self.config.train.epochs + 1) // 2
 
     def _turns(self) -> tuple[bool, bool]:
-        """Whether this window moves the id subnet, and whether it moves the feature subnet."""
+        """Whether this update moves the id subnet, and whether it moves the feature subnet."""
         training = self.config.features.training
         if training == "simultaneous":
             return True, True
         if training == "residual":
-            ids = self._epoch <= self._alone
+            ids = self._epoch <= self._id_epochs
         else:
             ids = (self._epoch if training == "alternating" else self._windows) % 2 == 1
         return ids, not ids
 
-    def hide(self, rows: int) -> Tensor | None:
-        """Which of the window's R items are seen without their own row, int64 [D]; None while features do not move."""
+    def _moving(self) -> tuple[bool, slice]:
+        ids, features = self._turns()
+        return ids, slice(0 if ids else self.model.id_size, None if features else self.model.id_size)
+
+    def choose_dropped(self, n_items: int) -> Tensor | None:
+        """Which of the window's R items this update sees without their id, int64 [n]; None while features stay still.
+
+        Such an item is seen like a cold one: by its features and the row that all cold items share.
+        """
         share = self.config.features.id_dropout
         if not share or not self._turns()[1]:
             return None
-        return torch.nonzero(torch.rand(rows, generator=self._generator) < share).squeeze(1).to(self.model.device)
+        return torch.nonzero(torch.rand(n_items, generator=self._generator) < share).squeeze(1).to(self.model.device)
 
-    def run(self, window: Window) -> Tensor:
-        """Make one update; returns the sum of the rows' weighted losses, a scalar on the device."""
-        model, fold, size = self.model, window.fold, self.model.config.hidden_size
-        self._windows += 1
-        rows = self.output.gather(fold.rows)  # [R, W]: w, b and zeros
-        hidden = self.hide(len(rows))
-        if hidden is not None:
-            own = rows.index_select(0, hidden)
-            rows[hidden, : size + 1] = model.cold_of(model.dense)
-        table = model.table_of(model.dense)
-        vectors = model.tower.of_window(table, fold.rows, fold.inputs, len(fold.weight), self._product)
-        inputs = torch.cat([rows[:, :size].index_select(0, fold.inputs), vectors.inputs], dim=1)
-        inputs = inputs.view(*window.keep.shape[:2], 2 * size)
-        if window.embedding_mask is not None:
-            inputs.mul_(window.embedding_mask)
-        tops, tapes = self._forward(window, inputs)
+    def _inputs(self, items: WindowItems, rows: Rows) -> Tensor:
+        """w and φ of the inputs side by side [N, 2H]; drops ids first, so that candidates are seen without them too."""
+        size = self.model.config.hidden_size
+        self._drop_ids(rows)
+        table = self.model.table_of(self.model.dense)
+        n_candidates = len(items.weight)
+        self._vectors = self.model.tower.of_window(table, items.rows, items.inputs, n_candidates, self._product)
+        return torch.cat([rows.values[:, :size].index_select(0, items.inputs), self._vectors.inputs], dim=1)
 
-        loss, d_tops, d_rows = self._score(window, rows, vectors, tops)
+    def _inputs_backward(self, items: WindowItems, rows: Rows, d_inputs: Tensor) -> None:
+        size = self.model.config.hidden_size
+        rows.gradient[:, :size].index_add_(0, items.inputs, d_inputs[:, :size])
+        self._vectors.finish(d_inputs[:, size:], self.model.table_of(self._dense_gradient))
+        self._drop_ids_backward(rows)
 
-        d_inputs = self._backward(window, tapes, d_tops)
-        if window.embedding_mask is not None:
-            d_inputs = d_inputs * window.embedding_mask
-        d_inputs = d_inputs.reshape(-1, 2 * size)
-        d_rows[:, :size].index_add_(0, fold.inputs, d_inputs[:, :size])
-        vectors.finish(d_inputs[:, size:], model.table_of(self._dense_gradient))
-        if hidden is not None:
-            torch.sum(d_rows.index_select(0, hidden)[:, : size + 1], 0, out=model.cold_of(self._dense_gradient))
-            d_rows.index_fill_(0, hidden, 0.0)
-            rows.index_copy_(0, hidden, own)
-        self._move(window, rows, d_rows)
-        return loss
+    def _drop_ids(self, rows: Rows) -> None:
+        """Put the cold items' row in the place of some rows."""
+        dropped = self.choose_dropped(len(rows.values))
+        self._dropped = None
+        if dropped is not None:
+            self._dropped = dropped, rows.values.index_select(0, dropped)
+            rows.values[dropped, : self.model.config.hidden_size + 1] = self.model.cold_row_of(self.model.dense)
 
-    def _forward(self, window: Window, inputs: Tensor) -> tuple[list[Tensor], list[list[gru.Tape]]]:
-        """Both subnets over the window: their outputs [k, B, H] and tapes."""
-        tops, tapes = [], []
-        for number, (layers, x) in enumerate(
-            zip(self.model.stacks(self.model.layers), self.model.inputs_of(inputs), strict=True)
-        ):
-            own = slice(number * len(layers), (number + 1) * len(layers))
-            masks = None if window.hidden_masks is None else window.hidden_masks[own]
-            top, tape = gru.forward(layers, x, self.states[own], window.keep, masks)
-            tops.append(top)
-            tapes.append(tape)
-        return tops, tapes
+    def _drop_ids_backward(self, rows: Rows) -> None:
+        """Give the dropped rows' gradient to the cold items' row, and their own values back to the rows."""
+        if self._dropped is None:
+            return
+        dropped, values = self._dropped
+        d_cold = self.model.cold_row_of(self._dense_gradient)
+        torch.sum(rows.gradient.index_select(0, dropped)[:, : len(d_cold)], 0, out=d_cold)
+        rows.gradient.index_fill_(0, dropped, 0.0)
+        rows.values.index_copy_(0, dropped, values)
 
-    def _backward(self, window: Window, tapes: list[list[gru.Tape]], d_tops: list[Tensor]) -> Tensor:
-        """Gradient of the inputs [k, B, 2H]; that of the layers is written into the dense gradient."""
-        d_inputs = []
-        stacks = zip(self.model.stacks(self.model.layers), self.model.stacks(self._gradients), strict=True)
-        for number, (layers, gradients) in enumerate(stacks):
-            own = slice(number * len(layers), (number + 1) * len(layers))
-            masks = None if window.hidden_masks is None else window.hidden_masks[own]
-            d_inputs.append(gru.backward(layers, gradients, tapes[number], d_tops[number], window.keep, masks))
-        return d_inputs[0] if len(d_inputs) == 1 else torch.cat(d_inputs, dim=-1)
+    def _queries(self, tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+        """What w and what φ is multiplied with, [N, H] each."""
+        return [query.reshape(-1, self.model.config.hidden_size) for query in self.model.queries(tops)]
 
-    def _score(
-        self, window: Window, rows: Tensor, vectors: Vectors, tops: list[Tensor]
-    ) -> tuple[Tensor, list[Tensor], Tensor]:
-        """Loss, and the gradients of the tops [k, B, H] and of the rows [R, W]; that of the vectors stays there."""
-        fold, size = window.fold, self.model.config.hidden_size
-        n_columns = len(fold.weight)
-        columns = rows[:n_columns]
-        for_ids, for_features = (query.reshape(-1, size) for query in self.model.queries(tops))
-        self._augmented[:, :size] = for_ids
-        scores = self._product(self._augmented, columns.t(), self._buffers.get("scores", len(for_ids), n_columns))
-        scores.add_(vectors.scores(for_features))
-        losses, d_scores = self._loss(scores, fold.own, fold.weight, fold.own_weight)
-        share = window.row_weight * (1.0 / len(for_ids))
-        d_ids = self._product(d_scores, columns[:, :size], for_ids.new_empty(for_ids.shape)).mul_(share)
-        d_features = vectors.scores_backward(d_scores, for_features * share).mul_(share)
-        d_rows = self._buffers.get("gradient", len(rows), rows.shape[1])
-        d_rows[n_columns:].zero_()
-        self._product(d_scores.t(), self._augmented * share, d_rows[:n_columns])
-        loss = torch.dot(losses, window.row_weight.squeeze(1))
-        return loss, self._split_queries(d_ids.view_as(tops[0]), d_features.view_as(tops[0]), tops), d_rows
-
-    def _split_queries(self, d_ids: Tensor, d_features: Tensor, tops: list[Tensor]) -> list[Tensor]:
-        """Gradient of the subnets' outputs from that of the queries; that of a₀ and a₁ goes into the dense gradient."""
+    def _queries_backward(self, d_queries: list[Tensor], tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+        """Gradient of the tops [k, B, H]; that of a₀ and a₁ is written into the dense gradient."""
+        d_ids, d_features = (d_query.view_as(tops[0]) for d_query in d_queries)
         architecture = self.model.feature_config.architecture
         if architecture == "parallel":
             return [d_ids, d_features]
@@ -147,20 +129,25 @@ class FeatureStep(Step):
         both = d_ids + d_features
         if architecture == "concatenated":
             return [both]
-        mix = self.model.mix_of(self.model.dense)
-        gradient = self.model.mix_of(self._dense_gradient)
+        a, d_a = (self.model.state_weights_of(flat) for flat in (self.model.dense, self._dense_gradient))
         for number, top in enumerate(tops):
-            gradient[number] = (both * top).sum()
-        return [both * mix[0], both * mix[1]]
+            d_a[number] = (both * top).sum()
+        return [both * a[0], both * a[1]]
 
-    def _move(self, window: Window, rows: Tensor, d_rows: Tensor) -> None:
-        """Update the subnets whose turn it is."""
-        ids, features = self._turns()
-        begin = 0 if ids else self.model.id_size
-        end = len(self.model.dense) if features else self.model.id_size
-        self._clip([*([d_rows] if ids else []), self._dense_gradient[begin:end]])
-        self.optimizer.begin_step()
-        if ids:
-            self.output.update(window.fold.rows, rows, d_rows, len(window.fold.weight))
-        slots = [slot[begin:end] for slot in self.dense_slots]
-        self.optimizer.update(self.model.dense[begin:end], self._dense_gradient[begin:end], slots)
+    def _scores(self, queries: list[Tensor], candidates: Tensor) -> tuple[Tensor, Scored]:
+        """As Step._scores, and the products with φ added."""
+        scores, scored = super()._scores(queries, candidates)
+        return scores.add_(self._vectors.scores(queries[1])), scored
+
+    def _scores_backward(
+        self,
+        queries: list[Tensor],
+        candidates: Tensor,
+        scored: Scored,
+        d_scores: Tensor,
+        share: Tensor,
+        d_candidates: Tensor,
+    ) -> list[Tensor]:
+        """As Step._scores_backward; the gradient of φ waits in the vectors for that of the inputs."""
+        d_ids = super()._scores_backward(queries, candidates, scored, d_scores, share, d_candidates)
+        return [*d_ids, self._vectors.scores_backward(d_scores, queries[1] * share).mul_(share)]

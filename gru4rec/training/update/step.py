@@ -1,11 +1,10 @@
-"""One update, forward and backward by hand: gather rows, GRU, scores, loss, and back; then the optimizer.
+"""One update, forward and backward by hand: gather rows, GRU, scores, loss, all the way back, then the optimizer.
 
-A window is k steps of B lanes, N = k·B rows: its targets are each other's in-batch negatives and share the K drawn
-ones. Every array has N, R or C rows (columns.py), big ones live in buffers that are allocated once, and nothing waits
-for the device.
+Step.run reads top to bottom; FeatureStep (feature_step.py) replaces the parts that differ with item features. Shapes:
+a window has k steps of B lanes and N = k·B predictions, C candidates, and R distinct items (window.py); D and H are the
+widths of input and state, W that of a row of the output table. Large arrays live in buffers that are allocated once,
+and nothing waits for the device.
 """
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,121 +12,36 @@ from torch import Tensor
 from gru4rec.config.options import Config
 from gru4rec.network import cosine, gru
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.pages import filled
-from gru4rec.training.folding import Fold
-from gru4rec.training.losses import make_loss
-from gru4rec.training.optimizer import Optimizer
-
-
-class Window(NamedTuple):
-    """What one update reads.
-
-    keep [k, B, 1]: 0 where a lane starts a session. row_weight [N, 1]: 0 for an empty lane, else the event's weight in
-    the loss. embedding_mask [k, B, D] and hidden_masks [layers, k, B, H]: dropout, already divided by the probability
-    of keeping, or None.
-    """
-
-    fold: Fold
-    keep: Tensor
-    row_weight: Tensor
-    embedding_mask: Tensor | None
-    hidden_masks: Tensor | None
-
-
-class Buffers:
-    """Named scratch tensors that grow to the largest size asked for and are then reused."""
-
-    def __init__(self, like: Tensor) -> None:
-        self._like = like
-        self._flat: dict[str, Tensor] = {}
-
-    def get(self, name: str, rows: int, cols: int) -> Tensor:
-        """A contiguous [rows, cols] tensor with the content of no promise."""
-        if torch.compiler.is_compiling():
-            return self._like.new_empty(rows, cols)  # the compiler plans its own buffers
-        size = rows * cols
-        flat = self._flat.get(name)
-        if flat is None or flat.numel() < size:
-            flat = self._flat[name] = self._like.new_empty(size + size // 8)
-        return flat[:size].view(rows, cols)
-
-
-class Table:
-    """A table's rows with what the optimizer keeps beside them."""
-
-    def __init__(
-        self, weight: Tensor, optimizer: Optimizer, buffers: Buffers, name: str, bias: int | None = None
-    ) -> None:
-        """bias: the column that holds the items' biases."""
-        self.weight = weight
-        self._bias = bias
-        shape = (weight.shape[0], weight.shape[1])
-        starts = optimizer.slots.values()
-        self.slots = [filled(*shape, start, weight.dtype, weight.device) for start in starts]
-        self._optimizer = optimizer
-        self._buffers = buffers
-        self._name = name
-
-    def gather(self, rows: Tensor, which: int = -1) -> Tensor:
-        """Rows of the weights, or of slot `which`, in a buffer of their own [R, W]."""
-        table = self.weight if which < 0 else self.slots[which]
-        out = self._buffers.get(f"{self._name}.{which}", len(rows), table.shape[1])
-        return torch.index_select(table, 0, rows, out=out)
-
-    def update(self, rows: Tensor, values: Tensor, gradient: Tensor, n_columns: int = 0) -> None:
-        """Update gathered rows and put them back.
-
-        Rows from `n_columns` on are inputs only: their bias took no part and stays as it is.
-        """
-        slots = [self.gather(rows, which) for which in range(len(self.slots))]
-        held = []
-        if self._bias is not None and self._optimizer.moves_without_gradient:
-            held = [(part[n_columns:, self._bias], part[n_columns:, self._bias].clone()) for part in (values, *slots)]
-        self._optimizer.update(values, gradient, slots)
-        for place, value in held:
-            place.copy_(value)
-        _put(self.weight, rows, values)
-        for table, part in zip(self.slots, slots, strict=True):
-            _put(table, rows, part)
-
-
-def _put(table: Tensor, rows: Tensor, values: Tensor) -> None:
-    """table[rows] = values, for distinct rows."""
-    if table.is_cpu and not torch.compiler.is_compiling():
-        table.numpy()[rows.numpy()] = values.numpy()  # copies whole rows: twice as fast as index_copy_
-    else:
-        table.index_copy_(0, rows, values)
-
-
-def _leave_across(gradient: Tensor, rows: Tensor, inverse_length: Tensor) -> Tensor:
-    """Take the part along the rows off their gradient [R, H], in place; inverse_length: of the rows, [R, 1]."""
-    along = torch.linalg.vecdot(gradient, rows)[:, None] * inverse_length**2
-    return gradient.addcmul_(rows, along, value=-1.0)
+from gru4rec.network.precision import product_of
+from gru4rec.training.update.losses import make_loss
+from gru4rec.training.update.optimizer import Optimizer, clip
+from gru4rec.training.update.output_layer import Cosines, Products, Scored
+from gru4rec.training.update.tables import Buffers, Rows, Table
+from gru4rec.training.windows.window import Window, WindowItems
 
 
 class Step:
-    """The update of one model: holds the lanes' states, the optimizer's slots and the buffers."""
+    """The update of one model: holds the lanes' states, what the optimizer keeps, and the buffers."""
 
     capturable = True  # every window runs through the same operations
 
     def __init__(self, model: GRU4Rec, config: Config) -> None:
         self.model = model
         self.config = config
+        train, size = config.train, model.config.hidden_size
         self.optimizer = Optimizer(config.optimizer, model.device, model.output.dtype)
-        self._loss = make_loss(config.loss)
         self._buffers = Buffers(model.output)
-        self.output = Table(model.output, self.optimizer, self._buffers, "output", bias=model.config.hidden_size)
+        self.output = Table(model.output, self.optimizer, self._buffers, "output", bias=size)
         self.input = None if model.input is None else Table(model.input, self.optimizer, self._buffers, "input")
         self.dense_slots = [torch.full_like(model.dense, start) for start in self.optimizer.slots.values()]
         self._dense_gradient = torch.zeros_like(model.dense)
-        self._gradients = model.split(self._dense_gradient)
+        self._layer_gradients = model.layers_of(self._dense_gradient)
         self._skip_gradient = model.skip_of(self._dense_gradient)
-        train, hidden = config.train, model.config.hidden_size
-        self.states = [model.output.new_zeros(train.batch_size, hidden) for _ in model.layers]
-        # The top layer's outputs, then a one that multiplies the bias, then zeros [N, W].
-        self._augmented = model.output.new_zeros(train.batch_size * train.bptt, model.output.shape[1])
-        self._cosine = cosine.scale(model.config)
-        self._augmented[:, hidden] = 0.0 if self._cosine else 1.0  # cosines have no bias
+        self.states = [model.output.new_zeros(train.batch_size, size) for _ in model.layers]
+        self._product = product_of(train.precision)
+        output_layer = Cosines if cosine.scale(model.config) else Products
+        self._output_layer = output_layer(model, train.batch_size * train.bptt, self._product, self._buffers)
+        self._loss = make_loss(config.loss)
 
     def begin_epoch(self, epoch: int) -> None:
         """Zero the lanes' states; epochs count from 1."""
@@ -144,93 +58,113 @@ class Step:
         return named | {f"dense.{s}": value for s, value in zip(self.optimizer.slots, self.dense_slots, strict=True)}
 
     def run(self, window: Window) -> Tensor:
-        """Make one update; returns the sum of the rows' weighted losses, a scalar on the device."""
-        fold, hidden = window.fold, self.model.config.hidden_size
-        steps, lanes = window.keep.shape[:2]
-        output_rows = self.output.gather(fold.rows)  # [R, W]
-        if self.input is None or fold.input_rows is None:
-            inputs = output_rows[:, :hidden].index_select(0, fold.inputs)
-        else:
-            input_rows = self.input.gather(fold.input_rows)
-            inputs = input_rows.index_select(0, fold.inputs)
-        inputs = inputs.view(steps, lanes, -1)
+        """Make one update.
+
+        Returns:
+            The sum of the predictions' weighted losses, a scalar on the device.
+        """
+        items, (steps, lanes, _) = window.items, window.keep.shape
+        n_candidates, n_predictions = len(items.weight), steps * lanes
+
+        # Forward: rows -> inputs -> states -> queries -> scores -> losses.
+        rows = self.output.gather(items.rows)  # values and gradient [R, W]
+        input_rows = rows if self.input is None or items.input_rows is None else self.input.gather(items.input_rows)
+        inputs = self._inputs(items, input_rows).view(steps, lanes, -1)  # [k, B, D]
         if window.embedding_mask is not None:
             inputs.mul_(window.embedding_mask)
-        top, tapes = gru.forward(self.model.layers, inputs, self.states, window.keep, window.hidden_masks)
+        tops, tapes = self._recurrent_forward(window, inputs)  # [k, B, H] of each subnet
+        queries = self._queries(tops, inputs)  # [N, H] each
+        candidates = rows.values[:n_candidates]  # [C, W]
+        scores, scored = self._scores(queries, candidates)  # [N, C]
+        losses, d_scores = self._loss(scores, items.target, items.weight, items.target_weight)  # [N], [N, C]
 
-        top, flat_inputs = top.reshape(steps * lanes, hidden), inputs.view(steps * lanes, -1)
+        # Backward: the same way back.
+        share = window.row_weight * (1.0 / n_predictions)  # [N, 1]
+        d_queries = self._scores_backward(queries, candidates, scored, d_scores, share, rows.gradient[:n_candidates])
+        d_tops = self._queries_backward(d_queries, tops, inputs)
+        d_inputs = self._recurrent_backward(window, tapes, d_tops)  # [k, B, D]
         if self.model.skip is not None:
-            top = torch.addcmul(top, flat_inputs, self.model.skip)
-
-        loss, d_top, gradient = self._output_layer(window, output_rows, top)
-
-        d_inputs = gru.backward(
-            self.model.layers,
-            self._gradients,
-            tapes,
-            d_top.view(steps, lanes, hidden),
-            window.keep,
-            window.hidden_masks,
-        ).reshape(steps * lanes, -1)
-        if self.model.skip is not None and self._skip_gradient is not None:
-            torch.sum(d_top * flat_inputs, 0, out=self._skip_gradient)
-            d_inputs = torch.addcmul(d_inputs, d_top, self.model.skip)
+            d_inputs = torch.addcmul(d_inputs, d_tops[0], self.model.skip)
         if window.embedding_mask is not None:
-            d_inputs = d_inputs * window.embedding_mask.view(steps * lanes, -1)
+            d_inputs = d_inputs * window.embedding_mask
+        unwritten = n_candidates if input_rows is rows else 0  # rows from here on have no gradient from scores
+        input_rows.gradient[unwritten:].zero_()
+        self._inputs_backward(items, input_rows, d_inputs.reshape(n_predictions, -1))
 
-        gradients = [gradient, self._dense_gradient]
-        if self.input is None or fold.input_rows is None:
-            gradient[:, :hidden].index_add_(0, fold.inputs, d_inputs)
-        else:
-            gradients.append(self._buffers.get("input gradient", len(fold.input_rows), d_inputs.shape[1]).zero_())
-            gradients[-1].index_add_(0, fold.inputs, d_inputs)
-        self._clip(gradients)
+        self._move(rows, input_rows, n_candidates)
+        return torch.dot(losses, window.row_weight.squeeze(1))
 
+    def _inputs(self, items: WindowItems, rows: Rows) -> Tensor:
+        """What the first layer reads [N, D]: the inputs' weights, without the bias of a shared embedding."""
+        return rows.values[:, : self.model.input_size].index_select(0, items.inputs)
+
+    def _inputs_backward(self, items: WindowItems, rows: Rows, d_inputs: Tensor) -> None:
+        """Add the gradient of the inputs [N, D] to that of their rows."""
+        rows.gradient[:, : self.model.input_size].index_add_(0, items.inputs, d_inputs)
+
+    def _recurrent_forward(self, window: Window, inputs: Tensor) -> tuple[list[Tensor], list[list[gru.Tape]]]:
+        """The last layer's states [k, B, H] of each subnet, and its tapes."""
+        tops, tapes = [], []
+        for layers, x in zip(self.model.subnets(), self.model.inputs_of(inputs), strict=True):
+            masks = None if window.hidden_masks is None else window.hidden_masks[layers]
+            top, tape = gru.forward(self.model.layers[layers], x, self.states[layers], window.keep, masks)
+            tops.append(top)
+            tapes.append(tape)
+        return tops, tapes
+
+    def _recurrent_backward(self, window: Window, tapes: list[list[gru.Tape]], d_tops: list[Tensor]) -> Tensor:
+        """Gradient of the inputs [k, B, D]; that of the layers is written into the dense gradient."""
+        d_inputs = []
+        for layers, tape, d_top in zip(self.model.subnets(), tapes, d_tops, strict=True):
+            masks = None if window.hidden_masks is None else window.hidden_masks[layers]
+            weights, gradients = self.model.layers[layers], self._layer_gradients[layers]
+            d_inputs.append(gru.backward(weights, gradients, tape, d_top, window.keep, masks))
+        return d_inputs[0] if len(d_inputs) == 1 else torch.cat(d_inputs, dim=-1)
+
+    def _queries(self, tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+        """What candidates are multiplied with [N, H]: h, and with the skip h + g * x."""
+        top = tops[0].reshape(-1, self.model.config.hidden_size)
+        return [top if self.model.skip is None else torch.addcmul(top, inputs.view(len(top), -1), self.model.skip)]
+
+    def _queries_backward(self, d_queries: list[Tensor], tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+        """Gradient of the tops [k, B, H]; that of the skip's g is written into the dense gradient."""
+        (d_query,) = d_queries
+        if self._skip_gradient is not None:
+            torch.sum(d_query * inputs.view(len(d_query), -1), 0, out=self._skip_gradient)
+        return [d_query.view_as(tops[0])]
+
+    def _scores(self, queries: list[Tensor], candidates: Tensor) -> tuple[Tensor, Scored]:
+        """Scores [N, C], and what their backward pass needs."""
+        return self._output_layer.forward(queries[0], candidates)
+
+    def _scores_backward(
+        self,
+        queries: list[Tensor],
+        candidates: Tensor,
+        scored: Scored,
+        d_scores: Tensor,
+        share: Tensor,
+        d_candidates: Tensor,
+    ) -> list[Tensor]:
+        """Gradient of the queries [N, H]; that of the candidates is written into `d_candidates` [C, W]."""
+        return [self._output_layer.backward(scored, candidates, d_scores, share, d_candidates)]
+
+    def _moving(self) -> tuple[bool, slice]:
+        """Whether this update moves the items' rows, and which of the dense weights it moves."""
+        return True, slice(None)
+
+    def _move(self, rows: Rows, input_rows: Rows, n_candidates: int) -> None:
+        """Clip the gradients and let the optimizer move what this update moves."""
+        rows_move, dense = self._moving()
+        gradients = [rows.gradient] if rows_move else []
+        gradients.append(self._dense_gradient[dense])
+        if input_rows is not rows:
+            gradients.append(input_rows.gradient)
+        clip(gradients, self.config.optimizer.clip_norm)
         self.optimizer.begin_step()
-        self.output.update(fold.rows, output_rows, gradient, len(fold.weight))
-        if self.input is not None and fold.input_rows is not None:
-            self.input.update(fold.input_rows, input_rows, gradients[-1])
-        self.optimizer.update(self.model.dense, self._dense_gradient, self.dense_slots)
-        return loss
-
-    def _output_layer(self, window: Window, rows: Tensor, top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores, loss and their gradients: (loss, d_top [N, H], gradient of the gathered rows [R, W])."""
-        fold, hidden = window.fold, self.model.config.hidden_size
-        n_columns = len(fold.weight)
-        columns = rows[:n_columns]
-        if self._cosine:
-            inverse, longer = cosine.inverse_length(columns[:, :hidden]), self._cosine * cosine.inverse_length(top)
-            top = top * longer
-        self._augmented[:, :hidden] = top
-        scores = self._product(self._augmented, columns.t(), self._buffers.get("scores", len(top), n_columns))
-        if self._cosine:
-            scores.mul_(inverse.t())
-        losses, d_scores = self._loss(scores, fold.own, fold.weight, fold.own_weight)
-        if self._cosine:
-            d_scores.mul_(inverse.t())
-        # The rows' weights and the constant batch size go on the narrow side of the products: N x H, not N x C.
-        share = window.row_weight * (1.0 / len(top))
-        d_top = self._product(d_scores, columns[:, :hidden], top.new_empty(top.shape)).mul_(share)
-        gradient = self._buffers.get("gradient", len(rows), rows.shape[1])
-        gradient[n_columns:].zero_()
-        self._product(d_scores.t(), self._augmented * share, gradient[:n_columns])
-        if self._cosine:  # what would only change a length is taken off
-            _leave_across(gradient[:n_columns, :hidden], columns[:, :hidden], inverse)
-            d_top = _leave_across(d_top, top, torch.full_like(longer, 1.0 / self._cosine)).mul_(longer)
-        return torch.dot(losses, window.row_weight.squeeze(1)), d_top, gradient
-
-    def _product(self, a: Tensor, b: Tensor, out: Tensor) -> Tensor:
-        """a @ b into `out`; with precision=bf16 of operands rounded to 8 bits of mantissa, summed in float32."""
-        if self.config.train.precision == "bf16":
-            return out.copy_(torch.mm(a.bfloat16(), b.bfloat16()))
-        return torch.mm(a, b, out=out)
-
-    def _clip(self, gradients: list[Tensor]) -> None:
-        """Scale all gradients by min(1, clip_norm / their common norm)."""
-        limit = self.config.optimizer.clip_norm
-        if limit <= 0:
-            return
-        norm = torch.stack([g.pow(2).sum() for g in gradients]).sum().sqrt()
-        scale = (limit / (norm + 1e-6)).clamp(max=1.0)
-        for g in gradients:
-            g.mul_(scale)
+        if rows_move:
+            self.output.update(rows, n_candidates)
+        if self.input is not None:
+            self.input.update(input_rows)
+        slots = [slot[dense] for slot in self.dense_slots]
+        self.optimizer.update(self.model.dense[dense], self._dense_gradient[dense], slots)
