@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout, elu
 
 from gru4rec.config.options import Config
-from gru4rec.training.schedule import Schedule
+from gru4rec.training.windows.schedule import Schedule
 
 
 class Adagrad:

@@ -4,8 +4,9 @@
 
 Both train with the presets rsc15 and retailrocket (K = 2048, shared embedding) on the same synthetic sessions, whose
 items are as popular as those of RSC15 (Zipf's law, exponent 1: as many distinct items a step); rounds alternate and the
-median of each is taken. Times include everything of an epoch: sampling, folding, dropout, updates. With one thread they
-are processor seconds of this process, so that other work on the machine disturbs them less; else wall-clock seconds.
+median of each is taken. Times include everything of an epoch: sampling, finding distinct items, dropout, updates. With
+one thread they are processor seconds of this process, so that other work on the machine disturbs them less; else
+wall-clock seconds.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from gru4rec.config.presets import PRESETS
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
-from gru4rec.training.schedule import build_schedule
 from gru4rec.training.trainer import Trainer
+from gru4rec.training.windows.schedule import build_schedule
 
 SETTINGS = {
     "XE 100 units B=32": PRESETS["rsc15"],
@@ -73,17 +74,17 @@ def seconds_per_step(run: Iterator[int], at_least: int) -> float:
     return (clock() - begin) / steps
 
 
-def floor(config: Config, columns: float) -> tuple[float, float]:
+def floor(config: Config, candidates: float) -> tuple[float, float]:
     """Bytes that a step must move to and from its tables, and its floating-point operations, one layer, shared table.
 
-    columns: distinct rows a step scores. Each is read and written with its accumulator (and velocity); the products are
-    scores, their two gradients, and the GRU's, each with its gradients.
+    candidates: distinct rows a step scores. Each is read and written with its accumulator (and velocity); the products
+    are scores, their two gradients, and the GRU's, each with its gradients.
     """
     size, lanes = config.model.hidden_size, config.train.batch_size
     states = 3 if config.optimizer.momentum else 2
     dense = 6 * size * size + 6 * size
-    moved = 4 * (2 * states * (columns + lanes) * (size + 1) + 2 * states * dense)
-    operations = 3 * 2 * lanes * columns * (size + 1) + (3 + 2) * 2 * lanes * 3 * size * size
+    moved = 4 * (2 * states * (candidates + lanes) * (size + 1) + 2 * states * dense)
+    operations = 3 * 2 * lanes * candidates * (size + 1) + (3 + 2) * 2 * lanes * 3 * size * size
     return moved, operations
 
 
@@ -119,7 +120,7 @@ def main() -> None:
         for _ in range(options.rounds):
             mine.append(seconds_per_step(ours, options.steps))
             theirs.append(seconds_per_step(eager, options.steps // 2))
-        moved, operations = floor(config, distinct_columns(counts, config))
+        moved, operations = floor(config, distinct_candidates(counts, config))
         print(
             f"| {name} | {median(theirs) * 1e3:.2f} | {median(mine) * 1e3:.2f} | {median(theirs) / median(mine):.2f} "
             f"| {config.train.batch_size / median(mine):.0f} | {moved / 1e6:.1f} MB | {operations / 1e6:.0f} M "
@@ -128,7 +129,7 @@ def main() -> None:
         )
 
 
-def distinct_columns(counts: np.ndarray, config: Config) -> float:
+def distinct_candidates(counts: np.ndarray, config: Config) -> float:
     """Expected number of distinct items among a step's B targets and K negatives."""
     alpha = counts.astype(float) ** config.negatives.sample_alpha
     drawn, target = alpha / alpha.sum(), counts / counts.sum()

@@ -1,4 +1,4 @@
-"""Which model and which step a configuration asks for. Who uses no features loads none of their code."""
+"""Makes the model that a configuration asks for. The code of features is loaded only where features are used."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,6 @@ from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.merging import Merged
 from gru4rec.network.model import GRU4Rec
-from gru4rec.training.step import Step
 
 if TYPE_CHECKING:
     from gru4rec.data.features import ItemFeatures
@@ -25,7 +24,11 @@ def build_model(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> GRU4Rec:
-    """A model with all weights 0. Raises ConfigError unless features are given exactly where they are configured."""
+    """A model with all weights 0.
+
+    Raises:
+        ConfigError: features are configured but not given, or given but not configured.
+    """
     selected = config.features.selected_features
     if (features is not None) != bool(selected):
         there = "no features were given" if selected else "features were given"
@@ -44,15 +47,3 @@ def read_features(files: dict[str, bytes]) -> "ItemFeatures | None":
     from gru4rec.data.features import ItemFeatures
 
     return ItemFeatures.from_bytes(files[FEATURES_FILE])
-
-
-def build_step(model: GRU4Rec, config: Config) -> Step:
-    """The update that fits the model."""
-    if not config.features.selected_features:
-        return Step(model, config)
-    from gru4rec.network.feature_model import FeatureGRU4Rec
-    from gru4rec.training.feature_step import FeatureStep
-
-    if not isinstance(model, FeatureGRU4Rec):
-        raise ConfigError("selected_features is set, but the model knows no features; make it with build_model")
-    return FeatureStep(model, config)

@@ -1,12 +1,11 @@
-"""From an item's feature values to one vector: rows of a table, pooled inside each field, summed over the fields.
+"""From an item's feature values to one vector φ: rows of a table, pooled inside each field, summed over the fields.
 
-Written with its backward pass, like the rest of the step. Where the pooling is linear and the table T [rows, H] short,
-the values of all items are one small dense matrix M [I, rows] and no item's vector is ever made: queries q meet the
-table first, q (M T)ᵀ = (q Tᵀ) Mᵀ. Otherwise each distinct item of a window is pooled once, as a bag of rows (aten's
-embedding bag), whose number of values a GPU has to report first.
+There are two ways, each with its backward pass by hand. Where the pooling is linear and the table T [rows, H] is short,
+the values of all items are a small dense matrix M [I, rows]. Then no φ is ever computed: queries q are multiplied with
+the table first, q (M T)ᵀ = (q Tᵀ) Mᵀ. Otherwise each distinct item of a window is pooled once, as a bag of rows (aten's
+embedding bag); a GPU has to tell the host first how many values the bags have.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,17 +14,16 @@ from torch import Tensor
 
 from gru4rec.data.feature_fields import Entries
 from gru4rec.data.features import ItemFeatures
+from gru4rec.network.precision import Product
 
 aten = torch.ops.aten
 SHORT = 256  # rows of a table for which a dense matrix is faster than bags
 SUM, MAX = 0, 2  # aten's numbers of the modes
-POOLED = ("multi", "text")  # kinds with several values an item; every pooling leaves the others as they are
-
-Product = Callable[[Tensor, Tensor, Tensor], Tensor]  # a @ b into a third tensor
+POOLED = ("multi", "text")  # kinds with several values an item; with one value there is nothing to pool
 
 
 class _Bags(NamedTuple):
-    """Values of the items [I+1 bags], the last one ("no item") empty: offsets, rows of the table, weights, mode."""
+    """The values of all items, I+1 bags of table rows and weights; the last bag, the empty item's, holds none."""
 
     offsets: Tensor
     rows: Tensor
@@ -45,25 +43,27 @@ class _Bagged(NamedTuple):
 
 
 class Vectors(Protocol):
-    """The vectors φ of a window's R distinct items, of which the first C are its columns; backward in two calls."""
+    """The vectors φ of a window's R distinct items, the C candidates first; the backward pass takes two calls."""
 
     inputs: Tensor  # φ of the N inputs [N, H]
 
     def scores(self, queries: Tensor) -> Tensor:
-        """Products [N, C] of queries [N, H] with the columns' φ."""
+        """Products [N, C] of queries [N, H] with the candidates' φ."""
         ...
 
     def scores_backward(self, d_scores: Tensor, queries: Tensor) -> Tensor:
-        """Gradient of the queries [N, H] from that of the scores; that of the table, times `queries`, is noted."""
+        """Gradient of the queries [N, H] from that of the scores [N, C]; that of φ is kept for `finish`.
+
+        The gradient of φ is made with the given `queries`, which may be weighted."""
         ...
 
     def finish(self, d_inputs: Tensor, out: Tensor) -> None:
-        """Write the table's gradient [rows, H], that of the inputs [N, H] included, into `out`."""
+        """Write the table's gradient [rows, H] into `out`: that from the scores, and that of the inputs [N, H]."""
         ...
 
 
 class Tower:
-    """Pools the features of a vocabulary's items; holds no weights, the table [rows, H] is given to each call."""
+    """Pools the features of a vocabulary's items. It holds no weights: each call is given the table [rows, H]."""
 
     def __init__(self, features: ItemFeatures, pooling_mode: str, device: torch.device, dtype: torch.dtype) -> None:
         self.rows = features.rows
@@ -85,32 +85,32 @@ class Tower:
             raise ValueError("there is no feature field to pool")
 
     def pool(self, table: Tensor, items: Tensor) -> Tensor:
-        """Vectors [R, H] of item indices int64 [R]; I stands for "no item": zeros."""
+        """Vectors [R, H] of item indices int64 [R]; that of the empty item (index I) is zero."""
         if self._matrix is not None:
             return self._matrix.index_select(0, items) @ table
         return _pool(self._bags, table, items)[0]
 
-    def of_window(self, table: Tensor, rows: Tensor, inputs: Tensor, columns: int, product: Product) -> Vectors:
-        """Vectors of the distinct items `rows` int64 [R], C columns first; inputs int64 [N]: places in them."""
+    def of_window(self, table: Tensor, rows: Tensor, inputs: Tensor, candidates: int, product: Product) -> Vectors:
+        """Vectors of the distinct items `rows` int64 [R], the candidates first; inputs int64 [N]: places in `rows`."""
         if self._matrix is not None:
-            return _OfTable(table, self._matrix.index_select(0, rows), inputs, columns)
-        return _OfBags(self._bags, table, rows, inputs, columns, product)
+            return _OfTable(table, self._matrix.index_select(0, rows), inputs, candidates)
+        return _OfBags(self._bags, table, rows, inputs, candidates, product)
 
 
 class _OfTable:
-    """Vectors that are never made: products with the table's rows, then with the items' values [R, rows]."""
+    """Products with the table's rows, then with the items' values [R, rows]; φ itself is never computed."""
 
-    def __init__(self, table: Tensor, values: Tensor, inputs: Tensor, columns: int) -> None:
+    def __init__(self, table: Tensor, values: Tensor, inputs: Tensor, candidates: int) -> None:
         self._table = table
-        self._columns, self._read = values[:columns], values.index_select(0, inputs)
+        self._candidates, self._read = values[:candidates], values.index_select(0, inputs)
         self._gradient = table.new_empty(0)
         self.inputs = self._read @ table
 
     def scores(self, queries: Tensor) -> Tensor:
-        return (queries @ self._table.t()) @ self._columns.t()
+        return (queries @ self._table.t()) @ self._candidates.t()
 
     def scores_backward(self, d_scores: Tensor, queries: Tensor) -> Tensor:
-        d_products = d_scores @ self._columns  # [N, rows]
+        d_products = d_scores @ self._candidates  # [N, rows]
         self._gradient = d_products.t() @ queries
         return d_products @ self._table
 
@@ -119,25 +119,25 @@ class _OfTable:
 
 
 class _OfBags:
-    """Vectors of all rows, each pooled once."""
+    """φ of all rows, each pooled once."""
 
     def __init__(
-        self, bags: list[_Bags], table: Tensor, rows: Tensor, inputs: Tensor, columns: int, product: Product
+        self, bags: list[_Bags], table: Tensor, rows: Tensor, inputs: Tensor, candidates: int, product: Product
     ) -> None:
         self._vectors, self._tape = _pool(bags, table, rows)
         self._gradient = table.new_empty(0)
-        self._at, self._columns, self._product = inputs, columns, product
+        self._at, self._candidates, self._product = inputs, candidates, product
         self.inputs = self._vectors.index_select(0, inputs)
 
     def scores(self, queries: Tensor) -> Tensor:
-        out = queries.new_empty(len(queries), self._columns)
-        return self._product(queries, self._vectors[: self._columns].t(), out)
+        out = queries.new_empty(len(queries), self._candidates)
+        return self._product(queries, self._vectors[: self._candidates].t(), out)
 
     def scores_backward(self, d_scores: Tensor, queries: Tensor) -> Tensor:
         self._gradient = torch.empty_like(self._vectors)
-        self._gradient[self._columns :].zero_()
-        self._product(d_scores.t(), queries, self._gradient[: self._columns])
-        return self._product(d_scores, self._vectors[: self._columns], torch.empty_like(queries))
+        self._gradient[self._candidates :].zero_()
+        self._product(d_scores.t(), queries, self._gradient[: self._candidates])
+        return self._product(d_scores, self._vectors[: self._candidates], torch.empty_like(queries))
 
     def finish(self, d_inputs: Tensor, out: Tensor) -> None:
         self._gradient.index_add_(0, self._at, d_inputs)
@@ -147,7 +147,7 @@ class _OfBags:
 
 
 def _pool(every: list[_Bags], table: Tensor, items: Tensor) -> tuple[Tensor, list[_Bagged]]:
-    """Vectors [R, H], the sums over the bags of each kind, and what the backward pass needs."""
+    """Vectors [R, H], summed over the kinds of bags, and what the backward pass needs."""
     total = table.new_zeros(0)
     tape: list[_Bagged] = []
     for bags in every:
@@ -166,7 +166,7 @@ def _pool(every: list[_Bags], table: Tensor, items: Tensor) -> tuple[Tensor, lis
 
 
 def _sum_backward(bag: _Bagged, gradient: Tensor, rows: int) -> Tensor:
-    """Seen from a row of the table the items that read it are a bag too: sums again, over entries sorted by row."""
+    """For a row of the table, the items that read it are a bag too: this sums over entries sorted by row."""
     order = _sorted_by_row(bag.rows, rows)
     sizes = torch.bincount(bag.rows, minlength=rows)
     owners = torch.repeat_interleave(bag.lengths, output_size=len(bag.rows)).index_select(0, order)
@@ -189,7 +189,7 @@ def _sorted_by_row(rows: Tensor, size: int) -> Tensor:
 
 
 def _pooled(entries: Entries, pooling_mode: str) -> Entries:
-    """Weights that make a sum the mean over an item's values; sum and max leave them."""
+    """With pooling by mean, weights that turn the sum over an item's values into their mean."""
     if pooling_mode != "mean":
         return entries
     lengths = np.diff(entries.offsets)
@@ -202,7 +202,7 @@ def _owners(entries: Entries) -> np.ndarray:
 
 
 def _joined(parts: list[Entries]) -> Entries:
-    """Several fields as one: an item's entries side by side."""
+    """Several fields as one: the entries of an item stand together."""
     order = np.argsort(np.concatenate([_owners(part) for part in parts]), kind="stable")
     rows = np.concatenate([part.rows for part in parts])[order]
     weight = np.concatenate([part.weight for part in parts])[order]

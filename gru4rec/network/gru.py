@@ -2,8 +2,8 @@
 
 The cell is the one of torch.nn.GRUCell (reset gate after the hidden product):
     r, z = σ(x Wᵣ + h Uᵣ + b), ..;  n = tanh(x Wₙ + bₙ + r * (h Uₙ + cₙ));  h' = n + z * (h - n)
-Hidden dropout acts on each layer's output, and the dropped state is what is carried on. The state that enters a window
-is a constant: no gradient reaches back further than its first step.
+Hidden dropout acts on each layer's output, and the state after dropout is carried on. The state that enters a window is
+a constant: no gradient reaches further back than the window's first step.
 """
 
 from typing import NamedTuple
@@ -15,16 +15,16 @@ aten = torch.ops.aten
 
 
 class Layer(NamedTuple):
-    """Weights of one layer, gates in the order r, z, n. w_input is None where the input comes as 3H-wide products."""
+    """Weights of one layer, gates in the order r, z, n."""
 
-    w_input: Tensor | None  # [3H, D]
+    w_input: Tensor | None  # [3H, D]; None for a one-hot input, whose row is x W already
     w_hidden: Tensor  # [3H, H]
     b_input: Tensor  # [3H]
     b_hidden: Tensor  # [3H]
 
 
 class Tape(NamedTuple):
-    """What the backward pass of one layer needs: one entry a step, each [B, ..]."""
+    """What the backward pass of one layer needs: of each step one tensor [B, ..]."""
 
     inputs: Tensor  # [k, B, D]
     before: list[Tensor]  # h that entered the step, after the reset at a session's start
@@ -44,7 +44,7 @@ def cell(layer: Layer, gi: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, T
 
 
 def input_product(layer: Layer, inputs: Tensor) -> Tensor:
-    """x W + b for rows [.., D] -> [.., 3H]; rows that are products already only get the bias."""
+    """x W + b [.., 3H] for rows x [.., D]; a one-hot input's row is x W already."""
     if layer.w_input is None:
         return inputs + layer.b_input
     flat = inputs.reshape(-1, inputs.shape[-1])
@@ -52,7 +52,9 @@ def input_product(layer: Layer, inputs: Tensor) -> Tensor:
 
 
 def advance(layers: list[Layer], x: Tensor, states: list[Tensor]) -> Tensor:
-    """One step without dropout: rows x [n, D] -> outputs [n, H]; each layer's state is replaced by its new n rows."""
+    """One step without dropout: rows x [n, D] -> outputs [n, H].
+
+    The first n rows of each layer's state enter; the list is given the new states, of n rows, in their place."""
     for number, layer in enumerate(layers):
         x = states[number] = cell(layer, input_product(layer, x), states[number][: len(x)])[0]
     return x
@@ -63,10 +65,15 @@ def forward(
 ) -> tuple[Tensor, list[Tape]]:
     """Run k steps.
 
-    inputs [k, B, D]; states: [B, H] a layer, replaced in place by the last step's; keep [k, B, 1]: 0 where a session
-    starts; masks [layers, k, B, H]: dropout, already divided by the probability of keeping, or None.
+    Args:
+        layers: the weights.
+        inputs: [k, B, D].
+        states: of each layer [B, H]; overwritten with the states after the last step.
+        keep: [k, B, 1], 0 where a session starts.
+        masks: dropout [layers, k, B, H], 0 or 1 / (1 - probability of dropping); None without dropout.
 
-    Returns the last layer's outputs [k, B, H] and the tapes.
+    Returns:
+        The last layer's outputs [k, B, H], and a tape of each layer.
     """
     tapes = []
     for number, layer in enumerate(layers):
@@ -96,7 +103,7 @@ def backward(
     keep: Tensor,
     masks: Tensor | None,
 ) -> Tensor:
-    """Gradient of the inputs [k, B, D] from that of the outputs [k, B, H]; the weights' is written into `gradients`."""
+    """Gradient of the inputs [k, B, D] from that of the outputs [k, B, H]; `gradients` receives that of the weights."""
     for number in reversed(range(len(layers))):
         mask = None if masks is None else masks[number]
         d_outputs = _layer_backward(layers[number], gradients[number], tapes[number], d_outputs, keep, mask)

@@ -1,8 +1,9 @@
 """The network: item tables, GRU layers, scores.
 
 The output table holds each item's weights and bias side by side in one row, [I+1, W]: H weights, the bias, and zeros
-up to a whole number of vector registers. With a shared embedding its weights are the input embedding too. Row I stands
-for "no item": what an empty lane reads and writes. All dense weights lie in one flat tensor; a layer is a set of views.
+up to a whole number of vector registers. With a shared embedding its weights are the input embedding too. Row I belongs
+to the empty item, which an empty lane reads and writes. All dense weights lie in one flat tensor; a layer is a set of
+views of it.
 """
 
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ class GRU4Rec:
         if config.embedding != "shared":
             self.input = filled(rows, self.input_size, 0.0, dtype, self.device)
         self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
-        self.layers = self.split(self.dense)
+        self.layers = self.layers_of(self.dense)
         self.skip = self.skip_of(self.dense)
         self._cosines = cosine.blocks(config, merged)
         self._directions: Tensor | None = None
@@ -91,8 +92,8 @@ class GRU4Rec:
                 draw(layer.w_input, hidden + layer.w_input.shape[1])
             draw(layer.w_hidden, 2 * hidden)
 
-    def split(self, flat: Tensor) -> list[Layer]:
-        """A flat tensor of the dense weights' size (weights, gradients) as views, layer by layer."""
+    def layers_of(self, flat: Tensor) -> list[Layer]:
+        """The layers in a flat tensor of the dense weights' size (the weights, or their gradient), as views."""
         parts: list[Tensor | None] = []
         at = 0
         for shape, size in self._dense_shapes():
@@ -103,6 +104,14 @@ class GRU4Rec:
     def skip_of(self, flat: Tensor) -> Tensor | None:
         """g [H] of the skip in a flat tensor of the dense weights' size, or None without one."""
         return flat[-self.hidden_size :] if self.config.skip else None
+
+    def subnets(self) -> list[slice]:
+        """Which layers belong to each subnet: here all to the only one."""
+        return [slice(0, len(self.layers))]
+
+    def inputs_of(self, inputs: Tensor) -> list[Tensor]:
+        """What each subnet reads of the inputs [.., D]."""
+        return [inputs]
 
     def _dense_shapes(self) -> list[tuple[tuple[int, ...], int]]:
         hidden = self.hidden_size
@@ -115,7 +124,7 @@ class GRU4Rec:
         return [(shape, int(np.prod(shape))) for shape in shapes]
 
     def tensors(self) -> dict[str, Tensor]:
-        """All weights by name (views, not copies): what a checkpoint holds. The row of "no item" is left out."""
+        """All weights by name (views, not copies): what a checkpoint holds. The row of the empty item is left out."""
         items, hidden = len(self.vocabulary), self.hidden_size
         named = {"output.weight": self.output[:items, :hidden], "output.bias": self.output[:items, hidden]}
         if self.input is not None:
@@ -149,19 +158,19 @@ class GRU4Rec:
         return self.output[items, : self.hidden_size]
 
     def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
-        """One step from rows [n, D] of `embed`: what predicts [n, H]. Of each layer's state the first n rows go on."""
+        """One step from rows [n, D] of `embed` and the first n rows of each layer's state: queries [n, H]."""
         top = gru.advance(self.layers, inputs, states)
         top = top if self.skip is None else torch.addcmul(top, inputs, self.skip)
         return cosine.directions(top, self._cosines, scaled=True)
 
     def output_matrix(self) -> Tensor:
-        """What item scores are made with [I, H]: item_rows, or where they score by cosines, their directions."""
+        """What queries are multiplied with [I, H]: the item rows, or where they score by cosines, their directions."""
         if self._directions is not None:
             return self._directions
         return cosine.directions(self.item_rows(), self._cosines, scaled=False)
 
     def freeze(self) -> None:
-        """Make what scores need once and for all: the weights must not change any more."""
+        """Compute what scores need once; the weights must not change afterwards."""
         if self._cosines:
             self._directions = self.output_matrix()
 
@@ -179,10 +188,10 @@ class GRU4Rec:
 
     @torch.inference_mode()
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """Hidden states that predict, some rows at a time: (positions of the last input event int64 [R], h [R, H]).
+        """Queries, some rows at a time: (positions of their last input event int64 [R], h [R, H]).
 
-        One row an event but the last of each session; with `last_only` one row a session, given all of it.
-        Every session starts from a zero state. Sessions are read longest first, `LANES` at a time.
+        Every event but the last one of each session gives a row; with `last_only` every session gives one row, after
+        its last event. Sessions start from a zero state; they are read longest first, `LANES` at a time.
         """
         steps = sessions.lengths if last_only else sessions.lengths - 1
         order = np.argsort(-steps, kind="stable")
@@ -194,7 +203,7 @@ class GRU4Rec:
     def _hidden_of_lanes(
         self, sessions: Sessions, starts: np.ndarray, steps: np.ndarray, last_only: bool
     ) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """Lanes stand longest first, so those still running at a step are a prefix that only shrinks."""
+        """The longest lanes come first, so the lanes that still run at a step are a prefix, which only shrinks."""
         size = self.hidden_size
         states = [self.output.new_zeros(len(starts), size) for _ in self.layers]
         for step in range(int(steps[0])):
@@ -211,7 +220,7 @@ class GRU4Rec:
 
     @torch.inference_mode()
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
-        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b, and the weights of items seen already."""
+        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b, plus the weights of items seen already."""
         weight = self.output_matrix().t()
         bias = self.output_bias()
         buffer = self.output.new_empty(rows, len(self.vocabulary))

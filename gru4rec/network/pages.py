@@ -1,4 +1,4 @@
-"""Large tensors on large pages: a step reads rows all over its tables, and looking up their pages costs time."""
+"""Large tensors on huge pages: an update reads rows all over its tables, and looking up small pages costs time."""
 
 import numpy as np
 import torch
@@ -8,8 +8,8 @@ from torch import Tensor
 def filled(rows: int, cols: int, value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """A tensor [rows, cols] of one value.
 
-    On a CPU its memory comes from numpy, which asks the system for huge pages where torch does not: gathering and
-    writing back scattered rows is then about a fifth faster (docs/benchmarks.md).
+    On a CPU its memory comes from numpy, which asks the system for huge pages; torch does not. This makes gathering and
+    writing back scattered rows about a fifth faster (docs/benchmarks.md).
     """
     if device.type != "cpu":
         return torch.full((rows, cols), value, dtype=dtype, device=device)

@@ -1,1 +1,1 @@
-"""From sessions to weights: schedule, windows, one update written by hand, epochs, members."""
+"""From sessions to weights: fit, epochs and members; windows (what an update reads) and the update itself."""

@@ -1,8 +1,9 @@
-"""Many updates as one launch: a chunk of windows captured in a CUDA graph and replayed; or each update compiled.
+"""How the updates of a chunk of windows run: one by one, compiled, or captured in a CUDA graph and replayed.
 
-Both need static shapes (columns.py, `static`). A step is some two hundred small kernels; launched one by one they keep
-a GPU waiting for Python. The first chunk runs as it is, which allocates every buffer; the second is captured; from then
-on a chunk is a few copies and one launch. A chunk of another size (the last of an epoch) runs as it is.
+An update is some two hundred small kernels; launched one by one they keep a GPU waiting for Python. So on a GPU the
+first chunk runs update by update, which allocates every buffer; the second is captured; from then on a chunk is a few
+copies and one launch. A chunk of another size (the last of an epoch) runs update by update. Compiling and capturing
+need windows of static shapes (windows/unique_items.py).
 """
 
 from typing import Any
@@ -10,15 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gru4rec.training.folding import Fold
-from gru4rec.training.step import Step, Window
+from gru4rec.training.update.step import Step
+from gru4rec.training.windows.window import Window, WindowItems
 
 
 class Runner:
-    """Makes the updates of a chunk with a step: eagerly, compiled, or captured, by device and configuration."""
+    """Makes the updates of chunks; device and configuration decide how."""
 
     def __init__(self, step: Step, size: int) -> None:
-        """size: the number of windows in a whole chunk."""
+        """size: the number of windows in a full chunk."""
         self._step = step
         self._size = size
         self._run: Any = step.run
@@ -37,7 +38,7 @@ class Runner:
 
     @torch.inference_mode()
     def updates(self, windows: list[Window]) -> Tensor:
-        """Make the updates of a chunk in order; returns the loss of each [S], valid until the next chunk."""
+        """Make the updates of a chunk in order; returns the loss of each [S], which the next chunk may overwrite."""
         if not self._captures or not self._warm or len(windows) != self._size:
             self._warm = True
             return self._one_by_one(windows)
@@ -51,7 +52,7 @@ class Runner:
         return torch.stack([self._run(window) for window in windows])
 
     def _capture(self, windows: list[Window]) -> None:
-        """Record the updates of a chunk of this size; recording makes none of them."""
+        """Record the updates of a full chunk; nothing is updated while they are recorded."""
         self._inputs = [_clone(window) for window in windows]
         torch.cuda.synchronize()
         self._graph = torch.cuda.CUDAGraph()
@@ -63,8 +64,8 @@ def _clone(window: Window) -> Window:
     def copy(part: Tensor | None) -> Any:
         return None if part is None else part.clone()
 
-    return Window(Fold(*map(copy, window.fold)), *map(copy, window[1:]))
+    return Window(WindowItems(*map(copy, window.items)), *map(copy, window[1:]))
 
 
 def _tensors(windows: list[Window]) -> list[Tensor]:
-    return [part for window in windows for part in (*window.fold, *window[1:]) if isinstance(part, Tensor)]
+    return [part for window in windows for part in (*window.items, *window[1:]) if isinstance(part, Tensor)]

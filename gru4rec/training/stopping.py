@@ -1,4 +1,4 @@
-"""When to stop and whose weights to keep."""
+"""Early stopping: when a training stops, and which epoch's weights it keeps."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from gru4rec.network.model import GRU4Rec
 
 
 class EarlyStopping:
-    """Follows the monitored metric; with keep=best it holds a copy of the best weights.
+    """Follows the monitored metric, and with keep=best holds a copy of the best weights.
 
-    An epoch is better when it exceeds the best so far by more than min_delta. `patience` epochs in a row without one
-    stop the run (never, when patience is 0).
+    An epoch is better than the best one so far if its metric is higher by more than min_delta. After `patience` epochs
+    in a row that are not better the run stops; with patience 0 it never does.
     """
 
     def __init__(self, config: TrainConfig, model: GRU4Rec) -> None:
@@ -30,7 +30,7 @@ class EarlyStopping:
         return 0 < self._config.patience <= self._waited
 
     def after_epoch(self, epoch: int, validation: dict[str, float] | None) -> None:
-        """Take note of an epoch."""
+        """Take note of an epoch and of its validation metrics, if there are any."""
         value = None if validation is None else validation[self._config.monitor]
         better = value is not None and (self._best is None or value > self._best + self._config.min_delta)
         if better:
@@ -44,7 +44,7 @@ class EarlyStopping:
             self._kept = {name: tensor.clone() for name, tensor in self._model.tensors().items()}
 
     def leave_kept(self, model: GRU4Rec) -> None:
-        """Give the model the weights that are to be kept."""
+        """Give the model the best weights, with keep=best; else leave it as it is."""
         for name, target in model.tensors().items():
             if self._kept:
                 target.copy_(self._kept[name])

@@ -7,9 +7,9 @@ from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
-from gru4rec.training.feed import Feed
-from gru4rec.training.schedule import build_schedule
-from gru4rec.training.step import Step
+from gru4rec.training.update.step import Step
+from gru4rec.training.windows.loader import WindowLoader
+from gru4rec.training.windows.schedule import build_schedule
 from tests.gru4rec.reference import Reference, walk
 
 
@@ -50,15 +50,15 @@ def difference_after_training(
     model = GRU4Rec(config.model, vocabulary, dtype=torch.float64)
     model.initialise(config.train.seed)
     reference = Reference(model.tensors(), np.maximum(counts, 1), config)
-    feed = Feed(sessions, model, config, torch.Generator().manual_seed(config.train.seed), static=static)
-    recorder = feed.sampler = Recorder(feed.sampler)
+    loader = WindowLoader(sessions, model, config, torch.Generator().manual_seed(config.train.seed), static=static)
+    recorder = loader.sampler = Recorder(loader.sampler)
     step = Step(model, config)
     updates = 0
     for epoch in range(epochs):
         step.begin_epoch(epoch + 1)
         reference.states = [torch.zeros_like(state) for state in reference.states]
         batches = walk(sessions, config.train.batch_size)
-        for windows, _ in feed.chunks(build_schedule(sessions, config.train.batch_size, window=config.train.bptt)):
+        for windows, _ in loader.chunks(build_schedule(sessions, config.train.batch_size, window=config.train.bptt)):
             for window, negatives in zip(windows, recorder.last(len(windows)), strict=True):
                 loss = float(step.run(window))
                 taken = [batches.pop(0) for _ in range(min(config.train.bptt, len(batches)))]

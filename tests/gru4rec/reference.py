@@ -1,4 +1,4 @@
-"""GRU4Rec once more, as plainly as it can be written: autograd in float64, loops, no folding, no buffers.
+"""GRU4Rec once more, as plainly as it can be written: autograd in float64, loops, duplicates and all, no buffers.
 
 What the fast step is held against. A step scores the N targets and K negatives as they come, duplicates and all; loss
 formulas are the papers' (FACTS: arXiv 1511.06939, 1706.03847); the lanes are walked one event at a time.

@@ -16,11 +16,11 @@ from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.evaluation.ranking import ranks
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint
-from gru4rec.training.feed import Feed
 from gru4rec.training.fit import fit
-from gru4rec.training.losses import bpr_max, cross_entropy
-from gru4rec.training.schedule import build_schedule
-from gru4rec.training.step import Step
+from gru4rec.training.update.losses import bpr_max, cross_entropy
+from gru4rec.training.update.step import Step
+from gru4rec.training.windows.loader import WindowLoader
+from gru4rec.training.windows.schedule import build_schedule
 
 TINY = {"hidden_size": 4, "batch_size": 2, "n_sample": 3, "epochs": 1}
 
@@ -36,10 +36,10 @@ def states_after_each_step(lists: list[list[int]], lanes: int) -> list[list[floa
     config = Config().override({**TINY, "batch_size": lanes, "learning_rate": 1e-12, "optimizer": "sgd"})
     model = model_of(batch_size=lanes)
     sessions = Sessions.from_lists(lists)
-    feed = Feed(sessions, model, config, torch.Generator().manual_seed(1))
+    loader = WindowLoader(sessions, model, config, torch.Generator().manual_seed(1))
     step = Step(model, config)
     seen = []
-    for windows, _ in feed.chunks(build_schedule(sessions, lanes)):
+    for windows, _ in loader.chunks(build_schedule(sessions, lanes)):
         for window in windows:
             step.run(window)
             seen.append(step.states[0].sum(1).tolist())
@@ -61,20 +61,20 @@ def test_state_is_not_reset_where_nothing_ended() -> None:
 
 
 def test_softmax_is_applied_once() -> None:
-    """Cross-entropy of even scores over C columns is log C; a second softmax would never let it near 0."""
+    """Cross-entropy of even scores over C candidates is log C; a second softmax would never let it near 0."""
     even, sharp = torch.zeros(1, 4), torch.tensor([[40.0, 0.0, 0.0, 0.0]])
-    own, weight, own_weight = torch.tensor([0]), torch.ones(4), torch.ones(1)
-    assert cross_entropy(even, own, weight, own_weight)[0].item() == pytest.approx(np.log(4), rel=1e-6)
-    assert cross_entropy(sharp, own, weight, own_weight)[0].item() == pytest.approx(0.0, abs=1e-6)
+    target, weight, target_weight = torch.tensor([0]), torch.ones(4), torch.ones(1)
+    assert cross_entropy(even, target, weight, target_weight)[0].item() == pytest.approx(np.log(4), rel=1e-6)
+    assert cross_entropy(sharp, target, weight, target_weight)[0].item() == pytest.approx(0.0, abs=1e-6)
 
 
 def test_only_targets_and_samples_are_scored() -> None:
-    """Sampling after scoring the whole catalogue saves nothing: the columns of a step are far fewer than the items."""
+    """Sampling after scoring the whole catalogue saves nothing: the candidates of an update are far fewer than the items."""
     sessions = Sessions.from_lists([[1, 2], [3, 4]])
     config = Config().override({**TINY, "n_sample": 5})
-    feed = Feed(sessions, model_of(1000), config, torch.Generator())
-    ((windows, _),) = feed.chunks(build_schedule(sessions, 2))
-    assert len(windows[0].fold.weight) <= 2 + 5
+    loader = WindowLoader(sessions, model_of(1000), config, torch.Generator())
+    ((windows, _),) = loader.chunks(build_schedule(sessions, 2))
+    assert len(windows[0].items.weight) <= 2 + 5
 
 
 def test_the_tail_is_trained_on_when_sessions_run_out() -> None:
@@ -95,8 +95,8 @@ def test_dropout_acts_on_every_layer_with_its_drop_probability() -> None:
     sessions = Sessions.from_lists([[0, 1]] * 4000)
     changes = {"num_layers": 3, "dropout_hidden": 0.2, "dropout_embedding": 0.4, "batch_size": 100}
     config = Config().override({**TINY, **changes})
-    feed = Feed(sessions, model_of(**changes), config, torch.Generator().manual_seed(1))
-    ((windows, _),) = feed.chunks(build_schedule(sessions, 100))
+    loader = WindowLoader(sessions, model_of(**changes), config, torch.Generator().manual_seed(1))
+    ((windows, _),) = loader.chunks(build_schedule(sessions, 100))
     hidden = torch.stack([window.hidden_masks for window in windows])  # [S, layers, k, B, H]
     embedding = torch.stack([window.embedding_mask for window in windows])
     for layer in range(3):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gru4rec.training.negatives import NegativeSampler, _alias_table
+from gru4rec.training.windows.negatives import NegativeSampler, _alias_table
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])

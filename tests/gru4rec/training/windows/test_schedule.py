@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.training.schedule import build_schedule
+from gru4rec.training.windows.schedule import build_schedule
 from tests.gru4rec.reference import walk
 
 sessions_strategy = st.lists(st.lists(st.integers(0, 20), max_size=6), min_size=1, max_size=30)

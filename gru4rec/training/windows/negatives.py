@@ -1,7 +1,7 @@
 """Additional negatives: items drawn with probability proportional to count^alpha, by Walker's alias method.
 
-A float32 cumulative table is biased for rare items in large catalogues; the alias table is made in float64 and one
-float64 draw gives both the slot and the coin.
+In float32 a cumulative table would be biased for the rare items of a large catalogue. So the alias table is made in
+float64, and one float64 draw gives both the slot and the choice inside it.
 """
 
 import numpy as np
@@ -9,14 +9,14 @@ import torch
 
 
 class NegativeSampler:
-    """Draws item indices; a draw costs the same for any catalogue. An item with count 0 is never drawn."""
+    """Draws item indices; a draw costs the same for every catalogue size. An item with count 0 is never drawn."""
 
     def __init__(self, counts: np.ndarray, alpha: float, device: torch.device | str = "cpu") -> None:
         weight = np.where(counts > 0, np.asarray(counts, dtype=np.float64) ** alpha, 0.0)
         self.probability = weight / weight.sum()
         keep, alias = _alias_table(self.probability)
         self._keep = torch.from_numpy(keep).to(device)
-        pairs = np.stack([alias, np.arange(len(keep))], axis=1)  # slot j gives one of its pair
+        pairs = np.stack([alias, np.arange(len(keep))], axis=1)  # slot j gives one of the two
         self._pairs = torch.from_numpy(pairs.ravel()).to(device)
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:

@@ -1,8 +1,9 @@
-"""Optimizers that touch only the rows a step used: the same arithmetic for gathered rows and for dense weights.
+"""Optimizers that touch only the rows an update used: the same arithmetic for gathered rows and for dense weights.
 
-Adagrad (Duchi et al. 2011): acc += g²; p -= lr·g/√(acc + 1e-6). The accumulator is kept as acc + 1e-6 (it starts at
-1e-6), which saves a pass and divides by nothing that could be zero. Momentum is classical: v = μv - lr·g/√acc; p += v.
-Adam (Kingma & Ba 2015) is lazy on tables: a row's moments decay when it is touched; its bias correction counts steps.
+Adagrad (Duchi et al. 2011): acc += g²; p -= lr·g/√(acc + 1e-6). What is stored is acc + 1e-6, which starts at 1e-6:
+this saves a pass over the rows, and no division by zero can occur. Momentum is classical: v = μv - lr·g/√acc; p += v.
+Adam (Kingma & Ba 2015) is lazy on tables: the moments of a row decay only in updates that touch it, while the bias
+correction counts all updates.
 """
 
 import torch
@@ -14,18 +15,18 @@ EPSILON = 1e-6
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
 
-# What each keeps beside a parameter, and what it starts with.
+# What each optimizer keeps beside a parameter, with the value that it starts with.
 SLOTS = {"adagrad": {"accumulator": EPSILON}, "sgd": {}, "adam": {"mean": 0.0, "square": 0.0}}
 
 
 class Optimizer:
-    """One of adagrad, sgd, adam. `slots` names the tensors it keeps beside a parameter and what they start with."""
+    """One of adagrad, sgd and adam. `slots`: the tensors that it keeps beside a parameter, with their first values."""
 
     def __init__(self, config: OptimizerConfig, device: torch.device, dtype: torch.dtype) -> None:
         self.kind = config.optimizer
         self.learning_rate = config.learning_rate
         self.momentum = config.momentum
-        self.steps = torch.zeros((), dtype=dtype, device=device)  # on the device, so that a captured step counts on
+        self.steps = torch.zeros((), dtype=dtype, device=device)  # on the device, where a captured update counts too
         self.slots = dict(SLOTS[self.kind])
         if self.momentum:
             self.slots["velocity"] = 0.0
@@ -36,11 +37,11 @@ class Optimizer:
         return self.kind == "adam" or self.momentum > 0
 
     def begin_step(self) -> None:
-        """Count a step; to be called once before the step's updates."""
+        """Count an update; to be called once before its parameters are changed."""
         self.steps += 1
 
     def update(self, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
-        """Change parameter rows and their slots (in the order of `self.slots`) in place; g is used up."""
+        """Change parameters and their slots (in the order of `self.slots`) in place; g may be overwritten."""
         if self.kind == "adam":
             self._adam(p, g, slots[0], slots[1])
             return
@@ -62,10 +63,20 @@ class Optimizer:
         p.sub_(mean / root * (self.learning_rate / (1.0 - first**self.steps)))
 
 
+def clip(gradients: list[Tensor], limit: float) -> None:
+    """Scale all gradients by min(1, limit / their common norm), in place; not at all when `limit` is 0."""
+    if limit <= 0:
+        return
+    norm = torch.stack([g.pow(2).sum() for g in gradients]).sum().sqrt()
+    scale = (limit / (norm + 1e-6)).clamp(max=1.0)
+    for g in gradients:
+        g.mul_(scale)
+
+
 def _adagrad(p: Tensor, g: Tensor, accumulator: Tensor, learning_rate: float) -> None:
     """accumulator += g²; p -= lr·g/√accumulator."""
     if p.is_cpu and p.is_contiguous() and not torch.compiler.is_compiling():
-        # torch.optim.Adagrad(fused=True)'s kernel: one pass instead of four.
+        # The kernel of torch.optim.Adagrad(fused=True): one pass instead of four.
         step = torch.zeros((), dtype=torch.float32)
         torch._fused_adagrad_(
             [p], [g], [accumulator], [step], lr=learning_rate, lr_decay=0.0, weight_decay=0.0, eps=0.0, maximize=False

@@ -1,8 +1,8 @@
 """The session-parallel schedule: which event each lane reads at each step, built once for all sessions.
 
-B lanes read B sessions side by side; a lane that ends takes the next session. A session of L events takes L - 1 steps,
-the last event being a target only. Which lane takes which session depends on the lengths alone, so a heap over lanes
-gives every session its lane and first step, and one scatter fills the table.
+B lanes read B sessions side by side; a lane whose session ends takes the next one. A session of L events takes L - 1
+steps, since its last event is only a target. Which lane takes which session depends on the sessions' lengths alone: a
+heap over the lanes gives every session its lane and its first step, and one scatter fills the table.
 """
 
 import heapq
@@ -15,31 +15,38 @@ from gru4rec.data.sessions import Sessions
 
 @dataclass(frozen=True)
 class Schedule:
-    """position int64 [T, B]: where in `sessions.items` the lane's input stands, its target one further; -1: no session.
+    """Which event each lane reads at each of T steps."""
 
-    first bool [T, B]: the lane starts a session here, so its hidden state is set to zero before this step.
-    """
-
-    position: np.ndarray
-    first: np.ndarray
+    position: (
+        np.ndarray
+    )  # int64 [T, B]: the input's place in `sessions.items`, its target's is one more; -1: no session
+    first: np.ndarray  # bool [T, B]: a session starts here, so the lane's state is set to zero before this step
 
     def __len__(self) -> int:
         return len(self.position)
 
     @property
     def events(self) -> int:
-        """Predictions in one pass."""
+        """Predictions in one epoch."""
         return int((self.position >= 0).sum())
 
 
 def build_schedule(
     sessions: Sessions, batch_size: int, *, order: np.ndarray | None = None, window: int = 1
 ) -> Schedule:
-    """Lay sessions out over `batch_size` lanes, in `order` (int64, default: as they stand).
+    """Lay sessions out over `batch_size` lanes.
 
-    Sessions of one event have nothing to predict and are passed over. When sessions run out the lanes that are done
-    stay empty until the last one ends: no event is dropped. T is rounded up to a multiple of `window` steps.
-    Raises ValueError when no session has two events.
+    Sessions of one event have nothing to predict and are left out. When there are no sessions left, the lanes that are
+    done stay empty until the last one ends, so that no event is dropped.
+
+    Args:
+        sessions: the sessions.
+        batch_size: the number of lanes B.
+        order: the sessions' numbers int64, in the order in which lanes take them; by default 0, 1, 2, ..
+        window: T is rounded up to a multiple of so many steps.
+
+    Raises:
+        ValueError: no session has two events.
     """
     steps = sessions.lengths - 1
     order = np.arange(len(sessions)) if order is None else order
@@ -60,7 +67,7 @@ def build_schedule(
 
 
 def _places(steps: list[int], lanes: int) -> tuple[np.ndarray, np.ndarray]:
-    """First step and lane of each session; of the lanes free at one step the lowest takes the next session."""
+    """First step and lane of each session; if several lanes are free at a step, the lowest takes the next session."""
     free = [(0, lane) for lane in range(lanes)]  # (step at which the lane is free, lane): already a heap
     start = np.empty(len(steps), dtype=np.int64)
     lane = np.empty(len(steps), dtype=np.int64)

@@ -73,8 +73,8 @@ def check(
 ) -> None:
     chosen = {**chosen, "hidden_size": 5, "learning_rate": 0.01 if chosen["optimizer"] == "adam" else 0.1}
     if chosen["optimizer"] == "adam":
-        # Adam divides a gradient by its own size: where all columns of a step are one item the true gradient is zero
-        # and only its rounding would be compared. So: enough columns.
+        # Adam divides a gradient by its own size: where all candidates of an update are one item the true gradient is zero
+        # and only its rounding would be compared. So: enough candidates.
         chosen = {**chosen, "batch_size": max(2, chosen["batch_size"]), "n_sample": max(4, chosen["n_sample"])}
     else:
         chosen["momentum"] = momentum
@@ -116,7 +116,7 @@ def test_any_combination_of_options_equals_the_reference_over_100_updates(chosen
 @pytest.mark.parametrize("loss", get_args(Loss))
 @pytest.mark.parametrize("embedding", ["shared", "separate"])
 def test_static_shapes_change_nothing(loss: str, embedding: str) -> None:
-    """What a GPU and the compiler run on: columns padded with the empty item."""
+    """What a GPU and the compiler run on: candidates padded with the empty item."""
     config = Config().override({**SMALL, "loss": loss, "embedding": embedding, "momentum": 0.3, "clip_norm": 0.1})
     for chosen in (config, config.override({"cosine": 6})):
         difference, _ = difference_after_training(random_sessions(9, 12, seed=5), 12, chosen, static=True)

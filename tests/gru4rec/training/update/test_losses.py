@@ -1,4 +1,4 @@
-"""Each loss on tensors small enough to work out by hand, and its gradient against autograd on unfolded columns."""
+"""Each loss on tensors small enough to work out by hand, and its gradient against autograd with every occurrence as a candidate of its own."""
 
 import math
 from typing import get_args
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gru4rec.config.options import LossConfig
 from gru4rec.config.parts import Loss
-from gru4rec.training.losses import bpr, bpr_max, cross_entropy, make_loss, top1, top1_max
+from gru4rec.training.update.losses import bpr, bpr_max, cross_entropy, make_loss, top1, top1_max
 from tests.gru4rec.reference import loss_of_row
 
 SCORES = torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]], dtype=torch.float64)
@@ -115,7 +115,7 @@ def unfolded(scores: Tensor, multiplicity: list[int], own: Tensor, config: LossC
     seed=st.integers(0, 10_000),
 )
 @settings(max_examples=60, deadline=None)
-def test_folded_columns_have_the_loss_and_gradient_of_the_unfolded_ones(
+def test_a_weighted_candidate_has_the_loss_and_gradient_of_its_occurrences(
     loss: str, elu: float, bpreg: float, multiplicity: list[int], seed: int
 ) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -13,9 +13,9 @@ from gru4rec.data.features import prepare
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model
-from gru4rec.training.feature_step import FeatureStep
-from gru4rec.training.feed import Feed
-from gru4rec.training.schedule import build_schedule
+from gru4rec.training.update.feature_step import FeatureStep
+from gru4rec.training.windows.loader import WindowLoader
+from gru4rec.training.windows.schedule import build_schedule
 
 H = 5
 STEPS = 12
@@ -45,7 +45,7 @@ def configure(**changes) -> Config:
 
 
 class Reference:
-    """The same network out of tensors with gradients: no folding of the backward pass, dense optimizer."""
+    """The same network out of tensors with gradients: autograd's backward pass, dense optimizer."""
 
     def __init__(self, model, config: Config) -> None:
         self.config, self.model = config, model
@@ -81,18 +81,18 @@ class Reference:
             outputs.append(top)
         return torch.stack(outputs)
 
-    def loss(self, window, hidden):
-        fold, (steps, lanes, _) = window.fold, window.keep.shape
-        table, mix = self.model.table_of(self.dense), self.dense[-H - 3 : -H - 1]
-        phi = torch.stack([self.pool(table, int(item)) for item in fold.rows])
-        rows = self.rows[fold.rows, : H + 1]
-        if hidden is not None:
-            cold = torch.zeros(len(rows), 1, dtype=torch.bool).index_fill(0, hidden, True)
+    def loss(self, window, dropped):
+        items, (steps, lanes, _) = window.items, window.keep.shape
+        table, a = self.model.table_of(self.dense), self.dense[-H - 3 : -H - 1]
+        phi = torch.stack([self.pool(table, int(item)) for item in items.rows])
+        rows = self.rows[items.rows, : H + 1]
+        if dropped is not None:
+            cold = torch.zeros(len(rows), 1, dtype=torch.bool).index_fill(0, dropped, True)
             rows = torch.where(cold, self.dense[-H - 1 :], rows)
         w, b = rows[:, :H], rows[:, H]
-        x = torch.cat([w[fold.inputs], phi[fold.inputs]], dim=1).view(steps, lanes, 2 * H)
+        x = torch.cat([w[items.inputs], phi[items.inputs]], dim=1).view(steps, lanes, 2 * H)
         x = x if window.embedding_mask is None else x * window.embedding_mask
-        layers, depth = self.model.split(self.dense), self.config.model.num_layers
+        layers, depth = self.model.layers_of(self.dense), self.config.model.num_layers
         parts = [x] if self.model.single else [x[..., :H], x[..., H:]]
         tops = []
         for number, part in enumerate(parts):
@@ -105,16 +105,16 @@ class Reference:
         scores = {
             "parallel": lambda: h @ w.T + f @ phi.T,
             "interaction": lambda: h @ w.T + (f * h) @ phi.T,
-            "shared-output": lambda: (mix[0] * h + mix[1] * f) @ (w + phi).T,
+            "shared-output": lambda: (a[0] * h + a[1] * f) @ (w + phi).T,
             "concatenated": lambda: h @ (w + phi).T,
         }[self.config.features.architecture]() + b  # fmt: skip
-        logits = scores[:, : len(fold.weight)] + fold.weight.log()
-        own = scores.gather(1, fold.own[:, None])[:, 0] + fold.own_weight.clamp_min(1e-37).log()
+        logits = scores[:, : len(items.weight)] + items.weight.log()
+        own = scores.gather(1, items.target[:, None])[:, 0] + items.target_weight.clamp_min(1e-37).log()
         losses = (torch.logsumexp(logits, 1) - own) * window.row_weight[:, 0]
         return losses.sum()
 
-    def step(self, window, moves, hidden) -> torch.Tensor:
-        loss = self.loss(window, hidden)
+    def step(self, window, moves, dropped) -> torch.Tensor:
+        loss = self.loss(window, dropped)
         d_rows, d_dense = torch.autograd.grad(loss / len(window.row_weight), [self.rows, self.dense], allow_unused=True)
         n_id = self.model.id_size
         with torch.no_grad():
@@ -133,8 +133,8 @@ class Reference:
 def windows_of(config: Config, prepared, model):
     generator = torch.Generator().manual_seed(5)
     schedule = build_schedule(prepared.train, config.train.batch_size, window=config.train.bptt)
-    feed = Feed(prepared.train, model, config, generator)
-    return [window for windows, _ in feed.chunks(schedule) for window in windows][:STEPS]
+    loader = WindowLoader(prepared.train, model, config, generator)
+    return [window for windows, _ in loader.chunks(schedule) for window in windows][:STEPS]
 
 
 def assert_equal(config: Config, turns) -> None:
@@ -144,8 +144,8 @@ def assert_equal(config: Config, turns) -> None:
     model.initialise(7)
     reference = Reference(model, config)
     step, drawn = FeatureStep(model, config), []
-    draw = step.hide
-    step.hide = lambda rows: drawn.append(draw(rows)) or drawn[-1]
+    draw = step.choose_dropped
+    step.choose_dropped = lambda n_items: drawn.append(draw(n_items)) or drawn[-1]
     for epoch in range(1, config.train.epochs + 1):
         step.begin_epoch(epoch)
         reference.states = [torch.zeros_like(state) for state in reference.states]
@@ -155,8 +155,8 @@ def assert_equal(config: Config, turns) -> None:
         for number, window in enumerate(windows_of(config, prepared, model)):
             with torch.inference_mode():
                 loss = step.run(window)
-            hidden = None if drawn[-1] is None else drawn[-1].clone()
-            expected = reference.step(window, turns(epoch, number), hidden)
+            dropped = None if drawn[-1] is None else drawn[-1].clone()
+            expected = reference.step(window, turns(epoch, number), dropped)
             torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(model.output, reference.rows.detach(), rtol=0, atol=1e-9)
     torch.testing.assert_close(model.dense, reference.dense.detach(), rtol=0, atol=1e-9)

@@ -1,0 +1,170 @@
+"""One update, forward and backward by hand: gather rows, GRU, scores, loss, all the way back, then the optimizer.
+
+Step.run reads top to bottom; FeatureStep (feature_step.py) replaces the parts that differ with item features. Shapes:
+a window has k steps of B lanes and N = k·B predictions, C candidates, and R distinct items (window.py); D and H are the
+widths of input and state, W that of a row of the output table. Large arrays live in buffers that are allocated once,
+and nothing waits for the device.
+"""
+
+import torch
+from torch import Tensor
+
+from gru4rec.config.options import Config
+from gru4rec.network import gru
+from gru4rec.network.model import GRU4Rec
+from gru4rec.network.precision import product_of
+from gru4rec.training.update.losses import make_loss
+from gru4rec.training.update.optimizer import Optimizer, clip
+from gru4rec.training.update.output_layer import Cosines, Products, Scored
+from gru4rec.training.update.tables import Buffers, Rows, Table
+from gru4rec.training.windows.window import Window, WindowItems
+
+
+class Step:
+    """The update of one model: holds the lanes' states, what the optimizer keeps, and the buffers."""
+
+    capturable = True  # every window runs through the same operations
+
+    def __init__(self, model: GRU4Rec, config: Config) -> None:
+        self.model = model
+        self.config = config
+        train, size = config.train, model.config.hidden_size
+        self.optimizer = Optimizer(config.optimizer, model.device, model.output.dtype)
+        self._buffers = Buffers(model.output)
+        self.output = Table(model.output, self.optimizer, self._buffers, "output", bias=size)
+        self.input = None if model.input is None else Table(model.input, self.optimizer, self._buffers, "input")
+        self.dense_slots = [torch.full_like(model.dense, start) for start in self.optimizer.slots.values()]
+        self._dense_gradient = torch.zeros_like(model.dense)
+        self._layer_gradients = model.layers_of(self._dense_gradient)
+        self._skip_gradient = model.skip_of(self._dense_gradient)
+        self.states = [model.output.new_zeros(train.batch_size, size) for _ in model.layers]
+        self._product = product_of(train.precision)
+        output_layer = Cosines if model.config.cosine else Products
+        self._output_layer = output_layer(model, train.batch_size * train.bptt, self._product, self._buffers)
+        self._loss = make_loss(config.loss)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Zero the lanes' states; epochs count from 1."""
+        for state in self.states:
+            state.zero_()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and optimizer slots by name (views): what an interrupted run needs to go on."""
+        named = {"dense": self.model.dense, "optimizer.steps": self.optimizer.steps}
+        tables = {"output": self.output} if self.input is None else {"output": self.output, "input": self.input}
+        for name, table in tables.items():
+            named[name] = table.weight
+            named |= {f"{name}.{slot}": value for slot, value in zip(self.optimizer.slots, table.slots, strict=True)}
+        return named | {f"dense.{s}": value for s, value in zip(self.optimizer.slots, self.dense_slots, strict=True)}
+
+    def run(self, window: Window) -> Tensor:
+        """Make one update.
+
+        Returns:
+            The sum of the predictions' weighted losses, a scalar on the device.
+        """
+        items, (steps, lanes, _) = window.items, window.keep.shape
+        n_candidates, n_predictions = len(items.weight), steps * lanes
+
+        # Forward: rows -> inputs -> states -> queries -> scores -> losses.
+        rows = self.output.gather(items.rows)  # values and gradient [R, W]
+        input_rows = rows if self.input is None or items.input_rows is None else self.input.gather(items.input_rows)
+        inputs = self._inputs(items, input_rows).view(steps, lanes, -1)  # [k, B, D]
+        if window.embedding_mask is not None:
+            inputs.mul_(window.embedding_mask)
+        tops, tapes = self._recurrent_forward(window, inputs)  # [k, B, H] of each subnet
+        queries = self._queries(tops, inputs)  # [N, H] each
+        candidates = rows.values[:n_candidates]  # [C, W]
+        scores, scored = self._scores(queries, candidates)  # [N, C]
+        losses, d_scores = self._loss(scores, items.target, items.weight, items.target_weight)  # [N], [N, C]
+
+        # Backward: the same way back.
+        share = window.row_weight * (1.0 / n_predictions)  # [N, 1]
+        d_queries = self._scores_backward(queries, candidates, scored, d_scores, share, rows.gradient[:n_candidates])
+        d_tops = self._queries_backward(d_queries, tops, inputs)
+        d_inputs = self._recurrent_backward(window, tapes, d_tops)  # [k, B, D]
+        if self.model.skip is not None:
+            d_inputs = torch.addcmul(d_inputs, d_tops[0], self.model.skip)
+        if window.embedding_mask is not None:
+            d_inputs = d_inputs * window.embedding_mask
+        unwritten = n_candidates if input_rows is rows else 0  # rows from here on have no gradient from scores
+        input_rows.gradient[unwritten:].zero_()
+        self._inputs_backward(items, input_rows, d_inputs.reshape(n_predictions, -1))
+
+        self._move(rows, input_rows, n_candidates)
+        return torch.dot(losses, window.row_weight.squeeze(1))
+
+    def _inputs(self, items: WindowItems, rows: Rows) -> Tensor:
+        """What the first layer reads [N, D]: the inputs' weights, without the bias of a shared embedding."""
+        return rows.values[:, : self.model.input_size].index_select(0, items.inputs)
+
+    def _inputs_backward(self, items: WindowItems, rows: Rows, d_inputs: Tensor) -> None:
+        """Add the gradient of the inputs [N, D] to that of their rows."""
+        rows.gradient[:, : self.model.input_size].index_add_(0, items.inputs, d_inputs)
+
+    def _recurrent_forward(self, window: Window, inputs: Tensor) -> tuple[list[Tensor], list[list[gru.Tape]]]:
+        """The last layer's states [k, B, H] of each subnet, and its tapes."""
+        tops, tapes = [], []
+        for layers, x in zip(self.model.subnets(), self.model.inputs_of(inputs), strict=True):
+            masks = None if window.hidden_masks is None else window.hidden_masks[layers]
+            top, tape = gru.forward(self.model.layers[layers], x, self.states[layers], window.keep, masks)
+            tops.append(top)
+            tapes.append(tape)
+        return tops, tapes
+
+    def _recurrent_backward(self, window: Window, tapes: list[list[gru.Tape]], d_tops: list[Tensor]) -> Tensor:
+        """Gradient of the inputs [k, B, D]; that of the layers is written into the dense gradient."""
+        d_inputs = []
+        for layers, tape, d_top in zip(self.model.subnets(), tapes, d_tops, strict=True):
+            masks = None if window.hidden_masks is None else window.hidden_masks[layers]
+            weights, gradients = self.model.layers[layers], self._layer_gradients[layers]
+            d_inputs.append(gru.backward(weights, gradients, tape, d_top, window.keep, masks))
+        return d_inputs[0] if len(d_inputs) == 1 else torch.cat(d_inputs, dim=-1)
+
+    def _queries(self, tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+        """What candidates are multiplied with [N, H]: h, and with the skip h + g * x."""
+        top = tops[0].reshape(-1, self.model.config.hidden_size)
+        return [top if self.model.skip is None else torch.addcmul(top, inputs.view(len(top), -1), self.model.skip)]
+
+    def _queries_backward(self, d_queries: list[Tensor], tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+        """Gradient of the tops [k, B, H]; that of the skip's g is written into the dense gradient."""
+        (d_query,) = d_queries
+        if self._skip_gradient is not None:
+            torch.sum(d_query * inputs.view(len(d_query), -1), 0, out=self._skip_gradient)
+        return [d_query.view_as(tops[0])]
+
+    def _scores(self, queries: list[Tensor], candidates: Tensor) -> tuple[Tensor, Scored]:
+        """Scores [N, C], and what their backward pass needs."""
+        return self._output_layer.forward(queries[0], candidates)
+
+    def _scores_backward(
+        self,
+        queries: list[Tensor],
+        candidates: Tensor,
+        scored: Scored,
+        d_scores: Tensor,
+        share: Tensor,
+        d_candidates: Tensor,
+    ) -> list[Tensor]:
+        """Gradient of the queries [N, H]; that of the candidates is written into `d_candidates` [C, W]."""
+        return [self._output_layer.backward(scored, candidates, d_scores, share, d_candidates)]
+
+    def _moving(self) -> tuple[bool, slice]:
+        """Whether this update moves the items' rows, and which of the dense weights it moves."""
+        return True, slice(None)
+
+    def _move(self, rows: Rows, input_rows: Rows, n_candidates: int) -> None:
+        """Clip the gradients and let the optimizer move what this update moves."""
+        rows_move, dense = self._moving()
+        gradients = [rows.gradient] if rows_move else []
+        gradients.append(self._dense_gradient[dense])
+        if input_rows is not rows:
+            gradients.append(input_rows.gradient)
+        clip(gradients, self.config.optimizer.clip_norm)
+        self.optimizer.begin_step()
+        if rows_move:
+            self.output.update(rows, n_candidates)
+        if self.input is not None:
+            self.input.update(input_rows)
+        slots = [slot[dense] for slot in self.dense_slots]
+        self.optimizer.update(self.model.dense[dense], self._dense_gradient[dense], slots)

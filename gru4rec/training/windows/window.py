@@ -1,0 +1,30 @@
+"""What one update reads: a window of k steps of B lanes, N = k·B predictions in all.
+
+The targets of a window are each other's in-batch negatives, and its predictions share the K additional negatives. The
+distinct items among these N + K are the window's C candidates: the items that it scores.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class WindowItems(NamedTuple):
+    """The items of one window, each once (unique_items.py)."""
+
+    rows: Tensor  # int64 [R]: indices of the C candidates, then (shared embedding) of the inputs that are none
+    weight: Tensor  # [C]: the sum of what the occurrences of each candidate weigh
+    target: Tensor  # int64 [N]: which candidate is the target of each prediction
+    target_weight: Tensor  # [N]: what that one occurrence, as the target, weighs
+    inputs: Tensor  # int64 [N]: where each input stands in `rows`, or in `input_rows`
+    input_rows: Tensor | None  # int64 [R']: indices of the inputs, where they have a table of their own
+
+
+class Window(NamedTuple):
+    """Items, session starts, weights and dropout masks. A mask is 0 or 1 / (1 - probability of dropping)."""
+
+    items: WindowItems
+    keep: Tensor  # [k, B, 1]: 0 where a lane starts a session, else 1
+    row_weight: Tensor  # [N, 1]: 0 for an empty lane, else what the prediction weighs in the loss
+    embedding_mask: Tensor | None  # [k, B, D]
+    hidden_masks: Tensor | None  # [layers, k, B, H]
