@@ -1,6 +1,8 @@
 """fit(): the training loop, readable top to bottom."""
 
 import dataclasses
+import functools
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -194,9 +196,7 @@ def _fit_members(
 def _epoch(trainer: Trainer, number: int, progress: bool | str) -> EpochReport:
     """One pass over the sessions, with a bar on standard error when asked for."""
     bar: Any = None
-    if progress:
-        from tqdm import tqdm
-
+    if progress and (tqdm := _tqdm()):
         title = f"{progress if isinstance(progress, str) else ''}epoch {number}"
         bar = tqdm(total=trainer.events, unit="events", unit_scale=True, desc=title, leave=False)
     begin = time.perf_counter()
@@ -212,6 +212,17 @@ def _epoch(trainer: Trainer, number: int, progress: bool | str) -> EpochReport:
         if bar is not None:  # a bar that stays open wipes out what is said after an interruption
             bar.close()
     return EpochReport(number, total / seen, seconds, seen / seconds)
+
+
+@functools.cache
+def _tqdm() -> Any:
+    """Return the class of the bar; None where the package is missing, which is said once a process."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        print("tqdm is not installed, so training shows no progress bar", file=sys.stderr)
+        return None
+    return tqdm
 
 
 def _validate(model: GRU4Rec, sessions: Sessions, monitor: str) -> dict[str, float]:
