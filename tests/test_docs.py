@@ -1,4 +1,4 @@
-"""What README and docs point at exists: links and their anchors, files, functions; the picture shows today's imports."""
+"""What README and docs point at exists: links, anchors, files, functions. The picture shows today's imports."""
 
 import ast
 import re
@@ -64,6 +64,8 @@ def names(node: ast.stmt) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_files_and_functions_of_a_page_exist(page: Path, house: House) -> None:
     assert broken(page) == []
+    if page.name == "CHANGELOG.md":  # names files of earlier versions
+        return
     text = FENCE.sub("", page.read_text())
     files = re.findall(r"`((?:gru4rec|warehouse|pipelines|tests|benchmarks|docs)/[\w/.]+\.\w+)", text)
     assert [file for file in files if not (ROOT / file).exists()] == []
