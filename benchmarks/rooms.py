@@ -140,11 +140,11 @@ def figures(house: House) -> dict[str, int]:
     counts, graph, found = folders(house), rooms(house), {}
     for package in PACKAGES:
         inside = within(graph, package)
-        fullest = max(n for folder, n in counts.items() if folder.split("/")[0] == package)
+        fullest = max((n for folder, n in counts.items() if folder.split("/")[0] == package), default=0)
         found[f"{package}: rooms"] = len(inside)
         found[f"{package}: arrows between them"] = sum(map(len, inside.values()))
         found[f"{package}: files in the fullest folder"] = fullest
-        found[f"{package}: floors"] = 1 + max(levels(within(house.modules, package)).values())
+        found[f"{package}: floors"] = 1 + max(levels(within(house.modules, package)).values(), default=-1)
     found[f"folders of more than {MOST_FILES} files"] = sum(n > MOST_FILES for n in counts.values())
     found[f"functions of more than {MOST_LINES} lines"] = sum(lines > MOST_LINES for _, lines, _ in functions(house))
     found[f"functions of more than {MOST_ARGUMENTS} arguments"] = sum(n > MOST_ARGUMENTS for *_, n in functions(house))

@@ -14,8 +14,8 @@ from benchmarks.rooms import Graph, House, circles, levels, rooms, within
 
 COLOURS = {"pipelines": "#8250df", "gru4rec": "#0969da", "warehouse": "#1a7f37"}
 GREY = "#57606a"
-BOX, GAP, ROW, MARGIN, SLOT, LANE = 218, 26, 34, 22, 22, 20
-LINE, LETTERS = 16, 33
+BOX, GAP, ROW, MARGIN, SLOT, LANE = 224, 24, 34, 22, 22, 20
+LINE, LETTERS = 16, 32
 
 
 @dataclass
