@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-all lint clean
+.PHONY: help demo ui test test-all lint rooms constraints clean
 
 help: ## List the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED) ## Run the whole pipeline on MovieLens 100K and print what came out
@@ -33,5 +33,15 @@ lint: $(INSTALLED) ## Style, types and the walls between the packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-clean: ## Remove the environment and everything the pipeline wrote
-	rm -rf $(VENV) data .dagster/storage .dagster/history .dagster/schedules .dagster/logs
+rooms: ## Draw docs/rooms.svg from the imports of the three packages
+	$(PYTHON) -m benchmarks.rooms --draw docs/rooms.svg
+
+# Names and versions only: a build's suffix (+cpu) goes, and so do packages that come with a CUDA build of torch alone.
+constraints: $(INSTALLED) ## Install the newest versions that pyproject.toml allows, and write them to constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --upgrade --upgrade-strategy eager -e '.[dev]'
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/freeze.txt
+	sed -nE 's/^([A-Za-z0-9_.-]+==[^+ ]+)(\+.*)?$$/\1/p' $(VENV)/freeze.txt | grep -vE '^(nvidia-|cuda-|triton)' > constraints.txt
+	@touch $(INSTALLED)
+
+clean: ## Remove what can be made again: the environment and caches. data/ and Dagster's history stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

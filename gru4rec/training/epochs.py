@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import copy_known
 from gru4rec.storage import checkpoint
 from gru4rec.storage.training_state import TrainingState, fingerprint, load_training, save_training
+from gru4rec.training.progress import with_bar
 from gru4rec.training.stopping import EarlyStopping
 from gru4rec.training.trainer import Trainer
 
@@ -129,24 +130,15 @@ def _resumed(folder: Path, config: Config, data: str, trainer: Trainer, stopping
 
 def _epoch(trainer: Trainer, number: int, member: Member, *, progress: bool) -> EpochReport:
     """One pass over the sessions, with a bar on standard error when asked for."""
-    bar: Any = None
+    chunks: Iterable[tuple[float, int]] = trainer.epoch(number)
     if progress:
-        from tqdm import tqdm
-
         title = f"member {member.number}/{member.of}, epoch {number}" if member.of > 1 else f"epoch {number}"
-        bar = tqdm(total=trainer.events, unit="events", unit_scale=True, desc=title, leave=False)
+        chunks = with_bar(chunks, trainer.events, title)
     begin = time.perf_counter()
     total, seen = 0.0, 0
-    try:
-        for loss, events in trainer.epoch(number):
-            total, seen = total + loss, seen + events
-            if bar is not None:
-                bar.set_postfix(loss=f"{total / seen:.4f}", refresh=False)
-                bar.update(events)
-        seconds = time.perf_counter() - begin
-    finally:
-        if bar is not None:  # a bar that stays open wipes out what is said after an interruption
-            bar.close()
+    for loss, events in chunks:
+        total, seen = total + loss, seen + events
+    seconds = time.perf_counter() - begin
     return EpochReport(number, total / seen, seconds, seen / seconds, member=member.number)
 
 

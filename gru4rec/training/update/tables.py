@@ -30,13 +30,13 @@ class Buffers:
 class Rows(NamedTuple):
     """Rows of a table while an update works on them."""
 
-    index: Tensor  # int64 [R], distinct
+    items: Tensor  # int64 [R], distinct
     values: Tensor  # [R, W]: a copy
     gradient: Tensor  # [R, W]: undefined until it is written
 
 
 class Table:
-    """A table [I+1, W] and what the optimizer keeps beside it. `bias`: the column of the items' biases, if there is one."""
+    """A table [I+1, W] and what the optimizer keeps beside it. bias: the column of the items' biases, if it has one."""
 
     def __init__(
         self, weight: Tensor, optimizer: Optimizer, buffers: Buffers, name: str, bias: int | None = None
@@ -60,7 +60,7 @@ class Table:
 
         The rows from `n_candidates` on were inputs only: their bias took no part, so it stays as it is.
         """
-        slots = [self._gather(slot, f"slot{n}", rows.index) for n, slot in enumerate(self.slots)]
+        slots = [self._gather(slot, f"slot{n}", rows.items) for n, slot in enumerate(self.slots)]
         held = []
         if self._bias is not None and self._optimizer.moves_without_gradient:
             biases = [part[n_candidates:, self._bias] for part in (rows.values, *slots)]
@@ -69,7 +69,7 @@ class Table:
         for bias, before in held:
             bias.copy_(before)
         for table, values in zip((self.weight, *self.slots), (rows.values, *slots), strict=True):
-            _write(table, rows.index, values)
+            _write(table, rows.items, values)
 
     def _gather(self, table: Tensor, name: str, index: Tensor) -> Tensor:
         out = self._buffers.get(f"{self._name}.{name}", len(index), table.shape[1])

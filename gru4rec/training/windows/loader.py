@@ -130,7 +130,7 @@ def _moved(items: list[WindowItems], device: torch.device) -> list[WindowItems]:
         None if parts[0] is None else torch.stack(parts).to(device) for parts in zip(*items, strict=True)
     ]
     return [
-        WindowItems(*(None if field is None else field[number] for field in fields)) for number in range(len(items))
+        WindowItems(*[None if field is None else field[number] for field in fields]) for number in range(len(items))
     ]
 
 

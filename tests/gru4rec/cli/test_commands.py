@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.__main__ import main
-from gru4rec.config.options import Config
+from gru4rec.config.options import Config, read_settings
 from gru4rec.config.presets import PRESETS
 from tests.gru4rec.shell import SMALL, bad_file, refused, write_events
 
@@ -121,7 +121,8 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture) -> None:
     for line, name in zip(published, PRESETS, strict=True):
         listed, _, parameters = line.partition(": ")
         assert listed == name
-        assert Config().override(dict(pair.split("=") for pair in parameters.split())) == PRESETS[name]
+        texts = dict(pair.split("=") for pair in parameters.split())
+        assert Config().override(read_settings(texts)) == PRESETS[name]
 
 
 @pytest.mark.parametrize(

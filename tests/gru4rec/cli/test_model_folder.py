@@ -131,7 +131,7 @@ def test_a_run_that_goes_on_with_fewer_members_leaves_what_a_run_of_so_many_does
     assert main(["fit", train, "--model-dir", str(model), *FEW, "members=2", "--resume"]) == 0
     assert set(tree(model)) == set(tree(fresh))  # the names hold the sums of what is in the files
     assert (model / "member-notes").exists()  # not of a run
-    assert checkpoint.load(model).model.config.hidden_size == 16
+    assert checkpoint.load(model).model.hidden_size == 16
 
     assert main(["fit", train, "--model-dir", str(replaced), *FEW]) == 0
     shutil.copytree(fresh, replaced / "replacement")

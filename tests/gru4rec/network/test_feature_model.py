@@ -21,7 +21,7 @@ from gru4rec.storage import checkpoint
 from gru4rec.training.fit import FitOptions, fit
 
 CHANGES = {
-    "selected_features": "group", "hidden_size": 16, "epochs": 6, "batch_size": 8, "n_sample": 32, "learning_rate": 0.1,
+    "selected_features": ["group"], "hidden_size": 16, "epochs": 6, "batch_size": 8, "n_sample": 32, "learning_rate": 0.1,
 }  # fmt: skip
 GROUPS, EACH = 4, 10
 
@@ -186,7 +186,7 @@ def test_warm_start_keeps_what_both_know() -> None:
     with pytest.raises(ConfigError, match="item features"):
         fit(
             Dataset(train, vocabulary),
-            configuration(selected_features="", epochs=1),
+            configuration(selected_features=[], epochs=1),
             FitOptions(warm_start=old, device="cpu"),
         )
 
@@ -197,11 +197,11 @@ def test_features_are_given_exactly_where_they_are_configured() -> None:
         fit(Dataset(train, vocabulary), configuration(), FitOptions(device="cpu"))
     with pytest.raises(ConfigError, match="but features were given"):
         fit(
-            Dataset(train, vocabulary, features=features), configuration(selected_features=""), FitOptions(device="cpu")
+            Dataset(train, vocabulary, features=features), configuration(selected_features=[]), FitOptions(device="cpu")
         )
     with pytest.raises(ValueError, match="features of 40 items, but 2 in the vocabulary"):
         build_model(configuration(), Vocabulary.build(pa.array([1, 2])), features)
-    for changes in ({"embedding": "separate"}, {"training": "residual", "epochs": 1}, {"selected_features": "a,a"},
+    for changes in ({"embedding": "separate"}, {"training": "residual", "epochs": 1}, {"selected_features": ["a", "a"]},
                     {"architecture": "concatenated", "training": "alternating"}):  # fmt: skip
         with pytest.raises(ConfigError):
             configuration(**changes)

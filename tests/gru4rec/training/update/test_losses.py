@@ -1,4 +1,4 @@
-"""Each loss on tensors small enough to work out by hand, and its gradient against autograd with every occurrence as a candidate of its own."""
+"""Each loss on tensors small enough to work out by hand; its gradient against autograd on candidates that are not merged."""
 
 import math
 from typing import get_args

@@ -21,7 +21,7 @@ from warehouse.recommendations.publishing import publish as publishing
 from warehouse.recommendations.publishing.staging import staging_folder
 from warehouse.recommendations.table import night_files
 
-TORTURE = Path(__file__).resolve().parents[4] / "benchmarks" / "torture.py"
+TORTURE = Path(__file__).resolve().parents[4] / "benchmarks" / "nights" / "torture.py"
 
 spec = importlib.util.spec_from_file_location("torture", TORTURE)
 writer = importlib.util.module_from_spec(spec)

@@ -1,6 +1,6 @@
 """Whether item features help in the demo: its night's splits and parameters, with and without columns of its items.
 
-    python -m benchmarks.demo_features --seeds 1 2 3
+    python -m benchmarks.features.demo --seeds 1 2 3
 
 Reads the tables that `make demo` left in the data folder (GRU4REC_DATA, default ./data), trains the night's measured
 model and ranks the test days, items without a click in train included. Prints means over the seeds and differences to
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.features import TAIL, paired, per_event
+from benchmarks.features.accuracy import TAIL, paired, per_event
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.evaluation.evaluate import evaluate

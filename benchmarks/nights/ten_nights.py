@@ -1,7 +1,7 @@
 """Ten nights in a row through Dagster: who was champion when, and why. Some nights are spoiled on purpose.
 
-`python -m benchmarks.ten_nights shop FOLDER`: a synthetic shop whose taste drifts; with `movielens` instead of `shop`:
-MovieLens 100K, fetched as the demo does. FOLDER is made and kept: called again, it goes on after the last night
+`python -m benchmarks.nights.ten_nights shop FOLDER`: a synthetic shop whose taste drifts; with `movielens` instead of
+`shop`: MovieLens 100K, fetched as the demo does. FOLDER is made and kept: called again, it goes on after the last night
 (`--nights 3` runs three and stops). Prints docs/ten_nights.md's table and reasons; draws FOLDER/ten_nights.png.
 """
 
@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.ten_nights_page import draw, page
+from benchmarks.nights.page import draw, page
 
 if TYPE_CHECKING:
     import dagster as dg

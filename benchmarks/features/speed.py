@@ -1,6 +1,6 @@
 """What item features cost: processor time and peak memory of every architecture against id-only at equal width.
 
-python benchmarks/features_speed.py
+python benchmarks/features/speed.py
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """What item features bring: accuracy on real data, of all, frequent, tail and cold targets apart.
 
-    python benchmarks/features.py run rsc15 id parallel --seeds 1 2 3 --out /tmp/features
-    python benchmarks/features.py table rsc15 --out /tmp/features
+    python benchmarks/features/accuracy.py run rsc15 id parallel --seeds 1 2 3 --out /tmp/features
+    python benchmarks/features/accuracy.py table rsc15 --out /tmp/features
 
 `run` trains and ranks, one file a model and seed; `table` reads them: means over the seeds, differences to `id` with
 paired 95% intervals over sessions. Data: the folder named by GRU4REC_TEST_DATA, default ../shared/data.
@@ -31,7 +31,7 @@ from gru4rec.scoring.continued import Continued
 from gru4rec.scoring.scorer import Scorer
 from gru4rec.training.fit import FitOptions, fit
 
-DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
+DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 TAIL = 5  # training events up to which a warm item counts as tail
 K = 20
 BASE = {"hidden_size": 100, "dropout_embedding": 0.1, "sample_alpha": 0.5, "learning_rate": 0.1, "n_sample": 1024}

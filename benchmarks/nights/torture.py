@@ -1,6 +1,6 @@
 """Torture of the recommendations table: writers killed at random moments while two readers count rows in a loop.
 
-python benchmarks/torture.py --kills 100 --users 2000
+python benchmarks/nights/torture.py --kills 100 --users 2000
 
 Each round forks a writer that publishes some night, and kills it with SIGKILL: every other round after a random time
 between nothing and a bit more than a publication takes, and every other a few random milliseconds after the night's

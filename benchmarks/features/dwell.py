@@ -1,6 +1,6 @@
 """What dwell time brings: training on repeats, or with weights, of items that were stayed on, on data with a clock.
 
-    python benchmarks/dwell.py rsc15_first_week --seeds 1 2 3
+    python benchmarks/features/dwell.py rsc15_first_week --seeds 1 2 3
 
 The stay on an item is the time to the session's next event (none after the last one); a stay above 1,800 s says
 nothing. Every full `--threshold` seconds count once more, five at most: as further rows of the training sessions
@@ -30,7 +30,7 @@ from gru4rec.evaluation.metrics import bootstrap_weights
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.fit import FitOptions, fit
 
-DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
+DATA = Path(os.environ.get("GRU4REC_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 LIMIT, MOST = 1800.0, 5  # seconds; copies of an event, itself included
 SETTINGS = {
     "hidden_size": 100, "dropout_embedding": 0.1, "sample_alpha": 0.5, "learning_rate": 0.1, "n_sample": 1024,
