@@ -6,29 +6,8 @@ A wrong value raises ValueError with a sentence that names the field.
 from dataclasses import dataclass
 from datetime import date
 
-
-def _at_least(owner: object, low: float, *fields: str) -> None:
-    for name in fields:
-        value = getattr(owner, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= low:
-            raise ValueError(f"{name} is {value!r}: it must be a number of at least {low}")
-
-
-def _one_of(owner: object, field: str, allowed: tuple[str, ...]) -> None:
-    value = getattr(owner, field)
-    if value not in allowed:
-        raise ValueError(f"{field} is {value!r}: choose one of {', '.join(map(repr, allowed))}")
-
-
-def _as_date(owner: object, field: str) -> None:
-    value = getattr(owner, field)
-    if isinstance(value, str):
-        try:
-            object.__setattr__(owner, field, date.fromisoformat(value))
-        except ValueError:
-            raise ValueError(f"{field} is {value!r}: it must be a date like 2026-01-31") from None
-    elif value is not None and type(value) is not date:
-        raise ValueError(f"{field} is {value!r}: it must be a date like 2026-01-31")
+from warehouse.tables import ID_TYPES
+from warehouse.values import TIME_UNITS, a_date, a_share, at_least, fields_of, one_of
 
 
 @dataclass(frozen=True)
@@ -57,16 +36,14 @@ class EventsConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event_types", tuple(self.event_types))
-        _as_date(self, "floor")
-        _one_of(self, "timestamp_unit", ("", "s", "ms", "us", "ns"))
-        _one_of(self, "user_id_type", ("auto", "int64", "string"))
-        _one_of(self, "item_id_type", ("auto", "int64", "string"))
-        _at_least(self, 1, "max_id_length")
-        _at_least(self, 0, "max_rejected_share")
-        if self.max_rejected_share > 1:
-            raise ValueError(f"max_rejected_share is {self.max_rejected_share!r}: it is a share, from 0 to 1")
-        for name in ("user_column", "item_column", "timestamp_column"):
-            if not getattr(self, name):
+        object.__setattr__(self, "floor", a_date("floor", self.floor))
+        one_of("timestamp_unit", self.timestamp_unit, ("", *TIME_UNITS))
+        for name, value in fields_of(self, "user_id_type", "item_id_type"):
+            one_of(name, value, ("auto", *ID_TYPES))
+        at_least("max_id_length", self.max_id_length, 1)
+        a_share("max_rejected_share", self.max_rejected_share)
+        for name, value in fields_of(self, "user_column", "item_column", "timestamp_column"):
+            if not value:
                 raise ValueError(f"{name} is empty: it must name a column of the raw files")
 
 
@@ -96,12 +73,15 @@ class SessionsConfig:
     dwell_max_copies: int = 5
 
     def __post_init__(self) -> None:
-        _one_of(self, "sessions", ("gap", "given"))
-        _one_of(self, "repeats", ("drop", "keep"))
-        _one_of(self, "dwell", ("off", "repeat", "weight"))
-        _at_least(self, 1, "window_days", "min_session_length", "min_item_support", "dwell_max_copies")
-        _at_least(self, 0, "max_session_length", "max_events_per_minute")
-        _at_least(self, 1e-6, "gap_minutes", "dwell_threshold_seconds", "dwell_limit_seconds")
+        one_of("sessions", self.sessions, ("gap", "given"))
+        one_of("repeats", self.repeats, ("drop", "keep"))
+        one_of("dwell", self.dwell, ("off", "repeat", "weight"))
+        for name, value in fields_of(self, "window_days", "min_session_length", "min_item_support", "dwell_max_copies"):
+            at_least(name, value, 1)
+        for name, value in fields_of(self, "max_session_length", "max_events_per_minute"):
+            at_least(name, value, 0)
+        for name, value in fields_of(self, "gap_minutes", "dwell_threshold_seconds", "dwell_limit_seconds"):
+            at_least(name, value, 1e-6)
 
 
 @dataclass(frozen=True)
@@ -117,9 +97,10 @@ class SplitsConfig:
     test_start: date | None = None
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "validation_days", "test_days")
-        _as_date(self, "validation_start")
-        _as_date(self, "test_start")
+        for name, value in fields_of(self, "validation_days", "test_days"):
+            at_least(name, value, 0)
+        for name, value in fields_of(self, "validation_start", "test_start"):
+            object.__setattr__(self, name, None if value is None else a_date(name, value))
         if self.validation_start and self.test_start and self.validation_start > self.test_start:
             raise ValueError(
                 f"validation_start {self.validation_start} is after test_start {self.test_start}: "
@@ -143,8 +124,9 @@ class ContextConfig:
     repeats: str = "drop"
 
     def __post_init__(self) -> None:
-        _one_of(self, "source", ("session", "events"))
-        _one_of(self, "sessions", ("gap", "given"))
-        _one_of(self, "repeats", ("drop", "keep"))
-        _at_least(self, 1, "window_days", "max_events")
-        _at_least(self, 1e-6, "gap_minutes")
+        one_of("source", self.source, ("session", "events"))
+        one_of("sessions", self.sessions, ("gap", "given"))
+        one_of("repeats", self.repeats, ("drop", "keep"))
+        for name, value in fields_of(self, "window_days", "max_events"):
+            at_least(name, value, 1)
+        at_least("gap_minutes", self.gap_minutes, 1e-6)

@@ -1,38 +1,19 @@
 """How DuckDB reads files: the one place where names and paths from outside become SQL, every one of them quoted."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
+from warehouse.engine.protocol import FileColumn, ViewColumns
 from warehouse.engine.statements import identifier, quoted
 from warehouse.engine.text_files import Delimited, TextForm, column_names
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a view's column comes from: a column of the files and how it is read.
-
-    `read`: "as is", "text", "is null", "int64" or "double" (NULL where it is none), "constant" (`column` itself is the
-    value), "micros" (a timestamp as whole microseconds since 1970), or "time" (UTC; NULL where unreadable; `unit` s,
-    ms, us or ns for numbers since 1970; `form` like %d.%m.%Y %H:%M for text that is not ISO; else timestamps, dates
-    and ISO text).
-    """
-
-    column: str
-    read: str = "as is"
-    unit: str = ""
-    form: str = ""
-
-
-Columns = Mapping[str, Source | None]
 
 _FILENAME = "_source file of the row_"  # an inner name that no raw column has keeps a raw column "filename" readable
 _NUMBERS = {"int64": "BIGINT", "double": "DOUBLE"}
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
-def scan(files: Sequence[Path], columns: Columns | None, filename: str, form: TextForm | None) -> str:
+def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm | None) -> str:
     """A SELECT over files; see Database.view."""
     selected = ["*"] if columns is None else [f"{expression(s)} AS {identifier(n)}" for n, s in columns.items()]
     if filename:
@@ -73,7 +54,7 @@ def _text(files: Sequence[Path], form: TextForm) -> str:
     return f"(SELECT {merged} FROM (SELECT *, unnest({identifier(form.explode)}) AS row FROM {rows}) AS line)"  # noqa: S608
 
 
-def expression(source: Source | None) -> str:
+def expression(source: FileColumn | None) -> str:
     """A source column as DuckDB reads it."""
     if source is None:
         return "CAST(NULL AS VARCHAR)"

@@ -23,7 +23,7 @@ class SqlType(StrEnum):
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnList:
     """Some of our own column names as a list, each followed by `suffix`; names from outside are refused."""
 
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ class Columns:
         return ", ".join(f"{name} {self.suffix}".rstrip() for name in self.names)
 
 
-Value = SqlType | Columns | bool | int | float | str | date | datetime | tuple[str, ...] | None
+Value = SqlType | ColumnList | bool | int | float | str | date | datetime | tuple[str, ...] | None
 
 _FILES = {file.stem: file for file in Path(__file__).parents[1].rglob("*.sql")}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -61,7 +61,7 @@ def literal(value: Value) -> str:
     """A value as an SQL literal. A tuple of strings becomes a list for IN; an empty one matches nothing."""
     if value is None:
         return "NULL"
-    if isinstance(value, SqlType | Columns):
+    if isinstance(value, SqlType | ColumnList):
         return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"

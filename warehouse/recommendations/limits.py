@@ -1,7 +1,6 @@
-"""What an audit is asked and what it answers: plain data, light to import, so that an orchestrator can name the
-checks.
+"""What an audit is asked and what it answers: plain data that is light to import, for whoever names the checks.
 
-Every audit answers every check of ``CHECKS``, the first night's too: a figure that cannot be taken yet is None and
+Every audit answers every check of ``CHECKS``, on the first night too: a figure that cannot be taken yet is None, and
 passes.
 """
 
@@ -11,6 +10,8 @@ import datetime as dt
 import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
+
+from warehouse.values import a_share, above_zero, at_least, fields_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,20 +48,21 @@ class AuditLimits:
     max_user_drop: float | None = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("max_fallback_share", "min_overlap", "max_user_drop"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} is a share between 0 and 1, not {value}")
-        if self.max_score_shift is not None and not self.max_score_shift > 0:
-            raise ValueError(f"max_score_shift must be above 0 (standard deviations), not {self.max_score_shift}")
+        for name, value in fields_of(self, "max_fallback_share", "min_overlap", "max_user_drop"):
+            if value is not None:
+                a_share(name, value)
+        if self.max_score_shift is not None:
+            above_zero("max_score_shift", self.max_score_shift)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the night was asked for: ``n`` items a user, for ``users`` users, out of ``items`` (the ids that may be
-    shown).
+    """What the night was asked for.
 
-    ``items`` is the catalogue after allow and deny lists; None leaves that check out. ``users`` None likewise.
+    Args:
+        n: items a user.
+        users: how many users get a list; None leaves that check out.
+        items: the ids that may be shown, the catalogue after allow and deny lists; None leaves that check out.
     """
 
     n: int = 100
@@ -68,8 +70,7 @@ class Expected:
     items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"n must be at least 1 item a user, not {self.n}")
+        at_least("n", self.n, 1)
 
 
 @dataclass(frozen=True)

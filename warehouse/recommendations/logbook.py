@@ -12,14 +12,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from warehouse.recommendations.table import HasRecommendations, open_table, table_path
+from warehouse.tables import HISTORY
 
-HISTORY = pa.schema(
-    [
-        ("version", pa.int64()), ("at", pa.timestamp("ms", tz="UTC")), ("operation", pa.string()),
-        ("run_date", pa.date32()), ("rows", pa.int64()), ("model_version", pa.int32()), ("mlflow_run_id", pa.string()),
-        ("rolled_back_to", pa.int64()), ("reason", pa.string()), ("metadata", pa.string()),
-    ]
-)  # fmt: skip
 _LOOK_BACK = 50  # commits: publications come daily, and what lies between them is cleaning up
 _NOT_METADATA = {
     *HISTORY.names, "timestamp", "operationParameters", "operationMetrics", "engineInfo", "clientVersion",
@@ -28,14 +22,14 @@ _NOT_METADATA = {
 
 
 def history(where: HasRecommendations | str | Path, limit: int | None = None) -> pa.Table:
-    """Return the table's commits, newest first (columns: ``HISTORY``).
+    """Return the table's commits, newest first (columns: ``tables.HISTORY``).
 
     ``run_date``, ``rows``, ``model_version`` and ``mlflow_run_id`` are those of the night that was published; on a
     rollback (``rolled_back_to``: the version whose content came back, ``reason``: what its operator said) those of the
     newest night that the table shows since. ``metadata`` is JSON: git commit, Dagster run, ...
     """
     rows = [_row(commit) for commit in open_table(table_path(where)).history(limit)]
-    return pa.Table.from_pylist(rows, schema=HISTORY)
+    return pa.Table.from_pylist(rows, schema=HISTORY.schema())
 
 
 def _row(commit: dict[str, Any]) -> dict[str, object]:

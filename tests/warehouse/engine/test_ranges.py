@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.config import SessionsConfig
+from warehouse.days import midnight
 from warehouse.engine import ranges
 from warehouse.engine.duckdb_engine import DuckDBEngine
-from warehouse.layout import Layout, midnight
+from warehouse.layout import Layout
 from warehouse.steps.clicks import stage as clicks
 from warehouse.steps.sessions.build import build_sessions
 

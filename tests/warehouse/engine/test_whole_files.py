@@ -9,7 +9,9 @@ from datetime import date
 
 import pytest
 
-from warehouse.layout import Layout, as_day, days_between, replacing
+from warehouse.days import as_day, days_between
+from warehouse.layout import Layout
+from warehouse.whole_files import replacing
 
 DAY = date(2026, 1, 3)
 PRELUDE = """
@@ -21,7 +23,7 @@ from warehouse.steps.events.ingest import ingest_day
 from warehouse.steps.items.ingest import ingest_items
 from warehouse.layout import Layout
 from warehouse.steps.sessions.build import build_sessions
-from warehouse.sources.shop.generate import Shop
+from warehouse.sources.shop.process import Shop
 from warehouse.steps.splits.build import build_splits
 layout = Layout(Path(sys.argv[1]))
 engine = DuckDBEngine(memory_limit="500MB", threads=1, temp_directory=layout.root / "spill")

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse.sources.shop.generate import FIRST, JUMP, SECOND, STAY, Shop, generate
+from warehouse.sources.shop.generate import generate
+from warehouse.sources.shop.process import FIRST, JUMP, SECOND, STAY, Shop
 
 
 def brute_force(shop, prefix, day=0):

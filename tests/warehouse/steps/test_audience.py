@@ -8,7 +8,8 @@ import pytest
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
-from warehouse.steps.contexts.audience import Shelf, audience, shelf
+from warehouse.steps.contexts.audience import audience
+from warehouse.steps.contexts.shelf import Shelf, shelf
 
 DAY = date(2026, 1, 10)
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse.config import SessionsConfig
-from warehouse.engine.duckdb_engine import DataError, DuckDBEngine
+from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.engine.errors import DataError
 from warehouse.layout import Layout
 from warehouse.steps.events.ingest import ingest_day
 from warehouse.steps.sessions.build import build_sessions

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
 from warehouse.recommendations.publishing.sample import against
-from warehouse.recommendations.table import STAGED_COLUMNS
+from warehouse.tables import STAGED_NIGHT
 
 GREATEST_SCORE = 3.4e38  # as the table's constraint has it: finite, and not NaN
 POPULARITY = "popularity"
@@ -38,7 +38,7 @@ def audit(
 ) -> Audit:
     """Audit the staged parts of one night against what was asked for and against the night before.
 
-    ``files``: parquet with the columns of ``table.STAGED_COLUMNS``, in order of user and rank; ``before``: the files
+    ``files``: parquet with the columns of ``tables.STAGED_NIGHT``, in order of user and rank; ``before``: the files
     of the night ``previous``.
     """
     figures = _whole(files, expected)
@@ -67,7 +67,7 @@ def _whole_lists(files: Sequence[Path]) -> Iterator[pa.Table]:
     for file in files:
         with pq.ParquetFile(file, read_dictionary=["model"]) as part:
             for number in range(part.num_row_groups):
-                rows = part.read_row_group(number, columns=list(STAGED_COLUMNS), use_threads=False)
+                rows = part.read_row_group(number, columns=list(STAGED_NIGHT.names), use_threads=False)
                 fallback = _is_fallback(rows["model"])
                 rows = rows.set_column(rows.schema.get_field_index("model"), "fallback", fallback)
                 rows = rows if rest is None else pa.concat_tables([rest, rows])

@@ -20,10 +20,10 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
-from warehouse.layout import to_disk
 from warehouse.recommendations.errors import NightBusy
 from warehouse.recommendations.parts import statistics_json
 from warehouse.recommendations.table import night_files
+from warehouse.whole_files import to_disk
 
 
 def found_files(path: Path, run_date: dt.date) -> frozenset[str]:

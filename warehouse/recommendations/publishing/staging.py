@@ -27,7 +27,7 @@ from warehouse.engine.row_groups import regrouped
 from warehouse.recommendations import parts
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
 from warehouse.recommendations.parts import PartsWriter, id_types_of, part_schema, row_groups
-from warehouse.recommendations.table import table_schema
+from warehouse.tables import RECOMMENDATIONS
 
 LOCK = ".lock"
 WRITING = ".writing"
@@ -95,16 +95,21 @@ class StagedNight:
         os.close(self._handle)
 
     def write(self, batches: Iterable[pa.RecordBatch], constants: Mapping[str, object]) -> None:
-        """Stream ``batches`` (columns of ``STAGED_COLUMNS``) into parts, with ``constants``, the columns that are the
-        same on every row; memory is one row group, not the night.
+        """Stream rows into parts; memory is one row group, not the night.
 
-        Raises ``RecommendationsError`` for missing columns or types that do not fit, ``WriteFailed`` when the disk
-        refuses.
+        Args:
+            batches: with the columns of ``tables.STAGED_NIGHT``.
+            constants: the other columns, which are the same on every row.
+
+        Raises:
+            RecommendationsError: a column is missing or of a type that does not fit, or there is no row.
+            WriteFailed: the disk refuses.
         """
         source = iter(batches)
         first = next(source, None)
         if first is not None:
-            self.schema = table_schema(*id_types_of(first))
+            user_id, item_id = id_types_of(first)
+            self.schema = RECOMMENDATIONS.schema(user_id=user_id, item_id=item_id)
             groups = row_groups(chain([first], source), part_schema(self.schema), constants)
             self.files = self._written(groups, self.folder)
         if not self.rows:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.layout import replacing
 from warehouse.recommendations.errors import WriteFailed
 from warehouse.recommendations.parts import ROW_GROUP
-from warehouse.recommendations.reading.readers import Night, latest, night
+from warehouse.recommendations.reading.snapshots import Night, latest, night
 from warehouse.recommendations.table import HasRecommendations
+from warehouse.whole_files import replacing
 
 
 def export_parquet(where: HasRecommendations | str | Path, to: Path, run_date: dt.date | None = None) -> int:

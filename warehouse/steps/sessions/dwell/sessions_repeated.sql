@@ -1,6 +1,6 @@
 -- The sessions table of some users, where an item is repeated for every full threshold that the user stayed on it.
 SELECT user_id, session_start, item_id, timestamp, CAST(copy AS SMALLINT) AS copy
-FROM judged
+FROM stays
 ANTI JOIN dropped_sessions USING (user_id, session_start)
 ANTI JOIN dropped_items USING (item_id)
 JOIN range({max_copies}) AS copies(copy)

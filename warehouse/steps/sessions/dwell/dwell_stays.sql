@@ -1,6 +1,6 @@
 -- Clicks -> clicks with `left_at`, the time the user left the item: as measured, else when the next click came.
 -- NULL where unknown. A stay that is negative or longer than the limit says nothing and is marked absurd.
-WITH stays AS (
+WITH timed AS (
   SELECT user_id, session_start, item_id, timestamp, next_time, TRY_CAST(dwell AS DOUBLE) AS dwell FROM inside
 )
 SELECT
@@ -14,4 +14,4 @@ SELECT
   END AS left_at,
   coalesce(dwell < 0 OR dwell > {limit_seconds},
     next_time > timestamp + {limit_seconds} * INTERVAL 1 SECOND, false) AS is_absurd
-FROM stays
+FROM timed

@@ -1,6 +1,6 @@
 -- The sessions table of some users, where a click weighs 1, and 1 more for every full threshold that the user stayed.
 SELECT user_id, session_start, item_id, timestamp, CAST(1 + copy AS FLOAT) AS weight
-FROM judged
+FROM stays
 ANTI JOIN dropped_sessions USING (user_id, session_start)
 ANTI JOIN dropped_items USING (item_id)
 JOIN range({max_copies}) AS copies(copy)

@@ -1,4 +1,4 @@
-"""Raw parquet files looked at before anything is read from them: are they whole, are the columns there, of which type.
+"""Parquet files looked at before their rows are read: whether they are whole, which columns they have, of which types.
 
 Only footers are read. Every refusal names the file and the column.
 """
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.engine.duckdb_engine import DataError
+from warehouse.engine.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def parquet_files(folder: Path) -> list[Path]:
-    """The parquet files of a folder, by name; names that start with a dot are somebody's unfinished work."""
+def files_of(folder: Path) -> list[Path]:
+    """The parquet files of a folder, by name. Those whose name starts with a dot are left out: they are unfinished."""
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
 
 
@@ -27,6 +27,13 @@ def schema_of(path: Path) -> "pa.Schema":
         raise DataError(f"{path} is a folder: a parquet file is expected there")
     with sentences_of(path):
         return pq.read_schema(path)
+
+
+def rows_of(path: Path) -> int:
+    """The number of rows of a parquet file, from its footer."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
 
 
 @contextmanager
@@ -79,7 +86,7 @@ def kind(field_type: "pa.DataType") -> str:
 
 
 def column_kinds(schemas: dict[Path, "pa.Schema"], column: str, allowed: tuple[str, ...], expected: str) -> set[str]:
-    """The kinds a column has over some files, NULL columns left out; DataError where it is missing or not `allowed`."""
+    """The kinds that a column has in some files, without null. DataError where it is missing or of another kind."""
     found = set()
     for path, schema in schemas.items():
         if column not in schema.names:
@@ -94,7 +101,7 @@ def column_kinds(schemas: dict[Path, "pa.Schema"], column: str, allowed: tuple[s
 
 
 def id_type(schemas: dict[Path, "pa.Schema"], column: str, wanted: str = "auto") -> tuple[str, bool]:
-    """How an id column is kept ("int64" or "string"), and whether the files have text that must become whole numbers.
+    """How an id column is kept ("int64" or "string"), and whether some files have text that must become whole numbers.
 
     "auto": whole numbers stay int64 and text stays string; files that disagree are refused.
     """
@@ -117,12 +124,10 @@ def present(schemas: dict[Path, "pa.Schema"], column: str) -> bool:
 
 def same_id_types(partitions: Iterable[Path]) -> dict[Path, "pa.Schema"]:
     """The schemas of those partitions that have rows; DataError if an id is a number on one day and text on another."""
-    import pyarrow.parquet as pq
-
     schemas: dict[Path, pa.Schema] = {}
     for path in partitions:
         schema = schema_of(path)
-        if pq.read_metadata(path).num_rows:
+        if rows_of(path):
             schemas[path] = schema
     for column in ("user_id", "item_id", "session_id"):
         seen: dict[str, Path] = {}
