@@ -9,8 +9,6 @@ from datetime import date
 
 import pytest
 
-from warehouse.days import as_day, days_between
-from warehouse.layout import Layout
 from warehouse.whole_files import replacing
 
 DAY = date(2026, 1, 3)
@@ -23,6 +21,7 @@ from warehouse.steps.events.ingest import ingest_day
 from warehouse.steps.items.ingest import ingest_items
 from warehouse.layout import Layout
 from warehouse.steps.sessions.build import build_sessions
+from warehouse.sources.shop.generate import write_shop
 from warehouse.sources.shop.process import Shop
 from warehouse.steps.splits.build import build_splits
 layout = Layout(Path(sys.argv[1]))
@@ -38,7 +37,7 @@ def step(name):
     elif name == "items":
         ingest_items(layout, night)
     elif name == "shop":
-        Shop(n_items=100, days=3, seed=9).generate(layout, 60_000)
+        write_shop(Shop(n_items=100, days=3, seed=9), layout, 60_000)
 """
 
 
@@ -128,21 +127,3 @@ def test_what_a_killed_writer_left_is_swept_by_the_next_of_the_same_file_only(tm
     with replacing(tmp_path / "a.parquet") as temporary:
         temporary.write_text("whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.parquet.1234abcd.tmp", "a.parquet"]
-
-
-def test_days_are_folders_and_files_with_such_names_only(tmp_path):
-    layout = Layout(tmp_path)
-    for name in (
-        "2024-03-01.parquet",
-        "2024-13-01.parquet",
-        ".2024-03-02.parquet.tmp",
-        "notes.txt",
-        "2024-02-29.parquet",
-    ):
-        (tmp_path / "events").mkdir(exist_ok=True)
-        (tmp_path / "events" / name).touch()
-    assert layout.days("events") == [date(2024, 2, 29), date(2024, 3, 1)]
-    assert layout.days("sessions") == []
-    assert len(days_between(date(2024, 2, 27), date(2024, 3, 2))) == 5
-    with pytest.raises(ValueError, match=r"'01\.03\.2024' is not a day"):
-        as_day("01.03.2024")

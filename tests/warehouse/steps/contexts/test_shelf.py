@@ -1,6 +1,6 @@
 """Who gets a list, and what may stand in it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,7 +8,6 @@ import pytest
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
-from warehouse.steps.contexts.audience import audience
 from warehouse.steps.contexts.shelf import Shelf, shelf
 
 DAY = date(2026, 1, 10)
@@ -27,24 +26,6 @@ def layout(tmp_path):
 @pytest.fixture
 def engine(tmp_path):
     return DuckDBEngine(memory_limit="200MB", threads=1, temp_directory=tmp_path)
-
-
-def put_events(layout, day, *rows):
-    at = [datetime(2026, 1, 10, 12, tzinfo=UTC) - timedelta(days=ago) for _, ago in rows]
-    table = {"user_id": [user for user, _ in rows], "item_id": [1] * len(rows)}
-    pq.write_table(
-        pa.table({**table, "timestamp": pa.array(at, pa.timestamp("us", "UTC"))}), layout.partition("events", day)
-    )
-
-
-def test_the_audience_is_every_user_with_an_event_in_the_window(layout, engine):
-    put_events(layout, DAY, (1, 0), (1, 0), (2, 2), (3, 3))  # 2 and 3 arrived late, 3 before the window
-    put_events(layout, DAY - timedelta(days=2), (4, 2))
-    put_events(layout, DAY - timedelta(days=3), (5, 3))
-    assert audience(engine, layout, DAY, window_days=3) == 3
-    assert audience(engine, layout, DAY, window_days=4) == 5
-    with pytest.raises(FileNotFoundError, match="events of 2026-01-11 are missing"):
-        audience(engine, layout, DAY + timedelta(days=1), window_days=3)
 
 
 def test_no_selection_lets_everything_stand(layout, engine):
