@@ -1,6 +1,6 @@
-"""What can be set, one frozen dataclass a step. Every value is checked when the object is made; imports nothing heavy.
+"""What can be set, one frozen dataclass a step. Importing this module loads nothing heavy.
 
-A wrong value raises ValueError with a sentence that names the field.
+Every value is checked when the object is made; a wrong one raises ValueError with a sentence that names the field.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,17 @@ from warehouse.values import TIME_UNITS, a_date, a_share, at_least, fields_of, o
 class EventsConfig:
     """raw events -> events + rejected_events.
 
-    The `*_column` fields name the raw files' columns; a `session_id`, `event_type` or `dwell` column may be absent.
-    `timestamp_unit` is needed when the raw time is a number: seconds, milliseconds, ... since 1970.
-    `user_id_type` and `item_id_type` "auto" keep what the files have (whole numbers: int64, else string).
+    Args:
+        user_column: the raw files' name of the column; likewise the other `*_column`. Those of session, event type and
+            dwell may be missing in the files.
+        timestamp_unit: of times that are numbers since 1970: s, ms, us or ns; "" for other times.
+        user_id_type: int64, string, or "auto": int64 where the files have whole numbers, else string.
+        item_id_type: likewise.
+        event_types: those that are kept; all of them where this is empty.
+        floor: an event before this day is rejected.
+        max_id_length: characters; longer ids are rejected.
+        max_rejected_share: of the raw rows; with more, the day is not to be trusted.
+        allow_empty_day: write an empty partition for a day without rows.
     """
 
     user_column: str = "user_id"
@@ -51,12 +59,18 @@ class EventsConfig:
 class SessionsConfig:
     """events of a window -> sessions.
 
-    `sessions` "gap": a pause longer than `gap_minutes` ends a session; "given": the log's session_id names it.
-    `repeats` "drop": an item clicked again straight away counts once. A session with more than `max_session_length`
-    events, or more than `max_events_per_minute`, is a robot's and is dropped (0: no limit). Sessions shorter than
-    `min_session_length` and items with fewer than `min_item_support` events go, again and again until both hold.
-    `dwell` "repeat" repeats an item for every full `dwell_threshold_seconds` stayed, at most `dwell_max_copies` rows
-    in all; "weight" writes the same as a weight instead. A stay longer than `dwell_limit_seconds` counts as unknown.
+    Args:
+        window_days: days of the window, the last one included.
+        sessions: "gap": a pause longer than `gap_minutes` ends a session; "given": the log's session_id names it.
+        repeats: "drop": an item that is clicked again straight away counts once; "keep".
+        min_session_length: shorter sessions are dropped, in turns with rare items until both minima hold.
+        min_item_support: items with fewer events are dropped.
+        max_session_length: a session with more events is a robot's and is dropped; 0 for no limit.
+        max_events_per_minute: likewise.
+        dwell: "repeat": one more row of an item for every full `dwell_threshold_seconds` that the user stayed;
+            "weight": the number of those rows as a weight; "off".
+        dwell_limit_seconds: a longer stay counts as unknown.
+        dwell_max_copies: rows of one click at most, the first included; likewise its weight.
     """
 
     window_days: int = 30
@@ -88,7 +102,7 @@ class SessionsConfig:
 class SplitsConfig:
     """sessions -> splits, by time: the last `test_days` are test, the `validation_days` before them validation.
 
-    `validation_start` and `test_start` (dates, UTC midnight) take the place of the numbers of days where given.
+    Where given, `validation_start` and `test_start` (the first day of each) are used instead of the numbers of days.
     """
 
     validation_days: int = 1
@@ -112,8 +126,11 @@ class SplitsConfig:
 class ContextConfig:
     """events of a window -> what each user's list is made from.
 
-    `source` "session": the user's last session, open or not; "events": the last events whatever the session.
-    At most `max_events` of them, the latest. Every user with an event in the last `window_days` gets a context.
+    Args:
+        window_days: every user with an event in these last days gets a context.
+        source: "session": the user's last session, which may still be open; "events": the last events of all sessions.
+        max_events: at most so many of them, the latest.
+        sessions: as in SessionsConfig, and so are `gap_minutes` and `repeats`.
     """
 
     window_days: int = 30

@@ -30,14 +30,14 @@ def test_a_share_lies_between_0_and_1(value):
         if 0 <= value <= 1 and not (below_one and value == 1):
             values.a_share("field", value, below_one=below_one)
         else:
-            with pytest.raises(ValueError, match="field is .*: it is a share"):
+            with pytest.raises(ValueError, match=r"field is .*: it is a share"):
                 values.a_share("field", value, below_one=below_one)
 
 
 @pytest.mark.parametrize("wrong", [0, -1.0, math.nan, True, "1", None])
 def test_above_zero(wrong):
     values.above_zero("field", 0.1)
-    with pytest.raises(ValueError, match="field is .*: it must be a number above 0"):
+    with pytest.raises(ValueError, match=r"field is .*: it must be a number above 0"):
         values.above_zero("field", wrong)
 
 
@@ -50,7 +50,7 @@ def test_one_of_names_the_choices():
 def test_dates_come_as_dates_or_text():
     assert values.a_date("field", "2026-01-31") == values.a_date("field", date(2026, 1, 31)) == date(2026, 1, 31)
     for wrong in ("soon", "", None, 5):
-        with pytest.raises(ValueError, match="field is .*: it must be a date like 2026-01-31"):
+        with pytest.raises(ValueError, match=r"field is .*: it must be a date like 2026-01-31"):
             values.a_date("field", wrong)
 
 
@@ -58,5 +58,5 @@ def test_dates_come_as_dates_or_text():
 def test_a_memory_size_has_a_number_and_a_unit(wrong):
     for good in ("2GB", "500 MB", "1.5GiB", "80%"):
         values.a_memory_size("field", good)
-    with pytest.raises(ValueError, match="field is .*: write it like 2GB or 500MB"):
+    with pytest.raises(ValueError, match=r"field is .*: write it like 2GB or 500MB"):
         values.a_memory_size("field", wrong)

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileColumn:
-    """Where a view's column comes from: a column of the files and how it is read.
+    """Where a view's column comes from: a column of the files, and how it is read.
 
-    `read`: "as is", "text", "is null", "int64" or "double" (NULL where it is none), "constant" (`column` itself is the
-    value), "micros" (a timestamp as whole microseconds since 1970), or "time" (UTC; NULL where unreadable; `unit` s,
-    ms, us or ns for numbers since 1970; `form` like %d.%m.%Y %H:%M for text that is not ISO; else timestamps, dates
-    and ISO text).
+    Args:
+        column: the files' name of it.
+        read: "as is", "text", "is null", "int64" or "double" (NULL where the value is no such number), "micros" (a
+            timestamp as whole microseconds since 1970), "time" (UTC, NULL where it cannot be read), or "constant"
+            (`column` is itself the value).
+        unit: for a "time" of numbers since 1970: s, ms, us or ns.
+        form: for a "time" of text that is not ISO, like %d.%m.%Y %H:%M.
     """
 
     column: str
@@ -47,8 +50,14 @@ class Database(Protocol):
         filename: str = "",
         form: TextForm | None = None,
     ) -> None:
-        """Name the rows of parquet files, or of text files of a `form`. `columns` gives the view's columns: new name ->
-        where it comes from, or None for a column of NULL text; `filename` names a further column: the row's file."""
+        """Name the rows of some files.
+
+        Args:
+            files: parquet, or text files of a `form`.
+            columns: the view's columns: its name -> where it comes from; None for all NULL text. By default those of
+                the files.
+            filename: the name of a further column that holds each row's file; "" for none.
+        """
 
     def define(self, name: str, sql: str) -> None:
         """Name a statement; it runs anew wherever the name is used."""
@@ -56,7 +65,10 @@ class Database(Protocol):
     def spool(self, name: str, sql: str, columns: ViewColumns | None = None, *, more: bool = False) -> int:
         """Keep a statement's many rows on disk under a name until the database closes; returns how many.
 
-        `more`: beside those that the name has already. `columns`: how they are read back; see view."""
+        Args:
+            columns: how they are read back; see view.
+            more: keep the rows that the name has already, too.
+        """
 
     def table(self, name: str, sql: str) -> int:
         """Keep a statement's rows in memory under a name until the database closes; returns how many."""
@@ -81,4 +93,4 @@ class Engine(Protocol):
     """Opens databases."""
 
     def open(self) -> AbstractContextManager[Database]:
-        """A database for one step; what it spilled is gone when it closes."""
+        """A database for one step. What it spilled is removed when it closes."""

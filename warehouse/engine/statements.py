@@ -1,9 +1,8 @@
-"""SQL statements: one file each, beside the step that runs it; values are rendered as literals.
+"""SQL statements: one file each, beside the step that runs it, in the subset of SQL that DuckDB and Spark share.
 
-The files keep to the subset of SQL that DuckDB and Spark share.
-
-A `{name}` in a file stands for one value. Only whole values of known types go in, quoted here, so nothing a value holds
-can ever be read as SQL. Column and file names never reach these files: the engine's views rename them first.
+A `{name}` in a file stands for one value. Only whole values of known types go in, as literals that are quoted here, so
+nothing in a value can be read as SQL. Names of raw columns and files never reach these files: the engine's views rename
+them first.
 """
 
 import math
@@ -24,7 +23,7 @@ class SqlType(StrEnum):
 
 @dataclass(frozen=True)
 class ColumnList:
-    """Some of our own column names as a list, each followed by `suffix`; names from outside are refused."""
+    """A list of our own column names, each followed by `suffix`. Names from outside are refused."""
 
     names: tuple[str, ...]
     suffix: str = ""
@@ -43,7 +42,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def statement(name: str, **values: Value) -> str:
-    """The text of `<name>.sql` with every placeholder replaced; KeyError for a value missing or not asked for."""
+    """The text of `<name>.sql` with its placeholders replaced; KeyError for a missing value or one without a place."""
     text = _text(name)
     unknown = set(values) - set(_PLACEHOLDER.findall(text))
     if unknown:

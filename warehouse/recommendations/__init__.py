@@ -1,8 +1,8 @@
 """The table of recommendations that the fusion job lives on: a Delta table with one partition a night.
 
-A night is staged beside the table, audited there, and published by one commit (``publish``). Readers (``latest``,
-``night``, ``for_user``, ``for_users``) see whole nights only. Operators look back and clean up (``history``,
-``rollback``, ``retain``). A name is loaded on its first use, so that importing this package costs neither DuckDB nor
+A night is staged beside the table, audited there, and published by one commit (`publish`). Readers (`latest`,
+`night`, `for_user`, `for_users`) see whole nights only. Operators look back and clean up (`history`,
+`rollback`, `retain`). A name is loaded on its first use, so that importing this package costs neither DuckDB nor
 Delta Lake.
 """
 

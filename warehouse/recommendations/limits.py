@@ -1,6 +1,6 @@
 """What an audit is asked and what it answers: plain data that is light to import, for whoever names the checks.
 
-Every audit answers every check of ``CHECKS``, on the first night too: a figure that cannot be taken yet is None, and
+Every audit answers every check of `CHECKS`, on the first night too: a figure that cannot be taken yet is None, and
 passes.
 """
 
@@ -36,10 +36,16 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class AuditLimits:
-    """How far a night may lie from what is expected. ``None`` switches a limit off; shares are between 0 and 1.
+    """How far a night may lie from what is expected. None switches a limit off; shares are between 0 and 1.
 
-    The distribution limits compare with the newest earlier night and are silent on the first one. Their defaults are
-    wide: they are meant to stop a night made from the wrong data or a broken model, not an ordinary change of taste.
+    All but the first compare with the newest earlier night, and pass where there is none. The defaults are wide: they
+    stop a night made from wrong data or by a broken model, not an ordinary change of taste.
+
+    Args:
+        max_fallback_share: of the users, how many may get the popular items.
+        min_overlap: mean share of a user's top items that must have stood there the night before.
+        max_score_shift: of the mean score, in the standard deviations of the night before.
+        max_user_drop: share by which the users may be fewer.
     """
 
     max_fallback_share: float | None = 0.5
@@ -86,7 +92,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit's answer for one night: ``passed``, and each ``Check`` with its figure."""
+    """The audit's answer for one night: `passed`, and each `Check` with its figure."""
 
     run_date: dt.date
     previous: dt.date | None
@@ -110,5 +116,5 @@ class Audit:
         return {check.name: check.value for check in self.checks}
 
     def to_json(self) -> str:
-        """Return the whole audit as JSON, readable beside a rejected night."""
+        """The whole audit as JSON, readable beside a rejected night."""
         return json.dumps({**asdict(self), "passed": self.passed}, default=str, indent=2)

@@ -29,8 +29,9 @@ PLAIN = ("user_id", "rank", "score", "probability")
 
 
 class PartsWriter:
-    """Writes tables of rows as ``part-00000.parquet``, ``part-00001.parquet``, ... into ``folder``, each flushed to
-    disk when it is full. Every call of ``write`` makes one row group.
+    """Writes tables of rows as `part-00000.parquet`, `part-00001.parquet`, ... into `folder`.
+
+    Every call of `write` makes one row group. A full part is flushed to disk.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
@@ -70,15 +71,19 @@ class PartsWriter:
 
 
 def part_schema(table: pa.Schema) -> pa.Schema:
-    """Return the columns of a part: the table's, without the partition's date."""
+    """The columns of a part: the table's, without the partition's date."""
     return table.remove(table.get_field_index("run_date"))
 
 
 def row_groups(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, constants: Mapping[str, object]
 ) -> Iterator[pa.Table]:
-    """Regroup batches of any size into tables of ROW_GROUP rows (the last: what is left) with the columns of
-    ``schema``: those of the batches, and ``constants``, the same on every row.
+    """Regroup batches of any size into tables of ROW_GROUP rows; the last one holds what is left.
+
+    Args:
+        batches: with the columns of `tables.STAGED_NIGHT`.
+        schema: the columns of the tables: those of the batches and the constants.
+        constants: name and value of the columns that are the same on every row.
     """
     ids = {name: schema.field(name).type for name in ("user_id", "item_id")}
     staged = STAGED_NIGHT.schema(**ids, nullable=False)
@@ -100,7 +105,7 @@ def _cast(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
 
 
 def id_types_of(batch: pa.RecordBatch) -> tuple[pa.DataType, pa.DataType]:
-    """Return the table's types for this batch's ``user_id`` and ``item_id``, or say in a sentence what does not fit."""
+    """The table's types of `user_id` and `item_id` for this batch; `RecommendationsError` for what does not fit."""
     missing = [name for name in STAGED_NIGHT.names if name not in batch.schema.names]
     if missing:
         raise RecommendationsError(
@@ -119,8 +124,10 @@ def _id_type(name: str, kind: pa.DataType) -> pa.DataType:
 
 
 def statistics(part: Path) -> dict[str, object]:
-    """Return what Delta's log says of a part (protocol: "Per-file Statistics"): rows, and least, greatest and number of
-    nulls of each column, from the file's own footer. A column without bounds in the footer has none in the log.
+    """What Delta's log says of a part (Delta protocol, "Per-file Statistics"), from the file's own footer.
+
+    The number of rows, and of each column the least and the greatest value and the number of nulls. A column without
+    bounds in the footer has none in the log.
     """
     meta = pq.read_metadata(part)
     groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
@@ -146,5 +153,5 @@ def _json(value: object, *, up: bool) -> object:
 
 
 def statistics_json(part: Path) -> str:
-    """Return the statistics of a part as the log holds them: JSON within JSON."""
+    """The statistics of a part as the log holds them: JSON within JSON."""
     return json.dumps(statistics(part), allow_nan=False)

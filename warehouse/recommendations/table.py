@@ -25,19 +25,19 @@ CONSTRAINTS = {"rank_positive": "rank >= 1", "score_finite": "score >= -3.4e38 A
 
 
 class HasRecommendations(Protocol):
-    """Whatever knows where the table is: ``warehouse.layout.Layout`` does."""
+    """Whatever knows where the table is: `warehouse.layout.Layout` does."""
 
     @property
     def recommendations(self) -> Path: ...  # noqa: D102
 
 
 def table_path(where: HasRecommendations | str | Path) -> Path:
-    """Return the table's folder for a ``Layout`` or for the path of the table itself."""
+    """The table's folder for a `Layout` or for the path of the table itself."""
     return Path(where) if isinstance(where, str | Path) else Path(where.recommendations)
 
 
 def open_table(path: Path) -> DeltaTable:
-    """Open the table, or raise ``NoNight`` with a sentence."""
+    """Open the table, or raise `NoNight` with a sentence."""
     try:
         return DeltaTable(path)
     except (TableNotFoundError, FileNotFoundError) as error:
@@ -45,10 +45,10 @@ def open_table(path: Path) -> DeltaTable:
 
 
 def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
-    """Open the table, creating it with its constraints when it is missing; refuse id types that are not the table's.
+    """Open the table; make it, with its constraints, where it is missing; refuse id types that are not the table's.
 
-    Creation is two commits (table, constraints), so a writer killed between them leaves the constraints to the next
-    one. The caller holds the staging folder's lock, so that two first nights do not create it twice.
+    Making it takes two commits (table, constraints). A writer that is killed between them leaves the constraints to the
+    next one. The caller holds the staging folder's lock, so that two first nights do not make the table twice.
     """
     if not DeltaTable.is_deltatable(str(path)):
         path.mkdir(parents=True, exist_ok=True)
@@ -72,21 +72,21 @@ def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
 
 
 def id_types(table: DeltaTable) -> dict[str, pa.DataType]:
-    """Return the Arrow types of ``user_id`` and ``item_id`` (int64 or string) in the table."""
+    """The Arrow types of `user_id` and `item_id` (int64 or string) in the table."""
     kinds = {field.name: field.type.type for field in table.schema().fields if field.name in ("user_id", "item_id")}
     return {name: pa.int64() if kind == "long" else pa.string() for name, kind in kinds.items()}
 
 
 def nights(table: DeltaTable) -> list[dt.date]:
-    """Return the nights in the table, oldest first, from the log alone."""
+    """The nights in the table, oldest first, from the log alone."""
     return sorted(dt.date.fromisoformat(p["run_date"]) for p in table.partitions())
 
 
 def night_files(table: DeltaTable, run_date: dt.date) -> list[str]:
-    """Return the files that make up one night, [] when the night is not there."""
+    """The files that make up one night, [] when the night is not there."""
     return sorted(local(table.file_uris(file_pruning_predicate=[("run_date", "=", run_date.isoformat())])))
 
 
 def local(uris: Iterable[str]) -> list[str]:
-    """Return files as the operating system names them: in the log a blank is %20."""
+    """Files of the log as the operating system names them; the log writes a blank as %20."""
     return [unquote(uri) for uri in uris]

@@ -1,4 +1,4 @@
-"""Any log in parquet, CSV or JSON lines, told what its columns are by a small TOML file:
+"""Any log in parquet, CSV or JSON lines; a small TOML file, the mapping, says what its columns are:
 
 [events]
 format = "csv"                  # parquet, csv or jsonl
@@ -35,6 +35,8 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import rows_of, write_items
 from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.tables import ID_TYPES
+from warehouse.values import TIME_UNITS, one_of
 
 FORMATS = {"parquet": ("*.parquet",), "csv": ("*.csv", "*.csv.gz"), "jsonl": ("*.jsonl", "*.jsonl.gz")}
 FILE_KEYS = {"format", "files", "delimiter", "quote", "encoding", "names", "explode"}
@@ -48,9 +50,11 @@ ITEM_KEYS = FILE_KEYS | {"item_id", "title", "features", "numbers", "item_id_typ
 def import_mapped(
     engine: Engine, layout: Layout, path: Path, *, mapping: Path | None = None, progress: bool = False
 ) -> ImportReport:
-    """Write a log's events, and its items where the mapping tells of them.
+    """Write a log's events, and its items where the mapping has a section of them.
 
-    ValueError for a mapping that cannot be read, lacks a key or has one that means nothing.
+    Raises:
+        ValueError: there is no mapping, it cannot be read, it lacks a key, or it has one that means nothing.
+        FileNotFoundError: the mapping, or a file of the log, is missing.
     """
     if mapping is None:
         raise ValueError("a log of one's own needs --mapping FILE, a TOML file that names its columns")
@@ -87,7 +91,7 @@ def _events(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
     for key in ("user_id", "item_id", "timestamp"):
         _text(mapping, "events", section, key)
     unit, form = section.get("timestamp_unit", ""), section.get("timestamp_format", "")
-    if unit not in ("", "s", "ms", "us", "ns") or (unit and form):
+    if unit not in ("", *TIME_UNITS) or (unit and form):
         raise DataError(
             f"timestamp_unit of {mapping} is {unit!r}: choose one of s, ms, us, ns, and no timestamp_format beside it"
         )
@@ -119,8 +123,7 @@ def _items(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
 
 def _id(mapping: Path, section: dict[str, Any], key: str) -> FileColumn:
     wanted = section.get(f"{key}_type", "")
-    if wanted not in ("", "int64", "string"):
-        raise DataError(f"{key}_type of {mapping} is {wanted!r}: choose one of int64, string")
+    one_of(f"{key}_type of {mapping}", wanted, ("", *ID_TYPES), error=DataError)
     return FileColumn(section[key], {"": "as is", "int64": "int64", "string": "text"}[wanted])
 
 
@@ -133,8 +136,7 @@ def _text(mapping: Path, name: str, section: dict[str, Any], key: str) -> str:
 
 def _files(mapping: Path, section: dict[str, Any], path: Path) -> tuple[Path, ...]:
     kind = section.get("format", "parquet")
-    if kind not in FORMATS:
-        raise DataError(f"format of {mapping} is {kind!r}: choose one of {', '.join(FORMATS)}")
+    one_of(f"format of {mapping}", kind, FORMATS, error=DataError)
     patterns = section.get("files", list(FORMATS[kind]))
     if not isinstance(patterns, list) or not all(isinstance(pattern, str) and pattern for pattern in patterns):
         raise DataError(f"files of {mapping} is {patterns!r}: a list of names or patterns is expected")

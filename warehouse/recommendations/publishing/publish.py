@@ -44,10 +44,7 @@ from warehouse.whole_files import replacing
 
 @dataclass(frozen=True)
 class NightFacts:
-    """What is the same on every row of a night, and what the commit remembers beside it.
-
-    ``metadata`` goes into the Delta log, for people: git commit, Dagster run, ...
-    """
+    """What is the same on every row of a night; `metadata` goes into the Delta log alone (git commit, Dagster run)."""
 
     model_version: int | None = None
     mlflow_run_id: str | None = None
@@ -67,7 +64,7 @@ class NightFacts:
         }
 
     def remembered(self, run_date: dt.date, rows: int) -> dict[str, str]:
-        """Return what the commit remembers, all of it text."""
+        """What the commit remembers, all of it text."""
         return {
             **self.metadata,
             "run_date": run_date.isoformat(),
@@ -109,8 +106,8 @@ def publish(
     """Publish one night. Publishing it again replaces it; other nights are not touched.
 
     Args:
-        where: a ``Layout``, or the folder of the table.
-        batches: columns of ``tables.STAGED_NIGHT``, any number of rows each.
+        where: a `Layout`, or the folder of the table.
+        batches: columns of `tables.STAGED_NIGHT`, any number of rows each.
         facts: what is the same on every row.
         expected: what the night was asked for.
         limits: of the audit.
@@ -159,7 +156,7 @@ def _refusals(run_date: dt.date, path: Path) -> Iterator[None]:
 
 
 def _audited(table: DeltaTable, staged: StagedNight, expected: Expected, limits: AuditLimits) -> Audit:
-    """Audit the staged night; keep it aside, with the audit's figures as JSON, when it fails."""
+    """Audit the staged night. If it fails, keep it aside with the audit as JSON, and raise `AuditFailed`."""
     earlier = [night for night in nights(table) if night < staged.run_date]
     previous = earlier[-1] if earlier else None
     before = [Path(file) for file in night_files(table, previous)] if previous else []

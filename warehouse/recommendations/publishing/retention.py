@@ -20,7 +20,7 @@ SAFE_HOURS = 168  # Delta's default: a superseded file stays for readers that be
 
 @dataclass(frozen=True)
 class Retained:
-    """The nights that are left and those that went, and how many superseded and littered files were removed."""
+    """The nights that are left, the nights that went, how many superseded files went, and which files were litter."""
 
     kept: tuple[dt.date, ...]
     dropped: tuple[dt.date, ...]
@@ -29,10 +29,10 @@ class Retained:
 
 
 def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hours: int = SAFE_HOURS) -> Retained:
-    """Keep the newest ``keep_nights`` nights; remove files that no version of the last ``vacuum_hours`` needs.
+    """Keep the newest `keep_nights` nights; remove files that no version of the last `vacuum_hours` needs.
 
-    Counted in nights, not from today: a pipeline that stood still for a month loses nothing. Below 168 hours a reader
-    that opened the table earlier may lose its files, and rollback reaches back less far.
+    Nights are counted from the newest one, not from today, so a pipeline that stood still for a month loses nothing.
+    Below 168 hours, a reader that opened the table earlier may lose its files, and rollback reaches back less far.
     """
     at_least("keep_nights", keep_nights, 1, error=RecommendationsError)
     at_least("vacuum_hours", vacuum_hours, 0, error=RecommendationsError)

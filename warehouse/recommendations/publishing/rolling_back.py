@@ -30,12 +30,20 @@ def rollback(
     *,
     reason: str = "",
 ) -> RolledBack:
-    """Show the table as it stood before its last publication, or at ``to_version``, or when ``to_night`` was last
-    published.
+    """Show the table as it stood before its last publication.
 
-    It is one commit that brings old files back, so it takes milliseconds, readers are not disturbed, and it can itself
-    be rolled back (``to_version``). It reaches as far back as vacuum has left the files (7 days by default). The log
-    remembers ``reason``, for whoever wonders why last night's lists are not shown.
+    It is one commit that brings old files back. So it takes milliseconds, it disturbs no reader, and it can itself be
+    rolled back (`to_version`). It reaches as far back as vacuum has left the files (7 days by default).
+
+    Args:
+        where: a `Layout`, or the folder of the table.
+        to_version: show this version instead.
+        to_night: show the table as this night was last published instead.
+        reason: what the log says of it, for whoever wonders why last night's lists are not shown.
+
+    Raises:
+        RecommendationsError: there is no such version, or its files are gone; the table shows what it showed before.
+        NoNight: that night was never published.
     """
     path = table_path(where)
     table = open_table(path)
@@ -43,16 +51,7 @@ def rollback(
         raise RecommendationsError("give either a version or a night to roll back to, not both")
     if to_version is None:
         to_version = _version_to_show(table, to_night)
-    if not 0 <= to_version <= table.version():
-        raise RecommendationsError(f"{path} has versions 0 to {table.version()}, not {to_version}: see its history")
-    newest = _newest(_at(path, to_version))
-    if newest is None:
-        raise RecommendationsError(f"version {to_version} of the table {path} holds no night: nothing was changed")
-    if missing := _missing_files(path, to_version):
-        raise RecommendationsError(
-            f"version {to_version} of the table {path} cannot come back: vacuum has removed {len(missing)} of its "
-            f"files (first: {missing[0]}); choose a newer version, or run that night again"
-        )
+    newest = _newest_of(table, path, to_version)
     shown = publication(table, newest, to_version)
     metadata: dict[str, str] = {
         "rolled_back_to": str(to_version), "run_date": newest.isoformat(), "reason": reason,
@@ -68,9 +67,19 @@ def rollback(
     return RolledBack(to_version, DeltaTable(path).version(), newest)
 
 
-def _newest(table: DeltaTable) -> dt.date | None:
-    there = nights(table)
-    return there[-1] if there else None
+def _newest_of(table: DeltaTable, path: Path, version: int) -> dt.date:
+    """The newest night of a version; `RecommendationsError` where the version cannot come back."""
+    if not 0 <= version <= table.version():
+        raise RecommendationsError(f"{path} has versions 0 to {table.version()}, not {version}: see its history")
+    there = nights(_at(path, version))
+    if not there:
+        raise RecommendationsError(f"version {version} of the table {path} holds no night: nothing was changed")
+    if missing := _missing_files(path, version):
+        raise RecommendationsError(
+            f"version {version} of the table {path} cannot come back: vacuum has removed {len(missing)} of its "
+            f"files (first: {missing[0]}); choose a newer version, or run that night again"
+        )
+    return there[-1]
 
 
 def _at(path: Path, version: int) -> DeltaTable:
@@ -88,10 +97,10 @@ def _missing_files(path: Path, version: int) -> list[str]:
 
 
 def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:
-    """Find the version to go back to: the last publication of ``night``, or what stood before the one shown now.
+    """The version to go back to: the last publication of `night`, or what stood before the publication shown now.
 
-    After a rollback to v the table *shows* v; going back once more must go to what was before v, not to the bad night
-    again: so the way back follows rollbacks to where they point.
+    After a rollback to v the table shows v. Going back once more must lead to what was before v, not to the bad night
+    again, so the search follows each rollback to the version that it points to.
     """
     commits = {commit["version"]: commit for commit in table.history()}
     if night is not None:

@@ -14,12 +14,17 @@ from warehouse.recommendations.table import HasRecommendations, table_path
 
 
 def sweep(where: HasRecommendations | str | Path, own: dt.date | None = None) -> list[str]:
-    """Remove what killed writers left: staged files without a living writer, data files that no commit knows, drafts
-    of commits. ``own``: the night whose lock the caller holds; its staged file stays.
+    """Remove what killed writers left; returns the removed files.
 
-    Safe beside living writers, by order: candidates are listed, then living writers are looked for (their nights, and
-    all drafts of commits, are left alone), then the log is read. A file that was committed in between is in that log;
-    a writer that began after the listing has no file on the list.
+    That is: staged files without a living writer, data files that no commit knows, and drafts of commits.
+
+    Its order makes it safe beside living writers. First the candidates are listed. Then living writers are looked for;
+    their nights are left alone, and so are all drafts of commits. Then the log is read. A file that was committed in
+    between is in that log, and a writer that began after the listing has no file on the list.
+
+    Args:
+        where: a `Layout`, or the folder of the table.
+        own: the night whose lock the caller holds; its staged files stay, other litter of it goes.
     """
     path = table_path(where)
     candidates = [file for file in path.rglob("*") if file.is_file() and _may_be_litter(file, path)]

@@ -37,9 +37,9 @@ SELECT (SELECT count(*) FROM users_a) AS users_a, (SELECT count(*) FROM users_b)
 def compare(
     where: HasRecommendations | str | Path, date_a: dt.date, date_b: dt.date, ks: Sequence[int] = (10,)
 ) -> pa.Table:
-    """Return one row for each k in ``ks`` that compares the top k of two nights (columns: ``tables.COMPARISON``).
+    """One row for each k in `ks` that compares the top k of two nights (columns: `tables.COMPARISON`).
 
-    ``overlap``, ``churn`` and ``same_first`` are taken over users who have a list in both nights, the other figures
+    `overlap`, `churn` and `same_first` are taken over users who have a list in both nights, the other figures
     over each night by itself.
     """
     nights = (night(where, date_a), night(where, date_b))

@@ -28,10 +28,10 @@ def for_user(
     items: Path | None = None,
     max_age_days: int | None = None,
 ) -> list[dict[str, object]]:
-    """Return a user's best ``n`` items of a night (the newest by default), best first; [] for a user without a list.
+    """A user's best `n` items of a night (the newest by default), best first; [] for a user without a list.
 
-    Each is ``{"item_id", "title", "score", "model"}``, the shape of the OCCF branch; the title comes from the items
-    table beside the recommendations (``items``: another parquet file), None where it is not known.
+    Each item is `{"item_id", "title", "score", "model"}`, the shape that the OCCF branch gives. The title comes from
+    the items table beside the recommendations, or from the parquet file `items`; it is None where it is not known.
     """
     with Reader(where, items=items, max_age_days=max_age_days) as reader:
         return reader.for_user(user_id, n, run_date=run_date)
@@ -45,14 +45,16 @@ def for_users(
     run_date: dt.date | None = None,
     max_age_days: int | None = None,
 ) -> pa.Table:
-    """Return the best ``n`` items of each of these users as Arrow (all columns), in order of user and rank."""
+    """The best `n` items of each of these users as Arrow (all columns), in order of user and rank."""
     with Reader(where, max_age_days=max_age_days) as reader:
         return reader.for_users(user_ids, n, run_date=run_date)
 
 
 class Reader:
-    """A reader to keep open: it looks for a newer night at each call, and keeps the night's files open, their footers
-    and the titles in memory, so that one user's list is one row group read.
+    """A reader to keep open: it looks for a newer night at each call.
+
+    It keeps the night's files open, and their footers and the titles in memory, so one user's list costs the reading of
+    one row group.
     """
 
     def __init__(
@@ -76,10 +78,10 @@ class Reader:
             self._lookup = None
 
     def night(self, run_date: dt.date | None = None) -> Night:
-        """Return the newest night, or the one asked for, as the table shows it now.
+        """The newest night, or the one asked for, as the table shows it now.
 
-        Whether anything was committed since is told by the existence of the log's next entry; once a day the log is
-        read in any case, for the age and for entries that were cleaned up.
+        The log is read again when its next entry exists, and once a day in any case: the night grows older, and entries
+        may have been cleaned up.
         """
         today = dt.datetime.now(dt.UTC).date()
         following = self.path / "_delta_log" / f"{self._table.version() + 1:020d}.json"
@@ -93,7 +95,7 @@ class Reader:
         return self._night
 
     def for_user(self, user_id: UserId, n: int = 10, *, run_date: dt.date | None = None) -> list[dict[str, object]]:
-        """As the function ``for_user``."""
+        """As the function `for_user`."""
         found = self.night(run_date)
         _check(n, [user_id], found)
         rows = self._opened(found).best(user_id, n)
@@ -106,7 +108,7 @@ class Reader:
     def for_users(
         self, user_ids: Sequence[UserId] | pa.Array, n: int = 100, *, run_date: dt.date | None = None
     ) -> pa.Table:
-        """As the function ``for_users``."""
+        """As the function `for_users`."""
         found = self.night(run_date)
         ids = user_ids.to_pylist() if isinstance(user_ids, pa.Array | pa.ChunkedArray) else list(user_ids)
         _check(n, ids, found)
@@ -120,7 +122,7 @@ class Reader:
         return rows.cast(found.schema)
 
     def _opened(self, found: Night) -> Lookup:
-        """The night's files, opened when they are not those of the last call."""
+        """The night's files, open; opened anew only when they are not those of the last call."""
         if self._lookup is None or self._lookup[0] != found.files:
             if self._lookup is not None:
                 self._lookup[1].close()
@@ -129,7 +131,7 @@ class Reader:
 
 
 def _check(n: int, user_ids: Sequence[object], found: Night) -> None:
-    """Refuse what would silently find nothing: no items, or ids of the other type."""
+    """Refuse a question that would find nothing without a word: no items, or ids of the other type."""
     at_least("n", n, 1, error=RecommendationsError)
     text = pa.types.is_string(found.schema.field("user_id").type)
     for user in user_ids:

@@ -39,7 +39,7 @@ class Night:
 
     Args:
         version: the table's version in which it was found.
-        age_days: days from ``run_date`` to today (UTC); 1 in the morning after.
+        age_days: days from `run_date` to today (UTC); 1 in the morning after.
         files: the parquet files that it consists of, in order of user.
         rollback: on the newest night, the rollback that made it the newest, if no night was published since.
     """
@@ -56,14 +56,14 @@ class Night:
     rollback: Rollback | None = None
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = ROW_GROUP) -> Iterator[pa.RecordBatch]:
-        """Stream the night in order of user and rank, ``rows`` at a time; memory does not grow with the night."""
+        """Stream the night in order of user and rank, `rows` at a time; memory does not grow with the night."""
         names = self.schema.names if columns is None else _known(columns, self.schema)
         with DuckDBEngine(MEMORY_LIMIT).connect() as con:
             found = con.sql(f"SELECT {', '.join(names)} {ROWS}", params={"files": list(self.files)})
             yield from found.to_arrow_reader(rows)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the whole night as one Arrow table, in order of user and rank."""
+        """The whole night as one Arrow table, in order of user and rank."""
         names = self.schema.names if columns is None else _known(columns, self.schema)
         schema = pa.schema([self.schema.field(name) for name in names])
         return pa.Table.from_batches(self.batches(names)).cast(schema)
@@ -81,20 +81,18 @@ def _known(columns: Sequence[str], schema: pa.Schema) -> list[str]:
 def latest(
     where: HasRecommendations | str | Path, *, max_age_days: int | None = None, today: dt.date | None = None
 ) -> Night:
-    """Return the newest whole night, however old, and its age; with ``max_age_days`` an older one raises
-    ``StaleNight``.
-    """
+    """The newest whole night, however old, and its age. With `max_age_days`, an older one raises `StaleNight`."""
     table = open_table(table_path(where))
     return newest(table, table_path(where), max_age_days, today)
 
 
 def night(where: HasRecommendations | str | Path, run_date: dt.date) -> Night:
-    """Return one night, or raise ``NoNight`` with the nights that there are."""
+    """One night, or raise `NoNight` with the nights that there are."""
     return snapshot(open_table(table_path(where)), table_path(where), run_date, None)
 
 
 def newest(table: DeltaTable, path: Path, max_age_days: int | None, today: dt.date | None) -> Night:
-    """The newest night of an open table; ``NoNight`` without one, ``StaleNight`` for one that is too old."""
+    """The newest night of an open table; `NoNight` without one, `StaleNight` for one that is too old."""
     there = nights(table)
     if not there:
         raise NoNight(f"the recommendations table {path} holds no night yet: run one first")
@@ -108,7 +106,7 @@ def newest(table: DeltaTable, path: Path, max_age_days: int | None, today: dt.da
 
 
 def snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date | None) -> Night:
-    """One night of an open table; ``NoNight`` where it is missing."""
+    """One night of an open table; `NoNight` where it is missing."""
     files = night_files(table, run_date)
     if not files:
         there = nights(table)

@@ -19,7 +19,7 @@ FORM = Delimited(";")
 
 
 def import_diginetica(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
-    """Write the item views and, where they are there, the products with price (log2), name tokens and category."""
+    """Write the views of items and, if their files exist, the products with price (log2), name tokens and category."""
     views = files_in(path, "train-item-views.csv*")
     session, item, timeframe, day = _spelled(views[0], "sessionid", "itemid", "timeframe", "eventdate")
     log = LogFiles(

@@ -1,7 +1,7 @@
 """MovieLens as GroupLens publishes it (100K, 1M, 10M, 20M, 25M, 32M, latest-small) and 100K as RecBole's atomic files.
 
-A rating is an event whatever its stars: what counts here is that somebody met the film. Every set has whole-second UTC
-clocks and integer ids; the layouts differ and are told apart by the names of the files in the folder.
+A rating is an event whatever its stars: what counts here is that somebody met the film. In every set, times are whole
+seconds (UTC) and ids are integers. The layouts differ; the names of the files in the folder tell which one it is.
 """
 
 import csv
@@ -42,7 +42,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Shape:
-    """One published layout: the ratings' file and form, the films' file, and how a film's line is read."""
+    """One published layout: the file of ratings and its form, the file of films and how its lines are read."""
 
     ratings: str
     form: Delimited
@@ -54,7 +54,9 @@ class Shape:
 def import_movielens(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
     """Write a MovieLens folder as raw events and raw items.
 
-    FileNotFoundError if the folder holds no known ratings file, or not the films that belong to it.
+    Raises:
+        FileNotFoundError: the folder holds no known file of ratings, or not the films that belong to it.
+        DataError: a file cannot be read.
     """
     shape = _shape(path)
     films = list(shape.read(path / shape.films))  # read first: a broken catalogue leaves nothing behind

@@ -12,7 +12,7 @@ from warehouse.sources.raw.log import LogFiles, files_in
 
 
 def import_retailrocket(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
-    """Write the events (view, addtocart, transaction) and, where the properties are there, the items' categories."""
+    """Write the events (view, addtocart, transaction) and, if the files of properties exist, the items' categories."""
     events = LogFiles(
         files_in(path, "events.csv*"),
         {

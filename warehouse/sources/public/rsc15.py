@@ -18,7 +18,7 @@ BUYS = Delimited(",", ("session", "time", "item", "price", "quantity"))
 
 
 def import_rsc15(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
-    """Write the clicks, the buys where they are there too, and the items' categories."""
+    """Write the clicks, the buys if their file exists, and the items' categories."""
     clicks = files_in(path, "yoochoose-clicks.dat*")
     buys = tuple(sorted(path.glob("yoochoose-buys.dat*"))) if path.is_dir() else ()
     categories = LogFiles(clicks, {"item_id": FileColumn("item", "int64"), "category": FileColumn("category")}, CLICKS)

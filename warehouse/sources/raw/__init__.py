@@ -1,1 +1,1 @@
-"""How any source becomes raw parquet: a folder a day."""
+"""How any log becomes raw parquet: a folder of events a day, one file of items."""

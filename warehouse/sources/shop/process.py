@@ -1,5 +1,4 @@
-"""A synthetic shop with a known answer: sessions from a hidden Markov process, Zipf popularity, and the best recall
-that any model can reach on them.
+"""The process of a synthetic shop with a known answer: the best recall that any model can reach on its sessions.
 
 The process. Items live in groups of about 20; inside a group popularity is Zipf. A session is in one hidden group at a
 time: it starts in a group drawn by popularity; with each step it moves to the group's first successor (.55), to its
@@ -8,13 +7,13 @@ or with probability `stray` from the whole shop, so that no single item tells th
 comes twice running (it is drawn again), for sessions drop such repeats. Lengths are drawn apart from all that: at least
 2, geometric, at most 30. A user has at most one session a day, and sessions of two days lie over 30 minutes apart.
 
-The best reachable recall. Given a prefix, the next item has one exact distribution: the forward (Bayes) filter over
-hidden groups gives it, for every quantity in it is known. A list of k items is hit with the sum of its items'
-probabilities; no list has a larger sum than the k most probable items. So the mean of that largest sum over prefixes
-drawn from the process is the recall@k of the best of all models, and none can pass it but by luck of the sample.
-`best_recall` averages those sums, not hits, over freshly drawn sessions: the hits' own noise is integrated out.
+The best reachable recall. Given a prefix, the next item has one exact distribution, which the forward (Bayes) filter
+over hidden groups gives, for every quantity in it is known. The probability that a list is hit is the sum of its items'
+probabilities, and no list of k items has a larger sum than the k most probable items. So the mean of that largest sum,
+over prefixes drawn from the process, is the recall@k of the best of all models; another can pass it only by luck of the
+sample. `best_recall` averages those sums, not hits, over freshly drawn sessions, so the noise of hits is not in it.
 
-Taste may drift: with `drift` > 0, from one day to the next this share of the groups deal their successors among them.
+Taste may drift: with `drift` > 0, this share of the groups exchange their successors from one day to the next.
 """
 
 from collections.abc import Iterator
@@ -39,8 +38,11 @@ Array = np.ndarray
 class Shop:
     """A shop of `n_items` items, open for `days` days from `first_day`; all of it follows from `seed`.
 
-    `zipf`: exponent of popularity, inside groups and among them (there a quarter of it). `text_ids`: ids are text, not
-    numbers.
+    Args:
+        zipf: exponent of popularity inside groups; among groups it is a quarter of this.
+        stray: probability that an item comes from the whole shop.
+        drift: share of the groups that exchange their successors from one day to the next.
+        text_ids: ids are text, not numbers.
     """
 
     n_items: int = 1000
@@ -76,17 +78,17 @@ class Shop:
 
     @cached_property
     def item_ids(self) -> Array:
-        """[I] the id of every item index, int64, in no order that tells anything."""
+        """[I] the id of every item index, int64, in random order."""
         return np.random.default_rng([self.seed, 1]).permutation(self.n_items).astype(np.int64) + 1
 
     @cached_property
     def home(self) -> Array:
-        """[I] the group of every item index: items are dealt round the groups, the most popular ones first."""
+        """[I] the group of every item index. Items are dealt to the groups in turn, the most popular ones first."""
         return np.arange(self.n_items) % self.n_groups
 
     @cached_property
     def group_popularity(self) -> Array:
-        """[C] what starts and jumps are drawn by."""
+        """[C] the probability that a start or a jump leads to a group."""
         weights = (1.0 + np.arange(self.n_groups)) ** (-self.zipf / 4)
         return weights / weights.sum()
 
@@ -161,7 +163,8 @@ class Shop:
     def best_recall(self, k: int, day: int | None = None, sessions: int = 1000, seed: int = 0) -> float:
         """Recall@k of the best of all models on a day (default: the last), averaged over `sessions` drawn sessions.
 
-        ValueError for a shop too large for the exact filter.
+        Raises:
+            ValueError: the shop is too large for the exact filter.
         """
         if self.n_groups * self.n_items > DENSE_LIMIT:
             raise ValueError(
@@ -184,7 +187,7 @@ class Shop:
             transition[groups, target] += chance
         starts = np.cumsum(lengths) - lengths
         rows = np.arange(len(lengths))
-        # belief [R, C]: of the group of the step to come, given the items before it
+        # belief [R, C]: the probability of the group of the step to come, given the items before it
         belief = np.tile(self.group_popularity, (len(lengths), 1))
         for step in range(int(lengths.max(initial=0)) - 1):
             staying = lengths[rows] > step + 1

@@ -12,7 +12,7 @@ from warehouse.engine.protocol import Database, FileColumn
 from warehouse.engine.ranges import Users, user_ranges
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
-from warehouse.tables import SESSIONS
+from warehouse.tables import EVENTS, SESSIONS
 
 
 @dataclass(frozen=True)
@@ -49,26 +49,30 @@ def define_events(
     schemas = parquet_files.same_id_types(layout.partition("events", day) for day in days)
     if not schemas:
         raise DataError(f"the events of {first_day} to {run_date} hold no rows: raise window_days, or deliver events")
-    sources: dict[str, FileColumn | None] = {name: FileColumn(name) for name in ("user_id", "item_id", "timestamp")}
-    sources["micros"] = FileColumn("timestamp", "micros")
-    if config.sessions == "given":
-        if not any("session_id" in schema.names for schema in schemas.values()):
-            raise DataError(
-                f"sessions is 'given', but the events of {first_day} to {run_date} have no session_id: "
-                f"set sessions to 'gap', or name the raw column in session_column"
-            )
-        sources["session_id"] = FileColumn("session_id")
+    there = {name for schema in schemas.values() for name in schema.names}
+    given = config.sessions == "given"
+    if given and "session_id" not in there:
+        raise DataError(
+            f"sessions is 'given', but the events of {first_day} to {run_date} have no session_id: "
+            f"set sessions to 'gap', or name the raw column in session_column"
+        )
+    columns = _columns(there, given=given, with_dwell=with_dwell)
+    db.view("arrived", list(schemas), columns)
+    names, end = ColumnList(tuple(columns)), midnight(run_date) + timedelta(days=1)
+    db.define("events", statement("events_window", columns=names, first=midnight(lookback), end=end))
+    missing = sorted(set(days_between(max(first_day, min(days)), run_date)) - set(days))
+    return Window(tuple(user_ranges(schemas)), tuple(missing))
+
+
+def _columns(there: set[str], *, given: bool, with_dwell: bool) -> dict[str, FileColumn | None]:
+    """The columns of the view `events`; `there`: those that some partition has."""
+    columns: dict[str, FileColumn | None] = {name: FileColumn(name) for name in EVENTS.required}
+    columns["micros"] = FileColumn("timestamp", "micros")
+    if given:
+        columns["session_id"] = FileColumn("session_id")
     if with_dwell:
-        measured = any("dwell" in schema.names for schema in schemas.values())
-        sources["dwell"] = FileColumn("dwell") if measured else None
-    db.view("arrived", list(schemas), sources)
-    end = midnight(run_date) + timedelta(days=1)
-    db.define(
-        "events", statement("events_window", columns=ColumnList(tuple(sources)), first=midnight(lookback), end=end)
-    )
-    there = set(days)
-    missing = tuple(day for day in days_between(max(first_day, min(there)), run_date) if day not in there)
-    return Window(tuple(user_ranges(schemas)), missing)
+        columns["dwell"] = FileColumn("dwell") if "dwell" in there else None
+    return columns
 
 
 def cut_clicks(
