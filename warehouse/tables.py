@@ -214,6 +214,8 @@ COMPARISON = Table(
     ("date_a", "date_b", "k"),
 )
 
+POPULARITY = "popularity"  # the `model` of a fallback row
+
 # The tables that lie on disk, a partition a day.
 TABLES = {table.name: table for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS)}
 

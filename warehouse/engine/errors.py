@@ -11,8 +11,9 @@ class DataError(ValueError):
 
 
 class StatementRefused(Exception):
-    """The engine cannot make sense of a statement: unknown names, or no SQL at all. Unless somebody outside wrote a
-    part of the statement, the fault is the program's.
+    """The engine cannot make sense of a statement: it is no SQL, or it names what does not exist.
+
+    The fault is the program's, unless somebody outside wrote a part of the statement.
     """
 
 
@@ -32,8 +33,9 @@ def disk_sentences() -> Iterator[None]:
 
 @contextmanager
 def engine_sentences() -> Iterator[None]:
-    """Turn the engine's errors that a person can mend into DataError, and statements without sense into
-    StatementRefused; programming errors stay what they are.
+    """Turn errors that a person can mend into DataError, and a statement without sense into StatementRefused.
+
+    Other errors of the engine stay what they are.
     """
     import duckdb
 
@@ -51,7 +53,7 @@ def engine_sentences() -> Iterator[None]:
             raise
         raise DataError(
             _broken_file(error)
-        ) from error  # without a number it is the engine's own, raised while its rows were streamed
+        ) from error  # no number: the engine's own error, raised while its rows were streamed
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
         raise DataError(_unreadable(error)) from error
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-RANGE_ROWS = 8_000_000  # rows of a range: few enough to be sorted in a few hundred MB, many enough to need few ranges
+RANGE_ROWS = 8_000_000  # rows of a range: sorted in a few hundred MB, and at any size there are few ranges
 
 
 class Users(NamedTuple):

@@ -22,6 +22,10 @@ NOT_PORTABLE = re.compile(
 )
 
 
+def test_a_statement_is_found_by_its_name_alone():
+    assert len({path.stem for path in FILES}) == len(FILES)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_statement_is_portable_and_used(path):
     text = path.read_text(encoding="utf-8")

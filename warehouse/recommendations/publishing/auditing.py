@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
 from warehouse.recommendations.publishing.sample import against
-from warehouse.tables import STAGED_NIGHT
+from warehouse.tables import POPULARITY, STAGED_NIGHT
 
 GREATEST_SCORE = 3.4e38  # as the table's constraint has it: finite, and not NaN
-POPULARITY = "popularity"
 
 
 def audit(

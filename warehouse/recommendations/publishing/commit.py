@@ -93,7 +93,7 @@ def _enter(
             if now.version() == table.version():
                 raise
             # Something else was committed in between, perhaps another night: look again.
-    return table.version() + 1
+    return int(table.version()) + 1
 
 
 def _move(parts: Sequence[Path], to: Sequence[Path]) -> None:

@@ -102,13 +102,13 @@ def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:
     After a rollback to v the table shows v. Going back once more must lead to what was before v, not to the bad night
     again, so the search follows each rollback to the version that it points to.
     """
-    commits = {commit["version"]: commit for commit in table.history()}
+    commits = {int(commit["version"]): commit for commit in table.history()}
     if night is not None:
         of_night = [v for v, c in commits.items() if is_publication(c) and c["run_date"] == night.isoformat()]
         if not of_night:
             raise NoNight(f"the history of the table has no publication of the night {night}: see its history")
         return max(of_night)
-    shown = table.version()
+    shown = int(table.version())
     while shown in commits and not is_publication(commits[shown]):
         shown = int(commits[shown].get("rolled_back_to", shown - 1))
     before = shown - 1

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from warehouse.recommendations.limits import TOP
+from warehouse.tables import POPULARITY
 
 SAMPLED_USERS = 50_000
 _COLUMNS = ["user_id", "item_id", "rank", "score", "model"]
@@ -78,7 +79,7 @@ def _sample(files: Sequence[Path], ranges: list[Range] | None) -> Sample:
     tops, scores = [], []
     for rows in _rows(files, ranges):
         tops.append(rows.filter(pc.less_equal(rows["rank"], TOP)).select(["user_id", "item_id"]))
-        scores.append(rows.filter(pc.not_equal(rows["model"], "popularity"))["score"].to_numpy())
+        scores.append(rows.filter(pc.not_equal(rows["model"], POPULARITY))["score"].to_numpy())
     if not tops:
         return Sample(pa.table({"user_id": [], "item_id": []}), np.empty(0, np.float32))
     return Sample(pa.concat_tables(tops), np.concatenate(scores))

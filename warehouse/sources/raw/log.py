@@ -63,7 +63,8 @@ def require_columns(log: LogFiles) -> None:
 def files_in(path: Path, *patterns: str) -> tuple[Path, ...]:
     """`path` itself if it is a file, else the files in the folder that fit a pattern, by name.
 
-    FileNotFoundError if there is none.
+    Raises:
+        FileNotFoundError: there is no such file.
     """
     if path.is_file():
         return (path,)

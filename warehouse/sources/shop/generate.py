@@ -120,11 +120,12 @@ def _day(
 
 
 def _times(starts: np.ndarray, pauses: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """[E] the time of every click: its session's start and the pauses since; the first pause of a session is void."""
+    """[E] the time of every click: its session's start plus the pauses since; a session's first pause is ignored."""
     firsts = np.cumsum(lengths) - lengths
     pauses[firsts] = 0
-    total = np.cumsum(pauses)
-    return np.repeat(starts - total[firsts], lengths) + total
+    times: np.ndarray = np.cumsum(pauses)
+    times += np.repeat(starts - times[firsts], lengths)
+    return times
 
 
 def _table(shop: Shop, users: np.ndarray, items: np.ndarray, times: np.ndarray) -> pa.Table:

@@ -89,19 +89,22 @@ class Shop:
     @cached_property
     def group_popularity(self) -> Array:
         """[C] the probability that a start or a jump leads to a group."""
-        weights = (1.0 + np.arange(self.n_groups)) ** (-self.zipf / 4)
-        return weights / weights.sum()
+        weights: Array = (1.0 + np.arange(self.n_groups)) ** (-self.zipf / 4)
+        weights /= weights.sum()
+        return weights
 
     @cached_property
     def within(self) -> Array:
         """[I] the probability of an item inside its group."""
-        weights = (1.0 + np.arange(self.n_items) // self.n_groups) ** -self.zipf
-        return weights / np.bincount(self.home, weights)[self.home]
+        weights: Array = (1.0 + np.arange(self.n_items) // self.n_groups) ** -self.zipf
+        weights /= np.bincount(self.home, weights)[self.home]
+        return weights
 
     @cached_property
     def marginal(self) -> Array:
         """[I] the probability of an item when it strays from the whole shop."""
-        return self.group_popularity[self.home] * self.within
+        chances: Array = self.group_popularity[self.home] * self.within
+        return chances
 
     def successors(self, day: int) -> tuple[Array, Array]:
         """([C], [C]) the first and the second successor of every group on a day of the shop (0 is the first day)."""

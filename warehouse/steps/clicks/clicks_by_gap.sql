@@ -1,6 +1,6 @@
 -- View `events` -> clicks of some users, each with the start of its session; a pause over the gap ends a session.
 -- An event delivered twice counts once. The item before, clicked again in the same session, is a repeat.
--- Times are microseconds since 1970, in what is given back too: whole numbers are reckoned with several times faster.
+-- Times are microseconds since 1970, in the result too: whole numbers are computed with several times faster.
 -- next_time: when the session's next click came; NULL for its last one.
 WITH gaps AS (
   SELECT

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Ids of items. `allow`: the only ones that may be recommended (None: all that the model knows). `deny`: those that
-    must not be recommended.
+    """What an allow and a deny list say.
+
+    Args:
+        allow: ids of the only items that may be recommended; None for all that the model knows.
+        deny: ids of items that must not be recommended.
     """
 
     allow: "pa.Array | None" = None

@@ -69,7 +69,7 @@ def ingest_items(
 
 
 def _read(files: list[Path], item_column: str, title_column: str, item_id_type: str) -> "pa.Table":
-    """All raw rows, files in order, item_id first, then title, then the features; missing columns are null."""
+    """All raw rows in the order of the files: item_id, title, then the features. Missing columns are null."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -83,8 +83,9 @@ def build_sessions(
 ) -> SessionsReport:
     """Write the `sessions` of the window that ends with `run_date`, sorted by user, session, time, item.
 
-    FileNotFoundError if the events of `run_date` are not there; DataError (a ValueError) if no session passes the
-    filters or the partitions do not fit together. Nothing is changed then.
+    Raises:
+        FileNotFoundError: the events of `run_date` are missing.
+        DataError: no session passes the filters, or the partitions do not fit together. Nothing is changed then.
     """
     config = config or SessionsConfig()
     run_date = as_day(run_date)
@@ -133,7 +134,7 @@ def _count(db: Database, config: SessionsConfig, start: datetime) -> _Seen:
 
 
 def _find(db: Database, config: SessionsConfig, start: datetime, users: tuple[Users, ...]) -> _Found:
-    """Define the view `inside` and stage `found_sessions`."""
+    """Define the view `inside` and spool `found_sessions`."""
     rate = float(config.max_events_per_minute)
     db.define("inside", statement("clicks_inside", window_start=start))
     limits = {"max_length": config.max_session_length, "max_rate": rate, "rate_or_one": rate or 1.0}

@@ -1,5 +1,5 @@
--- Clicks -> clicks with `left_at`, the time the user left the item: as measured, else when the next click came.
--- NULL where unknown. A stay that is negative or longer than the limit says nothing and is marked absurd.
+-- Clicks with `left_at`, the time at which the user left the item: as measured, else the time of the next click; NULL
+-- where unknown. A stay that is negative or longer than the limit is unknown, and marked absurd.
 WITH timed AS (
   SELECT user_id, session_start, item_id, timestamp, next_time, TRY_CAST(dwell AS DOUBLE) AS dwell FROM inside
 )

@@ -1,4 +1,4 @@
--- The sessions that are too short without the dropped items, and were not before.
+-- The sessions that the dropped items make too short.
 WITH losses AS (
   SELECT user_id, session_start, count(*) AS lost
   FROM inside
