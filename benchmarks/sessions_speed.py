@@ -23,9 +23,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from warehouse.config import SessionsConfig, SplitsConfig
+from warehouse.days import midnight
 from warehouse.engine.duckdb_engine import DuckDBEngine
-from warehouse.layout import Layout, midnight
-from warehouse.sources.shop.generate import Shop
+from warehouse.layout import Layout
+from warehouse.sources.shop.generate import write_shop
+from warehouse.sources.shop.process import Shop
 from warehouse.steps.events.ingest import ingest_day
 from warehouse.steps.sessions.build import build_sessions
 from warehouse.steps.splits.build import boundaries, build_splits
@@ -180,7 +182,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sessions_speed_") as made:
         layout = Layout(arguments.data or Path(made) / "data")
         if not layout.raw_days():
-            Shop(n_items=min(arguments.events // 50, 1_000_000), days=30).generate(layout, arguments.events)
+            shop = Shop(n_items=min(arguments.events // 50, 1_000_000), days=30)
+            write_shop(shop, layout, arguments.events)
         out = Path(made) / "peer"
         out.mkdir()
         ours = measured("ours", layout, out)

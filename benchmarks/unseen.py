@@ -24,7 +24,7 @@ from benchmarks.accuracy import ALPHA_5, add_run_arguments, divide, events, read
 from gru4rec.config.auto import SMALL, statistics
 from gru4rec.config.options import Config
 from gru4rec.config.presets import preset, resolve
-from warehouse.sources.shop.generate import Shop
+from warehouse.sources.shop.process import Shop
 
 Parts = tuple[pa.Table, pa.Table]  # to fit, to test
 Change = Callable[[pa.Table], pa.Table]

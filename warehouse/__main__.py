@@ -1,18 +1,17 @@
 """`warehouse`: data at rest from the shell.
 
     warehouse import SOURCE PATH [--mapping FILE] [--data FOLDER]
+    warehouse generate [--events N] [--data FOLDER]
     warehouse recommendations --user ID ...
 
 Exit status 0, or 2 with one sentence on the standard error when the input is wrong.
 """
 
 import argparse
-import importlib
 import sys
 from collections.abc import Sequence
 
-# A subcommand is a module with add_commands(subparsers); its parsers set `run`, called with the parsed arguments.
-COMMANDS = ("warehouse.cli.importing", "warehouse.cli.recommendations")
+from warehouse.cli import importing, recommendations
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,8 +20,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="warehouse", description="Data at rest: import a log, ask for recommendations."
     )
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        importlib.import_module(name).add_commands(subparsers)
+    importing.add_commands(subparsers)
+    recommendations.add_commands(subparsers)
     return parser
 
 

@@ -1,43 +1,30 @@
-"""What can be set, one frozen dataclass a step. Every value is checked when the object is made; imports nothing heavy.
+"""What can be set, one frozen dataclass a step. Importing this module loads nothing heavy.
 
-A wrong value raises ValueError with a sentence that names the field.
+Every value is checked when the object is made; a wrong one raises ValueError with a sentence that names the field.
 """
 
 from dataclasses import dataclass
 from datetime import date
 
-
-def _at_least(owner: object, low: float, *fields: str) -> None:
-    for name in fields:
-        value = getattr(owner, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= low:
-            raise ValueError(f"{name} is {value!r}: it must be a number of at least {low}")
-
-
-def _one_of(owner: object, field: str, allowed: tuple[str, ...]) -> None:
-    value = getattr(owner, field)
-    if value not in allowed:
-        raise ValueError(f"{field} is {value!r}: choose one of {', '.join(map(repr, allowed))}")
-
-
-def _as_date(owner: object, field: str) -> None:
-    value = getattr(owner, field)
-    if isinstance(value, str):
-        try:
-            object.__setattr__(owner, field, date.fromisoformat(value))
-        except ValueError:
-            raise ValueError(f"{field} is {value!r}: it must be a date like 2026-01-31") from None
-    elif value is not None and type(value) is not date:
-        raise ValueError(f"{field} is {value!r}: it must be a date like 2026-01-31")
+from warehouse.tables import ID_TYPES
+from warehouse.values import TIME_UNITS, a_date, a_share, at_least, fields_of, one_of
 
 
 @dataclass(frozen=True)
 class EventsConfig:
     """raw events -> events + rejected_events.
 
-    The `*_column` fields name the raw files' columns; a `session_id`, `event_type` or `dwell` column may be absent.
-    `timestamp_unit` is needed when the raw time is a number: seconds, milliseconds, ... since 1970.
-    `user_id_type` and `item_id_type` "auto" keep what the files have (whole numbers: int64, else string).
+    Args:
+        user_column: the raw files' name of the column; likewise the other `*_column`. Those of session, event type and
+            dwell may be missing in the files.
+        timestamp_unit: of times that are numbers since 1970: s, ms, us or ns; "" for other times.
+        user_id_type: int64, string, or "auto": int64 where the files have whole numbers, else string.
+        item_id_type: likewise.
+        event_types: those that are kept; all of them where this is empty.
+        floor: an event before this day is rejected.
+        max_id_length: characters; longer ids are rejected.
+        max_rejected_share: of the raw rows; with more, the day is not to be trusted.
+        allow_empty_day: write an empty partition for a day without rows.
     """
 
     user_column: str = "user_id"
@@ -57,16 +44,14 @@ class EventsConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event_types", tuple(self.event_types))
-        _as_date(self, "floor")
-        _one_of(self, "timestamp_unit", ("", "s", "ms", "us", "ns"))
-        _one_of(self, "user_id_type", ("auto", "int64", "string"))
-        _one_of(self, "item_id_type", ("auto", "int64", "string"))
-        _at_least(self, 1, "max_id_length")
-        _at_least(self, 0, "max_rejected_share")
-        if self.max_rejected_share > 1:
-            raise ValueError(f"max_rejected_share is {self.max_rejected_share!r}: it is a share, from 0 to 1")
-        for name in ("user_column", "item_column", "timestamp_column"):
-            if not getattr(self, name):
+        object.__setattr__(self, "floor", a_date("floor", self.floor))
+        one_of("timestamp_unit", self.timestamp_unit, ("", *TIME_UNITS))
+        for name, value in fields_of(self, "user_id_type", "item_id_type"):
+            one_of(name, value, ("auto", *ID_TYPES))
+        at_least("max_id_length", self.max_id_length, 1)
+        a_share("max_rejected_share", self.max_rejected_share)
+        for name, value in fields_of(self, "user_column", "item_column", "timestamp_column"):
+            if not value:
                 raise ValueError(f"{name} is empty: it must name a column of the raw files")
 
 
@@ -74,12 +59,18 @@ class EventsConfig:
 class SessionsConfig:
     """events of a window -> sessions.
 
-    `sessions` "gap": a pause longer than `gap_minutes` ends a session; "given": the log's session_id names it.
-    `repeats` "drop": an item clicked again straight away counts once. A session with more than `max_session_length`
-    events, or more than `max_events_per_minute`, is a robot's and is dropped (0: no limit). Sessions shorter than
-    `min_session_length` and items with fewer than `min_item_support` events go, again and again until both hold.
-    `dwell` "repeat" repeats an item for every full `dwell_threshold_seconds` stayed, at most `dwell_max_copies` rows
-    in all; "weight" writes the same as a weight instead. A stay longer than `dwell_limit_seconds` counts as unknown.
+    Args:
+        window_days: days of the window, the last one included.
+        sessions: "gap": a pause longer than `gap_minutes` ends a session; "given": the log's session_id names it.
+        repeats: "drop": an item that is clicked again straight away counts once; "keep".
+        min_session_length: shorter sessions are dropped, in turns with rare items until both minima hold.
+        min_item_support: items with fewer events are dropped.
+        max_session_length: a session with more events is a robot's and is dropped; 0 for no limit.
+        max_events_per_minute: likewise.
+        dwell: "repeat": one more row of an item for every full `dwell_threshold_seconds` that the user stayed;
+            "weight": the number of those rows as a weight; "off".
+        dwell_limit_seconds: a longer stay counts as unknown.
+        dwell_max_copies: rows of one click at most, the first included; likewise its weight.
     """
 
     window_days: int = 30
@@ -96,19 +87,22 @@ class SessionsConfig:
     dwell_max_copies: int = 5
 
     def __post_init__(self) -> None:
-        _one_of(self, "sessions", ("gap", "given"))
-        _one_of(self, "repeats", ("drop", "keep"))
-        _one_of(self, "dwell", ("off", "repeat", "weight"))
-        _at_least(self, 1, "window_days", "min_session_length", "min_item_support", "dwell_max_copies")
-        _at_least(self, 0, "max_session_length", "max_events_per_minute")
-        _at_least(self, 1e-6, "gap_minutes", "dwell_threshold_seconds", "dwell_limit_seconds")
+        one_of("sessions", self.sessions, ("gap", "given"))
+        one_of("repeats", self.repeats, ("drop", "keep"))
+        one_of("dwell", self.dwell, ("off", "repeat", "weight"))
+        for name, value in fields_of(self, "window_days", "min_session_length", "min_item_support", "dwell_max_copies"):
+            at_least(name, value, 1)
+        for name, value in fields_of(self, "max_session_length", "max_events_per_minute"):
+            at_least(name, value, 0)
+        for name, value in fields_of(self, "gap_minutes", "dwell_threshold_seconds", "dwell_limit_seconds"):
+            at_least(name, value, 1e-6)
 
 
 @dataclass(frozen=True)
 class SplitsConfig:
     """sessions -> splits, by time: the last `test_days` are test, the `validation_days` before them validation.
 
-    `validation_start` and `test_start` (dates, UTC midnight) take the place of the numbers of days where given.
+    Where given, `validation_start` and `test_start` (the first day of each) are used instead of the numbers of days.
     """
 
     validation_days: int = 1
@@ -117,9 +111,10 @@ class SplitsConfig:
     test_start: date | None = None
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "validation_days", "test_days")
-        _as_date(self, "validation_start")
-        _as_date(self, "test_start")
+        for name, value in fields_of(self, "validation_days", "test_days"):
+            at_least(name, value, 0)
+        for name, value in fields_of(self, "validation_start", "test_start"):
+            object.__setattr__(self, name, None if value is None else a_date(name, value))
         if self.validation_start and self.test_start and self.validation_start > self.test_start:
             raise ValueError(
                 f"validation_start {self.validation_start} is after test_start {self.test_start}: "
@@ -131,8 +126,11 @@ class SplitsConfig:
 class ContextConfig:
     """events of a window -> what each user's list is made from.
 
-    `source` "session": the user's last session, open or not; "events": the last events whatever the session.
-    At most `max_events` of them, the latest. Every user with an event in the last `window_days` gets a context.
+    Args:
+        window_days: every user with an event in these last days gets a context.
+        source: "session": the user's last session, which may still be open; "events": the last events of all sessions.
+        max_events: at most so many of them, the latest.
+        sessions: as in SessionsConfig, and so are `gap_minutes` and `repeats`.
     """
 
     window_days: int = 30
@@ -143,8 +141,9 @@ class ContextConfig:
     repeats: str = "drop"
 
     def __post_init__(self) -> None:
-        _one_of(self, "source", ("session", "events"))
-        _one_of(self, "sessions", ("gap", "given"))
-        _one_of(self, "repeats", ("drop", "keep"))
-        _at_least(self, 1, "window_days", "max_events")
-        _at_least(self, 1e-6, "gap_minutes")
+        one_of("source", self.source, ("session", "events"))
+        one_of("sessions", self.sessions, ("gap", "given"))
+        one_of("repeats", self.repeats, ("drop", "keep"))
+        for name, value in fields_of(self, "window_days", "max_events"):
+            at_least(name, value, 1)
+        at_least("gap_minutes", self.gap_minutes, 1e-6)

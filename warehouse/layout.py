@@ -6,31 +6,12 @@ events/2026-01-31.parquet         a table's partition: always one whole file
 recommendations/                  a Delta table, one partition a night
 """
 
-import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from pathlib import Path
 
-
-def as_day(day: date | str) -> date:
-    """A day given as a date or as text like 2026-01-31; ValueError names what was given instead."""
-    try:
-        return date.fromisoformat(day) if isinstance(day, str) else date(day.year, day.month, day.day)
-    except (ValueError, AttributeError):
-        raise ValueError(f"{day!r} is not a day: write it as YYYY-MM-DD") from None
-
-
-def midnight(day: date) -> datetime:
-    """The first moment of a day, UTC."""
-    return datetime.combine(day, time(), UTC)
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """Every day from `first` to `last`, both included; empty when `last` is earlier."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+from warehouse.days import as_day
 
 
 @dataclass(frozen=True)
@@ -87,33 +68,3 @@ def _dates(names: Iterator[str]) -> list[date]:
         except ValueError:
             continue
     return sorted(found)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; on success it takes the place of `path` in one step, on error it is removed.
-
-    The temporary name starts with a dot, so no reader of the folder sees it. What a killed process left behind under
-    such a name for this very file is swept first: only one writer of a partition runs at a time (the orchestrator's
-    promise), so a leftover is nobody's.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        yield temporary
-        to_disk(temporary)
-        os.replace(temporary, path)
-        to_disk(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def to_disk(path: Path) -> None:
-    """Ask the disk to keep this file, or the names in this folder, through a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,13 +1,19 @@
-"""Every table's name, columns, types and key, in one place. Imports nothing heavy: definitions and docs read it too.
+"""Every table's name, columns, types and key, in one place; `Table.schema` makes Arrow's schema of them.
 
-Type "id" is int64 or string, whichever the data has; a table keeps it end to end.
+Type "id" is int64 or string, whichever the data has; a table keeps it end to end. Importing this module loads nothing
+heavy, for definitions and docs read it too.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ID_TYPES = ("int64", "string")
+TIME = "timestamp[us, tz=UTC]"
+TIME_OF_LOG = "timestamp[ms, tz=UTC]"
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,50 @@ class Table:
         """The names of all columns, optional ones too, in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the columns that every such table has, in order."""
+        return tuple(column.name for column in self.columns if not column.optional)
+
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
         return {column.name: column for column in self.columns}[name]
 
+    def schema(
+        self,
+        *,
+        user_id: "str | pa.DataType" = "int64",
+        item_id: "str | pa.DataType" = "int64",
+        optional: Collection[str] = (),
+        nullable: bool = True,
+    ) -> "pa.Schema":
+        """The required columns, and those of the optional ones that are named, as an Arrow schema.
 
-TIME = "timestamp[us, tz=UTC]"
+        Args:
+            user_id: the type of that column, one of ID_TYPES, as text or as Arrow's own.
+            item_id: likewise.
+            optional: names of optional columns to take in.
+            nullable: what the schema says of every column.
+        """
+        import pyarrow as pa
+
+        ids = {"user_id": str(user_id), "item_id": str(item_id)}
+        return pa.schema(
+            [
+                pa.field(column.name, _arrow_type(ids[column.name] if column.type == "id" else column.type), nullable)
+                for column in self.columns
+                if not column.optional or column.name in optional
+            ]
+        )
+
+
+def _arrow_type(name: str) -> "pa.DataType":
+    import pyarrow as pa
+
+    times = {TIME: pa.timestamp("us", tz="UTC"), TIME_OF_LOG: pa.timestamp("ms", tz="UTC")}
+    return times.get(name) or pa.type_for_alias(name)
+
+
 USER = Column("user_id", "id", "who")
 ITEM = Column("item_id", "id", "what")
 
@@ -120,6 +164,59 @@ RECOMMENDATIONS = Table(
     ("run_date", "user_id", "rank"),
 )
 
+STAGED_NIGHT = Table(
+    "staged_night",
+    "one recommended item of a night that nobody sees yet: what a scorer gives",
+    tuple(
+        RECOMMENDATIONS.column(name)
+        for name in ("user_id", "rank", "item_id", "score", "probability", "model", "context_length")
+    ),
+    ("user_id", "rank"),
+)
+HISTORY = Table(
+    "history",
+    "one commit of the recommendations table",
+    (
+        Column("version", "int64", "the table's version since this commit"),
+        Column("at", TIME_OF_LOG, "when it was written"),
+        Column("operation", "string", "Delta Lake's name of it"),
+        Column("run_date", "date32[day]", "the night that was published, or the newest one shown since a rollback"),
+        Column("rows", "int64", "rows of that night"),
+        RECOMMENDATIONS.column("model_version"),
+        RECOMMENDATIONS.column("mlflow_run_id"),
+        Column("rolled_back_to", "int64", "the version whose content came back"),
+        Column("reason", "string", "what the operator said of a rollback"),
+        Column("metadata", "string", "what else the commit remembers, as JSON"),
+    ),
+    ("version",),
+)
+COMPARISON = Table(
+    "comparison",
+    "the top k of two nights compared",
+    (
+        Column("date_a", "date32[day]", "one night"),
+        Column("date_b", "date32[day]", "the other night"),
+        Column("k", "int32", "items of each list that are compared"),
+        Column("users_a", "int64", "users with a list in night a"),
+        Column("users_b", "int64", "users with a list in night b"),
+        Column("users_both", "int64", "users with a list in both"),
+        Column("overlap", "double", "mean share of a user's top k of night a that is in the top k of night b"),
+        Column("churn", "double", "mean share of a user's top k of night b that is new"),
+        Column("same_first", "double", "share of users of both nights whose first item stayed"),
+        Column("items_a", "int64", "distinct items shown to anybody in night a"),
+        Column("items_b", "int64", "the same of night b"),
+        Column("items_both", "int64", "distinct items shown in both"),
+        Column("coverage_a", "double", "items_a over the items table of that night; null without one"),
+        Column("coverage_b", "double", "the same of night b"),
+        Column("fallback_a", "double", "share of users of night a with popular items only"),
+        Column("fallback_b", "double", "the same of night b"),
+    ),
+    ("date_a", "date_b", "k"),
+)
+
+POPULARITY = "popularity"  # the `model` of a fallback row
+
+# The tables that lie on disk, a partition a day.
 TABLES = {table.name: table for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS)}
 
 
@@ -131,21 +228,6 @@ def columns_markdown(name: str) -> str:
         for column in table.columns
     ]
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows])
-
-
-def arrow_schema(name: str, *, user_id: str = "int64", item_id: str = "int64") -> "pa.Schema":
-    """A table's required columns as an Arrow schema; `user_id` and `item_id`: "int64" or "string"."""
-    import pyarrow as pa
-
-    ids = {"user_id": user_id, "item_id": item_id}
-    types = {TIME: pa.timestamp("us", tz="UTC"), "float": pa.float32(), "double": pa.float64()}
-    return pa.schema(
-        [
-            (column.name, types.get(column.type) or pa.type_for_alias(ids.get(column.name, column.type)))
-            for column in TABLES[name].columns
-            if not column.optional
-        ]
-    )
 
 
 def _readable(arrow_type: str) -> str:

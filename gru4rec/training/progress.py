@@ -1,4 +1,4 @@
-"""A bar on standard error for people who wait for an epoch. tqdm draws it; the library does without where it is absent."""
+"""A bar on standard error for people who wait for an epoch: tqdm draws it, and where that is absent there is none."""
 
 import functools
 import sys

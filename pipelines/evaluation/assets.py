@@ -18,7 +18,7 @@ from pipelines.settings.knobs import EvaluationKnobs, GateKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import Tracking, numbers
-from warehouse.layout import replacing
+from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

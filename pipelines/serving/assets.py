@@ -85,8 +85,9 @@ def _publish(
     from gru4rec.serving.recommend import Recommender
     from warehouse.config import ContextConfig
     from warehouse.recommendations import Expected, NightFacts, publish
-    from warehouse.steps.contexts.audience import audience, shelf
+    from warehouse.steps.contexts.audience import audience
     from warehouse.steps.contexts.build import contexts
+    from warehouse.steps.contexts.shelf import shelf
 
     day = context.partition_key
     engine, layout = warehouse.engine(), warehouse.layout
@@ -104,10 +105,7 @@ def _publish(
     chosen = ContextConfig(**{name: knobs[name] for name in ContextConfig.__dataclass_fields__})
     with contexts(engine, layout, day, chosen) as reader:
         batches = recommender.recommend_stream(reader, config.n, config.exclude_seen, shown.allow, shown.deny)
-        return publish(
-            layout, date.fromisoformat(day), batches, facts, expected, limits,
-            memory_limit=warehouse.memory_limit, threads=warehouse.threads or None,
-        )  # fmt: skip
+        return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
 
 
 def _check_results(audit: "Audit") -> Iterator[dg.AssetCheckResult]:

@@ -171,7 +171,7 @@ def _fixed(knobs: TuningKnobs) -> dict[str, Any]:
 def search_op(context: dg.OpExecutionContext, config: TuningKnobs, warehouse: Warehouse, mlflow: MLflow) -> None:
     """Tune on the night's splits."""
     from gru4rec.config.options import Config
-    from warehouse.layout import replacing
+    from warehouse.whole_files import replacing
 
     root = warehouse.layout.root
     with as_failure():

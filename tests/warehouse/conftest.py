@@ -1,14 +1,18 @@
-"""Raw logs made by hand, and the whole way from them to sessions in one call."""
+"""Raw logs made by hand and the way from them to sessions in one call; a small table of nights."""
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from warehouse import recommendations as table
 from warehouse.config import EventsConfig, SessionsConfig
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
@@ -68,3 +72,69 @@ def shop(layout: Layout, engine: DuckDBEngine) -> Shop:
 @pytest.fixture
 def clock() -> Callable[..., datetime]:
     return at
+
+
+# Nights: 30 users, 5 items each out of a catalogue of 50.
+N, USERS, CATALOGUE = 5, 30, 50
+NIGHT = dt.date(2026, 1, 10)
+
+
+def make_rows(
+    users: Any = range(USERS), n: int = N, seed: int = 0, model: str = "GRU4Rec", text: bool = False
+) -> pa.Table:
+    """n distinct items of the catalogue for each user, scores falling with the rank."""
+    rng = np.random.default_rng(seed)
+    users = list(users)
+    items = np.concatenate([rng.permutation(CATALOGUE)[:n] for _ in users])
+    ids = [str(i) for i in items] if text else items
+    return pa.table(
+        {
+            "user_id": pa.array([str(u) if text else u for u in users for _ in range(n)]),
+            "rank": pa.array(list(range(1, n + 1)) * len(users), pa.int16()),
+            "item_id": pa.array(ids),
+            "score": pa.array(np.tile(np.linspace(3, 1, n), len(users)), pa.float32()),
+            "probability": pa.array(np.tile(np.linspace(0.2, 0.1, n), len(users)), pa.float32()),
+            "model": pa.array([model] * n * len(users)),
+            "context_length": pa.array([0 if model == "popularity" else 3] * n * len(users), pa.int16()),
+        }
+    )
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> SimpleNamespace:
+    """`layout`; `publish(day offset, rows, **)`; `rows(...)` makes a night; `files()` lists the disk; `day(offset)`."""
+    layout = Layout(tmp_path / "data")
+
+    def publish(day: int = 0, rows: pa.Table | None = None, **options: Any) -> table.Published:
+        rows = make_rows(seed=day) if rows is None else rows
+        expected = options.pop("expected", None)
+        facts = options.pop("facts", table.NightFacts(7, "run7", dt.datetime(2026, 1, 11, 2, 0, tzinfo=dt.UTC)))
+        if expected is None:
+            catalogue = pa.array(range(CATALOGUE)).cast(rows.schema.field("item_id").type)
+            expected = table.Expected(n=N, users=len(set(rows["user_id"].to_pylist())), items=catalogue)
+        batches: Iterator[pa.RecordBatch] = iter(rows.to_batches(max_chunksize=17))
+        return table.publish(layout, NIGHT + dt.timedelta(days=day), batches, facts, expected, **options)
+
+    def files() -> set[str]:
+        return {str(file.relative_to(layout.root)) for file in layout.root.rglob("*") if file.is_file()}
+
+    return SimpleNamespace(
+        layout=layout, publish=publish, rows=make_rows, files=files, day=lambda d: NIGHT + dt.timedelta(days=d)
+    )
+
+
+@pytest.fixture
+def content() -> Callable[..., list[tuple]]:
+    """The rows of a night as tuples, in the order that they are read."""
+
+    def read(where: Any, run_date: dt.date) -> list[tuple]:
+        rows = table.night(where, run_date).to_arrow(["user_id", "rank", "item_id", "score"])
+        return list(zip(*rows.to_pydict().values(), strict=True))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def a_night() -> pa.Table:
+    """The rows of one good night."""
+    return make_rows(seed=1)

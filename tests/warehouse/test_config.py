@@ -6,7 +6,6 @@ from datetime import date
 import pytest
 
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
-from warehouse.tables import TABLES, arrow_schema, columns_markdown
 
 
 @pytest.mark.parametrize(
@@ -42,12 +41,3 @@ def test_values_are_frozen_and_lists_and_texts_from_a_file_are_taken():
     assert (config.event_types, config.floor) == (("view",), date(2020, 1, 1))
     with pytest.raises(FrozenInstanceError):
         config.floor = date(2021, 1, 1)
-
-
-def test_every_table_describes_its_columns():
-    for name, table in TABLES.items():
-        text = columns_markdown(name)
-        assert all(f"| {column.name}" in text for column in table.columns)
-        assert set(table.key) <= set(table.names)
-    assert str(arrow_schema("recommendations", user_id="string").field("user_id").type) == "string"
-    assert str(arrow_schema("sessions").field("timestamp").type) == "timestamp[us, tz=UTC]"

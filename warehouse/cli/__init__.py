@@ -1,1 +1,1 @@
-"""`warehouse` in the shell: one module a subcommand."""
+"""`warehouse` in the shell: a module a subcommand, with `add_commands(subparsers)`."""

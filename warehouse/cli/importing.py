@@ -1,35 +1,36 @@
 """`warehouse import`: a published log, or a team's own, becomes raw parquet; `warehouse generate`: a synthetic shop."""
 
 import argparse
-import importlib
-import os
+from collections.abc import Callable
 from pathlib import Path
 
-from warehouse.layout import Layout, as_day
+from warehouse.cli.arguments import add_data_folder, day
+from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.layout import Layout
+from warehouse.sources.mapped import import_mapped
+from warehouse.sources.public.diginetica import import_diginetica
+from warehouse.sources.public.movielens import import_movielens
+from warehouse.sources.public.otto import import_otto
+from warehouse.sources.public.rees46 import import_rees46
+from warehouse.sources.public.retailrocket import import_retailrocket
+from warehouse.sources.public.rsc15 import import_rsc15
+from warehouse.sources.raw.events import ImportReport
 
-# SOURCE -> (module, function, what it reads)
-SOURCES = {
-    "movielens": (
-        "public.movielens",
-        "import_movielens",
-        "a folder: 100K, 1M, 10M, 20M, 25M, 32M, latest, or RecBole's 100K",
-    ),
-    "rsc15": ("public.rsc15", "import_rsc15", "a folder with yoochoose-clicks.dat, and -buys.dat"),
-    "retailrocket": (
-        "public.retailrocket",
-        "import_retailrocket",
-        "a folder with events.csv, and item_properties*.csv",
-    ),
-    "diginetica": ("public.diginetica", "import_diginetica", "a folder with train-item-views.csv, products.csv, ..."),
-    "rees46": ("public.rees46", "import_rees46", "a folder of monthly csv.gz, or one of them"),
-    "otto": ("public.otto", "import_otto", "a jsonl file, or a folder of them"),
-    "log": ("mapped", "import_mapped", "parquet, CSV or JSON lines, with --mapping FILE"),
+# SOURCE -> (the importer, what it reads)
+SOURCES: dict[str, tuple[Callable[..., ImportReport], str]] = {
+    "movielens": (import_movielens, "a folder: 100K, 1M, 10M, 20M, 25M, 32M, latest, or RecBole's 100K"),
+    "rsc15": (import_rsc15, "a folder with yoochoose-clicks.dat, and -buys.dat"),
+    "retailrocket": (import_retailrocket, "a folder with events.csv, and item_properties*.csv"),
+    "diginetica": (import_diginetica, "a folder with train-item-views.csv, products.csv, ..."),
+    "rees46": (import_rees46, "a folder of monthly csv.gz, or one of them"),
+    "otto": (import_otto, "a jsonl file, or a folder of them"),
+    "log": (import_mapped, "parquet, CSV or JSON lines, with --mapping FILE"),
 }
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `import` and `generate`; each sets `run`, a function of the parsed arguments -> exit status."""
-    sources = "\n".join(f"  {name:14}{reads}" for name, (_, _, reads) in SOURCES.items())
+    sources = "\n".join(f"  {name:14}{reads}" for name, (_, reads) in SOURCES.items())
     parser = subparsers.add_parser(
         "import",
         help="write a log as daily raw parquet",
@@ -46,7 +47,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     generate.add_argument("--events", type=int, default=100_000, help="about how many events (default 100000)")
     generate.add_argument("--items", type=int, help="how many items (default: one for 50 events)")
     generate.add_argument("--days", type=int, default=14, help="days the shop is open (default 14)")
-    generate.add_argument("--first-day", type=as_day, default=as_day("2026-01-01"), help="YYYY-MM-DD")
+    generate.add_argument("--first-day", type=day, default="2026-01-01", help="YYYY-MM-DD")
     generate.add_argument("--seed", type=int, default=0, help="everything follows from it (default 0)")
     generate.add_argument("--drift", type=float, default=0.0, help="share of the groups that change a day (default 0)")
     _add_common(generate)
@@ -54,24 +55,15 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(os.environ.get("GRU4REC_DATA", "data")),
-        help="the data folder to write to (default: $GRU4REC_DATA, else data)",
-    )
+    add_data_folder(parser, "the data folder to write to")
     parser.add_argument("--memory-limit", default="2GB", help="memory of the engine (default 2GB)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from warehouse.engine.duckdb_engine import DuckDBEngine
-
     if arguments.mapping is not None and arguments.source != "log":
         raise ValueError(f"--mapping is for SOURCE log; {arguments.source} knows its own columns")
-    module, function, _ = SOURCES[arguments.source]
-    run = getattr(importlib.import_module(f"warehouse.sources.{module}"), function)
+    run, _ = SOURCES[arguments.source]
     extra = {"mapping": arguments.mapping} if arguments.source == "log" else {}
     layout, engine = Layout(arguments.data), DuckDBEngine(memory_limit=arguments.memory_limit)
     report = run(engine, layout, arguments.path, progress=not arguments.quiet, **extra)
@@ -85,17 +77,18 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    from warehouse.sources.shop.generate import Shop
+    from warehouse.sources.shop.generate import usual_items, write_shop
+    from warehouse.sources.shop.process import Shop
 
     shop = Shop(
-        n_items=arguments.items or min(max(arguments.events // 50, 200), 1_000_000),
+        n_items=arguments.items or usual_items(arguments.events),
         seed=arguments.seed,
         drift=arguments.drift,
         days=arguments.days,
         first_day=arguments.first_day,
     )
     layout = Layout(arguments.data)
-    report = shop.generate(layout, arguments.events, progress=not arguments.quiet)
+    report = write_shop(shop, layout, arguments.events, progress=not arguments.quiet)
     print(
         f"{report.events:,} events of {report.first_day} to {report.last_day}, {report.sessions:,} sessions, "
         f"{report.users:,} users, {report.items:,} items written below {layout.raw}"

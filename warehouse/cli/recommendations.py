@@ -6,15 +6,14 @@ warehouse recommendations history | rollback | compare 2026-01-30 2026-01-31 | e
 """
 
 import argparse
-import datetime as dt
 import json
-import os
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse.layout import Layout, as_day
+from warehouse.cli.arguments import add_data_folder, day
+from warehouse.cli.text_tables import aligned, cell
+from warehouse.layout import Layout
 
 if TYPE_CHECKING:
     from warehouse.recommendations import Night
@@ -24,26 +23,25 @@ FRESH_DAYS = 1  # the morning after, the newest night is one day old
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `recommendations` and its own subcommands; each sets `run`, a function of the parsed arguments -> exit
-    code.
-    """
+    """Add `recommendations` and its own subcommands; each sets `run`, a function of the parsed arguments -> status."""
     parser = subparsers.add_parser(
         "recommendations",
         help="show a user's list; history, rollback, compare, export, retain",
         description="Show one user's recommendations of the newest whole night, with titles where they are known.",
     )
-    parser.add_argument(
-        "--data", type=Path, default=Path(os.environ.get("GRU4REC_DATA", "data")), help="the data folder"
-    )
+    add_data_folder(parser, "the data folder")
     parser.add_argument("--user", help="the user's id; without it, the newest night is described")
     parser.add_argument("--n", type=int, default=10, help="items to show (default 10)")
-    parser.add_argument("--night", type=_day, help="a night other than the newest, YYYY-MM-DD")
+    parser.add_argument("--night", type=day, help="a night other than the newest, YYYY-MM-DD")
     parser.add_argument("--require-fresh", action="store_true", help="fail when the newest night is too old")
     parser.add_argument("--max-age-days", type=int, default=FRESH_DAYS, help="what is too old (default 1)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_show)
-    actions = parser.add_subparsers(metavar="ACTION", title="actions of operators")
+    _add_actions(parser.add_subparsers(metavar="ACTION", title="actions of operators"))
 
+
+def _add_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what operators do with the table."""
     history = actions.add_parser("history", help="what was published, when, from which model")
     history.add_argument("--limit", type=int, default=20, help="commits to show, newest first (default 20)")
     history.set_defaults(run=_history)
@@ -51,13 +49,13 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     rollback = actions.add_parser("rollback", help="show the table as it stood before the last publication")
     where_to = rollback.add_mutually_exclusive_group()
     where_to.add_argument("--to-version", type=int, help="a version of the history")
-    where_to.add_argument("--to-night", type=_day, help="the last publication of this night")
+    where_to.add_argument("--to-night", type=day, help="the last publication of this night")
     rollback.add_argument("--reason", default="", help="what the history shall say of it")
     rollback.set_defaults(run=_rollback)
 
     compare = actions.add_parser("compare", help="overlap, churn and coverage between two nights")
-    compare.add_argument("date_a", type=_day)
-    compare.add_argument("date_b", type=_day)
+    compare.add_argument("date_a", type=day)
+    compare.add_argument("date_b", type=day)
     compare.add_argument("--k", type=int, action="append", help="compare the top k (default 10; may be repeated)")
     compare.set_defaults(run=_compare)
 
@@ -70,13 +68,6 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     retain.add_argument("--keep-nights", type=int, required=True, help="nights to keep, counted from the newest")
     retain.add_argument("--vacuum-hours", type=int, default=168, help="keep superseded files this long (default 168)")
     retain.set_defaults(run=_retain)
-
-
-def _day(text: str) -> dt.date:
-    try:
-        return as_day(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -98,7 +89,7 @@ def _show(args: argparse.Namespace) -> int:
         return 0
     lines = [(str(rank), str(r["item_id"]), str(r["title"] or ""), f"{r['score']:.3f}", str(r["model"]))
              for rank, r in enumerate(rows, start=1)]  # fmt: skip
-    print(_aligned(("rank", "item", "title", "score", "model"), lines))
+    print(aligned(("rank", "item", "title", "score", "model"), lines))
     return 0
 
 
@@ -110,7 +101,7 @@ def _history(args: argparse.Namespace) -> int:
         print(json.dumps(rows, default=str, indent=2))
         return 0
     head = ("version", "at (UTC)", "what", "night", "rows", "model", "run")
-    lines = _aligned(head, [_history_line(row) for row in rows]).splitlines()
+    lines = aligned(head, [_history_line(row) for row in rows]).splitlines()
     for line, row in zip(lines, [{}, {}, *rows], strict=True):
         print(line)
         if row.get("reason"):
@@ -120,7 +111,7 @@ def _history(args: argparse.Namespace) -> int:
 
 def _history_line(row: dict[str, Any]) -> tuple[str, ...]:
     """One commit in at most WIDTH columns; everything that is known of it is in --json."""
-    facts = (_cell(row["run_date"]), _cell(row["rows"]), _cell(row["model_version"]), (row["mlflow_run_id"] or "")[:8])
+    facts = (cell(row["run_date"]), cell(row["rows"]), cell(row["model_version"]), (row["mlflow_run_id"] or "")[:8])
     return (str(row["version"]), f"{row['at']:%Y-%m-%d %H:%M}", _what(row), *facts)
 
 
@@ -153,9 +144,7 @@ def _compare(args: argparse.Namespace) -> int:
         print(json.dumps(rows, default=str, indent=2))
         return 0
     names = list(rows[0])
-    print(
-        _aligned(("figure", *(f"top {row['k']}" for row in rows)), [(n, *(_cell(r[n]) for r in rows)) for n in names])
-    )
+    print(aligned(("figure", *(f"top {row['k']}" for row in rows)), [(n, *(cell(r[n]) for r in rows)) for n in names]))
     return 0
 
 
@@ -198,20 +187,3 @@ def _described(night: "Night") -> dict[str, Any]:
     fields = ("run_date", "age_days", "version", "model_version", "mlflow_run_id", "generated_at")
     found = {name: value if isinstance(value := getattr(night, name), int | None) else str(value) for name in fields}
     return {**found, "rollback": None if night.rollback is None else str(night.rollback)}
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, dt.datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None or value == "{}" else str(value)
-
-
-def _aligned(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
-    """Columns as wide as their widest cell; numbers are not special: ids are read from the left."""
-    widths = [max(len(row[i]) for row in (head, *lines)) for i in range(len(head))]
-    rule = tuple("-" * width for width in widths)
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (head, rule, *lines)
-    )

@@ -10,6 +10,13 @@ class DataError(ValueError):
     """Something about the data or the disk that a person can mend; the message is the sentence to show."""
 
 
+class StatementRefused(Exception):
+    """The engine cannot make sense of a statement: it is no SQL, or it names what does not exist.
+
+    The fault is the program's, unless somebody outside wrote a part of the statement.
+    """
+
+
 _DISK_FULL = "the disk is full: free some space and run again; nothing was changed"
 
 
@@ -26,7 +33,10 @@ def disk_sentences() -> Iterator[None]:
 
 @contextmanager
 def engine_sentences() -> Iterator[None]:
-    """Turn the engine's errors that a person can mend into DataError; programming errors stay what they are."""
+    """Turn errors that a person can mend into DataError, and a statement without sense into StatementRefused.
+
+    Other errors of the engine stay what they are.
+    """
     import duckdb
 
     try:
@@ -41,11 +51,15 @@ def engine_sentences() -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise
-        raise DataError(_broken_file(error)) from error  # the engine's own, met while its rows were streamed
+        raise DataError(
+            _broken_file(error)
+        ) from error  # no number: the engine's own error, raised while its rows were streamed
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
         raise DataError(_unreadable(error)) from error
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        raise StatementRefused(str(error)) from error
     except duckdb.Error as error:
-        if type(error) is not duckdb.Error:  # a class of its own: no broken page, but a fault of ours
+        if type(error) is not duckdb.Error:  # damaged pages raise the base class; its subclasses are faults of ours
             raise
         raise DataError(f"a file is damaged; nothing was changed ({_first_line(error)})") from error
 

@@ -1,13 +1,13 @@
-"""Ranges of users. What a step does user by user it can do range by range, and needs the memory of one range only.
+"""Ranges of users. A step that works user by user can work range by range, in the memory of one range.
 
-The result never depends on where the ranges are cut: a user is in one of them, whole.
+The result never depends on where the ranges are cut: each user is in one of them, whole.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-RANGE_ROWS = 8_000_000  # rows of a range: sorted within a few hundred MB, and few enough ranges at any size
+RANGE_ROWS = 8_000_000  # rows of a range: sorted in a few hundred MB, and at any size there are few ranges
 
 
 class Users(NamedTuple):

@@ -1,8 +1,8 @@
-"""One parquet file from a stream of batches, in the stream's order, encoded beside the query that makes them.
+"""One parquet file from a stream of batches, in the stream's order, encoded while the query makes the next batches.
 
-DuckDB 2.0's own COPY is in order, with full row groups, only right after an ORDER BY. Behind filters the sizes of row
-groups depend on the number of threads, and a union of filters written by one thread had rows in the wrong place. Here
-every row group is full and every column of it one chunk, so the bytes follow from the rows alone.
+DuckDB 2.0's own COPY keeps the order and fills the row groups only right after an ORDER BY. Behind filters, the sizes
+of row groups depend on the number of threads, and a union of filters written by one thread had rows in the wrong place.
+Here every row group is full and each of its columns is one chunk, so the bytes follow from the rows alone.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 122_880  # the parquet row group that was fastest to read and write (rows)
-WAITING = 24  # row groups that may wait to be encoded (about 100 MB): the next statement sorts meanwhile
+WAITING = 24  # row groups (about 100 MB) that may wait to be encoded while the next statement sorts
 
 
 def write_batches(path: Path, schema: "pa.Schema", batches: Iterable["pa.RecordBatch"]) -> int:
@@ -43,7 +43,7 @@ def write_batches(path: Path, schema: "pa.Schema", batches: Iterable["pa.RecordB
 
 
 def regrouped(batches: Iterable["pa.RecordBatch"], size: int) -> Iterator[list["pa.RecordBatch"]]:
-    """Lists of batches, sliced so that each list holds `size` rows, the last what is left."""
+    """Lists of batches, sliced so that each list holds `size` rows; the last list holds what is left."""
     held: list[pa.RecordBatch] = []
     missing = size
     for batch in batches:
@@ -60,7 +60,7 @@ def regrouped(batches: Iterable["pa.RecordBatch"], size: int) -> Iterator[list["
 
 
 def _encoding(schema: "pa.Schema") -> dict[str, Any]:
-    """Differences for whole numbers and times: smaller than dictionaries and twice as fast; dictionaries for text."""
+    """Dictionaries for text; for whole numbers and times differences, which are smaller and twice as fast."""
     import pyarrow.types as t
 
     text = [field.name for field in schema if t.is_string(field.type)]

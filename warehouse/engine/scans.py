@@ -1,38 +1,19 @@
-"""How DuckDB reads files: the one place where names and paths from outside become SQL, every one of them quoted."""
+"""How DuckDB reads files. Only here do names and paths from outside become SQL, and each of them is quoted."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
+from warehouse.engine.protocol import FileColumn, ViewColumns
 from warehouse.engine.statements import identifier, quoted
 from warehouse.engine.text_files import Delimited, TextForm, column_names
 
-
-@dataclass(frozen=True)
-class Source:
-    """Where a view's column comes from: a column of the files and how it is read.
-
-    `read`: "as is", "text", "is null", "int64" or "double" (NULL where it is none), "constant" (`column` itself is the
-    value), "micros" (a timestamp as whole microseconds since 1970), or "time" (UTC; NULL where unreadable; `unit` s,
-    ms, us or ns for numbers since 1970; `form` like %d.%m.%Y %H:%M for text that is not ISO; else timestamps, dates
-    and ISO text).
-    """
-
-    column: str
-    read: str = "as is"
-    unit: str = ""
-    form: str = ""
-
-
-Columns = Mapping[str, Source | None]
-
-_FILENAME = "_source file of the row_"  # an inner name that no raw column has keeps a raw column "filename" readable
+_FILENAME = "_source file of the row_"  # a name that no raw column has, so that a raw column "filename" stays readable
 _NUMBERS = {"int64": "BIGINT", "double": "DOUBLE"}
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
-def scan(files: Sequence[Path], columns: Columns | None, filename: str, form: TextForm | None) -> str:
+def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm | None) -> str:
     """A SELECT over files; see Database.view."""
     selected = ["*"] if columns is None else [f"{expression(s)} AS {identifier(n)}" for n, s in columns.items()]
     if filename:
@@ -47,7 +28,7 @@ def _parquet(files: Sequence[Path], with_filename: bool) -> str:
 
 
 def _text(files: Sequence[Path], form: TextForm) -> str:
-    """Text files with every field as text; fields that were announced and are missing in a row are refused."""
+    """Text files with every field as text; a row that lacks an announced field is refused."""
     names = column_names(files[0], form)
     if isinstance(form, Delimited):
         fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
@@ -66,14 +47,14 @@ def _text(files: Sequence[Path], form: TextForm) -> str:
     outer = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
     listed = f"{identifier(form.explode)}: {quoted(f'STRUCT({inner})[]')}"
     rows = f"read_json([{_listed(files)}], format := 'newline_delimited', columns := {{{outer}, {listed}}})"
-    # A field is the list element's where it has one, else the line's.
+    # A field comes from the list's element where it has one, else from the line.
     merged = ", ".join(
         f"coalesce(row.{identifier(name)}, line.{identifier(name)}) AS {identifier(name)}" for name in names
     )
     return f"(SELECT {merged} FROM (SELECT *, unnest({identifier(form.explode)}) AS row FROM {rows}) AS line)"  # noqa: S608
 
 
-def expression(source: Source | None) -> str:
+def expression(source: FileColumn | None) -> str:
     """A source column as DuckDB reads it."""
     if source is None:
         return "CAST(NULL AS VARCHAR)"
@@ -98,12 +79,13 @@ def expression(source: Source | None) -> str:
 
 
 def _since_1970(column: str, unit: str) -> str:
-    """A number, or text of one, as a time. Beyond the year 5138 it is none; the bound keeps products inside 64 bits."""
+    """A number, or text of one, as a time; none beyond the year 5138, for the product must fit into 64 bits."""
     limit = 100_000_000_000 * _PER_SECOND[unit]
     number = f"TRY_CAST({column} AS {'DOUBLE' if unit == 's' else 'BIGINT'})"
     micros = f"{number} // 1000" if unit == "ns" else f"{number} * {1_000_000 // _PER_SECOND[unit]}"
     inside = f"CASE WHEN {number} BETWEEN -{limit} AND {limit} THEN {micros} END"
-    return f"make_timestamptz(CAST({inside} AS BIGINT))"  # a CAST of a plain timestamp asks the calendar: slow
+    # Not a CAST of a plain timestamp: that would ask the calendar, which is slow.
+    return f"make_timestamptz(CAST({inside} AS BIGINT))"
 
 
 def _listed(files: Sequence[Path]) -> str:

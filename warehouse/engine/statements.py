@@ -1,9 +1,8 @@
-"""SQL statements: one file each, beside the step that runs it; values are rendered as literals.
+"""SQL statements: one file each, beside the step that runs it, in the subset of SQL that DuckDB and Spark share.
 
-The files keep to the subset of SQL that DuckDB and Spark share.
-
-A `{name}` in a file stands for one value. Only whole values of known types go in, quoted here, so nothing a value holds
-can ever be read as SQL. Column and file names never reach these files: the engine's views rename them first.
+A `{name}` in a file stands for one value. Only whole values of known types go in, as literals that are quoted here, so
+nothing in a value can be read as SQL. Names of raw columns and files never reach these files: the engine's views rename
+them first.
 """
 
 import math
@@ -23,8 +22,8 @@ class SqlType(StrEnum):
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Some of our own column names as a list, each followed by `suffix`; names from outside are refused."""
+class ColumnList:
+    """A list of our own column names, each followed by `suffix`. Names from outside are refused."""
 
     names: tuple[str, ...]
     suffix: str = ""
@@ -36,14 +35,14 @@ class Columns:
         return ", ".join(f"{name} {self.suffix}".rstrip() for name in self.names)
 
 
-Value = SqlType | Columns | bool | int | float | str | date | datetime | tuple[str, ...] | None
+Value = SqlType | ColumnList | bool | int | float | str | date | datetime | tuple[str, ...] | None
 
 _FILES = {file.stem: file for file in Path(__file__).parents[1].rglob("*.sql")}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def statement(name: str, **values: Value) -> str:
-    """The text of `<name>.sql` with every placeholder replaced; KeyError for a value missing or not asked for."""
+    """The text of `<name>.sql` with its placeholders replaced; KeyError for a missing value or one without a place."""
     text = _text(name)
     unknown = set(values) - set(_PLACEHOLDER.findall(text))
     if unknown:
@@ -61,7 +60,7 @@ def literal(value: Value) -> str:
     """A value as an SQL literal. A tuple of strings becomes a list for IN; an empty one matches nothing."""
     if value is None:
         return "NULL"
-    if isinstance(value, SqlType | Columns):
+    if isinstance(value, SqlType | ColumnList):
         return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -1,7 +1,7 @@
 """Text files as logs are published in: delimited (CSV and its kin) and JSON lines, plain or gzipped.
 
-A file's first lines are looked at before anything is read, so that a wrong delimiter or a missing column is one clear
-sentence. Delimited files without a header get their names from whoever knows the format.
+The first lines of a file are looked at before its rows are read, so that a wrong delimiter or a missing column gives
+one clear sentence. Columns of a delimited file without a header are named by whoever knows the format.
 """
 
 import csv
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from warehouse.engine.errors import DataError
+from warehouse.values import one_of
 
 PROBED_LINES = 100
 
@@ -32,8 +33,7 @@ class Delimited:
             raise ValueError(f"delimiter is {self.delimiter!r}: it must be 1 to 4 characters")
         if len(self.quote) > 1:
             raise ValueError(f"quote is {self.quote!r}: it must be one character, or empty for none")
-        if self.encoding not in ("utf-8", "latin-1", "utf-16"):
-            raise ValueError(f"encoding is {self.encoding!r}: choose one of 'utf-8', 'latin-1', 'utf-16'")
+        one_of("encoding", self.encoding, ("utf-8", "latin-1", "utf-16"))
 
 
 @dataclass(frozen=True)

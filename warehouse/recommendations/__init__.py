@@ -1,9 +1,9 @@
 """The table of recommendations that the fusion job lives on: a Delta table with one partition a night.
 
-A night is staged beside the table, audited there, and published by one commit (``publish``); readers (``latest``,
-``night``, ``for_user``, ``for_users``) see whole nights only; operators look back and clean up (``history``,
-``rollback``, ``retain``). The names below are loaded on first use, so that importing this package costs neither DuckDB
-nor Delta Lake.
+A night is staged beside the table, audited there, and published by one commit (`publish`). Readers (`latest`,
+`night`, `for_user`, `for_users`) see whole nights only. Operators look back and clean up (`history`,
+`rollback`, `retain`). A name is loaded on its first use, so that importing this package costs neither DuckDB nor
+Delta Lake.
 """
 
 from __future__ import annotations
@@ -11,49 +11,63 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from warehouse.recommendations.errors import (
-        AuditFailed,
-        NightBusy,
-        NoNight,
-        RecommendationsError,
-        StaleNight,
-        WriteFailed,
-    )
-    from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
-    from warehouse.recommendations.logbook import Rollback, history
-    from warehouse.recommendations.publishing.auditing import audit
-    from warehouse.recommendations.publishing.maintenance import retain, rollback, sweep
-    from warehouse.recommendations.publishing.publish import NightFacts, Published, publish
-    from warehouse.recommendations.reading.comparison import compare
-    from warehouse.recommendations.reading.exports import export_parquet, export_ranx
-    from warehouse.recommendations.reading.readers import Night, Reader, for_user, for_users, latest, night
+if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists together
+    from warehouse.recommendations.errors import AuditFailed as AuditFailed
+    from warehouse.recommendations.errors import NightBusy as NightBusy
+    from warehouse.recommendations.errors import NoNight as NoNight
+    from warehouse.recommendations.errors import RecommendationsError as RecommendationsError
+    from warehouse.recommendations.errors import StaleNight as StaleNight
+    from warehouse.recommendations.errors import WriteFailed as WriteFailed
+    from warehouse.recommendations.limits import CHECKS as CHECKS
+    from warehouse.recommendations.limits import Audit as Audit
+    from warehouse.recommendations.limits import AuditLimits as AuditLimits
+    from warehouse.recommendations.limits import Check as Check
+    from warehouse.recommendations.limits import Expected as Expected
+    from warehouse.recommendations.logbook import Rollback as Rollback
+    from warehouse.recommendations.logbook import history as history
+    from warehouse.recommendations.publishing.auditing import audit as audit
+    from warehouse.recommendations.publishing.publish import NightFacts as NightFacts
+    from warehouse.recommendations.publishing.publish import Published as Published
+    from warehouse.recommendations.publishing.publish import publish as publish
+    from warehouse.recommendations.publishing.retention import retain as retain
+    from warehouse.recommendations.publishing.rolling_back import rollback as rollback
+    from warehouse.recommendations.publishing.sweeping import sweep as sweep
+    from warehouse.recommendations.reading.comparison import compare as compare
+    from warehouse.recommendations.reading.exports import export_parquet as export_parquet
+    from warehouse.recommendations.reading.exports import export_ranx as export_ranx
+    from warehouse.recommendations.reading.readers import Reader as Reader
+    from warehouse.recommendations.reading.readers import for_user as for_user
+    from warehouse.recommendations.reading.readers import for_users as for_users
+    from warehouse.recommendations.reading.snapshots import Night as Night
+    from warehouse.recommendations.reading.snapshots import latest as latest
+    from warehouse.recommendations.reading.snapshots import night as night
 
-_HOME = {
-    "Audit": "limits", "AuditLimits": "limits", "CHECKS": "limits", "Check": "limits", "Expected": "limits",
-    "audit": "publishing.auditing",
-    "compare": "reading.comparison", "export_parquet": "reading.exports", "export_ranx": "reading.exports",
-    "AuditFailed": "errors", "NightBusy": "errors", "NoNight": "errors", "RecommendationsError": "errors",
-    "StaleNight": "errors", "WriteFailed": "errors",
-    "Rollback": "logbook", "history": "logbook",
-    "retain": "publishing.maintenance", "rollback": "publishing.maintenance", "sweep": "publishing.maintenance",
-    "NightFacts": "publishing.publish", "Published": "publishing.publish", "publish": "publishing.publish",
-    "Night": "reading.readers", "Reader": "reading.readers", "for_user": "reading.readers",
-    "for_users": "reading.readers", "latest": "reading.readers", "night": "reading.readers",
-}  # fmt: skip
-
-__all__ = [
-    "CHECKS", "Audit", "AuditFailed", "AuditLimits", "Check", "Expected", "Night", "NightBusy", "NightFacts", "NoNight",
-    "Published", "Reader", "RecommendationsError", "Rollback", "StaleNight", "WriteFailed", "audit", "compare",
-    "export_parquet", "export_ranx", "for_user", "for_users", "history", "latest", "night", "publish", "retain",
-    "rollback", "sweep",
-]  # fmt: skip
+_NAMES_OF = {
+    "errors": "AuditFailed NightBusy NoNight RecommendationsError StaleNight WriteFailed",
+    "limits": "CHECKS Audit AuditLimits Check Expected",
+    "logbook": "Rollback history",
+    "publishing.auditing": "audit",
+    "publishing.publish": "NightFacts Published publish",
+    "publishing.retention": "retain",
+    "publishing.rolling_back": "rollback",
+    "publishing.sweeping": "sweep",
+    "reading.comparison": "compare",
+    "reading.exports": "export_parquet export_ranx",
+    "reading.readers": "Reader for_user for_users",
+    "reading.snapshots": "Night latest night",
+}
+_HOME_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its module on first use (PEP 562)."""
-    if name not in _HOME:
+    if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return __all__

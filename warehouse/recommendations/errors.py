@@ -33,7 +33,7 @@ class WriteFailed(RecommendationsError):
 class AuditFailed(RecommendationsError):
     """The staged night did not pass its audit: it is kept on disk, and not published.
 
-    ``audit`` holds the figures (an ``Audit``), ``kept`` the folder of the rejected night's parquet files.
+    `audit` holds the figures (an `Audit`), `kept` the folder of the rejected night's parquet files.
     """
 
     def __init__(self, message: str, audit: Audit, kept: Path) -> None:

@@ -1,7 +1,6 @@
-"""What an audit is asked and what it answers: plain data, light to import, so that an orchestrator can name the
-checks.
+"""What an audit is asked and what it answers: plain data that is light to import, for whoever names the checks.
 
-Every audit answers every check of ``CHECKS``, the first night's too: a figure that cannot be taken yet is None and
+Every audit answers every check of `CHECKS`, on the first night too: a figure that cannot be taken yet is None, and
 passes.
 """
 
@@ -11,6 +10,8 @@ import datetime as dt
 import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
+
+from warehouse.values import a_share, above_zero, at_least, fields_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,10 +36,16 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class AuditLimits:
-    """How far a night may lie from what is expected. ``None`` switches a limit off; shares are between 0 and 1.
+    """How far a night may lie from what is expected. None switches a limit off; shares are between 0 and 1.
 
-    The distribution limits compare with the newest earlier night and are silent on the first one. Their defaults are
-    wide: they are meant to stop a night made from the wrong data or a broken model, not an ordinary change of taste.
+    All but the first compare with the newest earlier night, and pass where there is none. The defaults are wide: they
+    stop a night made from wrong data or by a broken model, not an ordinary change of taste.
+
+    Args:
+        max_fallback_share: of the users, how many may get the popular items.
+        min_overlap: mean share of a user's top items that must have stood there the night before.
+        max_score_shift: of the mean score, in the standard deviations of the night before.
+        max_user_drop: share by which the users may be fewer.
     """
 
     max_fallback_share: float | None = 0.5
@@ -47,20 +54,21 @@ class AuditLimits:
     max_user_drop: float | None = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("max_fallback_share", "min_overlap", "max_user_drop"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} is a share between 0 and 1, not {value}")
-        if self.max_score_shift is not None and not self.max_score_shift > 0:
-            raise ValueError(f"max_score_shift must be above 0 (standard deviations), not {self.max_score_shift}")
+        for name, value in fields_of(self, "max_fallback_share", "min_overlap", "max_user_drop"):
+            if value is not None:
+                a_share(name, value)
+        if self.max_score_shift is not None:
+            above_zero("max_score_shift", self.max_score_shift)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the night was asked for: ``n`` items a user, for ``users`` users, out of ``items`` (the ids that may be
-    shown).
+    """What the night was asked for.
 
-    ``items`` is the catalogue after allow and deny lists; None leaves that check out. ``users`` None likewise.
+    Args:
+        n: items a user.
+        users: how many users get a list; None leaves that check out.
+        items: the ids that may be shown, the catalogue after allow and deny lists; None leaves that check out.
     """
 
     n: int = 100
@@ -68,8 +76,7 @@ class Expected:
     items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"n must be at least 1 item a user, not {self.n}")
+        at_least("n", self.n, 1)
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit's answer for one night: ``passed``, and each ``Check`` with its figure."""
+    """The audit's answer for one night: `passed`, and each `Check` with its figure."""
 
     run_date: dt.date
     previous: dt.date | None
@@ -109,5 +116,5 @@ class Audit:
         return {check.name: check.value for check in self.checks}
 
     def to_json(self) -> str:
-        """Return the whole audit as JSON, readable beside a rejected night."""
+        """The whole audit as JSON, readable beside a rejected night."""
         return json.dumps({**asdict(self), "passed": self.passed}, default=str, indent=2)

@@ -12,15 +12,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from warehouse.recommendations.table import HasRecommendations, open_table, table_path
+from warehouse.tables import HISTORY
 
-HISTORY = pa.schema(
-    [
-        ("version", pa.int64()), ("at", pa.timestamp("ms", tz="UTC")), ("operation", pa.string()),
-        ("run_date", pa.date32()), ("rows", pa.int64()), ("model_version", pa.int32()), ("mlflow_run_id", pa.string()),
-        ("rolled_back_to", pa.int64()), ("reason", pa.string()), ("metadata", pa.string()),
-    ]
-)  # fmt: skip
-_LOOK_BACK = 50  # commits: publications come daily, and what lies between them is cleaning up
+_LOOK_BACK = 50  # commits: a publication comes every day, with a few commits of cleaning up between
 _NOT_METADATA = {
     *HISTORY.names, "timestamp", "operationParameters", "operationMetrics", "engineInfo", "clientVersion",
     "readVersion", "isolationLevel", "isBlindAppend",
@@ -28,14 +22,13 @@ _NOT_METADATA = {
 
 
 def history(where: HasRecommendations | str | Path, limit: int | None = None) -> pa.Table:
-    """Return the table's commits, newest first (columns: ``HISTORY``).
+    """The table's commits, newest first (columns: `tables.HISTORY`).
 
-    ``run_date``, ``rows``, ``model_version`` and ``mlflow_run_id`` are those of the night that was published; on a
-    rollback (``rolled_back_to``: the version whose content came back, ``reason``: what its operator said) those of the
-    newest night that the table shows since. ``metadata`` is JSON: git commit, Dagster run, ...
+    `run_date`, `rows`, `model_version` and `mlflow_run_id` are those of the night that was published or, on a rollback,
+    of the newest night that the table shows since.
     """
     rows = [_row(commit) for commit in open_table(table_path(where)).history(limit)]
-    return pa.Table.from_pylist(rows, schema=HISTORY)
+    return pa.Table.from_pylist(rows, schema=HISTORY.schema())
 
 
 def _row(commit: dict[str, Any]) -> dict[str, object]:
@@ -68,7 +61,7 @@ def is_publication(commit: dict[str, Any]) -> bool:
 
 
 def publication(table: DeltaTable, run_date: dt.date, version: int) -> dict[str, Any]:
-    """Return the last commit up to ``version`` that published this night; {} when the log has been cleaned of it."""
+    """The last commit up to `version` that published this night; {} when it was cleaned out of the log."""
     commits = (c for c in table.history() if c["version"] <= version and is_publication(c))
     return next((c for c in commits if c["run_date"] == run_date.isoformat()), {})
 
@@ -87,7 +80,7 @@ class Rollback:
 
 
 def standing_rollback(table: DeltaTable) -> Rollback | None:
-    """Return the rollback that the table still stands at: the last one, when no night was published since."""
+    """The last rollback, if no night was published since; else None."""
     for commit in table.history(_LOOK_BACK):
         if is_publication(commit):
             return None

@@ -1,8 +1,8 @@
-"""The parquet files that a night consists of: how rows become parts, and what the table's log is told about each.
+"""The parquet files that a night consists of: how rows become parts, and what the table's log says of each part.
 
-Notable: a part is written once. It is staged, audited and then moved into the table as it stands, so its columns are
-the table's own (the partition's date excepted, which Delta keeps in the log) and its statistics go into the log, where
-engines look before they open a file.
+Notable: a part is written once. It is staged, audited and then moved into the table as it is. So its columns are the
+table's own, without the partition's date, which Delta keeps in the log. Its statistics go into the log, where engines
+look before they open a file.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.engine.row_groups import regrouped
-from warehouse.layout import to_disk
 from warehouse.recommendations.errors import RecommendationsError
-from warehouse.recommendations.table import STAGED_COLUMNS, staged_schema
+from warehouse.tables import STAGED_NIGHT
+from warehouse.whole_files import to_disk
 
-# Rows. Half as many rows are read for one user's list in half the time; files grow by 5 percent (docs/benchmarks.md).
+# Rows. With half as many, one user's list is read in half the time and files grow by 5 percent (docs/benchmarks.md).
 ROW_GROUP = 61_440
-ROWS_A_PART = 200 * ROW_GROUP  # about 120 MB: a file that is found by its users without a large footer being read
-# A dictionary pays where values come again in no order; these columns are runs, or hardly hold a value twice.
+ROWS_A_PART = 200 * ROW_GROUP  # about 120 MB: one user's file is found without reading a large footer
+# A dictionary pays where values come again in no order. These columns are runs, or hold hardly any value twice.
 PLAIN = ("user_id", "rank", "score", "probability")
 
 
 class PartsWriter:
-    """Writes tables of rows as ``part-00000.parquet``, ``part-00001.parquet``, ... into ``folder``, each flushed to
-    disk when it is full. Every call of ``write`` makes one row group.
+    """Writes tables of rows as `part-00000.parquet`, `part-00001.parquet`, ... into `folder`.
+
+    Every call of `write` makes one row group. A full part is flushed to disk.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
@@ -54,7 +55,7 @@ class PartsWriter:
             self.close()
 
     def close(self) -> None:
-        """Finish the open part and flush it to disk: Delta's log will promise that it is there."""
+        """Finish the open part and flush it to disk, for Delta's log will promise that it is there."""
         if self._writer is None:
             return
         writer, self._writer, self._rows = self._writer, None, 0
@@ -62,7 +63,7 @@ class PartsWriter:
         to_disk(self.files[-1])
 
     def abandon(self) -> None:
-        """Let go of the open part after an error, which is the one to tell: the part is about to be removed."""
+        """Close the open part after an error, which stays the one to report: the part is about to be removed."""
         if self._writer is not None:
             with suppress(OSError):
                 self._writer.close()
@@ -70,17 +71,22 @@ class PartsWriter:
 
 
 def part_schema(table: pa.Schema) -> pa.Schema:
-    """Return the columns of a part: the table's, without the partition's date."""
+    """The columns of a part: the table's, without the partition's date."""
     return table.remove(table.get_field_index("run_date"))
 
 
 def row_groups(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, constants: Mapping[str, object]
 ) -> Iterator[pa.Table]:
-    """Regroup batches of any size into tables of ROW_GROUP rows (the last: what is left) with the columns of
-    ``schema``: those of the batches, and ``constants``, the same on every row.
+    """Regroup batches of any size into tables of ROW_GROUP rows; the last one holds what is left.
+
+    Args:
+        batches: with the columns of `tables.STAGED_NIGHT`.
+        schema: the columns of the tables: those of the batches and the constants.
+        constants: name and value of the columns that are the same on every row.
     """
-    staged = staged_schema(schema.field("user_id").type, schema.field("item_id").type)
+    ids = {name: schema.field(name).type for name in ("user_id", "item_id")}
+    staged = STAGED_NIGHT.schema(**ids, nullable=False)
     repeated = {name: pa.repeat(pa.scalar(value, schema.field(name).type), ROW_GROUP)
                 for name, value in constants.items()}  # fmt: skip
     for rows in regrouped(batches, ROW_GROUP):
@@ -99,8 +105,8 @@ def _cast(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
 
 
 def id_types_of(batch: pa.RecordBatch) -> tuple[pa.DataType, pa.DataType]:
-    """Return the table's types for this batch's ``user_id`` and ``item_id``, or say in a sentence what does not fit."""
-    missing = [name for name in STAGED_COLUMNS if name not in batch.schema.names]
+    """The table's types of `user_id` and `item_id` for this batch; `RecommendationsError` for what does not fit."""
+    missing = [name for name in STAGED_NIGHT.names if name not in batch.schema.names]
     if missing:
         raise RecommendationsError(
             f"the recommendations lack the column(s) {', '.join(missing)}: nothing was published"
@@ -118,8 +124,10 @@ def _id_type(name: str, kind: pa.DataType) -> pa.DataType:
 
 
 def statistics(part: Path) -> dict[str, object]:
-    """Return what Delta's log says of a part (protocol: "Per-file Statistics"): rows, and least, greatest and number of
-    nulls of each column, from the file's own footer. A column without bounds in the footer has none in the log.
+    """What Delta's log says of a part (Delta protocol, "Per-file Statistics"), from the file's own footer.
+
+    The number of rows, and of each column the least and the greatest value and the number of nulls. A column without
+    bounds in the footer has none in the log.
     """
     meta = pq.read_metadata(part)
     groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
@@ -145,5 +153,5 @@ def _json(value: object, *, up: bool) -> object:
 
 
 def statistics_json(part: Path) -> str:
-    """Return the statistics of a part as the log holds them: JSON within JSON."""
+    """The statistics of a part as the log holds them: JSON within JSON."""
     return json.dumps(statistics(part), allow_nan=False)

@@ -1,7 +1,7 @@
-"""The Delta table itself: its columns, its constraints, and how it is opened and created.
+"""The Delta table itself: its constraints, how it is opened and created, and which files make a night.
 
-Notable: `deltalake` needs no pyarrow to read a log, so everything about *which files make a night* comes from the log
-alone, and DuckDB reads exactly those files. The folder is never globbed: superseded files lie there too.
+Notable: the files of a night are known from the log alone, and exactly those are read. The folder is never globbed:
+superseded files lie there too.
 """
 
 from __future__ import annotations
@@ -12,51 +12,32 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
-import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from warehouse.engine.statements import quoted
 from warehouse.recommendations.errors import NoNight, RecommendationsError
-from warehouse.tables import RECOMMENDATIONS, TIME
+from warehouse.tables import RECOMMENDATIONS
 
-# What publish() takes in: the table's columns but for those that are the same on every row of a night.
-STAGED_COLUMNS = ("user_id", "rank", "item_id", "score", "probability", "model", "context_length")
+MEMORY_LIMIT = "1GB"  # of a statement over the table's files
 # The bounds lie just inside float32's own; NaN fails them too.
 CONSTRAINTS = {"rank_positive": "rank >= 1", "score_finite": "score >= -3.4e38 AND score <= 3.4e38"}
 
 
 class HasRecommendations(Protocol):
-    """Whatever knows where the table is: ``warehouse.layout.Layout`` does."""
+    """Whatever knows where the table is: `warehouse.layout.Layout` does."""
 
     @property
     def recommendations(self) -> Path: ...  # noqa: D102
 
 
 def table_path(where: HasRecommendations | str | Path) -> Path:
-    """Return the table's folder for a ``Layout`` or for the path of the table itself."""
+    """The table's folder for a `Layout` or for the path of the table itself."""
     return Path(where) if isinstance(where, str | Path) else Path(where.recommendations)
 
 
-def table_schema(user_id: pa.DataType, item_id: pa.DataType) -> pa.Schema:
-    """Return the schema of the table (docs/recommendations.md) for these id types (each int64 or string)."""
-    ids = {"user_id": user_id, "item_id": item_id}
-    return pa.schema([pa.field(c.name, ids.get(c.name) or _arrow_type(c.type)) for c in RECOMMENDATIONS.columns])
-
-
-def staged_schema(user_id: pa.DataType, item_id: pa.DataType) -> pa.Schema:
-    """Return the schema of a staged night for these id types; none of its columns may be null."""
-    whole = table_schema(user_id, item_id)
-    return pa.schema([whole.field(name).with_nullable(False) for name in STAGED_COLUMNS])
-
-
-def _arrow_type(name: str) -> pa.DataType:
-    return pa.timestamp("us", tz="UTC") if name == TIME else pa.type_for_alias(name)
-
-
 def open_table(path: Path) -> DeltaTable:
-    """Open the table, or raise ``NoNight`` with a sentence."""
+    """Open the table, or raise `NoNight` with a sentence."""
     try:
         return DeltaTable(path)
     except (TableNotFoundError, FileNotFoundError) as error:
@@ -64,15 +45,15 @@ def open_table(path: Path) -> DeltaTable:
 
 
 def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
-    """Open the table, creating it with its constraints when it is missing; refuse id types that are not the table's.
+    """Open the table; make it, with its constraints, where it is missing; refuse id types that are not the table's.
 
-    Creation is two commits (table, constraints), so a writer killed between them leaves the constraints to the next
-    one. The caller holds the staging folder's lock, so that two first nights do not create it twice.
+    Making it takes two commits (table, constraints). A writer that is killed between them leaves the constraints to the
+    next one. The caller holds the staging folder's lock, so that two first nights do not make the table twice.
     """
     if not DeltaTable.is_deltatable(str(path)):
         path.mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
-            path, schema, partition_by=["run_date"], name="recommendations",
+            path, schema, partition_by=["run_date"], name=RECOMMENDATIONS.name,
             description="Top-N recommendations per user, one partition a night",
         )  # fmt: skip
     table = DeltaTable(path)
@@ -91,32 +72,21 @@ def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
 
 
 def id_types(table: DeltaTable) -> dict[str, pa.DataType]:
-    """Return the Arrow types of ``user_id`` and ``item_id`` (int64 or string) in the table."""
+    """The Arrow types of `user_id` and `item_id` (int64 or string) in the table."""
     kinds = {field.name: field.type.type for field in table.schema().fields if field.name in ("user_id", "item_id")}
     return {name: pa.int64() if kind == "long" else pa.string() for name, kind in kinds.items()}
 
 
 def nights(table: DeltaTable) -> list[dt.date]:
-    """Return the nights in the table, oldest first, from the log alone."""
+    """The nights in the table, oldest first, from the log alone."""
     return sorted(dt.date.fromisoformat(p["run_date"]) for p in table.partitions())
 
 
 def night_files(table: DeltaTable, run_date: dt.date) -> list[str]:
-    """Return the files that make up one night, [] when the night is not there."""
+    """The files that make up one night, [] when the night is not there."""
     return sorted(local(table.file_uris(file_pruning_predicate=[("run_date", "=", run_date.isoformat())])))
 
 
 def local(uris: Iterable[str]) -> list[str]:
-    """Return files as the operating system names them: in the log a blank is %20."""
+    """Files of the log as the operating system names them; the log writes a blank as %20."""
     return [unquote(uri) for uri in uris]
-
-
-def connect(
-    memory_limit: str = "1GB", threads: int | None = None, temp_directory: Path | None = None
-) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB that stays within ``memory_limit`` and speaks UTC; it spills into ``temp_directory``."""
-    con = duckdb.connect(config={"memory_limit": memory_limit, **({"threads": threads} if threads else {})})
-    con.execute("SET TimeZone = 'UTC'")
-    if temp_directory is not None:
-        con.execute(f"SET temp_directory = {quoted(str(temp_directory))}")
-    return con

@@ -1,1 +1,1 @@
-"""Importers of public data sets into raw parquet."""
+"""Where raw parquet comes from: public logs, any log with a mapping, a synthetic shop."""

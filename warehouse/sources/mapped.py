@@ -1,4 +1,4 @@
-"""Any log in parquet, CSV or JSON lines, told what its columns are by a small TOML file:
+"""Any log in parquet, CSV or JSON lines; a small TOML file, the mapping, says what its columns are:
 
 [events]
 format = "csv"                  # parquet, csv or jsonl
@@ -24,14 +24,19 @@ numbers = ["price"]
 """
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from warehouse.engine.duckdb_engine import DataError, Engine
-from warehouse.engine.scans import Source
+from warehouse.engine.errors import DataError
+from warehouse.engine.protocol import Engine, FileColumn
 from warehouse.engine.text_files import Delimited, JsonLines, TextForm
 from warehouse.layout import Layout
-from warehouse.sources.feed.write import Feed, ImportReport, columns_of, files_in, write_events, write_items
+from warehouse.sources.raw.events import ImportReport, write_events
+from warehouse.sources.raw.items import rows_of, write_items
+from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.tables import ID_TYPES
+from warehouse.values import TIME_UNITS, one_of
 
 FORMATS = {"parquet": ("*.parquet",), "csv": ("*.csv", "*.csv.gz"), "jsonl": ("*.jsonl", "*.jsonl.gz")}
 FILE_KEYS = {"format", "files", "delimiter", "quote", "encoding", "names", "explode"}
@@ -45,17 +50,19 @@ ITEM_KEYS = FILE_KEYS | {"item_id", "title", "features", "numbers", "item_id_typ
 def import_mapped(
     engine: Engine, layout: Layout, path: Path, *, mapping: Path | None = None, progress: bool = False
 ) -> ImportReport:
-    """Write a log's events, and its items where the mapping tells of them.
+    """Write a log's events, and its items where the mapping has a section of them.
 
-    ValueError for a mapping that cannot be read, lacks a key or has one that means nothing.
+    Raises:
+        ValueError: there is no mapping, it cannot be read, it lacks a key, or it has one that means nothing.
+        FileNotFoundError: the mapping, or a file of the log, is missing.
     """
     if mapping is None:
         raise ValueError("a log of one's own needs --mapping FILE, a TOML file that names its columns")
     sections = _sections(mapping)
     items = _items(mapping, sections["items"], path) if "items" in sections else None
     report = write_events(engine, layout, _events(mapping, sections["events"], path), progress=progress)
-    written = write_items(layout, columns_of(engine, items)) if items else 0
-    return ImportReport(report.events, written, report.first_day, report.last_day, report.timeless)
+    written = write_items(layout, rows_of(engine, items)) if items else 0
+    return replace(report, items=written)
 
 
 def _sections(mapping: Path) -> dict[str, dict[str, Any]]:
@@ -80,45 +87,44 @@ def _sections(mapping: Path) -> dict[str, dict[str, Any]]:
     return sections
 
 
-def _events(mapping: Path, section: dict[str, Any], path: Path) -> Feed:
+def _events(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
     for key in ("user_id", "item_id", "timestamp"):
         _text(mapping, "events", section, key)
     unit, form = section.get("timestamp_unit", ""), section.get("timestamp_format", "")
-    if unit not in ("", "s", "ms", "us", "ns") or (unit and form):
+    if unit not in ("", *TIME_UNITS) or (unit and form):
         raise DataError(
             f"timestamp_unit of {mapping} is {unit!r}: choose one of s, ms, us, ns, and no timestamp_format beside it"
         )
     columns = {
         "user_id": _id(mapping, section, "user_id"),
         "item_id": _id(mapping, section, "item_id"),
-        "timestamp": Source(section["timestamp"], "time", unit, form),
+        "timestamp": FileColumn(section["timestamp"], "time", unit, form),
     }
     for key in ("session_id", "event_type"):
         if key in section:
-            columns[key] = Source(_text(mapping, "events", section, key))
+            columns[key] = FileColumn(_text(mapping, "events", section, key))
     if "dwell" in section:
-        columns["dwell"] = Source(_text(mapping, "events", section, "dwell"), "double")
-    return Feed(_files(mapping, section, path), columns, _form(mapping, section))
+        columns["dwell"] = FileColumn(_text(mapping, "events", section, "dwell"), "double")
+    return LogFiles(_files(mapping, section, path), columns, _form(mapping, section))
 
 
-def _items(mapping: Path, section: dict[str, Any], path: Path) -> Feed:
+def _items(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
     _text(mapping, "items", section, "item_id")
     columns = {"item_id": _id(mapping, section, "item_id")}
     if "title" in section:
-        columns["title"] = Source(_text(mapping, "items", section, "title"), "text")
+        columns["title"] = FileColumn(_text(mapping, "items", section, "title"), "text")
     for key, read in (("features", "as is"), ("numbers", "double")):
         names = section.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
             raise DataError(f"{key} of [items] in {mapping} is {names!r}: a list of column names is expected")
-        columns |= {name: Source(name, read) for name in names}
-    return Feed(_files(mapping, section, path), columns, _form(mapping, section))
+        columns |= {name: FileColumn(name, read) for name in names}
+    return LogFiles(_files(mapping, section, path), columns, _form(mapping, section))
 
 
-def _id(mapping: Path, section: dict[str, Any], key: str) -> Source:
+def _id(mapping: Path, section: dict[str, Any], key: str) -> FileColumn:
     wanted = section.get(f"{key}_type", "")
-    if wanted not in ("", "int64", "string"):
-        raise DataError(f"{key}_type of {mapping} is {wanted!r}: choose one of int64, string")
-    return Source(section[key], {"": "as is", "int64": "int64", "string": "text"}[wanted])
+    one_of(f"{key}_type of {mapping}", wanted, ("", *ID_TYPES), error=DataError)
+    return FileColumn(section[key], {"": "as is", "int64": "int64", "string": "text"}[wanted])
 
 
 def _text(mapping: Path, name: str, section: dict[str, Any], key: str) -> str:
@@ -130,8 +136,7 @@ def _text(mapping: Path, name: str, section: dict[str, Any], key: str) -> str:
 
 def _files(mapping: Path, section: dict[str, Any], path: Path) -> tuple[Path, ...]:
     kind = section.get("format", "parquet")
-    if kind not in FORMATS:
-        raise DataError(f"format of {mapping} is {kind!r}: choose one of {', '.join(FORMATS)}")
+    one_of(f"format of {mapping}", kind, FORMATS, error=DataError)
     patterns = section.get("files", list(FORMATS[kind]))
     if not isinstance(patterns, list) or not all(isinstance(pattern, str) and pattern for pattern in patterns):
         raise DataError(f"files of {mapping} is {patterns!r}: a list of names or patterns is expected")

@@ -21,7 +21,8 @@ from gru4rec.storage import checkpoint
 from gru4rec.training.fit import FitOptions, fit
 
 CHANGES = {
-    "selected_features": ["group"], "hidden_size": 16, "epochs": 6, "batch_size": 8, "n_sample": 32, "learning_rate": 0.1,
+    "selected_features": ["group"], "hidden_size": 16, "epochs": 6, "batch_size": 8, "n_sample": 32,
+    "learning_rate": 0.1,
 }  # fmt: skip
 GROUPS, EACH = 4, 10
 

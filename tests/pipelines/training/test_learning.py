@@ -35,7 +35,7 @@ def test_recall_reaches_85_percent_of_the_best_and_3_times_popularity_unless_tar
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.evaluation.evaluate import evaluate
     from gru4rec.training.fit import FitOptions, fit
-    from warehouse.sources.shop.generate import Shop
+    from warehouse.sources.shop.process import Shop
 
     shop = Shop(n_items=1000, seed=1)
     ids = shop.item_ids[np.concatenate([np.arange(1000), shop.draw(12_000, 0, 1)[0]])]

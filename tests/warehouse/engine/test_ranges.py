@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.config import SessionsConfig
+from warehouse.days import midnight
 from warehouse.engine import ranges
 from warehouse.engine.duckdb_engine import DuckDBEngine
-from warehouse.layout import Layout, midnight
-from warehouse.steps.clicks import stage as clicks
+from warehouse.layout import Layout
+from warehouse.steps.clicks import cut as clicks
 from warehouse.steps.sessions.build import build_sessions
 
 DAYS = [date(2024, 2, 29), date(2024, 3, 1)]

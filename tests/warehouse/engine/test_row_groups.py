@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse.engine.duckdb_engine import DataError, DuckDBEngine
+from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.engine.errors import DataError
 from warehouse.engine.row_groups import ROW_GROUP, write_batches
 from warehouse.layout import Layout
 from warehouse.steps.splits.build import build_splits

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import warehouse
 from warehouse.engine.duckdb_engine import DuckDBEngine
-from warehouse.engine.statements import Columns, SqlType, identifier, literal, statement
+from warehouse.engine.statements import ColumnList, SqlType, identifier, literal, statement
 
 CONNECTION = duckdb.connect()
 PACKAGE = Path(warehouse.__file__).parent
@@ -20,6 +20,10 @@ NOT_PORTABLE = re.compile(
     r"::|//|\bEXCLUDE\b|\bREPLACE\b|\bunnest\b|\bASOF\b|\bepoch_\w+|\barray_agg\b|\blist\(|\bGLOB\b|\bILIKE\b|\bread_\w+\(",
     re.IGNORECASE,
 )
+
+
+def test_a_statement_is_found_by_its_name_alone():
+    assert len({path.stem for path in FILES}) == len(FILES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -54,10 +58,10 @@ def test_values_that_cannot_be_written_are_refused(value):
 
 
 def test_only_our_own_columns_go_in_bare():
-    assert str(Columns(("user_id", "item_id"), "NULLS LAST")) == "user_id NULLS LAST, item_id NULLS LAST"
+    assert str(ColumnList(("user_id", "item_id"), "NULLS LAST")) == "user_id NULLS LAST, item_id NULLS LAST"
     assert literal(SqlType.INT64) == "BIGINT"
     with pytest.raises(ValueError, match="is not the name of one of our columns"):
-        literal(Columns(("user_id; DROP",)))
+        literal(ColumnList(("user_id; DROP",)))
     with pytest.raises(TypeError):
         literal(object())
 
@@ -67,33 +71,3 @@ def test_a_value_too_few_or_too_many_is_an_error():
         statement("events_count")
     with pytest.raises(KeyError, match="no placeholder other"):
         statement("events_count", first=1, other=2)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"memory_limit": "much"}, "memory_limit is 'much'"),
-        ({"threads": 0}, "threads is 0"),
-        ({"memory_limit": "1GB; DROP"}, "write it like 2GB"),
-    ],
-)
-def test_an_engine_with_wrong_settings_is_refused(wrong, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        DuckDBEngine(**wrong)
-
-
-def test_the_spill_folder_is_made_when_its_parents_are_missing(tmp_path):
-    with DuckDBEngine(temp_directory=tmp_path / "not" / "there").open() as db:
-        assert db.rows("SELECT current_setting('TimeZone')") == [("UTC",)]
-
-
-def test_config_and_tables_import_nothing_heavy():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, warehouse.config, warehouse.layout, warehouse.tables, warehouse.engine.duckdb_engine\n"
-        "import warehouse.steps.sessions.build\n"
-        "print([name for name in ('duckdb', 'pyarrow', 'deltalake', 'numpy', 'torch') if name in sys.modules])"
-    )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -75,11 +75,9 @@ def test_csv_without_a_header(tmp_path, layout, engine):
 
 
 def test_a_column_with_quotes_is_a_column(tmp_path, layout, engine):
-    mapping = '[events]\nformat = "csv"\nuser_id = \'w"h\'\'o; DROP TABLE feed\'\nitem_id = "what"\ntimestamp = "at"\n'
+    mapping = '[events]\nformat = "csv"\nuser_id = \'w"h\'\'o; DROP TABLE log\'\nitem_id = "what"\ntimestamp = "at"\n'
     mapping = mapping.replace("''", "")
-    run(
-        engine, layout, tmp_path / "in", mapping, log__csv='"w""ho; DROP TABLE feed",what,at\na,b,2024-03-01T10:00:00\n'
-    )
+    run(engine, layout, tmp_path / "in", mapping, log__csv='"w""ho; DROP TABLE log",what,at\na,b,2024-03-01T10:00:00\n')
     assert events(layout) == [("a", "b", MOMENT)]
 
 

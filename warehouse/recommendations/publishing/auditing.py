@@ -1,8 +1,8 @@
 """The audit of a staged night: what must hold before anybody may see it.
 
-Notable: the night is read back from the staged parts one row group at a time, so memory does not grow with it, and
-each check is a few passes over arrays that lie in the processor's cache. A list that a row group cuts is carried over
-to the next: every question is asked of whole lists.
+Notable: the night is read back from the staged parts one row group at a time. So memory does not grow with it, and each
+check is a few passes over arrays that fit in the processor's cache. A list that is cut by the end of a row group is
+carried over to the next, so every question is asked of whole lists.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
 from warehouse.recommendations.publishing.sample import against
-from warehouse.recommendations.table import STAGED_COLUMNS
+from warehouse.tables import POPULARITY, STAGED_NIGHT
 
 GREATEST_SCORE = 3.4e38  # as the table's constraint has it: finite, and not NaN
-POPULARITY = "popularity"
 
 
 def audit(
@@ -38,8 +37,12 @@ def audit(
 ) -> Audit:
     """Audit the staged parts of one night against what was asked for and against the night before.
 
-    ``files``: parquet with the columns of ``table.STAGED_COLUMNS``, in order of user and rank; ``before``: the files
-    of the night ``previous``.
+    Args:
+        files: parquet with the columns of `tables.STAGED_NIGHT`, in order of user and rank.
+        expected: what the night was asked for.
+        limits: how far it may lie from the night before.
+        previous: the night before, where there is one.
+        before: its files.
     """
     figures = _whole(files, expected)
     checks = [*_structure(figures, expected), *_distribution(files, figures, expected.n, limits, before)]
@@ -62,12 +65,12 @@ def _whole(files: Sequence[Path], expected: Expected) -> dict[str, int]:
 
 
 def _whole_lists(files: Sequence[Path]) -> Iterator[pa.Table]:
-    """The row groups of the parts in turn, each cut where a user's list ends; the cut-off list comes with the next."""
+    """The row groups of the parts in turn, each cut where a user's list ends. What is cut off comes with the next."""
     rest: pa.Table | None = None
     for file in files:
         with pq.ParquetFile(file, read_dictionary=["model"]) as part:
             for number in range(part.num_row_groups):
-                rows = part.read_row_group(number, columns=list(STAGED_COLUMNS), use_threads=False)
+                rows = part.read_row_group(number, columns=list(STAGED_NIGHT.names), use_threads=False)
                 fallback = _is_fallback(rows["model"])
                 rows = rows.set_column(rows.schema.get_field_index("model"), "fallback", fallback)
                 rows = rows if rest is None else pa.concat_tables([rest, rows])
@@ -80,13 +83,13 @@ def _whole_lists(files: Sequence[Path]) -> Iterator[pa.Table]:
 
 
 def _is_fallback(model: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whether each row is of the popularity fallback, told from the dictionary: no text is compared row by row."""
+    """Whether each row is of the popularity fallback. Only the texts of the dictionary are compared."""
     chunks = [pc.equal(chunk.dictionary, POPULARITY).take(chunk.indices) for chunk in model.chunks]
     return pa.chunked_array(chunks, pa.bool_())
 
 
 def _starts(user: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """True where a row's user is not the one of the row above, [R]; the first row starts too."""
+    """[R] Whether a row starts a list: its user is not that of the row above, or it is the first."""
     whole = user.combine_chunks()
     starts = np.ones(len(whole), bool)
     if pa.types.is_integer(whole.type):
@@ -98,7 +101,7 @@ def _starts(user: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _figures(rows: pa.Table, n: int, shown: pa.Array | None) -> dict[str, int]:
-    """What is wrong with these whole lists, counted; see ``CHECKS`` for the meanings."""
+    """What is wrong with these whole lists, counted; see `CHECKS` for the meanings."""
     starts = _starts(rows["user_id"])
     first = np.flatnonzero(starts)
     lengths = np.diff(first, append=len(starts))
@@ -125,12 +128,12 @@ def _figures(rows: pa.Table, n: int, shown: pa.Array | None) -> dict[str, int]:
 
 
 def _falls(users: pa.Array) -> int:
-    """How many of these users do not come after the one before: a list must not be found in two places."""
+    """How many of these users are smaller than the one before: lists that might be found in two places."""
     return len(users) - 1 - int(pc.sum(pc.greater(users.slice(1), users.slice(0, len(users) - 1))).as_py() or 0)
 
 
 def _items(item: pa.ChunkedArray, starts: NDArray[np.bool_], shown: pa.Array | None) -> dict[str, int]:
-    """Items that stand twice in a list, and rows with an item that may not be shown; ids of either type."""
+    """How often an item stands twice in a list, and how many rows have an item that may not be shown."""
     encoded = item.combine_chunks().dictionary_encode()
     code = encoded.indices.to_numpy()
     unknown = 0

@@ -1,9 +1,9 @@
-"""The commit that shows a night: the audited parts move into the table's folder, and one log entry adds them and
-removes the files that they replace.
+"""The commit that shows a night: its audited parts move into the table, and one log entry adds them.
 
-Notable: nothing is written a second time. Delta Lake's library writes the entry; whether the night is still as this
-run found it is checked here, because the library looks for conflicts between files only, and two first publications of
-a night have none in common: the entry is allowed for exactly the version that was looked at, or refused.
+The same entry removes the files that they replace. Notable: nothing is written a second time. Delta Lake's library
+writes the entry, but it looks only for conflicts between files, and two first publications of a night have no file in
+common. So it is checked here that the night is still as this run found it, and the entry is allowed for exactly the
+version that was looked at.
 """
 
 from __future__ import annotations
@@ -20,26 +20,35 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
-from warehouse.layout import to_disk
 from warehouse.recommendations.errors import NightBusy
 from warehouse.recommendations.parts import statistics_json
 from warehouse.recommendations.table import night_files
+from warehouse.whole_files import to_disk
 
 
 def found_files(path: Path, run_date: dt.date) -> frozenset[str]:
-    """Return the files of a night as the table shows it now; none when there is no such night, or no table."""
+    """The files of a night as the table shows it now; none when there is no such night, or no table."""
     return frozenset(night_files(DeltaTable(path), run_date)) if DeltaTable.is_deltatable(str(path)) else frozenset()
 
 
 def commit(
     path: Path, run_date: dt.date, parts: Sequence[Path], replaces: frozenset[str], remembered: Mapping[str, str]
 ) -> int:
-    """Move the staged ``parts`` into the table and show them as the night ``run_date``, all at once; return the
-    version that does.
+    """Move the staged parts into the table and show them as the night `run_date`, all at once.
 
-    ``replaces``: the files of the night as this run found it. Raises ``NightBusy`` when they are not the night's files
-    any more; OSError or DeltaError when the disk refuses. After an error the table shows what it showed before, and
-    the moved files are litter that ``sweep`` removes.
+    After an error the table shows what it showed before, and the moved files are litter that `sweep` removes.
+
+    Args:
+        path: the table's folder.
+        replaces: the files of the night as this run found it.
+        remembered: what the log's entry says beside.
+
+    Returns:
+        The table's version that shows the night.
+
+    Raises:
+        NightBusy: the night has other files by now.
+        OSError, DeltaError: the disk refuses.
     """
     folder = f"run_date={run_date.isoformat()}"
     names = [f"{folder}/part-{number:05d}-{uuid.uuid4()}.parquet" for number in range(len(parts))]
@@ -62,7 +71,7 @@ def _add(name: str, run_date: dt.date, part: Path) -> AddAction:
 def _enter(
     path: Path, run_date: dt.date, adds: list[AddAction], replaces: frozenset[str], remembered: Mapping[str, str]
 ) -> int:
-    """Write the log's entry, as soon as no other commit comes between looking and writing; return its version."""
+    """Write the log's entry, again until no other commit comes between looking and writing; returns its version."""
     ours = {Path(add.path).name for add in adds}
     while True:
         table = DeltaTable(path)
@@ -84,11 +93,11 @@ def _enter(
             if now.version() == table.version():
                 raise
             # Something else was committed in between, perhaps another night: look again.
-    return table.version() + 1
+    return int(table.version()) + 1
 
 
 def _move(parts: Sequence[Path], to: Sequence[Path]) -> None:
-    """Give the parts their names in the table, durably; where the table lies on another disk they are copied."""
+    """Give the parts their names in the table, flushed to disk. Onto another disk they are copied."""
     folder = to[0].parent
     folder.mkdir(exist_ok=True)
     for part, name in zip(parts, to, strict=True):

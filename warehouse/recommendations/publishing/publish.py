@@ -1,7 +1,7 @@
 """Write, audit, publish: a night becomes visible by one Delta commit, or not at all.
 
-Notable: the rows are written once, streamed in constant memory from the scorer into staged parquet files. Those are
-audited, and the commit moves them into the table as they are.
+Notable: the rows are written once. They are streamed in constant memory from the scorer into staged parquet files;
+those are audited, and the commit moves them into the table as they are.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.recommendations.errors import AuditFailed, NightBusy
 from warehouse.recommendations.limits import Audit, AuditLimits, Expected
 from warehouse.recommendations.publishing.auditing import audit
 from warehouse.recommendations.publishing.commit import commit, found_files
-from warehouse.recommendations.publishing.maintenance import sweep
 from warehouse.recommendations.publishing.staging import (
     StagedNight,
     audit_file,
@@ -30,15 +30,21 @@ from warehouse.recommendations.publishing.staging import (
     staging_folder,
     write_failed,
 )
-from warehouse.recommendations.table import HasRecommendations, connect, ensure_table, night_files, nights, table_path
+from warehouse.recommendations.publishing.sweeping import sweep
+from warehouse.recommendations.table import (
+    MEMORY_LIMIT,
+    HasRecommendations,
+    ensure_table,
+    night_files,
+    nights,
+    table_path,
+)
+from warehouse.whole_files import replacing
 
 
 @dataclass(frozen=True)
 class NightFacts:
-    """What is the same on every row of a night, and what the commit remembers beside it.
-
-    ``metadata`` goes into the Delta log, for people: git commit, Dagster run, ...
-    """
+    """What is the same on every row of a night; `metadata` goes into the Delta log alone (git commit, Dagster run)."""
 
     model_version: int | None = None
     mlflow_run_id: str | None = None
@@ -58,7 +64,7 @@ class NightFacts:
         }
 
     def remembered(self, run_date: dt.date, rows: int) -> dict[str, str]:
-        """Return what the commit remembers, all of it text."""
+        """What the commit remembers, all of it text."""
         return {
             **self.metadata,
             "run_date": run_date.isoformat(),
@@ -70,8 +76,12 @@ class NightFacts:
 
 @dataclass(frozen=True)
 class Published:
-    """A published night: the table's version that shows it, its audit, the ``seconds`` of staging (scoring included),
-    audit and publishing, and the litter of killed writers that was swept.
+    """A published night.
+
+    Args:
+        version: the table's version that shows it.
+        seconds: of staging (scoring included), audit and publishing.
+        swept: files of killed writers that were removed.
     """
 
     run_date: dt.date
@@ -91,15 +101,25 @@ def publish(
     expected: Expected,
     limits: AuditLimits | None = None,
     *,
-    memory_limit: str = "1GB",
-    threads: int | None = None,
+    engine: DuckDBEngine | None = None,
 ) -> Published:
-    """Publish one night from ``batches`` (columns of ``table.STAGED_COLUMNS``, any number of rows each).
+    """Publish one night. Publishing it again replaces it; other nights are not touched.
 
-    Publishing a night again replaces it; other nights are not touched. Raises ``NightBusy`` when another run is at the
-    same night, ``AuditFailed`` when the night is not good enough to be seen (it is kept beside the table),
-    ``WriteFailed`` when the disk refuses, ``RecommendationsError`` when the columns do not fit. After an error the
-    table stands as it stood before.
+    Args:
+        where: a `Layout`, or the folder of the table.
+        batches: columns of `tables.STAGED_NIGHT`, any number of rows each.
+        facts: what is the same on every row.
+        expected: what the night was asked for.
+        limits: of the audit.
+        engine: whose memory limit and threads a sort keeps to, where the rows do not come in order.
+
+    Raises:
+        NightBusy: another run is at work on the same night.
+        AuditFailed: the night is not good enough to be seen; it is kept beside the table.
+        WriteFailed: the disk refuses.
+        RecommendationsError: the columns do not fit.
+
+    After an error the table stands as it stood before.
     """
     path = table_path(where)
     with StagedNight(path, run_date) as staged:
@@ -111,7 +131,7 @@ def publish(
             with folder_lock(staging_folder(path)):
                 table = ensure_table(path, staged.schema)
             if not staged.in_order:
-                with connect(memory_limit, threads, staged.spill) as con:
+                with (engine or DuckDBEngine(MEMORY_LIMIT)).connect(staged.spill) as con:
                     staged.sort(con)
             report = _audited(table, staged, expected, limits or AuditLimits())
             audited = time.monotonic()
@@ -124,7 +144,7 @@ def publish(
 
 @contextmanager
 def _refusals(run_date: dt.date, path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into its sentence; remove what was half written, or written in vain."""
+    """Turn a refusal of the disk into its sentence; remove what was half written, or written in vain."""
     try:
         yield
     except NightBusy:
@@ -136,7 +156,7 @@ def _refusals(run_date: dt.date, path: Path) -> Iterator[None]:
 
 
 def _audited(table: DeltaTable, staged: StagedNight, expected: Expected, limits: AuditLimits) -> Audit:
-    """Audit the staged night; keep it aside, with the audit's figures as JSON, when it fails."""
+    """Audit the staged night. If it fails, keep it aside with the audit as JSON, and raise `AuditFailed`."""
     earlier = [night for night in nights(table) if night < staged.run_date]
     previous = earlier[-1] if earlier else None
     before = [Path(file) for file in night_files(table, previous)] if previous else []
@@ -144,7 +164,8 @@ def _audited(table: DeltaTable, staged: StagedNight, expected: Expected, limits:
     if report.passed:
         return report
     kept = staged.reject()
-    audit_file(kept).write_text(report.to_json(), encoding="utf-8")
+    with replacing(audit_file(kept)) as beside:
+        beside.write_text(report.to_json(), encoding="utf-8")
     reasons = "; ".join(
         f"{c.meaning}: {c.value:g} (allowed: {c.limit})" for c in report.failures if c.value is not None
     )

@@ -1,7 +1,7 @@
 """Two nights compared over a sample of their users: does tonight resemble the night before?
 
-Notable: the sample is made of ranges of users, tonight's row groups at even distances, so that of both nights only the
-row groups of those users are read; a sample drawn user by user would have to read every row of both.
+Notable: the sample is made of ranges of users, those of some of tonight's row groups at even distances. So only the row
+groups of those users are read, of both nights; a sample drawn user by user would have to read every row.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from warehouse.recommendations.limits import TOP
+from warehouse.tables import POPULARITY
 
 SAMPLED_USERS = 50_000
 _COLUMNS = ["user_id", "item_id", "rank", "score", "model"]
@@ -36,10 +37,18 @@ class Sample:
 def against(
     files: Sequence[Path], before: Sequence[Path], users: int, n: int
 ) -> tuple[float | None, float | None, float]:
-    """Return the mean share of a user's top items that stood there the night before, the change of the mean score in
-    the night before's standard deviations, and the share of users fewer; None where nothing can be compared.
+    """Compare tonight with the night before.
 
-    ``files``: tonight's parts, ``users`` lists of about ``n`` rows each; ``before``: the files of the night before.
+    Args:
+        files: tonight's parts.
+        before: the files of the night before.
+        users: lists that tonight has.
+        n: rows that a list has, about.
+
+    Returns:
+        The mean share of a user's top items that stood there the night before (None without a common user); the change
+        of the mean score, in standard deviations of the night before (None without scores); the share by which the
+        users are fewer.
     """
     ranges = sampled_ranges(files, users, n)
     tonight, was = _sample(files, ranges), _sample(before, ranges)
@@ -49,7 +58,7 @@ def against(
 
 
 def sampled_ranges(files: Sequence[Path], users: int, n: int) -> list[Range] | None:
-    """Return the users of row groups at even distances, about SAMPLED_USERS in all, as ranges; None for everyone."""
+    """Ranges of about SAMPLED_USERS users in all: those of row groups at even distances. None: everyone."""
     if users <= SAMPLED_USERS:
         return None
     footers = [pq.read_metadata(file) for file in files]
@@ -70,14 +79,14 @@ def _sample(files: Sequence[Path], ranges: list[Range] | None) -> Sample:
     tops, scores = [], []
     for rows in _rows(files, ranges):
         tops.append(rows.filter(pc.less_equal(rows["rank"], TOP)).select(["user_id", "item_id"]))
-        scores.append(rows.filter(pc.not_equal(rows["model"], "popularity"))["score"].to_numpy())
+        scores.append(rows.filter(pc.not_equal(rows["model"], POPULARITY))["score"].to_numpy())
     if not tops:
         return Sample(pa.table({"user_id": [], "item_id": []}), np.empty(0, np.float32))
     return Sample(pa.concat_tables(tops), np.concatenate(scores))
 
 
 def _rows(files: Sequence[Path], ranges: list[Range] | None) -> Iterator[pa.Table]:
-    """The rows of users within the ranges, from those row groups only that may hold one."""
+    """The rows of users within the ranges. Only row groups that may hold one are read."""
     for file in files:
         with pq.ParquetFile(file) as part:
             for number, found in enumerate(_user_statistics(part.metadata)):
@@ -103,7 +112,7 @@ def _count_lists(files: Sequence[Path]) -> int:
 
 
 def _overlap(tops: pa.Table, was: pa.Table) -> float | None:
-    """Over users of both nights."""
+    """The mean share of top items that stayed, over users of both nights."""
     shared = tops.filter(pc.is_in(tops["user_id"], value_set=pc.unique(was["user_id"])))
     if not shared.num_rows:
         return None

@@ -1,9 +1,9 @@
-"""The staged night: parquet parts beside the table that nobody reads but the audit, until one commit shows them.
+"""The staged night: parquet parts beside the table that only the audit reads, until one commit shows them.
 
-Notable: a staged night has a lock file, which its writer holds (flock) from before the first byte until after the
-commit; the kernel drops that lock when the writer dies, however it dies. So a second writer of the night is refused at
-once, and whoever can lock that file knows that its writer is gone and may sweep what it left. The lock covers one
-machine's writers; writers on two machines that share a folder meet at the commit, which lets one of them win.
+Notable: a staged night has a lock file. Its writer holds it (flock) from before the first byte until after the commit,
+and the kernel drops the lock when the writer dies, however it dies. So a second writer of the night is refused at once,
+and whoever can lock the file knows that its writer is gone and may sweep what it left. The lock covers the writers of
+one machine; writers on two machines that share a folder meet at the commit, which lets one of them win.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from warehouse.engine.row_groups import regrouped
 from warehouse.recommendations import parts
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
 from warehouse.recommendations.parts import PartsWriter, id_types_of, part_schema, row_groups
-from warehouse.recommendations.table import table_schema
+from warehouse.tables import RECOMMENDATIONS
 
 LOCK = ".lock"
 WRITING = ".writing"
@@ -35,18 +35,18 @@ REJECTED = ".rejected"
 
 
 def staging_folder(table: Path) -> Path:
-    """Return the folder beside the table that holds staged and rejected nights."""
+    """The folder beside the table that holds staged and rejected nights."""
     return table.parent / f"{table.name}_staging"
 
 
 def audit_file(rejected: Path) -> Path:
-    """Return the file beside a rejected night's folder that says why it was rejected."""
+    """The file beside a rejected night's folder that says why it was rejected."""
     return rejected.with_name(f"{rejected.name}.json")
 
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold the staging folder's own lock: for the short moments that concern all nights (creating the table)."""
+    """Hold the staging folder's own lock, for the short moments that concern all nights (creating the table)."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -57,8 +57,9 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 class StagedNight:
-    """One night's staged parts, locked by this writer. Use as a context manager: leaving it removes what was neither
-    published nor kept.
+    """One night's staged parts, locked by this writer.
+
+    Use it as a context manager: leaving it removes what was neither published nor kept.
     """
 
     def __init__(self, table: Path, run_date: dt.date) -> None:
@@ -86,7 +87,7 @@ class StagedNight:
                 shutil.rmtree(self.folder, ignore_errors=True)  # of a writer that died
                 self.folder.mkdir()
                 return self
-            os.close(self._handle)  # its owner removed it between our open and our lock: take the new one
+            os.close(self._handle)  # its owner removed it after our open and before our lock: take the new one
 
     def __exit__(self, *exc: object) -> None:
         if _same_file(self._handle, self.lock):
@@ -95,23 +96,28 @@ class StagedNight:
         os.close(self._handle)
 
     def write(self, batches: Iterable[pa.RecordBatch], constants: Mapping[str, object]) -> None:
-        """Stream ``batches`` (columns of ``STAGED_COLUMNS``) into parts, with ``constants``, the columns that are the
-        same on every row; memory is one row group, not the night.
+        """Stream rows into parts; memory is one row group, not the night.
 
-        Raises ``RecommendationsError`` for missing columns or types that do not fit, ``WriteFailed`` when the disk
-        refuses.
+        Args:
+            batches: with the columns of `tables.STAGED_NIGHT`.
+            constants: the other columns, which are the same on every row.
+
+        Raises:
+            RecommendationsError: a column is missing or of a type that does not fit, or there is no row.
+            WriteFailed: the disk refuses.
         """
         source = iter(batches)
         first = next(source, None)
         if first is not None:
-            self.schema = table_schema(*id_types_of(first))
+            user_id, item_id = id_types_of(first)
+            self.schema = RECOMMENDATIONS.schema(user_id=user_id, item_id=item_id)
             groups = row_groups(chain([first], source), part_schema(self.schema), constants)
             self.files = self._written(groups, self.folder)
         if not self.rows:
             raise RecommendationsError(f"the night {self.run_date} has no rows at all: nothing was published")
 
     def _written(self, groups: Iterable[pa.Table], folder: Path) -> list[Path]:
-        """Write the groups as parts of ``folder``, counting rows and following their order."""
+        """Write the groups as parts of `folder`, counting rows and following their order."""
         self.rows, self.in_order, self._last = 0, True, None
         writer = PartsWriter(folder, part_schema(self.schema))
         try:
@@ -129,14 +135,14 @@ class StagedNight:
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
-        """Turn the disk's refusals, and only those, into ``WriteFailed``: an error of the source keeps its own name."""
+        """Turn refusals of the disk into `WriteFailed`; an error of whoever gives the rows stays what it is."""
         try:
             yield
         except OSError as error:
             raise write_failed(self.run_date, self.folder, error) from error
 
     def sort(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Bring the rows into order of user and rank where they did not come in it; the sorted parts take over."""
+        """Sort the rows by user and rank if they did not come in that order; the sorted parts replace the others."""
         if self.in_order:
             return
         folder = self.folder / "sorted"
@@ -152,7 +158,7 @@ class StagedNight:
             file.unlink()
 
     def reject(self) -> Path:
-        """Keep the parts in a folder of another name for whoever looks into them, and return that folder."""
+        """Keep the parts in a folder of another name for whoever looks into them; returns that folder."""
         kept = self.lock.with_suffix(REJECTED)
         shutil.rmtree(self.spill, ignore_errors=True)
         shutil.rmtree(kept, ignore_errors=True)
@@ -160,7 +166,7 @@ class StagedNight:
         return kept
 
     def _follow_order(self, group: pa.Table) -> None:
-        """Note whether rows keep coming by (user_id, rank), so that an ordered night needs no sort."""
+        """Note whether the rows still come by (user_id, rank): a night that does needs no sort."""
         if not self.in_order or group.num_rows == 0:
             return
         user, rank = group["user_id"].combine_chunks(), group["rank"].to_numpy()
@@ -177,7 +183,7 @@ class StagedNight:
 
 
 def write_failed(run_date: dt.date, path: Path, error: BaseException) -> WriteFailed:
-    """Return the sentence for a disk that refused."""
+    """The sentence for a disk that refused."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return WriteFailed(
         f"the night {run_date} could not be written to {path} ({reason}): nothing was published and earlier nights "
@@ -186,7 +192,10 @@ def write_failed(run_date: dt.date, path: Path, error: BaseException) -> WriteFa
 
 
 def _lock(handle: int, seconds: float) -> bool:
-    """Take the lock; a writer holds it for long, a sweeper that looks whether one is alive for microseconds."""
+    """Take the lock, or say that it could not be taken in time.
+
+    A writer holds it for long; a sweeper that looks whether a writer lives holds it for microseconds.
+    """
     end = time.monotonic() + seconds
     while True:
         try:
@@ -207,7 +216,7 @@ def _same_file(handle: int, path: Path) -> bool:
 
 
 def clear_dead(folder: Path) -> tuple[set[str], list[Path]]:
-    """Remove the staged nights of dead writers; return the nights of living ones (ISO dates) and what was removed."""
+    """Remove the staged nights of dead writers; returns the nights of living ones (ISO dates) and what was removed."""
     live: set[str] = set()
     gone: list[Path] = []
     for lock in folder.glob(f"*{LOCK}"):

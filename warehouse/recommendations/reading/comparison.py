@@ -8,19 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from warehouse.recommendations.reading.readers import Night, night
+from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.recommendations.reading.snapshots import Night, night
 from warehouse.recommendations.reading.titles import items_file
-from warehouse.recommendations.table import HasRecommendations, connect, table_path
-
-COMPARISON = pa.schema(
-    [
-        ("date_a", pa.date32()), ("date_b", pa.date32()), ("k", pa.int32()), ("users_a", pa.int64()),
-        ("users_b", pa.int64()), ("users_both", pa.int64()), ("overlap", pa.float64()), ("churn", pa.float64()),
-        ("same_first", pa.float64()), ("items_a", pa.int64()), ("items_b", pa.int64()), ("items_both", pa.int64()),
-        ("coverage_a", pa.float64()), ("coverage_b", pa.float64()), ("fallback_a", pa.float64()),
-        ("fallback_b", pa.float64()),
-    ]
-)  # fmt: skip
+from warehouse.recommendations.table import MEMORY_LIMIT, HasRecommendations, table_path
+from warehouse.tables import COMPARISON
+from warehouse.values import at_least
 
 _TOP = "CREATE TEMP TABLE {name} AS SELECT user_id, item_id, rank, model FROM read_parquet($files) WHERE rank <= $k"
 _FIGURES = """
@@ -44,23 +37,20 @@ SELECT (SELECT count(*) FROM users_a) AS users_a, (SELECT count(*) FROM users_b)
 def compare(
     where: HasRecommendations | str | Path, date_a: dt.date, date_b: dt.date, ks: Sequence[int] = (10,)
 ) -> pa.Table:
-    """Return one row for each k in ``ks`` that compares the top k of two nights (columns: ``COMPARISON``).
+    """One row for each k in `ks` that compares the top k of two nights (columns: `tables.COMPARISON`).
 
-    Over users who have a list in both nights: ``overlap`` is the mean share of a user's top k of night a that is in the
-    top k of night b, ``churn`` the mean share of the top k of b that is new, ``same_first`` the share of users whose
-    first item stayed. ``items_*`` count the distinct items shown to anybody, ``coverage_*`` divides by the items table
-    of that night (null without one), ``fallback_*`` is the share of users with popular items only.
+    `overlap`, `churn` and `same_first` are taken over users who have a list in both nights, the other figures
+    over each night by itself.
     """
     nights = (night(where, date_a), night(where, date_b))
     scratch = table_path(where).parent / ".scratch"
-    return pa.Table.from_pylist([_figures(nights, k, scratch) for k in ks], schema=COMPARISON)
+    return pa.Table.from_pylist([_figures(nights, k, scratch) for k in ks], schema=COMPARISON.schema())
 
 
 def _figures(nights: tuple[Night, Night], k: int, scratch: Path) -> dict[str, object]:
-    if k < 1:
-        raise ValueError(f"k must be at least 1 item, not {k}")
+    at_least("k", k, 1)
     a, b = nights
-    with connect(temp_directory=scratch) as con:
+    with DuckDBEngine(MEMORY_LIMIT).connect(scratch) as con:
         for name, found in zip("ab", nights, strict=True):
             con.execute(_TOP.replace("{name}", name), {"files": list(found.files), "k": k})
         relation = con.sql(_FIGURES)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.layout import replacing
 from warehouse.recommendations.errors import WriteFailed
 from warehouse.recommendations.parts import ROW_GROUP
-from warehouse.recommendations.reading.readers import Night, latest, night
+from warehouse.recommendations.reading.snapshots import Night, latest, night
 from warehouse.recommendations.table import HasRecommendations
+from warehouse.whole_files import replacing
 
 
 def export_parquet(where: HasRecommendations | str | Path, to: Path, run_date: dt.date | None = None) -> int:
@@ -27,9 +27,9 @@ def export_parquet(where: HasRecommendations | str | Path, to: Path, run_date: d
 
 
 def export_ranx(where: HasRecommendations | str | Path, to: Path, run_date: dt.date | None = None) -> int:
-    """Write a night as a run: ``q_id`` (the user, text), ``doc_id`` (the item, text), ``score`` (float64).
+    """Write a night as a run: `q_id` (the user, text), `doc_id` (the item, text), `score` (float64).
 
-    Read it with ``ranx.Run.from_parquet(path, q_id_col="q_id", doc_id_col="doc_id", score_col="score")``.
+    Read it with `ranx.Run.from_parquet(path, q_id_col="q_id", doc_id_col="doc_id", score_col="score")`.
     """
     schema = pa.schema([("q_id", pa.string()), ("doc_id", pa.string()), ("score", pa.float64())])
     return _write(_night(where, run_date), to, schema, ["user_id", "item_id", "score"])
@@ -40,7 +40,7 @@ def _night(where: HasRecommendations | str | Path, run_date: dt.date | None) -> 
 
 
 def _write(found: Night, to: Path, schema: pa.Schema, columns: list[str]) -> int:
-    """Stream the night's columns, renamed and cast to ``schema``, into ``to``."""
+    """Stream the night's columns, renamed and cast to `schema`, into `to`."""
     rows = 0
     try:
         with replacing(Path(to)) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:

@@ -1,8 +1,8 @@
 """One user's rows out of a night's files in about a millisecond: no engine, one row group.
 
-Notable: the rows lie in order of user, so the bounds of user_id that each row group's footer holds say which one (or
-two) can hold a user; the footers are read once and the files stay open. An open file stays readable when the night is
-replaced and even after vacuum has removed it.
+Notable: the rows lie in order of user, so the bounds of user_id in a file's footer say which row group (or two) can
+hold a user. The footers are read once and the files stay open. An open file stays readable when the night is replaced,
+and even after vacuum has removed it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Lookup:
                     self._unbounded.append((file, number))
         self._groups = sorted(groups, key=lambda group: group[:2])
         self._lows = [group[0] for group in self._groups]
-        self._highs = list(accumulate((group[1] for group in self._groups), max))  # never falls: can be bisected
+        self._highs = list(accumulate((group[1] for group in self._groups), max))  # never falls, so it can be bisected
 
     def close(self) -> None:
         """Close the files."""
@@ -43,7 +43,7 @@ class Lookup:
             file.close()
 
     def best(self, user_id: int | str, n: int) -> list[tuple[int | str, float, str]]:
-        """Return (item_id, score, model) of a user's best ``n`` items, best first; [] for an unknown user."""
+        """(item_id, score, model) of a user's best `n` items, best first; [] for an unknown user."""
         near = self._groups[bisect_left(self._highs, user_id) : bisect_right(self._lows, user_id)]
         found: list[tuple[int, int | str, float, str]] = []
         for file, number in [*((file, number) for _, high, file, number in near if high >= user_id), *self._unbounded]:

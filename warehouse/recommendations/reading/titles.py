@@ -1,4 +1,4 @@
-"""Titles of items, kept in memory as Arrow and found by bisection: the items table is sorted by item_id."""
+"""Titles of items, kept in memory as Arrow and found by bisection, for the items table is sorted by item_id."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ ItemId = int | str
 
 
 def items_file(path: Path, run_date: dt.date) -> Path | None:
-    """Return the newest partition of the items table that the night could know, None when there is none.
+    """The newest partition of the items table that the night could know; None where there is none.
 
-    ``path``: the folder of the recommendations table; the items lie beside it.
+    `path`: the folder of the recommendations table; the items lie beside it.
     """
     known = [file for file in (path.parent / "items").glob("????-??-??.parquet") if file.stem <= run_date.isoformat()]
     return max(known, default=None)
 
 
 class Titles:
-    """Titles out of files of items (item_id, title), the last file asked for kept until it changes."""
+    """Titles out of files of items (item_id, title). The last file is kept in memory until it changes."""
 
     def __init__(self) -> None:
         self._held: tuple[Path, int, int] | None = None  # the file, its inode and time of change
@@ -32,7 +32,7 @@ class Titles:
         self._titles = pa.array([], pa.string())
 
     def of(self, items: Path, item_ids: Iterable[ItemId]) -> dict[ItemId, str | None]:
-        """Return the titles of those of the items that have a row in the file; {} when it has no titles."""
+        """The titles of the items that have a row in the file; {} when it has no titles."""
         status = items.stat()
         now = (items, status.st_ino, status.st_mtime_ns)
         if now != self._held:

@@ -4,53 +4,58 @@ Most users are "NA", so a session is its own user. A view's time is its day and 
 first query: the hour of the day is not published. Copies differ in the spelling of the header (sessionId, session_id).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-from warehouse.engine.duckdb_engine import DataError, Engine
-from warehouse.engine.scans import Source
+from warehouse.engine.errors import DataError
+from warehouse.engine.protocol import Engine, FileColumn
 from warehouse.engine.text_files import Delimited, column_names
 from warehouse.layout import Layout
-from warehouse.sources.feed.write import Feed, ImportReport, files_in, items_of, write_events, write_items
+from warehouse.sources.raw.events import ImportReport, write_events
+from warehouse.sources.raw.items import items_of, write_items
+from warehouse.sources.raw.log import LogFiles, files_in
 
 FORM = Delimited(";")
 
 
 def import_diginetica(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
-    """Write the item views and, where they are there, the products with price (log2), name tokens and category."""
+    """Write the views of items and, if their files exist, the products with price (log2), name tokens and category."""
     views = files_in(path, "train-item-views.csv*")
     session, item, timeframe, day = _spelled(views[0], "sessionid", "itemid", "timeframe", "eventdate")
-    feed = Feed(
+    log = LogFiles(
         views,
         {
-            "session_id": Source(session, "int64"),
-            "item_id": Source(item, "int64"),
-            "timeframe": Source(timeframe, "int64"),
-            "day": Source(day, "time"),
+            "session_id": FileColumn(session, "int64"),
+            "item_id": FileColumn(item, "int64"),
+            "timeframe": FileColumn(timeframe, "int64"),
+            "day": FileColumn(day, "time"),
         },
         FORM,
         through="diginetica_views",
         names=("user_id", "item_id", "timestamp", "session_id"),
     )
     catalogue = _catalogue(path) if path.is_dir() else {}
-    report = write_events(engine, layout, feed, progress=progress)
+    report = write_events(engine, layout, log, progress=progress)
     if not catalogue:
         return report
     items = write_items(layout, items_of(engine, catalogue, "diginetica_items"))
-    return ImportReport(report.events, items, report.first_day, report.last_day, report.timeless)
+    return replace(report, items=items)
 
 
-def _catalogue(folder: Path) -> dict[str, Feed]:
+def _catalogue(folder: Path) -> dict[str, LogFiles]:
     """The product files; empty unless both are there."""
     products, categories = folder / "products.csv", folder / "product-categories.csv"
     if not (products.is_file() and categories.is_file()):
         return {}
     item, price, tokens = _spelled(products, "itemid", "pricelog2", "product.name.tokens")
     of, category = _spelled(categories, "itemid", "categoryid")
-    named = {"item_id": Source(item, "int64"), "price_log2": Source(price, "double"), "name_tokens": Source(tokens)}
-    return {
-        "products": Feed((products,), named, FORM),
-        "categories": Feed((categories,), {"item_id": Source(of, "int64"), "category": Source(category)}, FORM),
+    described = {
+        "item_id": FileColumn(item, "int64"),
+        "price_log2": FileColumn(price, "double"),
+        "name_tokens": FileColumn(tokens),
     }
+    filed = {"item_id": FileColumn(of, "int64"), "category": FileColumn(category)}
+    return {"products": LogFiles((products,), described, FORM), "categories": LogFiles((categories,), filed, FORM)}
 
 
 def _spelled(path: Path, *wanted: str) -> list[str]:

@@ -1,21 +1,24 @@
 """MovieLens as GroupLens publishes it (100K, 1M, 10M, 20M, 25M, 32M, latest-small) and 100K as RecBole's atomic files.
 
-A rating is an event whatever its stars: what counts here is that somebody met the film. Every set has whole-second UTC
-clocks and integer ids; the layouts differ and are told apart by the names of the files in the folder.
+A rating is an event whatever its stars: what counts here is that somebody met the film. In every set, times are whole
+seconds (UTC) and ids are integers. The layouts differ; the names of the files in the folder tell which one it is.
 """
 
 import csv
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.engine.duckdb_engine import DataError, Engine
-from warehouse.engine.scans import Source
+from warehouse.engine.errors import DataError
+from warehouse.engine.protocol import Engine, FileColumn
 from warehouse.engine.text_files import Delimited, open_text
 from warehouse.layout import Layout
-from warehouse.sources.feed.write import Feed, ImportReport, write_events, write_items
+from warehouse.sources.raw.events import ImportReport, write_events
+from warehouse.sources.raw.items import write_items
+from warehouse.sources.raw.log import LogFiles
+from warehouse.tables import ITEMS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +42,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Shape:
-    """One published layout: the ratings' file and form, the films' file, and how a film's line is read."""
+    """One published layout: the file of ratings and its form, the file of films and how its lines are read."""
 
     ratings: str
     form: Delimited
@@ -51,23 +54,25 @@ class Shape:
 def import_movielens(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
     """Write a MovieLens folder as raw events and raw items.
 
-    FileNotFoundError if the folder holds no known ratings file, or not the films that belong to it.
+    Raises:
+        FileNotFoundError: the folder holds no known file of ratings, or not the films that belong to it.
+        DataError: a file cannot be read.
     """
     shape = _shape(path)
     films = list(shape.read(path / shape.films))  # read first: a broken catalogue leaves nothing behind
     user, item, time = shape.columns
-    feed = Feed(
+    log = LogFiles(
         (path / shape.ratings,),
         {
-            "user_id": Source(user, "int64"),
-            "item_id": Source(item, "int64"),
-            "timestamp": Source(time, "time", "s"),
+            "user_id": FileColumn(user, "int64"),
+            "item_id": FileColumn(item, "int64"),
+            "timestamp": FileColumn(time, "time", "s"),
         },
         shape.form,
     )
-    report = write_events(engine, layout, feed, progress=progress)
+    report = write_events(engine, layout, log, progress=progress)
     items = write_items(layout, _table(films))
-    return ImportReport(report.events, items, report.first_day, report.last_day, report.timeless)
+    return replace(report, items=items)
 
 
 def _shape(folder: Path) -> Shape:
@@ -137,13 +142,15 @@ def _csv(path: Path) -> Iterator[Film]:
 def _table(films: list[Film]) -> "pa.Table":
     import pyarrow as pa
 
+    features = [("release_year", pa.int16()), ("genres", pa.list_(pa.string()))]
     return pa.table(
         {
-            "item_id": pa.array([film.item_id for film in films], pa.int64()),
-            "title": pa.array([film.title for film in films], pa.string()),
-            "release_year": pa.array([film.release_year for film in films], pa.int16()),
-            "genres": pa.array([list(film.genres) for film in films], pa.list_(pa.string())),
-        }
+            "item_id": [film.item_id for film in films],
+            "title": [film.title for film in films],
+            "release_year": [film.release_year for film in films],
+            "genres": [list(film.genres) for film in films],
+        },
+        schema=pa.schema([*ITEMS.schema(optional=("title",)), *features]),
     )
 
 

@@ -1,23 +1,25 @@
 """RetailRocket: events.csv (milliseconds, visitors) and item_properties_part1.csv, ..._part2.csv."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from warehouse.engine.duckdb_engine import Engine
-from warehouse.engine.scans import Source
+from warehouse.engine.protocol import Engine, FileColumn
 from warehouse.engine.text_files import Delimited
 from warehouse.layout import Layout
-from warehouse.sources.feed.write import Feed, ImportReport, files_in, items_of, write_events, write_items
+from warehouse.sources.raw.events import ImportReport, write_events
+from warehouse.sources.raw.items import items_of, write_items
+from warehouse.sources.raw.log import LogFiles, files_in
 
 
 def import_retailrocket(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
-    """Write the events (view, addtocart, transaction) and, where the properties are there, the items' categories."""
-    events = Feed(
+    """Write the events (view, addtocart, transaction) and, if the files of properties exist, the items' categories."""
+    events = LogFiles(
         files_in(path, "events.csv*"),
         {
-            "user_id": Source("visitorid", "int64"),
-            "item_id": Source("itemid", "int64"),
-            "timestamp": Source("timestamp", "time", "ms"),
-            "event_type": Source("event"),
+            "user_id": FileColumn("visitorid", "int64"),
+            "item_id": FileColumn("itemid", "int64"),
+            "timestamp": FileColumn("timestamp", "time", "ms"),
+            "event_type": FileColumn("event"),
         },
         Delimited(),
     )
@@ -26,11 +28,11 @@ def import_retailrocket(engine: Engine, layout: Layout, path: Path, *, progress:
     if not properties:
         return report
     columns = {
-        "item_id": Source("itemid", "int64"),
-        "property": Source("property"),
-        "value": Source("value"),
-        "timestamp": Source("timestamp", "time", "ms"),
+        "item_id": FileColumn("itemid", "int64"),
+        "property": FileColumn("property"),
+        "value": FileColumn("value"),
+        "timestamp": FileColumn("timestamp", "time", "ms"),
     }
-    feed = Feed(properties, columns, Delimited())
-    items = write_items(layout, items_of(engine, {"properties": feed}, "retailrocket_items"))
-    return ImportReport(report.events, items, report.first_day, report.last_day, report.timeless)
+    log = LogFiles(properties, columns, Delimited())
+    items = write_items(layout, items_of(engine, {"properties": log}, "retailrocket_items"))
+    return replace(report, items=items)

@@ -1,42 +1,29 @@
-"""A synthetic shop with a known answer: sessions from a hidden Markov process, Zipf popularity, and the best recall
-that any model can reach on them.
-
-The process. Items live in groups of about 20; inside a group popularity is Zipf. A session is in one hidden group at a
-time: it starts in a group drawn by popularity; with each step it moves to the group's first successor (.55), to its
-second (.25), stays (.1) or jumps to a group drawn by popularity (.1). The step's item comes from the group's own items,
-or with probability `stray` from the whole shop, so that no single item tells the group for sure. The same item never
-comes twice running (it is drawn again), for sessions drop such repeats. Lengths are drawn apart from all that: at least
-2, geometric, at most 30. A user has at most one session a day, and sessions of two days lie over 30 minutes apart.
-
-The best reachable recall. Given a prefix, the next item has one exact distribution: the forward (Bayes) filter over
-hidden groups gives it, for every quantity in it is known. A list of k items is hit with the sum of its items'
-probabilities; no list has a larger sum than the k most probable items. So the mean of that largest sum over prefixes
-drawn from the process is the recall@k of the best of all models, and none can pass it but by luck of the sample.
-`best_recall` averages those sums, not hits, over freshly drawn sessions: the hits' own noise is integrated out.
-
-Taste may drift: with `drift` > 0, from one day to the next this share of the groups deal their successors among them.
-"""
+"""A synthetic shop put on disk, day by day in chunks: who clicks, when, and in which folder the event arrives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cached_property
+from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from warehouse.layout import Layout, as_day
-from warehouse.sources.feed.progress import Progress
+from warehouse.days import days_between
+from warehouse.engine.errors import disk_sentences
+from warehouse.layout import Layout
+from warehouse.sources.raw.progress import Progress
+from warehouse.sources.shop.process import MEAN_LENGTH, Shop
+from warehouse.tables import EVENTS, ITEMS
+from warehouse.values import at_least
+from warehouse.whole_files import replacing
 
-FIRST, SECOND, STAY, JUMP = 0.55, 0.25, 0.10, 0.10
-GROUP_SIZE = 20
-MAX_LENGTH, MEAN_LENGTH = 30, 6.0
+SESSIONS_A_USER = 4  # on average; some users come far more often than others
 MAX_PAUSE = 240.0  # seconds between two clicks, at most
 EARLIEST = 165 * 60  # a day's first session starts this many seconds after midnight: after the day before has ended
-CHUNK = 200_000  # sessions drawn at a time; memory is independent of the number of events
-DENSE_LIMIT = 20_000_000  # groups x items up to which the exact filter is computed
-
-Array = np.ndarray
+CHUNK = 200_000  # sessions drawn at a time; memory does not grow with the number of events
+DAY = 86_400
+MICROS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,188 +38,120 @@ class ShopReport:
     last_day: date
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A shop of `n_items` items, open for `days` days from `first_day`; all of it follows from `seed`.
-
-    `zipf`: exponent of popularity, inside groups and among them (there a quarter of it). `text_ids`: ids are text, not
-    numbers.
-    """
-
-    n_items: int = 1000
-    seed: int = 0
-    zipf: float = 1.0
-    stray: float = 0.05
-    drift: float = 0.0
-    days: int = 14
-    first_day: date | str = date(2026, 1, 1)
-    text_ids: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "first_day", as_day(self.first_day))
-        if self.n_items < 3 * GROUP_SIZE:
-            raise ValueError(f"n_items is {self.n_items}: a shop has at least {3 * GROUP_SIZE} items")
-        if self.days < 1:
-            raise ValueError(f"days is {self.days}: a shop is open for at least 1 day")
-        for name in ("stray", "drift"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it is a share, from 0 to below 1")
-
-    @property
-    def last_day(self) -> date:
-        """The last day with events."""
-        return as_day(self.first_day) + timedelta(days=self.days - 1)
-
-    @property
-    def n_groups(self) -> int:
-        """Number of hidden groups."""
-        return self.n_items // GROUP_SIZE
-
-    @cached_property
-    def item_ids(self) -> Array:
-        """[I] the id of every item index, int64, in no order that tells anything."""
-        return np.random.default_rng([self.seed, 1]).permutation(self.n_items).astype(np.int64) + 1
-
-    @cached_property
-    def home(self) -> Array:
-        """[I] the group of every item index: items are dealt round the groups, the most popular ones first."""
-        return np.arange(self.n_items) % self.n_groups
-
-    @cached_property
-    def group_popularity(self) -> Array:
-        """[C] what starts and jumps are drawn by."""
-        weights = (1.0 + np.arange(self.n_groups)) ** (-self.zipf / 4)
-        return weights / weights.sum()
-
-    @cached_property
-    def within(self) -> Array:
-        """[I] the probability of an item inside its group."""
-        weights = (1.0 + np.arange(self.n_items) // self.n_groups) ** -self.zipf
-        return weights / np.bincount(self.home, weights)[self.home]
-
-    @cached_property
-    def marginal(self) -> Array:
-        """[I] the probability of an item when it strays from the whole shop."""
-        return self.group_popularity[self.home] * self.within
-
-    def successors(self, day: int) -> tuple[Array, Array]:
-        """([C], [C]) the first and the second successor of every group on a day of the shop (0 is the first day)."""
-        rng = np.random.default_rng([self.seed, 2])
-        first, second = rng.permutation(self.n_groups), rng.permutation(self.n_groups)
-        for past in range(1, day + 1):
-            rng = np.random.default_rng([self.seed, 3, past])
-            moving = np.flatnonzero(rng.random(self.n_groups) < self.drift)
-            first[moving] = first[rng.permutation(moving)]
-            second[moving] = second[rng.permutation(moving)]
-        return first, second
-
-    def draw(self, n: int, day: int = 0, seed: int | list[int] = 0) -> tuple[Array, Array]:
-        """`n` sessions of a day: (item indices [E], lengths [n]), the events of a session side by side, in order."""
-        rng = np.random.default_rng([self.seed, 4, day, *np.atleast_1d(seed)])
-        lengths = np.minimum(1 + rng.geometric(1 / (MEAN_LENGTH - 1), n), MAX_LENGTH)
-        first, second = self.successors(day)
-        items = np.empty((n, int(lengths.max(initial=0))), np.int64)
-        group = self._popular_groups(rng, n)
-        alive = np.arange(n)
-        for step in range(items.shape[1]):
-            if step:
-                alive = alive[lengths[alive] > step]
-                group[alive] = self._move(rng, group[alive], first, second)
-            items[alive, step] = self._emit(rng, group[alive], items[alive, step - 1] if step else None)
-        return items[np.arange(items.shape[1]) < lengths[:, None]], lengths
-
-    def _popular_groups(self, rng: np.random.Generator, n: int) -> Array:
-        return np.minimum(np.searchsorted(np.cumsum(self.group_popularity), rng.random(n)), self.n_groups - 1)
-
-    def _move(self, rng: np.random.Generator, group: Array, first: Array, second: Array) -> Array:
-        chance = rng.random(len(group))
-        moved = np.where(chance < FIRST, first[group], np.where(chance < FIRST + SECOND, second[group], group))
-        jumps = np.flatnonzero(chance >= FIRST + SECOND + STAY)
-        moved[jumps] = self._popular_groups(rng, len(jumps))
-        return moved
-
-    @cached_property
-    def _cumulative(self) -> tuple[Array, Array, Array]:
-        """Items sorted by group, the running sum of `within` over them, and of `marginal` over all items."""
-        order = np.argsort(self.home, kind="stable")
-        return order, np.cumsum(self.within[order]), np.cumsum(self.marginal)
-
-    def _emit(self, rng: np.random.Generator, group: Array, previous: Array | None) -> Array:
-        order, inside, overall = self._cumulative
-        items = np.empty(len(group), np.int64)
-        todo = np.arange(len(group))
-        while len(todo):
-            stray = rng.random(len(todo)) < self.stray
-            chance = rng.random(len(todo))
-            # Every group's probabilities sum to 1, so group c owns the stretch (c, c + 1] of the running sum.
-            place = np.searchsorted(inside, group[todo] + chance * (1 - 1e-9))
-            anywhere = np.minimum(np.searchsorted(overall, chance[stray] * overall[-1]), self.n_items - 1)
-            items[todo] = order[np.minimum(place, self.n_items - 1)]
-            items[todo[stray]] = anywhere
-            todo = todo[items[todo] == previous[todo]] if previous is not None else todo[:0]
-        return items
-
-    def best_recall(self, k: int, day: int | None = None, sessions: int = 1000, seed: int = 0) -> float:
-        """Recall@k of the best of all models on a day (default: the last), averaged over `sessions` drawn sessions.
-
-        ValueError for a shop too large for the exact filter.
-        """
-        if self.n_groups * self.n_items > DENSE_LIMIT:
-            raise ValueError(
-                f"the exact filter needs {self.n_groups} x {self.n_items} numbers: ask for at most "
-                f"{int((DENSE_LIMIT * GROUP_SIZE) ** 0.5)} items"
-            )
-        day = self.days - 1 if day is None else day
-        items, lengths = self.draw(sessions, day, [7, seed])
-        sums = [best.sum() for _, best in self.filtered(items, lengths, k, day)]
-        return float(sum(sums) / (lengths - 1).sum())
-
-    def filtered(self, items: Array, lengths: Array, k: int, day: int) -> Iterator[tuple[Array, Array]]:
-        """Per step: (sessions [R] that have a next item, [R] the largest probability of a list of k for it)."""
-        emission = self.stray * np.broadcast_to(self.marginal, (self.n_groups, self.n_items)).copy()
-        emission[self.home, np.arange(self.n_items)] += (1 - self.stray) * self.within
-        first, second = self.successors(day)
-        transition = np.tile(JUMP * self.group_popularity, (self.n_groups, 1))
-        groups = np.arange(self.n_groups)
-        for target, chance in ((first, FIRST), (second, SECOND), (groups, STAY)):
-            transition[groups, target] += chance
-        starts = np.cumsum(lengths) - lengths
-        rows = np.arange(len(lengths))
-        # belief [R, C]: of the group of the step to come, given the items before it
-        belief = np.tile(self.group_popularity, (len(lengths), 1))
-        for step in range(int(lengths.max(initial=0)) - 1):
-            staying = lengths[rows] > step + 1
-            rows, belief = rows[staying], belief[staying]
-            seen = items[starts[rows] + step]
-            belief = belief * emission[:, seen].T
-            belief = (belief / belief.sum(1, keepdims=True)) @ transition
-            # The item just seen cannot come again: each group's own draw is conditioned on that.
-            belief = belief / (1 - emission[:, seen].T)
-            chances = belief @ emission
-            chances[np.arange(len(rows)), seen] = 0
-            yield rows, -np.partition(-chances, min(k, self.n_items) - 1, axis=1)[:, :k].sum(1)
-
-    def generate(self, layout: Layout | Path | str, n_events: int, *, progress: bool = False) -> ShopReport:
-        """Write about `n_events` events as daily raw parquet, and the catalogue, below a layout's root.
-
-        A session that runs over midnight has its last events in the next day's folder; after the last day they are
-        left out, as a night would not know them yet.
-        """
-        from warehouse.sources.shop.write import write_shop
-
-        layout = layout if isinstance(layout, Layout) else Layout(Path(layout))
-        if n_events < 1:
-            raise ValueError(f"n_events is {n_events}: ask for at least 1")
-        return write_shop(self, layout, n_events, Progress("events", n_events, enabled=progress))
-
-
 def generate(
     layout: Layout | Path | str, n_events: int, seed: int = 0, *, n_items: int | None = None, **shop: float | str | date
 ) -> Shop:
-    """Write a shop of about `n_events` events (see Shop.generate) and return it, to ask it for its best recall.
+    """Write a shop of about `n_events` events (see write_shop) and return it, to ask it for its best recall.
 
-    `n_items`: by default one for every 50 events, from 200 to 1,000,000. Further names are Shop's own.
+    `n_items`: by default `usual_items`. Further names are those of Shop.
     """
-    made = Shop(n_items=n_items or min(max(n_events // 50, 200), 1_000_000), seed=seed, **shop)  # type: ignore[arg-type]
-    made.generate(layout, n_events)
+    made = Shop(n_items=n_items or usual_items(n_events), seed=seed, **shop)  # type: ignore[arg-type]
+    write_shop(made, layout if isinstance(layout, Layout) else Layout(Path(layout)), n_events)
     return made
+
+
+def usual_items(n_events: int) -> int:
+    """How many items a shop of so many events has: one for every 50 events, from 200 to 1,000,000."""
+    return min(max(n_events // 50, 200), 1_000_000)
+
+
+def write_shop(shop: Shop, layout: Layout, n_events: int, *, progress: bool = False) -> ShopReport:
+    """Write raw/events/<day>/part.parquet for every day, about `n_events` events in all, and raw/items/items.parquet.
+
+    The last events of a session that runs over midnight lie in the next day's folder. Those that run over the end of
+    the last day are left out: a night would not know them yet.
+    """
+    at_least("n_events", n_events, 1)
+    days = days_between(shop.opens, shop.last_day)
+    users = max(1, round(n_events / MEAN_LENGTH / min(SESSIONS_A_USER, shop.days)))
+    activity = np.random.default_rng([shop.seed, 5]).lognormal(0, 1, users)
+    events = sessions = 0
+    seen = np.zeros(users, bool)
+    over: list[pa.Table] = []  # what of a day's sessions happens on the next day
+    with Progress("events", n_events, enabled=progress) as bar, disk_sentences():
+        for number, day in enumerate(days):
+            wanted = n_events * (number + 1) // len(days) - n_events * number // len(days)
+            end = np.datetime64(day, "us") + np.timedelta64(DAY * MICROS, "us")
+            path = layout.raw_events(day) / "part.parquet"
+            with replacing(path) as beside, pq.ParquetWriter(beside, _schema(shop)) as writer:
+                for part in over:
+                    writer.write_table(part)
+                    events += len(part)
+                over = []
+                for table, n in _day(shop, number, wanted, activity, seen):
+                    inside = table["timestamp"].to_numpy() < end
+                    over.append(table.filter(pa.array(~inside)))
+                    part = table.filter(pa.array(inside))
+                    writer.write_table(part)
+                    events += len(part)
+                    sessions += n
+                    bar.add(len(part))
+        _write_items(shop, layout)
+    return ShopReport(events, sessions, int(seen.sum()), shop.n_items, days[0], days[-1])
+
+
+def _schema(shop: Shop) -> pa.Schema:
+    ids = "string" if shop.text_ids else "int64"
+    return EVENTS.schema(user_id=ids, item_id=ids)
+
+
+def _day(
+    shop: Shop, number: int, wanted: int, activity: np.ndarray, seen: np.ndarray
+) -> Iterator[tuple[pa.Table, int]]:
+    """Tables of a day's events, about `wanted` in all, with the number of sessions in each; marks the users `seen`."""
+    rng = np.random.default_rng([shop.seed, 6, number])
+    # The day's visitors in the order of their coming, each at most once, the active ones more often than others.
+    visitors = np.argsort(rng.exponential(size=len(activity)) / activity, kind="stable")
+    midnight = np.datetime64(shop.first_day, "us").astype(np.int64) + number * DAY * MICROS
+    done = chunk = came = 0
+    while done < wanted and came < len(visitors):
+        n = min(CHUNK, len(visitors) - came, 1 + int((wanted - done) / MEAN_LENGTH))
+        items, lengths = shop.draw(n, number, [8, chunk])
+        ends = np.cumsum(lengths)
+        n = min(n, int(np.searchsorted(ends, wanted - done)) + 1)
+        lengths, items = lengths[:n], items[: ends[n - 1]]
+        users = visitors[came : came + n]
+        seen[users] = True
+        starts = rng.integers(EARLIEST * MICROS, DAY * MICROS, n)
+        pauses = np.clip(rng.lognormal(3.5, 1.0, len(items)), 1.0, MAX_PAUSE)
+        times = _times(midnight + starts, (pauses * MICROS).astype(np.int64), lengths)
+        yield _table(shop, np.repeat(users, lengths) + 1, shop.item_ids[items], times), n
+        done, came, chunk = done + len(items), came + n, chunk + 1
+
+
+def _times(starts: np.ndarray, pauses: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """[E] the time of every click: its session's start plus the pauses since; a session's first pause is ignored."""
+    firsts = np.cumsum(lengths) - lengths
+    pauses[firsts] = 0
+    times: np.ndarray = np.cumsum(pauses)
+    times += np.repeat(starts - times[firsts], lengths)
+    return times
+
+
+def _table(shop: Shop, users: np.ndarray, items: np.ndarray, times: np.ndarray) -> pa.Table:
+    schema = _schema(shop)
+    moments = pa.array(times.astype("datetime64[us]")).cast(schema.field("timestamp").type)
+    return pa.Table.from_arrays([_ids(shop, "u", users), _ids(shop, "i", items), moments], schema=schema)
+
+
+def _ids(shop: Shop, letter: str, numbers: np.ndarray) -> pa.Array:
+    if not shop.text_ids:
+        return pa.array(numbers)
+    return pa.array(np.char.add(letter, numbers.astype(str)))
+
+
+def _write_items(shop: Shop, layout: Layout) -> None:
+    """The catalogue, with two features of its own beside the title."""
+    schema = ITEMS.schema(item_id="string" if shop.text_ids else "int64", optional=("title",))
+    features = [("category", pa.string()), ("price", pa.float64())]
+    table = pa.table(
+        {
+            "item_id": _ids(shop, "i", shop.item_ids),
+            "title": [f"Item {number}" for number in shop.item_ids],
+            "category": [f"group {group}" for group in shop.home],
+            "price": np.round(np.random.default_rng([shop.seed, 9]).lognormal(3, 1, shop.n_items), 2),
+        },
+        schema=pa.schema([*schema, *features]),
+    )
+    with replacing(layout.raw_items / "items.parquet") as path:
+        pq.write_table(table.sort_by("item_id"), path)

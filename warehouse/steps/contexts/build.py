@@ -1,19 +1,21 @@
 """What each user's list is made from: the items of the last session, or the last events, from the events themselves.
 
-Nothing is filtered away here: a single click, a robot, an item that the model does not know are all context; who has
-none that the model knows gets popular items downstream.
+Nothing is filtered here: a single click, a robot's clicks and items that the model does not know are all context. A
+user without an item that the model knows gets popular items later.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from warehouse.config import ContextConfig
-from warehouse.engine.duckdb_engine import ROW_GROUP, Engine
+from warehouse.days import as_day, first_of_window, midnight
+from warehouse.engine.protocol import Engine
+from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.engine.statements import statement
-from warehouse.layout import Layout, as_day, midnight
-from warehouse.steps.clicks.stage import define_events, stage_clicks
+from warehouse.layout import Layout
+from warehouse.steps.clicks.cut import cut_clicks, define_events
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
 def contexts(
     engine: Engine, layout: Layout, run_date: date | str, config: ContextConfig | None = None
 ) -> "pa.RecordBatchReader":
-    """Batches of (user_id, item_id): one run of rows a user, users ascending, items in the order they were met.
+    """Batches of (user_id, item_id): users ascending, the items of each user in the order they were met.
 
-    Every user with an event in the window is there, sessions still open too. Memory is the engine's limit and one
-    batch. FileNotFoundError if the events of `run_date` are missing. Close the reader (or read it to its end) to free
-    the engine.
+    Every user with an event in the window is there, with sessions that are still open too. Memory is the engine's limit
+    and one batch. Close the reader, or read it to its end, to free the engine.
+
+    Raises:
+        FileNotFoundError: the events of `run_date` are missing.
     """
     import pyarrow as pa
 
@@ -35,8 +39,11 @@ def contexts(
     with ExitStack() as stack:
         db = stack.enter_context(engine.open())
         window = define_events(db, layout, run_date, config)
-        stage_clicks(db, config, window.users)
-        db.define("clicks_of_window", statement("clicks_of_window", first=midnight(_first_day(run_date, config))))
+        cut_clicks(db, config, window.users)
+        db.define(
+            "clicks_of_window",
+            statement("clicks_of_window", first=midnight(first_of_window(run_date, config.window_days))),
+        )
         name = "contexts_session" if config.source == "session" else "contexts_events"
         reader = db.reader(statement(name, max_events=config.max_events), ROW_GROUP)
         opened = stack.pop_all()
@@ -46,7 +53,3 @@ def contexts(
             yield from reader
 
     return pa.RecordBatchReader.from_batches(reader.schema, batches())
-
-
-def _first_day(run_date: date, config: ContextConfig) -> date:
-    return run_date - timedelta(days=config.window_days - 1)

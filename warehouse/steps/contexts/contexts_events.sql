@@ -1,4 +1,4 @@
--- Every user's latest clicks, whatever the session, in order.
+-- The latest clicks of every user, of all sessions, in order.
 WITH ranked AS (
   SELECT
     user_id,

@@ -1,4 +1,4 @@
--- Every user's last session, its latest clicks, in order.
+-- The latest clicks of every user's last session, in order.
 WITH ranked AS (
   SELECT
     user_id,

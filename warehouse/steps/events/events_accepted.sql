@@ -1,5 +1,5 @@
--- The day's events: good rows of the wanted types, exact duplicates once (numbered rather than DISTINCT: the rows come
--- out in sorted runs, which makes the sort that follows cheaper).
+-- The day's events: good rows of the wanted types, exact duplicates once. They are numbered rather than DISTINCT,
+-- because the rows then come out in sorted runs, which makes the sort that follows cheaper.
 SELECT {columns}
 FROM checked
 WHERE reason IS NULL AND ({all_types} OR event_type IN {event_types})

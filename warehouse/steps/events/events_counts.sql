@@ -1,4 +1,4 @@
--- How many raw rows there are of each reason, and among the good ones of each fate.
+-- Of each reason (NULL: none): how many raw rows there are, and how many are of a wanted type.
 SELECT
   reason,
   count(*) AS n,

@@ -1,22 +1,27 @@
 """raw events of a day -> events + rejected_events.
 
-The day is the day of arrival: a row whose time lies earlier is a late event and stays in the partition it arrived in;
-a row whose time lies after the day is from the future of that night and is rejected. No row disappears: each one is an
-event, a duplicate, of an unwanted type, or rejected with a reason.
+The day is the day of arrival. A row whose time is earlier is a late event and stays in the partition that it arrived
+in. A row whose time is after the day lies in the future of that night and is rejected. No row disappears: each one is
+an event, a duplicate, of an unwanted type, or rejected with a reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.config import EventsConfig
-from warehouse.engine import raw_files as rawfiles
-from warehouse.engine.duckdb_engine import Database, DataError, Engine, Source
-from warehouse.engine.statements import Columns, SqlType, statement
-from warehouse.layout import Layout, as_day, midnight, replacing
-from warehouse.tables import arrow_schema
+from warehouse.days import as_day, midnight
+from warehouse.engine import parquet_files
+from warehouse.engine.errors import DataError
+from warehouse.engine.protocol import Engine
+from warehouse.engine.statements import ColumnList, Value, statement
+from warehouse.layout import Layout
+from warehouse.steps.events.checking import define_checked
+from warehouse.tables import EVENTS, REJECTED_EVENTS
+from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,16 +59,13 @@ class EventsReport:
         )
 
 
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """The first moment (UTC) of a day and of the day after it."""
-    return midnight(day), midnight(day + timedelta(days=1))
-
-
 def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsConfig | None = None) -> EventsReport:
     """Write a day's `events` and `rejected_events`; both replace what stood there, each as a whole.
 
-    DataError (a ValueError) for a raw file that cannot be read, a missing column, a column of the wrong type, or no
-    rows at all (unless `allow_empty_day`); FileNotFoundError for a missing raw folder. Nothing is changed then.
+    Raises:
+        DataError: a raw file cannot be read, a column is missing or of the wrong type, or there are no rows at all
+            (unless `allow_empty_day`). Nothing is changed then.
+        FileNotFoundError: the raw folder is missing, or empty.
     """
     config = config or EventsConfig()
     day = as_day(day)
@@ -71,33 +73,26 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
     schemas = _raw_schemas(folder, config)
     if not schemas:
         return _write_empty(layout, day)
-    with rawfiles.naming_damaged(schemas), engine.open() as db:
-        columns = _define_checked(db, schemas, day, config)
-        counts = db.rows(statement("events_counts", all_types=not config.event_types, event_types=config.event_types))
-        raw_rows = sum(n for _, n, _ in counts)
-        if not raw_rows and not config.allow_empty_day:
+    types: dict[str, Value] = {"all_types": not config.event_types, "event_types": config.event_types}
+    with parquet_files.naming_damaged(schemas), engine.open() as db:
+        columns = define_checked(db, schemas, day, config)
+        counts = db.rows(statement("events_counts", **types))
+        if not counts and not config.allow_empty_day:
             raise DataError(
                 f"the raw files of {day} in {folder} hold no rows: deliver the day's events, or set allow_empty_day"
             )
-        wanted = sum(w for reason, _, w in counts if reason is None)
-        good = sum(n for reason, n, _ in counts if reason is None)
-        accepted = statement(
-            "events_accepted",
-            columns=Columns(columns),
-            order=Columns(tuple(name for name in _ORDER if name in columns), "NULLS LAST"),
-            all_types=not config.event_types,
-            event_types=config.event_types,
-        )
-        events, rejected = layout.partition("events", day), layout.partition("rejected_events", day)
-        with replacing(events) as new_events, replacing(rejected) as new_rejected:
-            rows = db.write(accepted, new_events)
-            refused = db.write(statement("events_rejected"), new_rejected)
-            db.view("events", [new_events])
-            ((late, first, last),) = db.rows(statement("events_written", day_start=day_bounds(day)[0]))
+        order = ColumnList(tuple(name for name in (*EVENTS.key, "dwell") if name in columns), "NULLS LAST")
+        accepted = statement("events_accepted", columns=ColumnList(columns), order=order, **types)
+        with _both(layout, day) as (events, rejected):
+            rows = db.write(accepted, events)
+            refused = db.write(statement("events_rejected"), rejected)
+            db.view("events", [events])
+            ((late, first, last),) = db.rows(statement("events_written", day_start=midnight(day)))
+    good, wanted = (sum(row[place] for row in counts if row[0] is None) for place in (1, 2))
     return EventsReport(
         day=day,
         files=len(schemas),
-        raw_rows=raw_rows,
+        raw_rows=sum(n for _, n, _ in counts),
         rows=rows,
         duplicates=wanted - rows,
         filtered=good - wanted,
@@ -109,13 +104,18 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
     )
 
 
-_ORDER = ("user_id", "timestamp", "item_id", "session_id", "event_type", "dwell")
+@contextmanager
+def _both(layout: Layout, day: date) -> Iterator[tuple[Path, Path]]:
+    """Where to write the day's `events` and `rejected_events`: they take their places when both are written."""
+    events, rejected = layout.partition("events", day), layout.partition("rejected_events", day)
+    with replacing(events) as new_events, replacing(rejected) as new_rejected:
+        yield new_events, new_rejected
 
 
 def _raw_schemas(folder: Path, config: EventsConfig) -> dict[Path, "pa.Schema"]:
     """The schemas of the day's raw files; empty only when the day may be."""
-    if folder.is_dir() and (files := rawfiles.parquet_files(folder)):
-        return {path: rawfiles.schema_of(path) for path in files}
+    if folder.is_dir() and (files := parquet_files.files_of(folder)):
+        return {path: parquet_files.schema_of(path) for path in files}
     if config.allow_empty_day:
         return {}
     missing = "holds no *.parquet file" if folder.is_dir() else "does not exist"
@@ -124,96 +124,11 @@ def _raw_schemas(folder: Path, config: EventsConfig) -> dict[Path, "pa.Schema"]:
     )
 
 
-def _define_checked(
-    db: Database, schemas: Mapping[Path, "pa.Schema"], day: date, config: EventsConfig
-) -> tuple[str, ...]:
-    """Define the views `raw` and `checked`; returns the columns that the events will have."""
-    files = dict(schemas)
-    user_type, user_from_text = rawfiles.id_type(files, config.user_column, config.user_id_type)
-    item_type, item_from_text = rawfiles.id_type(files, config.item_column, config.item_id_type)
-    optional = _optional_columns(files, day, config)
-    session_type = (
-        rawfiles.id_type(_having(files, optional["session_id"]), optional["session_id"])[0]
-        if ("session_id" in optional)
-        else "string"
-    )
-    unit = _time_unit(files, config)
-    time_column = config.timestamp_column
-    columns = {
-        "user_id": Source(config.user_column),
-        "item_id": Source(config.item_column),
-        "timestamp": Source(time_column, "time", unit),
-        "timestamp_text": Source(time_column, "text"),
-        "timestamp_is_null": Source(time_column, "is null"),
-        **{
-            name: Source(optional[name]) if name in optional else None for name in ("session_id", "event_type", "dwell")
-        },
-    }
-    db.view("raw", list(files), columns, filename="source_file")
-    checked = statement(
-        "events_checked",
-        user_type=_SQL_TYPES[user_type],
-        item_type=_SQL_TYPES[item_type],
-        session_type=_SQL_TYPES[session_type],
-        user_is_text=user_type == "string",
-        item_is_text=item_type == "string",
-        user_from_text=user_from_text,
-        item_from_text=item_from_text,
-        max_id_length=config.max_id_length,
-        floor=day_bounds(config.floor)[0],
-        day_end=day_bounds(day)[1],
-    )
-    db.define("checked", checked)
-    return ("user_id", "item_id", "timestamp", *optional)
-
-
-def _optional_columns(files: dict[Path, "pa.Schema"], day: date, config: EventsConfig) -> dict[str, str]:
-    """The optional columns that some raw file has: our name -> the files' own; DataError if a needed one is not."""
-    wanted = (
-        ("session_id", config.session_column),
-        ("event_type", config.event_type_column),
-        ("dwell", config.dwell_column),
-    )
-    found = {name: column for name, column in wanted if rawfiles.present(files, column)}
-    if config.event_types and "event_type" not in found:
-        raise DataError(
-            f"event_types is set, but no raw file of {day} has the column {config.event_type_column!r}: "
-            f"name it in event_type_column, or leave event_types empty"
-        )
-    return found
-
-
-_SQL_TYPES = {"int64": SqlType.INT64, "string": SqlType.STRING}
-
-
-def _having(schemas: Mapping[Path, "pa.Schema"], column: str) -> dict[Path, "pa.Schema"]:
-    return {path: schema for path, schema in schemas.items() if column in schema.names}
-
-
-def _time_unit(schemas: dict[Path, "pa.Schema"], config: EventsConfig) -> str:
-    """The unit of a numeric time, "" for timestamps and text; DataError where the configuration leaves it open."""
-    column = config.timestamp_column
-    kinds = rawfiles.column_kinds(
-        schemas, column, ("timestamp", "date", "string", "integer", "float"), "a timestamp, ISO text or a number"
-    )
-    numeric = kinds & {"integer", "float"}
-    first = next(iter(schemas))
-    if (numeric and kinds - numeric) or ("string" in kinds and len(kinds) > 1):
-        raise DataError(
-            f"column {column!r} is {' in one file and '.join(sorted(kinds))} in another file of {first.parent}: "
-            f"convert the files to one type"
-        )
-    if numeric and not config.timestamp_unit:
-        raise DataError(f"column {column!r} of {first} is a number: set timestamp_unit to s, ms, us or ns (since 1970)")
-    return config.timestamp_unit if numeric else ""
-
-
 def _write_empty(layout: Layout, day: date) -> EventsReport:
     """An empty partition for a day without raw files."""
     import pyarrow.parquet as pq
 
-    events, rejected = layout.partition("events", day), layout.partition("rejected_events", day)
-    with replacing(events) as new_events, replacing(rejected) as new_rejected:
-        pq.write_table(arrow_schema("events").empty_table(), new_events)
-        pq.write_table(arrow_schema("rejected_events").empty_table(), new_rejected)
+    with _both(layout, day) as (events, rejected):
+        pq.write_table(EVENTS.schema().empty_table(), events)
+        pq.write_table(REJECTED_EVENTS.schema().empty_table(), rejected)
     return EventsReport(day, 0, 0, 0, 0, 0, 0, {}, 0, None, None)

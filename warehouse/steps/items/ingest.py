@@ -1,7 +1,7 @@
 """raw items -> items: one row an item, with its title and any feature columns.
 
-Of several rows of one item the last one counts: files by name, rows by their place in the file. A catalogue fits in
-memory, so this is plain Arrow: feature columns have names and types of their own that no fixed statement could carry.
+Of several rows of one item the last one counts, in the order of the files' names and of the rows in a file. A catalogue
+fits in memory, so this is plain Arrow: feature columns have names and types that no fixed statement could carry.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.engine import raw_files as rawfiles
-from warehouse.engine.duckdb_engine import ROW_GROUP, DataError, disk_sentences
-from warehouse.layout import Layout, as_day, replacing
+from warehouse.days import as_day
+from warehouse.engine import parquet_files
+from warehouse.engine.errors import DataError, disk_sentences
+from warehouse.engine.row_groups import ROW_GROUP
+from warehouse.layout import Layout
+from warehouse.tables import ITEMS
+from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,18 +43,18 @@ def ingest_items(
 ) -> ItemsReport:
     """Write the `items` of a night from raw/items, sorted by item_id. Without raw items the partition is empty.
 
-    DataError (a ValueError) for a file that cannot be read, without an id column, with an id that is neither a whole
-    number nor text, or with columns whose types differ between files.
+    Raises:
+        DataError: a file cannot be read or has no id column, an id is neither a whole number nor text, or a column's
+            types differ between files.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     day = as_day(day)
-    files = rawfiles.parquet_files(layout.raw_items)
+    files = parquet_files.files_of(layout.raw_items)
     if files:
         raw = _read(files, item_column, title_column, item_id_type)
     else:
-        raw = pa.table({"item_id": pa.array([], pa.string()), "title": pa.array([], pa.string())})
+        raw = ITEMS.schema(item_id="string", optional=("title",)).empty_table()
     table, rejected = _last_of_each(raw)
     with replacing(layout.partition("items", day)) as path, disk_sentences():
         pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
@@ -65,15 +69,15 @@ def ingest_items(
 
 
 def _read(files: list[Path], item_column: str, title_column: str, item_id_type: str) -> "pa.Table":
-    """All raw rows, files in order, item_id first, then title, then the features; missing columns are null."""
+    """All raw rows in the order of the files: item_id, title, then the features. Missing columns are null."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schemas = {path: rawfiles.schema_of(path) for path in files}
-    kept_as, _ = rawfiles.id_type(schemas, item_column, item_id_type)
+    schemas = {path: parquet_files.schema_of(path) for path in files}
+    kept_as, _ = parquet_files.id_type(schemas, item_column, item_id_type)
     parts = []
     for path in files:
-        with rawfiles.sentences_of(path):
+        with parquet_files.sentences_of(path):
             part = pq.ParquetFile(path).read()
         renamed = {item_column: "item_id", title_column: "title"}
         part = part.rename_columns([renamed.get(name, name) for name in part.column_names])
@@ -91,7 +95,7 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         names = ", ".join(path.name for path in files)
         raise DataError(f"the raw items ({names}) have columns of different types: {error}; convert one") from error
-    first = [name for name in ("item_id", "title") if name in table.column_names]
+    first = [name for name in ITEMS.names if name in table.column_names]
     return table.select([*first, *(name for name in table.column_names if name not in first)])
 
 

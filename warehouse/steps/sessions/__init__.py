@@ -1,1 +1,1 @@
-"""Clicks become sessions that keep every promise."""
+"""Clicks become sessions: without robots, long enough, and of items that are frequent enough."""

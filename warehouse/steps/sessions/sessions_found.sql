@@ -1,5 +1,5 @@
 -- Every session of some users that starts in the window, with what makes it a robot's.
--- A session shorter than a minute is judged as if it lasted one.
+-- A session shorter than a minute counts as one minute long.
 SELECT
   user_id,
   session_start,

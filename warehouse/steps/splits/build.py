@@ -1,8 +1,8 @@
 """sessions -> splits: train, validation and test by time, never at random.
 
-A session belongs to the part in which it starts. Events of a train session at or after the boundary are dropped (and
-counted): a model fitted at that moment could not have seen them. The same holds between validation and test. The
-model that serves is fitted on the sessions table itself, on all of the window.
+A session belongs to the part in which it starts. Events of a train session at or after the boundary are dropped and
+counted: a model fitted at that moment could not have seen them. The same holds between validation and test. The model
+that serves is fitted on the sessions table itself, on all of the window.
 """
 
 from dataclasses import dataclass, field
@@ -10,11 +10,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from warehouse.config import SplitsConfig
-from warehouse.engine import raw_files as rawfiles
-from warehouse.engine.duckdb_engine import Database, DataError, Engine, Source
+from warehouse.days import as_day, midnight
+from warehouse.engine import parquet_files
+from warehouse.engine.errors import DataError
+from warehouse.engine.protocol import Database, Engine, FileColumn
 from warehouse.engine.ranges import user_ranges
-from warehouse.engine.statements import Columns, Value, statement
-from warehouse.layout import Layout, as_day, midnight, replacing
+from warehouse.engine.statements import ColumnList, Value, statement
+from warehouse.layout import Layout
+from warehouse.whole_files import replacing
 
 PARTS = ("train", "validation", "test")
 
@@ -32,8 +35,13 @@ class Part:
 
 @dataclass(frozen=True)
 class SplitsReport:
-    """What stands in the splits, by part. `dropped_events`: events cut off at a boundary (repeats for dwell that only
-    train keeps are not among them). `validation_start`, `test_start`: the first day of each."""
+    """What stands in the splits.
+
+    Args:
+        validation_start: the first day of validation; likewise `test_start`.
+        dropped_events: events cut off at a boundary. Repeats for dwell, which only train keeps, are not among them.
+        parts: the size of each of PARTS.
+    """
 
     run_date: date
     rows: int
@@ -49,20 +57,13 @@ class SplitsReport:
 
     @property
     def validation(self) -> Part:
-        """The part to stop and to calibrate by."""
+        """The part that decides when training stops, and the temperature."""
         return self.parts["validation"]
 
     @property
     def test(self) -> Part:
-        """The part to judge by."""
+        """The part to evaluate on."""
         return self.parts["test"]
-
-
-def rows_of(path: Path) -> int:
-    """The number of rows of a parquet file, from its footer."""
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(path).num_rows)
 
 
 def boundaries(run_date: date, config: SplitsConfig) -> tuple[date, date]:
@@ -79,8 +80,11 @@ def build_splits(
 ) -> SplitsReport:
     """Write the `splits` of a night from its `sessions`: train, validation, test, each in the order of the sessions.
 
-    FileNotFoundError if the sessions are not there; DataError (a ValueError) if nothing is left to train on. An empty
-    validation or test part is no error: the report says so, and the evaluation refuses to judge by it.
+    An empty validation or test part is no error: the report says so, and the evaluation refuses to use it.
+
+    Raises:
+        FileNotFoundError: the sessions are missing.
+        DataError: nothing is left to train on.
     """
     config = config or SplitsConfig()
     run_date = as_day(run_date)
@@ -88,52 +92,42 @@ def build_splits(
     if not sessions.is_file():
         raise FileNotFoundError(f"the sessions of {run_date} are missing ({sessions}): materialise sessions first")
     validation_start, test_start = boundaries(run_date, config)
-    names = rawfiles.schema_of(sessions).names
+    bounds: dict[str, Value] = {"validation_start": midnight(validation_start), "test_start": midnight(test_start)}
+    names = parquet_files.schema_of(sessions).names
     columns = tuple(name for name in names if name != "copy")
     with engine.open() as db:
-        copy = Source("copy") if "copy" in names else None
-        db.view("sessions", [sessions], {**{name: Source(name) for name in columns}, "copy": copy})
-        bounds: dict[str, Value] = {
-            "validation_start": midnight(validation_start),
-            "test_start": midnight(test_start),
-        }
+        copy = FileColumn("copy") if "copy" in names else None
+        db.view("sessions", [sessions], {**{name: FileColumn(name) for name in columns}, "copy": copy})
         with replacing(layout.partition("splits", run_date)) as path:
             rows = db.write_parts(_parts_of_sessions(columns, bounds), path)
             db.view("splits", [path])
             parts = _parts(db, path, bounds)
-            dropped = _dropped(db, bounds, rows_of(sessions) - rows, has_copies=copy is not None)
+            dropped = _dropped(db, bounds, parquet_files.rows_of(sessions) - rows, has_copies=copy is not None)
             if not parts["train"].sessions:
                 raise DataError(
                     f"no session of {run_date}'s window starts before {validation_start}: raise window_days, or lower "
                     f"validation_days and test_days"
                 )
-    return SplitsReport(
-        run_date=run_date,
-        rows=rows,
-        validation_start=validation_start,
-        test_start=test_start,
-        dropped_events=dropped,
-        parts=parts,
-    )
+    return SplitsReport(run_date, rows, validation_start, test_start, dropped, parts)
 
 
 def _parts_of_sessions(columns: tuple[str, ...], bounds: dict[str, Value]) -> list[str]:
     """A statement each for train, validation and test."""
     edges = (None, bounds["validation_start"], bounds["test_start"], None)
     return [
-        statement("splits", columns=Columns(columns), part=part, start=start, end=end, with_repeats=part == "train")
+        statement("splits", columns=ColumnList(columns), part=part, start=start, end=end, with_repeats=part == "train")
         for part, start, end in zip(PARTS, edges[:-1], edges[1:], strict=True)
     ]
 
 
 def _dropped(db: Database, bounds: dict[str, Value], missing: int, *, has_copies: bool) -> int:
-    """Events cut off at a boundary: all rows that are missing, but for the repeats that only train keeps."""
+    """Events cut off at a boundary: the rows that are missing, without the repeats that only train keeps."""
     return int(db.rows(statement("splits_dropped", **bounds))[0][0]) if has_copies else missing
 
 
 def _parts(db: Database, path: Path, bounds: dict[str, Value]) -> dict[str, Part]:
     """The sizes of the parts that the view `splits` of a file holds."""
-    # Range by range, for in a large window a count of all sessions at once would need most of the memory.
+    # Range by range: a count of all sessions of a large window at once would need most of the memory.
     counts = [
         db.rows(statement("splits_sessions", low=low, high=high, **bounds))[0] for low, high in user_ranges([path])
     ]

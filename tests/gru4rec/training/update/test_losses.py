@@ -1,4 +1,4 @@
-"""Each loss on tensors small enough to work out by hand; its gradient against autograd on candidates that are not merged."""
+"""Each loss on tensors small enough to work out by hand; its gradient against autograd on unmerged candidates."""
 
 import math
 from typing import get_args

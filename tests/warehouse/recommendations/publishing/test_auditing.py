@@ -150,11 +150,11 @@ def test_a_shifted_score_fails_its_limit(nights):
 
 
 def test_limits_outside_their_range_are_refused():
-    with pytest.raises(ValueError, match="min_overlap is a share between 0 and 1, not 2"):
+    with pytest.raises(ValueError, match="min_overlap is 2: it is a share, from 0 to 1"):
         table.AuditLimits(min_overlap=2)
-    with pytest.raises(ValueError, match="max_score_shift must be above 0"):
+    with pytest.raises(ValueError, match="max_score_shift is 0: it must be a number above 0"):
         table.AuditLimits(max_score_shift=0)
-    with pytest.raises(ValueError, match="n must be at least 1"):
+    with pytest.raises(ValueError, match="n is 0: it must be a number of at least 1"):
         table.Expected(n=0)
 
 

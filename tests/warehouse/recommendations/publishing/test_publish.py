@@ -1,8 +1,6 @@
 """A night is visible as a whole or not at all; a second publication replaces it; what fails is sorted out by name."""
 
 import datetime as dt
-import importlib
-import sys
 
 import pyarrow as pa
 import pytest
@@ -186,20 +184,3 @@ def test_an_error_of_the_source_keeps_its_name_and_publishes_nothing(nights):
 def test_naive_generated_at_is_refused():
     with pytest.raises(ValueError, match="time zone"):
         table.NightFacts(generated_at=dt.datetime(2026, 1, 1))
-
-
-def test_importing_the_package_loads_neither_duckdb_nor_delta():
-    import subprocess
-
-    code = "import sys, warehouse.recommendations; print({'duckdb', 'deltalake', 'pyarrow'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
-def test_every_public_name_resolves():
-    package = importlib.import_module("warehouse.recommendations")
-    assert all(getattr(package, name) is not package for name in package.__all__)
-    assert callable(package.publish)
-    assert callable(package.audit), "not the module of that name"
-    with pytest.raises(AttributeError):
-        _ = package.no_such_name

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse import recommendations as table
-from warehouse.recommendations.reading.comparison import COMPARISON
+from warehouse.tables import COMPARISON
 
 
 def test_compare_counts_what_a_hand_counts(nights):
@@ -15,7 +15,7 @@ def test_compare_counts_what_a_hand_counts(nights):
     nights.publish(0, a, expected=small)
     nights.publish(1, b, expected=small, limits=table.AuditLimits(min_overlap=None))
     rows = table.compare(nights.layout, nights.day(0), nights.day(1), ks=(1, 3))
-    assert rows.schema == COMPARISON
+    assert rows.schema == COMPARISON.schema()
     for figures in rows.to_pylist():
         k = figures["k"]
         tops = [{}, {}]
@@ -52,7 +52,7 @@ def test_compare_with_itself_and_with_nothing(nights):
     assert (same["overlap"], same["churn"], same["same_first"]) == (1, 0, 1)
     with pytest.raises(table.NoNight):
         table.compare(nights.layout, nights.day(0), nights.day(5))
-    with pytest.raises(ValueError, match="k must be at least 1"):
+    with pytest.raises(ValueError, match="k is 0: it must be a number of at least 1"):
         table.compare(nights.layout, nights.day(0), nights.day(0), ks=(0,))
 
 

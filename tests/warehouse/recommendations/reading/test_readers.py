@@ -1,7 +1,5 @@
 """Readers see whole nights only, the newest by default, in the shape that fusion takes."""
 
-import datetime as dt
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -73,40 +71,6 @@ def test_for_users_is_arrow_in_order(three):
     assert older["item_id"].to_pylist() != table.for_users(three.layout, [3], 5)["item_id"].to_pylist()
 
 
-def test_latest_tells_the_newest_night_and_its_age(three):
-    newest = table.latest(three.layout, today=three.day(4))
-    assert (newest.run_date, newest.age_days, newest.model_version, newest.mlflow_run_id) == (
-        three.day(2),
-        2,
-        7,
-        "run7",
-    )
-
-
-def test_a_stale_night_is_refused_only_when_freshness_is_asked_for(three):
-    assert table.latest(three.layout, today=three.day(3), max_age_days=1).run_date == three.day(2)
-    with pytest.raises(table.StaleNight, match=r"2026-01-12, 2 days old, and at most 1 are accepted"):
-        table.latest(three.layout, today=three.day(4), max_age_days=1)
-
-
-def test_the_newest_night_is_found_without_opening_the_others(three):
-    for file in three.layout.recommendations.glob("run_date=2026-01-1[01]/*.parquet"):
-        file.write_bytes(b"unreadable")
-    assert table.latest(three.layout).to_arrow().num_rows == 150
-    assert len(table.for_user(three.layout, 7)) == 5
-
-
-def test_night_streams_in_order_and_only_the_columns_asked_for(three):
-    found = table.night(three.layout, three.day(1))
-    sizes = [batch.num_rows for batch in found.batches(["user_id", "rank"], rows=64)]
-    assert sum(sizes) == 150
-    rows = found.to_arrow(["user_id", "rank"]).to_pydict()
-    pairs = list(zip(*rows.values(), strict=True))
-    assert pairs == sorted(pairs)
-    with pytest.raises(table.RecommendationsError, match="no column no_such"):
-        found.to_arrow(["no_such"])
-
-
 def test_a_warm_reader_sees_a_new_night_and_a_replaced_one(nights):
     nights.publish(0)
     with table.Reader(nights.layout) as reader:
@@ -119,18 +83,8 @@ def test_a_warm_reader_sees_a_new_night_and_a_replaced_one(nights):
         assert reader.night().run_date == nights.day(1)
 
 
-def test_a_missing_table_or_night_is_one_sentence(nights, three):
-    with pytest.raises(table.NoNight, match=r"no recommendations table at .*run a night first"):
-        table.latest(nights.layout.root / "elsewhere")
-    with pytest.raises(FileNotFoundError, match="has no night 2025-01-01: it holds 3, 2026-01-10 to 2026-01-12"):
-        table.night(three.layout, dt.date(2025, 1, 1))
-    table.retain(three.layout, 1)
-    with pytest.raises(table.NoNight, match="it holds 2026-01-12 alone"):
-        table.night(three.layout, three.day(0))
-
-
 @pytest.mark.parametrize(("user", "n", "sentence"), [("7", 5, "'7' is text, but the user ids .* are integers"),
-                                                     (7, 0, "n must be at least 1")])  # fmt: skip
+                                                     (7, 0, "n is 0: it must be a number of at least 1")])  # fmt: skip
 def test_questions_that_would_silently_find_nothing_are_refused(three, user, n, sentence):
     with pytest.raises(table.RecommendationsError, match=sentence):
         table.for_user(three.layout, user, n)

@@ -1,0 +1,39 @@
+"""Old nights and superseded files are let go."""
+
+import pytest
+
+from warehouse import recommendations as table
+
+
+def test_retain_keeps_the_newest_nights_and_what_readers_may_still_hold(nights):
+    for day in (0, 1, 2, 3):
+        nights.publish(day)
+    pinned = table.night(nights.layout, nights.day(0))
+    done = table.retain(nights.layout, keep_nights=2)
+    assert done.kept == (nights.day(2), nights.day(3))
+    assert done.dropped == (nights.day(0), nights.day(1))
+    assert done.vacuumed == 0, "files of the last seven days stay"
+    assert pinned.to_arrow().num_rows == 150
+    with pytest.raises(table.NoNight):
+        table.night(nights.layout, nights.day(1))
+    assert table.retain(nights.layout, keep_nights=2, vacuum_hours=0).vacuumed == 2
+    assert sum(1 for file in nights.files() if "run_date=" in file) == 2
+    assert table.retain(nights.layout, keep_nights=9).dropped == ()
+
+
+def test_retain_lets_rejected_nights_go_with_the_nights_around_them(nights):
+    nights.publish(0)
+    with pytest.raises(table.AuditFailed) as caught:
+        nights.publish(1, nights.rows(users=range(3)), expected=table.Expected(n=5, users=30))
+    nights.publish(2)
+    table.retain(nights.layout, keep_nights=2)
+    assert caught.value.kept.exists(), "younger than the oldest night that is kept"
+    table.retain(nights.layout, keep_nights=1)
+    assert not list(caught.value.kept.parent.glob("*"))
+
+
+@pytest.mark.parametrize(("keep", "hours"), [(0, 168), (1, -1)])
+def test_retention_that_would_empty_the_table_is_refused(nights, keep, hours):
+    nights.publish(0)
+    with pytest.raises(table.RecommendationsError, match="must"):
+        table.retain(nights.layout, keep, hours)

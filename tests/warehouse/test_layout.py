@@ -1,0 +1,20 @@
+"""Partitions are known by their names alone."""
+
+from datetime import date
+
+from warehouse.layout import Layout
+
+
+def test_days_are_folders_and_files_with_such_names_only(tmp_path):
+    layout = Layout(tmp_path)
+    for name in (
+        "2024-03-01.parquet",
+        "2024-13-01.parquet",
+        ".2024-03-02.parquet.tmp",
+        "notes.txt",
+        "2024-02-29.parquet",
+    ):
+        (tmp_path / "events").mkdir(exist_ok=True)
+        (tmp_path / "events" / name).touch()
+    assert layout.days("events") == [date(2024, 2, 29), date(2024, 3, 1)]
+    assert layout.days("sessions") == []

@@ -1,0 +1,26 @@
+"""Days, all of them UTC: read from text, their first moment, and the days between two of them."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+
+def as_day(day: date | str) -> date:
+    """A day given as a date or as text like 2026-01-31; ValueError names what was given instead."""
+    try:
+        return date.fromisoformat(day) if isinstance(day, str) else date(day.year, day.month, day.day)
+    except (ValueError, AttributeError):
+        raise ValueError(f"{day!r} is not a day: write it as YYYY-MM-DD") from None
+
+
+def midnight(day: date) -> datetime:
+    """The first moment of a day, UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Every day from `first` to `last`, both included; empty when `last` is earlier."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def first_of_window(last: date, days: int) -> date:
+    """The first day of a window of `days` days that ends with `last`."""
+    return last - timedelta(days=days - 1)

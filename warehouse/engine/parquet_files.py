@@ -1,0 +1,143 @@
+"""Parquet files looked at before their rows are read: whether they are whole, which columns they have, of which types.
+
+Only footers are read. Every refusal names the file and the column.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse.engine.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The parquet files of a folder, by name. Those whose name starts with a dot are left out: they are unfinished."""
+    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+
+
+def schema_of(path: Path) -> "pa.Schema":
+    """The schema in a parquet file's footer; DataError if it is no whole parquet file."""
+    import pyarrow.parquet as pq
+
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: a parquet file is expected there")
+    with sentences_of(path):
+        return pq.read_schema(path)
+
+
+def rows_of(path: Path) -> int:
+    """The number of rows of a parquet file, from its footer."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+@contextmanager
+def sentences_of(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a parquet file is read into a DataError that names it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"{path} is not a whole parquet file (empty, cut short, damaged, or of another format): "
+            f"write it again; nothing was changed ({reason})"
+        ) from error
+
+
+@contextmanager
+def naming_damaged(files: Iterable[Path]) -> Iterator[None]:
+    """Where reading some parquet files fails, read them one by one and name the first that cannot be read."""
+    import pyarrow.parquet as pq
+
+    try:
+        yield
+    except DataError:
+        for path in files:
+            with sentences_of(path), pq.ParquetFile(path) as file:
+                for _ in file.iter_batches():
+                    pass
+        raise
+
+
+def kind(field_type: "pa.DataType") -> str:
+    """What a column can be read as: integer, float, string, timestamp, date, null, or the type's own name."""
+    import pyarrow.types as t
+
+    if t.is_dictionary(field_type):
+        return kind(field_type.value_type)
+    tests = (
+        ("integer", t.is_integer),
+        ("float", t.is_floating),
+        ("string", t.is_string),
+        ("string", t.is_large_string),
+        ("string", t.is_string_view),
+        ("timestamp", t.is_timestamp),
+        ("date", t.is_date),
+        ("null", t.is_null),
+    )
+    return next((name for name, test in tests if test(field_type)), str(field_type))
+
+
+def column_kinds(schemas: dict[Path, "pa.Schema"], column: str, allowed: tuple[str, ...], expected: str) -> set[str]:
+    """The kinds that a column has in some files, without null. DataError where it is missing or of another kind."""
+    found = set()
+    for path, schema in schemas.items():
+        if column not in schema.names:
+            raise DataError(f"{path} has no column {column!r} (it has {', '.join(schema.names) or 'none'}): add it")
+        column_kind = kind(schema.field(column).type)
+        if column_kind not in (*allowed, "null"):
+            raise DataError(
+                f"column {column!r} of {path} is {schema.field(column).type}: {expected} is expected; convert the file"
+            )
+        found.add(column_kind)
+    return found - {"null"}
+
+
+def id_type(schemas: dict[Path, "pa.Schema"], column: str, wanted: str = "auto") -> tuple[str, bool]:
+    """How an id column is kept ("int64" or "string"), and whether some files have text that must become whole numbers.
+
+    "auto": whole numbers stay int64 and text stays string; files that disagree are refused.
+    """
+    kinds = column_kinds(schemas, column, ("integer", "string"), "a whole number or text")
+    if wanted == "auto" and len(kinds) == 2:
+        examples = {kind(schema.field(column).type): path.name for path, schema in schemas.items()}
+        raise DataError(
+            f"column {column!r} is a whole number in {examples['integer']} and text in {examples['string']}: "
+            f"set its type to int64 or string in the configuration"
+        )
+    if wanted == "auto":
+        wanted = "string" if kinds == {"string"} else "int64"
+    return wanted, wanted == "int64" and "string" in kinds
+
+
+def present(schemas: dict[Path, "pa.Schema"], column: str) -> bool:
+    """Whether some file has an optional column."""
+    return bool(column) and any(column in schema.names for schema in schemas.values())
+
+
+def same_id_types(partitions: Iterable[Path]) -> dict[Path, "pa.Schema"]:
+    """The schemas of those partitions that have rows; DataError if an id is a number on one day and text on another."""
+    schemas: dict[Path, pa.Schema] = {}
+    for path in partitions:
+        schema = schema_of(path)
+        if rows_of(path):
+            schemas[path] = schema
+    for column in ("user_id", "item_id", "session_id"):
+        seen: dict[str, Path] = {}
+        for path, schema in schemas.items():
+            if column in schema.names:
+                seen.setdefault(kind(schema.field(column).type), path)
+        if len(seen) > 1:
+            (one, first), (other, second) = list(seen.items())[:2]
+            raise DataError(
+                f"{column} is {one} in {first} and {other} in {second}: rematerialise the wrong day "
+                f"with {column}_type set in the configuration"
+            )
+    return schemas

@@ -1,0 +1,68 @@
+"""What killed writers left is found and removed, beside writers that live."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from warehouse.recommendations.publishing.staging import clear_dead, staging_folder
+from warehouse.recommendations.table import HasRecommendations, table_path
+
+
+def sweep(where: HasRecommendations | str | Path, own: dt.date | None = None) -> list[str]:
+    """Remove what killed writers left; returns the removed files.
+
+    That is: staged files without a living writer, data files that no commit knows, and drafts of commits.
+
+    Its order makes it safe beside living writers. First the candidates are listed. Then living writers are looked for;
+    their nights are left alone, and so are all drafts of commits. Then the log is read. A file that was committed in
+    between is in that log, and a writer that began after the listing has no file on the list.
+
+    Args:
+        where: a `Layout`, or the folder of the table.
+        own: the night whose lock the caller holds; its staged files stay, other litter of it goes.
+    """
+    path = table_path(where)
+    candidates = [file for file in path.rglob("*") if file.is_file() and _may_be_litter(file, path)]
+    live, gone = clear_dead(staging_folder(path))
+    busy = live - {own.isoformat() if own else ""}
+    known = _known_files(path) if candidates else set()
+    for file in candidates:
+        relative = file.relative_to(path)
+        of_busy = relative.parts[0].removeprefix("run_date=") in busy or (relative.parts[0] == "_delta_log" and busy)
+        if not of_busy and str(relative) not in known:
+            file.unlink(missing_ok=True)
+            gone.append(file)
+    return sorted(str(file) for file in gone)
+
+
+def _may_be_litter(file: Path, path: Path) -> bool:
+    """Data files, and the log's drafts; never a commit or a checkpoint."""
+    folder = file.relative_to(path).parts[0]
+    if folder == "_delta_log":
+        return file.name.startswith("_commit_") or "#" in file.name
+    return folder.startswith("run_date=")
+
+
+def _known_files(path: Path) -> set[str]:
+    """Every data file that the log still tells of, in use or superseded, relative to the table."""
+    log = path / "_delta_log"
+    names: set[str] = set()
+    for entry in log.glob("*.json"):
+        for line in entry.read_text(encoding="utf-8").splitlines():
+            action = json.loads(line)
+            names.update(action[kind]["path"] for kind in ("add", "remove") if kind in action)
+    for checkpoint in log.glob("*.checkpoint*.parquet"):
+        names.update(_checkpointed(checkpoint))
+    return names
+
+
+def _checkpointed(checkpoint: Path) -> Iterable[str]:
+    actions = pq.read_table(checkpoint, columns=["add.path", "remove.path"])
+    for kind in ("add", "remove"):
+        if kind in actions.column_names:
+            yield from (action["path"] for action in actions[kind].to_pylist() if action and action["path"])

@@ -1,1 +1,0 @@
-"""How any source becomes raw parquet: a folder a day."""

@@ -1,0 +1,139 @@
+"""A log put on disk as raw events: a folder a day, and in it one parquet file a log.
+
+The rows are sorted by time (spilling to disk where they do not fit in memory) and streamed into one file after the
+other, so memory does not grow with the log, and the same log gives the same files. No row is refused here: one with a
+null id or an unreadable time is written like the others, and the step that makes the events rejects it with a reason.
+A row without a believable time has no day of its own and is put with the last day.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from warehouse.days import days_between, midnight
+from warehouse.engine.errors import DataError, disk_sentences
+from warehouse.engine.protocol import Database, Engine
+from warehouse.engine.statements import ColumnList, statement
+from warehouse.layout import Layout
+from warehouse.sources.raw.log import LogFiles, define_log
+from warehouse.sources.raw.progress import Progress
+from warehouse.tables import EVENTS
+from warehouse.whole_files import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+EARLIEST = date(1990, 1, 1)  # no folder is made for a day before this one, or after today
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import wrote. `timeless`: rows without a believable time, put with the last day."""
+
+    events: int
+    items: int
+    first_day: date | None
+    last_day: date | None
+    timeless: int = 0
+
+
+def write_events(
+    engine: Engine, layout: Layout, log: LogFiles, *, fill: bool = True, progress: bool = False
+) -> ImportReport:
+    """Write raw/events/<day>/<log.name>.parquet for every day from the log's first to its last.
+
+    A file of that name is replaced; files of other names stay.
+
+    Args:
+        fill: write a file of zero rows for a day between that has no row.
+        progress: show a bar.
+
+    Raises:
+        FileNotFoundError: a file is missing; nothing is written.
+        DataError: a column is missing or no time can be believed, and nothing is written; or a file cannot be read to
+            its end, and the days before that place are written.
+    """
+    names = log.names or tuple(log.columns)
+    order = tuple(name for name in EVENTS.names if name in names and name != "timestamp")
+    with engine.open() as db, disk_sentences():
+        define_log(db, log)
+        sql = statement(
+            "log_by_day",
+            columns=ColumnList(names),
+            order=ColumnList(order, "NULLS LAST"),
+            floor=midnight(EARLIEST),
+            ceiling=midnight(datetime.now(UTC).date() + timedelta(days=1)),
+        )
+        with _DayFiles(layout, log.name, fill) as files, Progress("events", enabled=progress) as bar:
+            with bar.watching(db.progress):
+                reader = db.reader(sql)
+                batches = iter(reader)
+                batch = next(batches, None)
+            while batch is not None:
+                files.write(batch)
+                bar.add(batch.num_rows)
+                batch = next(batches, None)
+            if files.first is None:
+                raise DataError(f"{log.files[0]} holds no row with a believable time: {_read_as(db)}")
+    return ImportReport(files.rows, 0, files.first, files.last, files.timeless)
+
+
+def _read_as(db: Database) -> str:
+    """What the log's times were read as, which shows a wrong unit at a glance, and what to check."""
+    ((first, last),) = db.rows(statement("log_times"))
+    found = "no time in it can be read" if first is None else f"they are read as {first} to {last}"
+    return f"{found}; check the column, and timestamp_unit or timestamp_format where a mapping gives them"
+
+
+class _DayFiles:
+    """Writes batches, sorted by their last column, the day, into one file a day. One file is open at a time."""
+
+    def __init__(self, layout: Layout, name: str, fill: bool) -> None:
+        self._layout, self._name, self._fill = layout, name, fill
+        self._stack = ExitStack()
+        self._writer: pq.ParquetWriter | None = None
+        self.first: date | None = None
+        self.last: date | None = None
+        self.rows = self.timeless = 0
+
+    def __enter__(self) -> "_DayFiles":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # After an error, the open file's own exit removes the unfinished file.
+        self._stack.__exit__(*error)  # type: ignore[arg-type]
+
+    def write(self, batch: "pa.RecordBatch") -> None:
+        """Write one batch; none of its days is earlier than the last day of the batch before."""
+        import pyarrow.compute as pc
+
+        days = batch.column(batch.num_columns - 1)
+        rows = batch.select(batch.schema.names[:-1])
+        runs = pc.run_end_encode(days)
+        start = 0
+        for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            if day is None:
+                self.timeless += end - start
+            elif day != self.last:
+                self._turn_to(day, rows.schema)
+            if self._writer is not None:
+                self._writer.write_batch(rows.slice(start, end - start))
+                self.rows += end - start
+            start = end
+
+    def _turn_to(self, day: date, schema: "pa.Schema") -> None:
+        if self.last is not None and self._fill:
+            for between in days_between(self.last + timedelta(days=1), day - timedelta(days=1)):
+                self._open(between, schema)
+        self._open(day, schema)
+        self.first = self.first or day
+        self.last = day
+
+    def _open(self, day: date, schema: "pa.Schema") -> None:
+        import pyarrow.parquet as pq
+
+        self._stack.close()
+        path = self._stack.enter_context(replacing(self._layout.raw_events(day) / f"{self._name}.parquet"))
+        self._writer = self._stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))

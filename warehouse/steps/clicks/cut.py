@@ -1,0 +1,97 @@
+"""events of a window -> clicks: each event with the start of its session, one range of users after the other."""
+
+import math
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from warehouse.config import ContextConfig, SessionsConfig
+from warehouse.days import days_between, first_of_window, midnight
+from warehouse.engine import parquet_files
+from warehouse.engine.errors import DataError
+from warehouse.engine.protocol import Database, FileColumn
+from warehouse.engine.ranges import Users, user_ranges
+from warehouse.engine.statements import ColumnList, Value, statement
+from warehouse.layout import Layout
+from warehouse.tables import EVENTS, SESSIONS
+
+
+@dataclass(frozen=True)
+class Window:
+    """What the view `events` holds: its users in ranges, and the days that have no events."""
+
+    users: tuple[Users, ...]
+    missing_days: tuple[date, ...]
+
+
+def define_events(
+    db: Database,
+    layout: Layout,
+    run_date: date,
+    config: SessionsConfig | ContextConfig,
+    *,
+    with_dwell: bool = False,
+) -> Window:
+    """Define the view `events`: the window, and enough before it to know which sessions began earlier.
+
+    Missing days are counted from the first partition on.
+
+    Raises:
+        FileNotFoundError: `run_date` has no events.
+        DataError: the window has no rows, its partitions have ids of different types, or sessions are "given" and no
+            event names one.
+    """
+    path = layout.partition("events", run_date)
+    if not path.is_file():
+        raise FileNotFoundError(f"the events of {run_date} are missing ({path}): materialise events of that day first")
+    first_day = first_of_window(run_date, config.window_days)
+    lookback = first_day - timedelta(days=max(1, math.ceil(config.gap_minutes / 1440)))
+    days = [day for day in layout.days("events") if lookback <= day <= run_date]
+    schemas = parquet_files.same_id_types(layout.partition("events", day) for day in days)
+    if not schemas:
+        raise DataError(f"the events of {first_day} to {run_date} hold no rows: raise window_days, or deliver events")
+    there = {name for schema in schemas.values() for name in schema.names}
+    given = config.sessions == "given"
+    if given and "session_id" not in there:
+        raise DataError(
+            f"sessions is 'given', but the events of {first_day} to {run_date} have no session_id: "
+            f"set sessions to 'gap', or name the raw column in session_column"
+        )
+    columns = _columns(there, given=given, with_dwell=with_dwell)
+    db.view("arrived", list(schemas), columns)
+    names, end = ColumnList(tuple(columns)), midnight(run_date) + timedelta(days=1)
+    db.define("events", statement("events_window", columns=names, first=midnight(lookback), end=end))
+    missing = sorted(set(days_between(max(first_day, min(days)), run_date)) - set(days))
+    return Window(tuple(user_ranges(schemas)), tuple(missing))
+
+
+def _columns(there: set[str], *, given: bool, with_dwell: bool) -> dict[str, FileColumn | None]:
+    """The columns of the view `events`; `there`: those that some partition has."""
+    columns: dict[str, FileColumn | None] = {name: FileColumn(name) for name in EVENTS.required}
+    columns["micros"] = FileColumn("timestamp", "micros")
+    if given:
+        columns["session_id"] = FileColumn("session_id")
+    if with_dwell:
+        columns["dwell"] = FileColumn("dwell") if "dwell" in there else None
+    return columns
+
+
+def cut_clicks(
+    db: Database, config: SessionsConfig | ContextConfig, users: tuple[Users, ...], *, with_dwell: bool = False
+) -> None:
+    """Cut the view `events` into sessions: `clicks` on disk, with the columns of the table, not sorted."""
+    measured = ("dwell",) if with_dwell else ()
+    next_time = ("next_time",) if with_dwell else ()
+    names = (*SESSIONS.required, *measured, *next_time)
+    values: dict[str, Value] = {
+        "event_columns": ColumnList(("user_id", "item_id", "micros", *measured)),
+        "event_order": ColumnList(("micros", "item_id", *measured), "NULLS LAST"),
+        "click_columns": ColumnList(names),
+        "keep_repeats": config.repeats == "keep",
+    }
+    name = "clicks_given" if config.sessions == "given" else "clicks_by_gap"
+    if config.sessions == "gap":
+        values["gap_microseconds"] = round(config.gap_minutes * 60e6)
+    times = {"session_start", "timestamp", "next_time"}
+    columns = {name: FileColumn(name, "time", "us") if name in times else FileColumn(name) for name in names}
+    for low, high in users:
+        db.spool("clicks", statement(name, low=low, high=high, **values), columns, more=True)

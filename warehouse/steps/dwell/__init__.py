@@ -1,1 +1,0 @@
-"""Weights of events by how long a user stayed with an item."""

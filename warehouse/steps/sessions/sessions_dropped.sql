@@ -1,2 +1,0 @@
--- The sessions that are a robot's or too short to begin with.
-SELECT user_id, session_start FROM found_sessions WHERE is_robot OR events < {min_length}

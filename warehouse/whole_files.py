@@ -1,0 +1,37 @@
+"""Files that appear whole or not at all: written beside, kept through a power cut, then put in place in one step."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on success it takes the place of `path` in one step, on error it is removed.
+
+    The temporary name starts with a dot, so no reader of the folder sees it. Before anything is written, temporary
+    files of this very path are removed: only one writer of a path runs at a time (the orchestrator's promise), so
+    what is found there was left by a killed process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        yield temporary
+        to_disk(temporary)
+        os.replace(temporary, path)
+        to_disk(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def to_disk(path: Path) -> None:
+    """Ask the disk to keep this file, or the names in this folder, through a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
