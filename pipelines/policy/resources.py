@@ -69,10 +69,10 @@ class MLflow(dg.ConfigurableResource):
 def resources(settings: Settings) -> dict[str, Any]:
     """The resources as the settings describe them."""
     return {
-        "warehouse": Warehouse(root=str(settings.root), **settings.section("engine")),
+        "warehouse": Warehouse(root=str(settings.root), **settings.knobs.engine.model_dump()),
         "mlflow": MLflow(
             tracking_uri=settings.tracking_uri,
             artifacts=str(settings.mlflow_folder / "artifacts"),
-            **settings.section("mlflow"),
+            **settings.knobs.mlflow.model_dump(),
         ),
     }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipelines.settings.read import SettingsError, knob
+from pipelines.settings.read import SettingsError, current_settings
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -27,8 +27,9 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
     if chosen not in days:
         held = f"{days[0]} to {days[-1]}" if days else "none yet"
         raise SettingsError(f"{chosen or 'yesterday'} is no day of the pipeline; [partitions] has {held}.")
-    learns_from = max(knob("sessions", "window_days"), knob("contexts", "window_days"))
-    first = (date.fromisoformat(chosen) - timedelta(days=learns_from - 1)).isoformat()
+    knobs = current_settings().knobs
+    window = max(knobs.sessions.window_days, knobs.contexts.window_days)
+    first = (date.fromisoformat(chosen) - timedelta(days=window - 1)).isoformat()
     earlier = [known for known in days if first <= known < chosen]
     if backfill and earlier:
         print(f"Reading the events of {len(earlier)} days, {earlier[0]} to {earlier[-1]} ...", flush=True)

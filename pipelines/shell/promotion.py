@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pipelines.tracking.runs import Tracking
 
 
-def promote(tracking: "Tracking", number: int, reason: str) -> str:
+def by_hand(tracking: "Tracking", number: int, reason: str) -> str:
     """Make a version champion; returns a sentence. ValueError for an unknown version or an empty reason."""
     from mlflow.exceptions import MlflowException
 
@@ -36,7 +36,7 @@ def rollback(tracking: "Tracking", reason: str) -> str:
     version = tracking.client.get_model_version(tracking.model, before)
     why = reason.strip() or f"rollback from version {champion.version}"
     registry.tag(tracking, champion, rolled_back_by=_person(), rollback_reason=why)
-    registry.set_champion(tracking, version, by=_person(), reason=why)
+    registry.reinstate(tracking, version, by=_person(), reason=why)
     return f"Version {before} is champion again (before: version {champion.version})."
 
 

@@ -1,4 +1,4 @@
-"""Model versions: found by night or alias, moved, downloaded. Promotion is data: two aliases, and tags that say why."""
+"""Model versions: registered, found by night or alias, downloaded, promoted. Promotion is two aliases, and tags."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,14 +77,14 @@ def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:
 
 
 def promote(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
-    """Move the alias champion to a version, and note on it who was champion before, who moved the alias, and why."""
+    """Make a version champion; its tags say who was champion before, who moved the alias, and why."""
     before = aliased(tracking, CHAMPION)
     if before is not None and int(before.version) != int(version.version):
         tag(tracking, version, previous_champion=before.version)
-    set_champion(tracking, version, by=by, reason=reason)
+    reinstate(tracking, version, by=by, reason=reason)
 
 
-def set_champion(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
-    """Move the alias and note who did it and why; whom the version followed when it first became champion stays."""
+def reinstate(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
+    """Move the alias champion without a new note of who was champion before: a former champion keeps its first one."""
     tag(tracking, version, promoted_by=by, promotion_reason=reason)
     tracking.client.set_registered_model_alias(tracking.model, CHAMPION, str(version.version))

@@ -64,7 +64,7 @@ class Ready:
     last_day: date
 
 
-def prepare(root: Path) -> Ready:
+def make_ready(root: Path) -> Ready:
     """Write raw data and pipeline.toml below `root`: MovieLens 100K, or the synthetic shop where it cannot be fetched.
 
     ValueError when `root` holds settings that are not the demo's.

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.serving.assets import recommendations
+from pipelines.serving.recommendations import recommendations
 from pipelines.tracking import registry
 from warehouse import recommendations as table
 from warehouse.layout import Layout

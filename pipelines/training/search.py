@@ -2,37 +2,34 @@
 
 With selected features the network over them is searched too (p-RNN's architectures and trainings, RecSys 2016).
 
-Every trial is an MLflow run below the study's own; weak trials are stopped after an epoch (pruning), and so are those
-that diverge. The study lives in a file, so a job that was stopped goes on where it was. The best is written as a preset
-that `[model] preset` can name.
+Every trial is an MLflow run below the study's own. Trials that are weak after an epoch are stopped (pruned), and so are
+those that diverge. The study lives in a file, so a job that was stopped goes on where it was.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
-from pipelines.policy.failures import as_failure
-from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.settings.knobs import TuningKnobs
-from pipelines.settings.partitions import DAILY
+from pipelines.settings.sections import Tuning
 from pipelines.tracking.runs import Tracking, numbers
-from pipelines.training import train as training
+from pipelines.training.data import Data
 
 if TYPE_CHECKING:
     import optuna
 
     from gru4rec.config.options import Config
-    from gru4rec.training.fit import EpochReport
+    from gru4rec.training.fit import EpochReport, FitResult
+
+    Objective = Callable[[optuna.Trial], float]
 
 LOSSES = ("cross-entropy", "bpr-max")
 
 
-def space(trial: "optuna.Trial", knobs: TuningKnobs) -> dict[str, Any]:
-    """One draw from the published search spaces (arXiv 2307.14956 and its parameter files): the same ranges and steps
-    for both losses, none of them logarithmic; bpreg and elu are BPR-max's own. Much of it diverges, see
-    docs/experiments.md, Tuning.
+def space(trial: "optuna.Trial", knobs: Tuning) -> dict[str, Any]:
+    """One draw from the published search spaces (arXiv 2307.14956 and its parameter files).
+
+    Both losses have the same ranges and steps, none of them logarithmic; bpreg and elu are BPR-max's own. Many of the
+    draws diverge, see docs/experiments.md, Tuning.
     """
     losses = LOSSES if knobs.loss == "both" else (knobs.loss,)
     most_units = knobs.most_units
@@ -53,7 +50,7 @@ def space(trial: "optuna.Trial", knobs: TuningKnobs) -> dict[str, Any]:
 
 
 def _feature_space(trial: "optuna.Trial", epochs: int) -> dict[str, Any]:
-    """Of a model with item features: one GRU has nothing to take turns with, residual training needs two passes."""
+    """The network over item features; a single GRU has no trainings to choose from, and "residual" needs two epochs."""
     from gru4rec.config.options import ARCHITECTURES, POOLINGS, TRAININGS
 
     found: dict[str, Any] = {
@@ -67,9 +64,7 @@ def _feature_space(trial: "optuna.Trial", epochs: int) -> dict[str, Any]:
     return found
 
 
-def search(
-    data: training.Data, knobs: TuningKnobs, file: Path, objective_of: "Callable[[optuna.Trial], float]"
-) -> "optuna.Study":
+def search(data: Data, knobs: Tuning, file: Path, objective_of: "Objective") -> "optuna.Study":
     """Open or go on with the study in `file` until it has `knobs.trials` trials; at most `knobs.parallel` at a time."""
     import optuna
     from optuna.storages import JournalStorage
@@ -96,56 +91,71 @@ def search(
     return study
 
 
-def objective(data: training.Data, knobs: TuningKnobs, tracking: Tracking, parent: str) -> Any:
+def objective(data: Data, knobs: Tuning, tracking: Tracking, parent: str) -> "Objective":
     """What a trial does: draw, train, report every epoch, log to its own run below `parent`."""
-    metric = knobs.metric
 
     def run(trial: "optuna.Trial") -> float:
-        import optuna
-
         from gru4rec.config.options import Config
-        from gru4rec.training.fit import DivergenceError, fit
 
         drawn = space(trial, knobs)
-        config = Config().override({**drawn, **_fixed(knobs)})
+        config = Config().override({**drawn, **fixed(knobs)})
         tags = {"mlflow.parentRunId": parent, "mlflow.runName": f"trial {trial.number}"}
         mine = tracking.client.create_run(tracking.experiment_id, tags=tags).info.run_id
         for name, value in drawn.items():
             tracking.client.log_param(mine, name, value)
 
         def after(report: "EpochReport") -> None:
-            value = (report.validation or {})[metric]
-            for name, number in numbers({"loss": report.loss, metric: value}).items():
-                tracking.client.log_metric(mine, name, number, step=report.epoch)
-            trial.report(value, report.epoch)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+            _report(trial, report, knobs.metric, tracking, mine)
 
-        try:
-            result = fit(
-                data.train,
-                data.vocabulary,
-                config,
-                validation=data.validation,
-                threads=1,
-                on_epoch=after,
-                features=data.features,
-            )
-        except (optuna.TrialPruned, DivergenceError) as stopped:
-            # a failed trial would teach the sampler nothing; a pruned one, that such parameters are bad
-            tracking.client.set_tag(mine, "pruned", str(stopped) or "weaker than the others")
-            tracking.client.set_terminated(mine, "FINISHED")
-            raise optuna.TrialPruned from stopped
-        except BaseException:
-            tracking.client.set_terminated(mine, "FAILED")
-            raise
-        tracking.client.set_terminated(mine, "FINISHED")
-        return max((report.validation or {})[metric] for report in result.history)
+        result = _trained(data, config, tracking, mine, after)
+        return max((report.validation or {})[knobs.metric] for report in result.history)
 
     return run
 
 
-def preset(study: "optuna.Study", knobs: TuningKnobs) -> "Config":
+def _report(trial: "optuna.Trial", report: "EpochReport", metric: str, tracking: Tracking, run_id: str) -> None:
+    """Log an epoch; raises TrialPruned where the trial is weaker than the others were at it."""
+    import optuna
+
+    value = (report.validation or {})[metric]
+    for name, number in numbers({"loss": report.loss, metric: value}).items():
+        tracking.client.log_metric(run_id, name, number, step=report.epoch)
+    trial.report(value, report.epoch)
+    if trial.should_prune():
+        raise optuna.TrialPruned
+
+
+def _trained(
+    data: Data, config: "Config", tracking: Tracking, run_id: str, after: "Callable[[EpochReport], None]"
+) -> "FitResult":
+    """Train on one thread and close the trial's run; a training that diverges raises TrialPruned as a weak one does."""
+    import optuna
+
+    from gru4rec.training.fit import DivergenceError, fit
+
+    try:
+        result = fit(
+            data.train,
+            data.vocabulary,
+            config,
+            validation=data.validation,
+            threads=1,
+            on_epoch=after,
+            features=data.features,
+        )
+    except (optuna.TrialPruned, DivergenceError) as stopped:
+        # a failed trial would teach the sampler nothing; a pruned one teaches it that such parameters are bad
+        tracking.client.set_tag(run_id, "pruned", str(stopped) or "weaker than the others")
+        tracking.client.set_terminated(run_id, "FINISHED")
+        raise optuna.TrialPruned from stopped
+    except BaseException:
+        tracking.client.set_terminated(run_id, "FAILED")
+        raise
+    tracking.client.set_terminated(run_id, "FINISHED")
+    return result
+
+
+def best_config(study: "optuna.Study", knobs: Tuning) -> "Config":
     """The best trial's parameters as a whole configuration; ValueError when no trial came to its end."""
     from gru4rec.config.options import Config
 
@@ -153,10 +163,10 @@ def preset(study: "optuna.Study", knobs: TuningKnobs) -> "Config":
         best = study.best_trial
     except ValueError:
         raise ValueError("No trial came to its end: the trials' runs in MLflow say why; allow more trials.") from None
-    return Config().override({**best.params, **_fixed(knobs)})
+    return Config().override({**best.params, **fixed(knobs)})
 
 
-def _fixed(knobs: TuningKnobs) -> dict[str, Any]:
+def fixed(knobs: Tuning) -> dict[str, Any]:
     """What is the same in every trial."""
     return {
         "epochs": knobs.epochs,
@@ -165,38 +175,3 @@ def _fixed(knobs: TuningKnobs) -> dict[str, Any]:
         "monitor": knobs.metric,
         "selected_features": knobs.selected_features,
     }
-
-
-@dg.op(name="search", description="Trials until the study has its number; the best is written as a preset.")
-def search_op(context: dg.OpExecutionContext, config: TuningKnobs, warehouse: Warehouse, mlflow: MLflow) -> None:
-    """Tune on the night's splits."""
-    from gru4rec.config.options import Config
-    from warehouse.layout import replacing
-
-    root = warehouse.layout.root
-    with as_failure():
-        day = context.partition_key
-        data = training.prepare(warehouse.read("splits", day), warehouse.read("sessions", day))
-        data = training.add_features(data, warehouse.read("items", day), Config().override(_fixed(config)))
-        tracking = mlflow.open()
-        with tracking.run(f"tuning {config.study}", {"run_date": day, "dagster_run": context.run_id}) as active:
-            parent = active.info.run_id
-            journal = root / "tuning" / f"{config.study}.journal"
-            study = search(data, config, journal, objective(data, config, tracking, parent))
-            found = preset(study, config)
-            tracking.client.log_metric(parent, "best", study.best_value)
-            for name, value in study.best_params.items():
-                tracking.client.log_param(parent, name, value)
-    with replacing(root / "presets" / f"{config.preset}.json") as file:
-        file.write_text(found.to_json(), encoding="utf-8")
-    context.log.info(f"{config.metric} {study.best_value:.4f} in {len(study.trials)} trials: preset {config.preset!r}")
-    context.add_output_metadata({"best": study.best_value, "parameters": found.flat(), "trials": len(study.trials)})
-
-
-@dg.job(
-    partitions_def=DAILY,
-    description="Optuna over the published search spaces on a night's splits; the best becomes a preset.",
-)
-def tune() -> None:
-    """One step: the trials run inside it, as many at a time as [tuning] parallel says."""
-    search_op()
