@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from pipelines.settings.sections import Knobs
+from pipelines.settings.knobs import Knobs
 
 DEFAULT_FILE = Path(__file__).with_name("default.toml")
 HEAD = """\

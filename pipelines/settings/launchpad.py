@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from pipelines.settings import sections
+from pipelines.settings.knobs import Knobs
 from pipelines.settings.read import current_settings
 from pipelines.settings.sentences import in_section
 
@@ -40,7 +41,7 @@ class Launchpad(dg.Config):
 def _section_of(kind: type[BaseModel], name: str) -> str:
     """The section of the settings that a field comes from."""
     owner = next(base for base in kind.__mro__ if name in vars(base).get("__annotations__", {}))
-    return next(section for section, knobs in sections.Knobs() if isinstance(knobs, owner))
+    return next(section for section, knobs in Knobs() if isinstance(knobs, owner))
 
 
 def _plain(annotation: Any) -> Any:

@@ -15,7 +15,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipelines.settings import presets
-from pipelines.settings.sections import Knobs, Partitions
+from pipelines.settings.knobs import Knobs
+from pipelines.settings.sections import Partitions
 from pipelines.settings.sentences import in_file
 from pipelines.settings.steps import step_config
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig

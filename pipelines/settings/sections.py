@@ -23,7 +23,7 @@ from pipelines.settings.kinds import (
     Refit,
     Share,
     Zone,
-)  # fmt: skip
+)
 
 
 class Section(BaseModel):
@@ -290,22 +290,3 @@ class Tuning(Section):
         description='columns of the items table, such as ["genres"]: the network over features is searched too',
     )
     seed: NotNegative = Field(default=0, description="of the search")
-
-
-class Knobs(Section):
-    """All sections, in the order of the night."""
-
-    partitions: Partitions = Partitions()
-    schedule: Schedule = Schedule()
-    engine: Engine = Engine()
-    events: Events = Events()
-    items: Items = Items()
-    sessions: Sessions = Sessions()
-    splits: Splits = Splits()
-    model: Model = Model()
-    evaluation: Evaluation = Evaluation()
-    gate: Gate = Gate()
-    contexts: Contexts = Contexts()
-    recommendations: Recommendations = Recommendations()
-    mlflow: MLflow = MLflow()
-    tuning: Tuning = Tuning()

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.settings.sections import Knobs
+from pipelines.settings.knobs import Knobs
 
 WANTED = {
     "string_type": "text in quotes",

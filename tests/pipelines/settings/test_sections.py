@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from pipelines.settings import launchpad, sections
 from pipelines.settings.default_file import DEFAULT_FILE, default_text
+from pipelines.settings.knobs import Knobs
 from pipelines.settings.read import current_settings
 from pipelines.settings.steps import step_config
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
@@ -86,14 +87,14 @@ def test_a_knob_may_be_what_its_step_takes_and_nothing_else(
 
 
 def test_every_knob_is_described() -> None:
-    for _, section in sections.Knobs():
+    for _, section in Knobs():
         assert all(field.description for field in type(section).model_fields.values())
 
 
 def test_the_assets_sections_reach_the_launchpad_with_this_shops_values() -> None:
     shown = {name for kind in LAUNCHPADS for name in kind.model_fields}
     for section in ("events", "items", "sessions", "splits", "model", "evaluation", "gate", "contexts", "tuning"):
-        assert set(type(getattr(sections.Knobs(), section)).model_fields) <= shown
+        assert set(type(getattr(Knobs(), section)).model_fields) <= shown
     mine = current_settings().knobs
     assert launchpad.ModelKnobs().model_dump() == mine.model.model_dump()
     assert mine.model.preset == "rsc15", "the tests' own file says so"
@@ -122,12 +123,12 @@ def test_the_committed_default_file_is_the_one_that_the_command_writes() -> None
 
 
 def test_the_default_file_says_what_holds_without_a_file() -> None:
-    written = sections.Knobs.model_validate(tomllib.loads(default_text()))
-    assert written == sections.Knobs()
+    written = Knobs.model_validate(tomllib.loads(default_text()))
+    assert written == Knobs()
 
 
 def test_an_example_of_a_knob_without_a_default_can_be_meant() -> None:
-    for _, section in sections.Knobs():
+    for _, section in Knobs():
         for name, field in type(section).model_fields.items():
             if field.default is None:
                 assert field.examples

@@ -1,0 +1,22 @@
+"""All knobs: the sections, by the names that they have in `pipeline.toml`."""
+
+from pipelines.settings import sections
+
+
+class Knobs(sections.Section):
+    """All sections, in the order of the night."""
+
+    partitions: sections.Partitions = sections.Partitions()
+    schedule: sections.Schedule = sections.Schedule()
+    engine: sections.Engine = sections.Engine()
+    events: sections.Events = sections.Events()
+    items: sections.Items = sections.Items()
+    sessions: sections.Sessions = sections.Sessions()
+    splits: sections.Splits = sections.Splits()
+    model: sections.Model = sections.Model()
+    evaluation: sections.Evaluation = sections.Evaluation()
+    gate: sections.Gate = sections.Gate()
+    contexts: sections.Contexts = sections.Contexts()
+    recommendations: sections.Recommendations = sections.Recommendations()
+    mlflow: sections.MLflow = sections.MLflow()
+    tuning: sections.Tuning = sections.Tuning()
