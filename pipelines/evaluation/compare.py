@@ -5,9 +5,11 @@ that serve. The served checkpoint of the challenger is measured too, as a check 
 so it must not be worse than the measured one.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +82,6 @@ def compare_night(
     Raises:
         ValueError: the test days hold nothing to predict.
     """
-    import time
-
     import pyarrow.compute as pc
 
     from gru4rec.scoring.calibration import reliability
@@ -93,19 +93,14 @@ def compare_night(
     challenger = load(candidates[0].checkpoint, device)
     held_out = _held_out(splits, challenger.vocabulary, knobs)
     test_from, test_until = pc.min(rows["session_start"]).as_py(), pc.max(rows["timestamp"]).as_py()
+    leaking = [one for one in candidates[1:] if _knew(one, test_from)]
+    others = [one for one in candidates[1:] if one not in leaking]
+    first = (candidates[0].role, candidates[0].version, challenger.model)
     measured, seconds = [], {}
-
-    def measure(role: str, version: int | None, scorer: "Scorer") -> None:
+    for role, version, scorer in chain([first], _scorers(others, held_out, device)):
         begun = time.perf_counter()
         measured.append(held_out.measure(role, version, scorer))
         seconds[f"{role} {scorer.name}"] = time.perf_counter() - begun
-
-    measure(candidates[0].role, candidates[0].version, challenger.model)
-    leaking = [one for one in candidates[1:] if _knew(one, test_from)]
-    for candidate in (one for one in candidates[1:] if one not in leaking):
-        measure(candidate.role, candidate.version, load(candidate.checkpoint, device).model)
-    for name in knobs.baselines:
-        measure(BASELINE, None, baseline(name, held_out.train, held_out.vocabulary))
     leaks = [f"{one.role} version {one.version} was trained on events up to {one.train_until}" for one in leaking]
     calibration = reliability(challenger.model, held_out.sessions, challenger.extra["temperature"])
     return Comparison(measured, leaks, test_from, test_until, calibration, seconds)
@@ -117,6 +112,18 @@ def _held_out(splits: "pa.Table", vocabulary: "Vocabulary", knobs: EvaluationKno
     test = _sample(parts.encode(parts.part(splits, "test"), vocabulary), knobs.max_sessions, knobs.seed)
     train = parts.encode(parts.part(splits, "train"), vocabulary)
     return _HeldOut(test, train, vocabulary, new_items(train, len(vocabulary)), knobs)
+
+
+def _scorers(
+    candidates: Sequence[Candidate], held_out: _HeldOut, device: str
+) -> "Iterator[tuple[str, int | None, Scorer]]":
+    """Role, version and model of each candidate and baseline, loaded or fitted when its turn comes."""
+    from gru4rec.storage.checkpoint import load
+
+    for candidate in candidates:
+        yield candidate.role, candidate.version, load(candidate.checkpoint, device).model
+    for name in held_out.knobs.baselines:
+        yield BASELINE, None, baseline(name, held_out.train, held_out.vocabulary)
 
 
 def _knew(candidate: Candidate, test_from: datetime) -> bool:

@@ -64,4 +64,6 @@ def _may_be(error: Mapping[str, Any]) -> str:
         return f"use a number {BOUNDS[kind].format(**limits)}"
     if kind == "string_too_short":
         return "it must not be empty"
-    return str(limits["error"]) if kind == "value_error" else f"use {WANTED[kind]}"
+    if kind == "value_error":
+        return str(limits["error"])
+    return f"use {WANTED[kind]}" if kind in WANTED else str(error["msg"])

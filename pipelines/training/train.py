@@ -7,6 +7,7 @@ that serves is then trained on the whole window with the epochs found (`refit`),
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -58,15 +59,8 @@ def train(
         raise ValueError(f"refit is {refit!r}; use one of {', '.join(get_args(Refit))}")
     machine: dict[str, Any] = {"device": device, "threads": threads, "progress": sys.stderr.isatty()}
     validation = data.validation if len(data.validation) else None
-    measured = fit(
-        data.train,
-        data.vocabulary,
-        config,
-        validation=validation,
-        features=data.features,
-        on_epoch=lambda report: on_epoch("measured", report),
-        **machine,
-    )
+    first: dict[str, Any] = {"validation": validation, "on_epoch": partial(on_epoch, "measured")}
+    measured = fit(data.train, data.vocabulary, config, features=data.features, **first, **machine)
     temperature = fit_temperature(measured.model, data.validation) if validation else 1.0
     if refit == "none":
         return Trained(config, measured, temperature, measured.model, config, data.vocabulary)
@@ -77,7 +71,7 @@ def train(
         last,
         warm_start=measured.model if refit == "continue" else None,
         features=data.full_features,
-        on_epoch=lambda report: on_epoch("served", report),
+        on_epoch=partial(on_epoch, "served"),
         **machine,
     )
     return Trained(config, measured, temperature, served.model, last, data.full_vocabulary)

@@ -3,7 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from pipelines.settings.default_file import default_text
+from pipelines.settings.knobs import Knobs
 from pipelines.settings.read import SettingsError, load
 
 
@@ -121,3 +125,28 @@ def test_several_members_may_alternate_over_auto_alone(tmp_path: Path) -> None:
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not exist"):
         load({"GRU4REC_CONFIG": str(tmp_path / "none.toml")})
+
+
+KNOBS = [(section, name) for section, knobs in Knobs() for name in type(knobs).model_fields]
+VALUES = ["3", "-1", "0", "10000000000000000000000", "1.5", "inf", "nan", "true", '"x"', '""', "2024-01-01", "12:00:00"]
+VALUES += ["[]", "[1]", '["x"]', "{}", "{x = 1}", "[{x = 1}]", "2024-01-01T00:00:00Z"]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(knob=st.sampled_from(KNOBS), value=st.sampled_from(VALUES))
+def test_any_value_of_any_knob_is_taken_or_refused_in_one_sentence(
+    tmp_path: Path, knob: tuple[str, str], value: str
+) -> None:
+    section, name = knob
+    try:
+        load(shop(tmp_path, f"[{section}]\n{name} = {value}\n"))
+    except SettingsError as error:
+        said = str(error)
+        assert said.startswith(f"{tmp_path / 'pipeline.toml'}, [{section}]: ")
+        assert name in said
+        assert said.endswith(".")
+        assert "\n" not in said
+
+
+def test_the_whole_default_file_may_be_a_shops_own(tmp_path: Path) -> None:
+    assert load(shop(tmp_path, default_text())).knobs == Knobs()
