@@ -16,7 +16,7 @@ def home() -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the command line and run it; a mistake that a person can mend is one sentence and exit code 2."""
+    """Run the command line; returns the exit code, which is 2 after a mistake that a person can mend."""
     parser = argparse.ArgumentParser(prog="pipelines", description="The nightly pipeline from the shell.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, without network on a synthetic shop")

@@ -32,7 +32,7 @@ CHECKS = [
 
 
 def _spec(table: str, description: str) -> dg.AssetSpec:
-    """What the two tables of one ingestion have in common."""
+    """The asset of one of the two tables that an ingestion writes."""
     schema = {"dagster/column_schema": column_schema(table)}
     return dg.AssetSpec(
         table,
@@ -57,7 +57,7 @@ def _spec(table: str, description: str) -> dg.AssetSpec:
     check_specs=CHECKS,
 )
 def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> Iterator[Any]:
-    """Ingest every day of the run, one after the other; a day that cannot be read ends the run with a sentence."""
+    """Ingest the days of the run one after the other; the first that cannot be read ends the run with a sentence."""
     from warehouse.config import EventsConfig
     from warehouse.steps.events.ingest import ingest_day
 
@@ -79,7 +79,7 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
 
 
 def _checks(reports: "list[EventsReport]", config: "EventsConfig") -> list[dg.AssetCheckResult]:
-    """The days are not empty (unless they may be), and few enough rows were rejected."""
+    """Whether each day has events (unless it may be empty), and whether few enough rows were rejected."""
     empty = [str(report.day) for report in reports if report.rows == 0]
     worst = max(reports, key=lambda report: report.rejected_share)
     problem = worst.problem(config)

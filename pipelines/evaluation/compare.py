@@ -1,8 +1,8 @@
 """One night's comparison on the same held-out sessions: the challenger, the current champion, the baselines.
 
-What is compared was trained on earlier data only: the challenger's and the champion's measured checkpoints, not those
-that serve. The served checkpoint of the challenger is measured too, as a check of its health: it knows these sessions,
-so it must not be worse than the measured one.
+Compared are models that were trained on earlier data only: the measured checkpoints of the challenger and the champion,
+not those that serve. The challenger's served checkpoint is measured too, as a check of its health: it knows these
+sessions, so it must not be worse than the measured one.
 """
 
 import time
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.evaluation.table import BASELINE, SERVED, Comparison, Measured
 from pipelines.policy import parts
+from pipelines.settings import sections
 from pipelines.settings.kinds import BaselineName
-from pipelines.settings.sections import Evaluation as EvaluationKnobs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A checkpoint to measure: its role, its version, and the time of the last event it was trained on."""
+    """A checkpoint to measure.
+
+    role: see table.py. train_until: the time of the last event that it was trained on; None where nobody knows.
+    """
 
     role: str
     version: int
@@ -48,10 +51,10 @@ class _HeldOut:
     train: "Sessions"
     vocabulary: "Vocabulary"
     new_items: "NDArray[Any]"
-    knobs: EvaluationKnobs
+    knobs: sections.Evaluation
 
     def measure(self, role: str, version: int | None, scorer: "Scorer") -> Measured:
-        """Evaluate one model; one with a vocabulary of its own answers for the same events."""
+        """Evaluate one model on the same events, whatever its own vocabulary is."""
         from gru4rec.evaluation.evaluate import evaluate
 
         found = evaluate(
@@ -69,7 +72,7 @@ class _HeldOut:
 
 
 def compare_night(
-    splits: "pa.Table", candidates: Sequence[Candidate], knobs: EvaluationKnobs, device: str
+    splits: "pa.Table", candidates: Sequence[Candidate], knobs: sections.Evaluation, device: str
 ) -> Comparison:
     """Measure every candidate and baseline on the test sessions of a night.
 
@@ -106,7 +109,7 @@ def compare_night(
     return Comparison(measured, leaks, test_from, test_until, calibration, seconds)
 
 
-def _held_out(splits: "pa.Table", vocabulary: "Vocabulary", knobs: EvaluationKnobs) -> _HeldOut:
+def _held_out(splits: "pa.Table", vocabulary: "Vocabulary", knobs: sections.Evaluation) -> _HeldOut:
     from gru4rec.evaluation.segments import new_items
 
     test = _sample(parts.encode(parts.part(splits, "test"), vocabulary), knobs.max_sessions, knobs.seed)
@@ -127,7 +130,7 @@ def _scorers(
 
 
 def _knew(candidate: Candidate, test_from: datetime) -> bool:
-    """Whether it may have been trained on test days; what serves knows them by design, and is no rival."""
+    """Whether a rival may have been trained on test days. A served checkpoint knows them by design and is no rival."""
     return candidate.role != SERVED and (candidate.train_until is None or candidate.train_until >= test_from)
 
 

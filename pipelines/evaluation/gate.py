@@ -159,7 +159,7 @@ def _served(judged: Row, others: Sequence[Row]) -> list[str]:
 
 
 def _catalogue(overall: Sequence[Row], rules: Gate) -> list[str]:
-    """All are measured on items that the challenger knows: one that lost half the shop must not win on the rest."""
+    """Whether the challenger knows enough of the shop, for all are measured on the items that it knows alone."""
     champion = next((row for row in overall if row["metric"] == KNOWN and row["role"] == "champion"), None)
     if champion is None or champion["value"] >= rules.min_known_share:
         return []
@@ -171,7 +171,7 @@ def _catalogue(overall: Sequence[Row], rules: Gate) -> list[str]:
 
 
 def _grounds(judged: Row, others: Sequence[Row], rules: Gate) -> list[str]:
-    """Why a challenger that broke no rule is promoted: a sentence for each it was held against."""
+    """Why a challenger that broke no rule is promoted: a sentence for each model that it was compared with."""
     champion = next((row for row in others if row["role"] == "champion"), None)
     baselines = [row for row in others if row["role"] == "baseline"]
     popular, best = next(row for row in baselines if row["model"] == "popularity"), _best(baselines)
@@ -191,7 +191,7 @@ def _against_champion(champion: Row) -> str:
 
 
 def _against_best(judged: Row, best: Row, rules: Gate) -> str:
-    """Beaten, or why the challenger may be promoted all the same."""
+    """That the best baseline is beaten, or why the challenger is promoted although it is not."""
     if best["difference_low"] > 0:
         verdict = f"beaten {_difference(best)}."
     elif judged["value"] >= best["value"]:

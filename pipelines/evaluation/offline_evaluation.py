@@ -91,7 +91,7 @@ def offline_evaluation(
 
 
 def _trained_before_test(train_until: datetime | None, comparison: Comparison) -> dg.AssetCheckResult:
-    """Whether the challenger's training ended before the test days; who was left out because theirs did not."""
+    """Whether the challenger's training ended before the test days. Others whose training did not were left out."""
     return dg.AssetCheckResult(
         check_name=CHECK,
         passed=train_until is not None and train_until < comparison.test_from,
@@ -103,7 +103,7 @@ def _trained_before_test(train_until: datetime | None, comparison: Comparison) -
 
 
 def _candidates(tracking: Tracking, challenger: "ModelVersion") -> list[Candidate]:
-    """The challenger's measured and served checkpoints, and the measured one of another champion, if there is one."""
+    """The challenger's two checkpoints, and the measured one of the champion where that is another version."""
 
     def until(version: "ModelVersion") -> datetime | None:
         text = version.tags.get("train_until")

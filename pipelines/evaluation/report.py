@@ -18,7 +18,7 @@ LESS = f"challenger − this, {SHOWN[0]}"
 def log_figures(
     tracking: Tracking, version: "ModelVersion", rows: list[dict[str, Any]], file: Path, pictures: dict[str, bytes]
 ) -> None:
-    """Metrics of every model, the table and the pictures on the training's own run; the figures on the version."""
+    """Write the metrics, the table and the pictures to the training's own run, and a summary to the model version."""
     run_id = version.run_id
     overall = [row for row in rows if row["segment"] == "all"]
     for row in overall:
@@ -39,7 +39,7 @@ def log_figures(
 
 
 def _spread(row: dict[str, Any]) -> dict[str, Any]:
-    """What tells a difference from noise: the challenger's interval, and that of its difference to another model."""
+    """The interval of the challenger's figure, or its difference to another model with the difference's interval."""
     if row["metric"] not in PAIRED:
         return {}
     if row["role"] == CHALLENGER:
@@ -49,7 +49,7 @@ def _spread(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def brief(rows: list[dict[str, Any]]) -> str:
-    """The main table, below the 1,000 characters up to which Dagster shows it without a click."""
+    """The main table in fewer than 1,000 characters: Dagster hides a longer one behind a click."""
     lines = []
     for row in (row for row in rows if row["segment"] == "all" and row["metric"] == SHOWN[0]):
         name = row["model"] if row["role"] == BASELINE else f"{row['role']} v{row['model_version']}"
@@ -60,7 +60,7 @@ def brief(rows: list[dict[str, Any]]) -> str:
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    """A row a model, a column a metric, for the asset's page, the run and the version."""
+    """The table of all models, with one row a model and one column a metric."""
     table: dict[tuple[str, str], dict[str, Any]] = {}
     for row in (row for row in rows if row["segment"] == "all" and row["metric"] in (*SHOWN, KNOWN)):
         version = row["model_version"] or ""

@@ -38,7 +38,10 @@ COLUMN_TYPES |= {"model_version": "int32", "n": "int64"}
 
 @dataclass(frozen=True)
 class Measured:
-    """A candidate or baseline with its figures. known: share of its training events whose item the challenger knows."""
+    """A candidate or baseline with its figures.
+
+    known: the share of its training events whose item the challenger knows.
+    """
 
     role: str
     version: int | None
@@ -48,7 +51,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All figures of a night. `leaks` names the candidates that knew the test days, and were left out for it."""
+    """All figures of a night.
+
+    measured: the challenger first. leaks: a sentence for each candidate that is left out, for it knew the test days.
+    test_from, test_until: the first session's start and the last event. seconds: by role and model.
+    """
 
     measured: list[Measured]
     leaks: list[str]

@@ -20,7 +20,7 @@ _knobs = current_settings().knobs.schedule
     description="Runs the night of the last whole UTC day before the tick.",
 )
 def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The night of the day before the tick; a day outside the partitions is skipped with a sentence."""
+    """Ask for the night of the day before the tick; a day outside the partitions is skipped with a sentence."""
     night = (context.scheduled_execution_time.astimezone(UTC) - timedelta(days=1)).date().isoformat()
     if not DAILY.has_partition_key(night):
         return dg.SkipReason(f"{night} lies outside the days of [partitions]: nothing to do.")

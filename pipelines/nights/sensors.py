@@ -13,7 +13,7 @@ MODEL_STEPS = {"gru4rec_model", "offline_evaluation", "champion_model"}  # the l
     description="Writes one line for every failed run to the daemon's log: which job, which night, what happened.",
 )
 def log_failures(context: dg.RunFailureSensorContext) -> None:
-    """Log the run's first sentence of failure; a place to send mail or a message from."""
+    """Log why the run failed. This is the place to send a mail or a message from."""
     run = context.dagster_run
     night = run.tags.get("dagster/partition", "no partition")
     context.log.error(f"{run.job_name} of {night} failed (run {run.run_id}): {_reason(context)}")
@@ -27,7 +27,7 @@ def log_failures(context: dg.RunFailureSensorContext) -> None:
     description="A night whose training or judging failed still gets its lists, from the old champion.",
 )
 def serve_old_champion(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Ask for the lists of the night when only the model failed; without data of the day there is nothing to serve."""
+    """Ask for the night's lists when only the model failed; without the day's data there is nothing to serve."""
     night = context.dagster_run.tags.get("dagster/partition")
     failed = {event.step_key for event in context.get_step_failure_events()}
     if night is None or not failed or not failed <= MODEL_STEPS:

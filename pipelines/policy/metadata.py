@@ -34,7 +34,12 @@ def parquet_metadata(table: str, file: Path) -> dict[str, Any]:
 
 
 def column_schema(table: str, schema: "pa.Schema | None" = None) -> dg.TableSchema:
-    """A table's columns with their meanings; the types are the file's own where its schema is given."""
+    """A table's columns with their types and meanings.
+
+    Args:
+        table: its name in `warehouse.tables`.
+        schema: of a file, whose columns and types are taken then; without it, the columns that every such file has.
+    """
     known = tables.TABLES[table]
     if schema is None:
         columns = [
@@ -51,14 +56,14 @@ def column_schema(table: str, schema: "pa.Schema | None" = None) -> dg.TableSche
 
 
 def markdown_table(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as a Markdown table; numbers are shortened, a bar in a text does not break the table."""
+    """Rows as a Markdown table; floats have four decimals."""
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     lines += ["| " + " | ".join(_cell(row.get(name)) for name in names) + " |" for row in rows]
     return "\n".join(lines)
 
 
 def numbers_of(report: Any) -> dict[str, Any]:
-    """The counts, texts and dates of a report (a dataclass) as metadata; a report within it as part_count."""
+    """The numbers, texts and dates of a report (a dataclass) as metadata; those of a report within it as part_name."""
     return dict(_spread(dataclasses.asdict(report)))
 
 

@@ -1,4 +1,4 @@
-"""A night's rows as training and evaluation both read them: by the part of the split, and encoded as sessions."""
+"""How training and evaluation read a night's rows: taken by the part of the split, and encoded as sessions."""
 
 from typing import TYPE_CHECKING
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from warehouse.recommendations import Audit, Published
 
-FRESH = timedelta(hours=36)  # a night that has not come by then shows as stale
+FRESH = timedelta(hours=36)  # the asset shows as stale when no night has come for so long
 COMPLETE = "recommendations_complete"
 SPECS = [
     dg.AssetCheckSpec(
@@ -93,7 +93,7 @@ def _check_results(audit: "Audit") -> Iterator[dg.AssetCheckResult]:
 
 
 def _read_back(warehouse: Warehouse, published: "Published") -> dg.AssetCheckResult:
-    """Count the rows of the published partition from its files' footers, as the fusion job finds them."""
+    """Whether the published partition holds every row that was audited, counted from its files' footers."""
     import pyarrow.parquet as pq
 
     from warehouse.recommendations import night

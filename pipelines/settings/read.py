@@ -70,7 +70,7 @@ def current_settings() -> Settings:
 def _read(file: Path) -> Knobs:
     try:
         return Knobs.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not valid TOML: {error}") from None
     except ValidationError as error:
         raise SettingsError(f"{file}, {in_file(error)}.") from None

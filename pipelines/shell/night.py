@@ -1,6 +1,6 @@
-"""Runs without the UI, in this process: days of events into the warehouse, and a night. Dagster's home keeps both.
+"""Runs without the UI, in this process: days of events are read, and a night is run. Dagster's home records both.
 
-What a run says comes as short lines on standard error, and the reason of a failed step as one sentence.
+The assets' log lines and the reason of a failed step, one sentence, go to standard error.
 """
 
 import sys
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 
 def night(day: str | None = None, *, backfill: bool = False) -> bool:
-    """Run the job nightly for `day` (default: the last one of the partitions); whether every step succeeded.
+    """Run the job nightly.
 
-    With `backfill`, the events of the days before it that the night learns from are read first.
-    SettingsError when `day` is no day of the partitions.
+    Args:
+        day: its date, like 2026-01-31; None: the last day of the partitions.
+        backfill: whether to read first the events of the earlier days that the night learns from.
+
+    Returns:
+        Whether every step succeeded.
+
+    Raises:
+        SettingsError: `day` is no day of the partitions.
     """
     from pipelines.settings.partitions import DAILY
 
@@ -40,7 +47,7 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
 
 
 def everything() -> bool:
-    """Read the events of every day of the partitions, and run the last day's night."""
+    """Read the events of every day of the partitions, and run the last day's night; returns whether all succeeded."""
     from pipelines.settings.partitions import DAILY
 
     days = DAILY.get_partition_keys()
@@ -49,7 +56,7 @@ def everything() -> bool:
 
 
 def execute(job: str, **options: Any) -> bool:
-    """Execute a job in this process and say why each failed step failed; whether none did."""
+    """Execute a job in this process and print why each failed step failed; returns whether none did."""
     import dagster as dg
 
     from pipelines.definitions import defs

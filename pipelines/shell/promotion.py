@@ -10,7 +10,19 @@ if TYPE_CHECKING:
 
 
 def by_hand(tracking: "Tracking", number: int, reason: str) -> str:
-    """Make a version champion; returns a sentence. ValueError for an unknown version or an empty reason."""
+    """Make a version champion.
+
+    Args:
+        tracking: where the versions are.
+        number: the version.
+        reason: why, for the version's tags.
+
+    Returns:
+        A sentence that says what was done.
+
+    Raises:
+        ValueError: there is no such version, or no reason is given.
+    """
     from mlflow.exceptions import MlflowException
 
     if not reason.strip():
@@ -26,7 +38,18 @@ def by_hand(tracking: "Tracking", number: int, reason: str) -> str:
 
 
 def rollback(tracking: "Tracking", reason: str) -> str:
-    """Give the alias back to the champion before; returns a sentence. ValueError when there is none to go back to."""
+    """Give the alias back to the champion before.
+
+    Args:
+        tracking: where the versions are.
+        reason: why, for the tags of both versions; may be empty.
+
+    Returns:
+        A sentence that says what was done.
+
+    Raises:
+        ValueError: there is no champion before this one.
+    """
     champion = registry.aliased(tracking, registry.CHAMPION)
     if champion is None:
         raise ValueError("There is no champion to roll back from.")

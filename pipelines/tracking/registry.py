@@ -1,4 +1,7 @@
-"""Model versions: registered, found by night or alias, downloaded, promoted. Promotion is two aliases, and tags."""
+"""Model versions: registered, found by night or alias, downloaded, promoted.
+
+Promotion is data: an alias that moves, and tags that say why.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +35,7 @@ def aliased(tracking: "Tracking", alias: str) -> "ModelVersion | None":
 
 
 def of_night(tracking: "Tracking", run_date: str) -> "ModelVersion":
-    """The newest version trained for a night; FileNotFoundError says what to materialise when there is none."""
+    """The newest version trained for a night; FileNotFoundError says what to materialise where there is none."""
     found = tracking.client.search_model_versions(f"name = '{tracking.model}' and tags.run_date = '{run_date}'")
     if not found:
         raise FileNotFoundError(f"No model was trained for {run_date}: materialise gru4rec_model for {run_date} first.")
@@ -70,7 +73,7 @@ def served_checkpoint(version: "ModelVersion") -> Path:
 
 
 def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:
-    """Set tags of a version and, so that they show in the table of runs too, of its run."""
+    """Set tags of a version, and of its run, so that the table of runs shows them too."""
     for name, value in tags.items():
         tracking.client.set_model_version_tag(version.name, version.version, name, str(value))
         tracking.client.set_tag(version.run_id, name, str(value))
@@ -85,6 +88,6 @@ def promote(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: s
 
 
 def reinstate(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
-    """Move the alias champion without a new note of who was champion before: a former champion keeps its first one."""
+    """Make a former champion champion again; its tag still says who was champion before its first time."""
     tag(tracking, version, promoted_by=by, promotion_reason=reason)
     tracking.client.set_registered_model_alias(tracking.model, CHAMPION, str(version.version))

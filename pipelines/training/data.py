@@ -55,7 +55,7 @@ def encode_night(splits: "pa.Table", sessions: "pa.Table") -> Data:
 
 
 def add_features(data: Data, items: "pa.Table", config: "Config") -> Data:
-    """The same data with the features of all items, cold ones too; as it is where the configuration selects none.
+    """The same data with the features of all items, cold ones too; unchanged where the configuration selects none.
 
     Args:
         data: a night's sessions.
@@ -84,7 +84,7 @@ def add_features(data: Data, items: "pa.Table", config: "Config") -> Data:
 
 
 def table_hash(table: "pa.Table") -> str:
-    """SHA-256 of a table's schema and values, the same for the same rows in the same order however they are chunked."""
+    """SHA-256 of a table's schema and of its values in their order; how they are chunked does not matter."""
     import pyarrow as pa
 
     digest = hashlib.sha256(str(table.schema.remove_metadata()).encode())

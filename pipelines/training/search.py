@@ -50,7 +50,7 @@ def space(trial: "optuna.Trial", knobs: Tuning) -> dict[str, Any]:
 
 
 def _feature_space(trial: "optuna.Trial", epochs: int) -> dict[str, Any]:
-    """The network over item features; a single GRU has no trainings to choose from, and "residual" needs two epochs."""
+    """The network over item features. One GRU has no trainings to choose from, and "residual" needs two epochs."""
     from gru4rec.config.options import ARCHITECTURES, POOLINGS, TRAININGS
 
     found: dict[str, Any] = {
@@ -65,7 +65,17 @@ def _feature_space(trial: "optuna.Trial", epochs: int) -> dict[str, Any]:
 
 
 def search(data: Data, knobs: Tuning, file: Path, objective_of: "Objective") -> "optuna.Study":
-    """Open or go on with the study in `file` until it has `knobs.trials` trials; at most `knobs.parallel` at a time."""
+    """Begin the study in `file`, or go on with it, until it has all its trials.
+
+    Args:
+        data: the night's sessions.
+        knobs: [tuning]: trials in all, and at a time.
+        file: Optuna's journal.
+        objective_of: the value of one trial.
+
+    Raises:
+        ValueError: the validation days hold no session.
+    """
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -92,7 +102,14 @@ def search(data: Data, knobs: Tuning, file: Path, objective_of: "Objective") -> 
 
 
 def objective(data: Data, knobs: Tuning, tracking: Tracking, parent: str) -> "Objective":
-    """What a trial does: draw, train, report every epoch, log to its own run below `parent`."""
+    """The function that Optuna calls for each trial: draw, train, report every epoch.
+
+    Args:
+        data: the night's sessions.
+        knobs: [tuning].
+        tracking: where every trial gets a run of its own.
+        parent: the study's run, which those are below.
+    """
 
     def run(trial: "optuna.Trial") -> float:
         from gru4rec.config.options import Config
@@ -114,7 +131,7 @@ def objective(data: Data, knobs: Tuning, tracking: Tracking, parent: str) -> "Ob
 
 
 def _report(trial: "optuna.Trial", report: "EpochReport", metric: str, tracking: Tracking, run_id: str) -> None:
-    """Log an epoch; raises TrialPruned where the trial is weaker than the others were at it."""
+    """Log an epoch; raises TrialPruned where the trial is weaker than the others were at that epoch."""
     import optuna
 
     value = (report.validation or {})[metric]
@@ -167,7 +184,7 @@ def best_config(study: "optuna.Study", knobs: Tuning) -> "Config":
 
 
 def fixed(knobs: Tuning) -> dict[str, Any]:
-    """What is the same in every trial."""
+    """The parameters that are the same in every trial."""
     return {
         "epochs": knobs.epochs,
         "n_sample": knobs.n_sample,

@@ -78,9 +78,10 @@ def train(
 
 
 def served_config(measured: "FitResult", config: "Config", refit: Refit) -> "Config":
-    """The parameters of the model that serves: as many passes as were found, or one more; none are held out to stop by.
+    """The parameters of the model that serves, which has no validation days to stop by.
 
-    Several members count their epochs on, one after another: the pass is that of the member.
+    With "full" it trains as many epochs as the measured model kept, with "continue" one. Several members number their
+    epochs on, one member after another; here an epoch counts within its member.
     """
     last = measured.best_epoch if config.train.keep == "best" else measured.history[-1].epoch
     found = (last - 1) % config.train.epochs + 1
