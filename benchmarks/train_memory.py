@@ -56,7 +56,7 @@ def main() -> None:
             break
     print(f"{made} updates: {peak()}")
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint.save(folder, model, config, vocabulary, {})
+        checkpoint.save(folder, model, config, {})
         save_training(Path(folder), config, "", TrainingState(trainer.tensors(), {}))
         print(f"checkpoint and training state written: {peak()}")
 

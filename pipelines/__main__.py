@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.settings.read import SettingsError, settings
+from pipelines.settings.read import SettingsError, current_settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -16,7 +16,7 @@ def home() -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the command line and run it; a mistake that a person can mend is one sentence and exit code 2."""
+    """Run the command line; returns the exit code, which is 2 after a mistake that a person can mend."""
     parser = argparse.ArgumentParser(prog="pipelines", description="The nightly pipeline from the shell.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, without network on a synthetic shop")
@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "ui":
         from pipelines.shell.ui import serve
 
-        return serve(settings(), home(), options.dagster_port, options.mlflow_port)
+        return serve(current_settings(), home(), options.dagster_port, options.mlflow_port)
     if options.command == "night":
         from pipelines.shell.night import night
 
@@ -53,9 +53,9 @@ def _run(options: argparse.Namespace) -> int:
         from pipelines.policy.resources import MLflow, resources
         from pipelines.shell import promotion
 
-        mlflow: MLflow = resources(settings())["mlflow"]
+        mlflow: MLflow = resources(current_settings())["mlflow"]
         if options.command == "promote":
-            print(promotion.promote(mlflow.open(), options.version, options.reason))
+            print(promotion.by_hand(mlflow.open(), options.version, options.reason))
         else:
             print(promotion.rollback(mlflow.open(), options.reason))
         return 0

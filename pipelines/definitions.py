@@ -2,22 +2,26 @@
 
 import dagster as dg
 
-from pipelines.data import checks, ingestion, sessions
-from pipelines.evaluation import assets as evaluation
-from pipelines.nights import jobs as automation
+from pipelines.data import events, items, sessions, splits
+from pipelines.evaluation import champion_model, offline_evaluation
+from pipelines.nights import jobs, schedule, sensors
 from pipelines.policy.console import plain_console
 from pipelines.policy.resources import resources
-from pipelines.serving import assets as serving
-from pipelines.settings.read import settings
-from pipelines.training import assets as model
-from pipelines.training import tuning
+from pipelines.serving import recommendations
+from pipelines.settings.read import current_settings
+from pipelines.training import gru4rec_model
+from pipelines.training.tune import tune
+
+__all__ = ["defs"]
+
+ASSETS = [events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations]
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingestion, sessions, model, evaluation, serving]),
-    asset_checks=dg.load_asset_checks_from_modules([checks]),
-    jobs=[automation.nightly, automation.backfill_events, automation.retrain, automation.serve, tuning.tune],
-    schedules=[automation.nightly_schedule],
-    sensors=[automation.log_failures, automation.serve_old_champion],
-    resources=resources(settings()),
+    assets=dg.load_assets_from_modules(ASSETS),
+    asset_checks=dg.load_asset_checks_from_modules([splits]),
+    jobs=[jobs.nightly, jobs.backfill_events, jobs.retrain, jobs.serve, tune],
+    schedules=[schedule.nightly_schedule],
+    sensors=[sensors.log_failures, sensors.serve_old_champion],
+    resources=resources(current_settings()),
     loggers={"console": dg.colored_console_logger, "plain": plain_console},
 )

@@ -12,16 +12,16 @@ import time
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.features.accuracy import TAIL, paired, per_event
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.sessions import Sessions
 from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.training.fit import FitOptions, fit
+from pipelines.policy import parts
+from pipelines.settings import presets
 from pipelines.settings.read import load
-from pipelines.training import train as training
+from pipelines.training.data import add_features, encode_night
 from warehouse.layout import Layout
 
 MODELS = {
@@ -35,21 +35,19 @@ MODELS = {
 def run(tables: dict[str, pa.Table], columns: list[str], seed: int) -> dict[str, np.ndarray]:
     """Ranks [P] of the test days' targets with their sessions and counts in train, and the seconds of training."""
     settings = load()
-    data = training.prepare(tables["splits"], tables["sessions"])
-    knobs = settings.section("model")
-    overrides = {**knobs["overrides"], "seed": seed}
-    config = training.configure(knobs["preset"], overrides, data, settings.root / "presets")
-    wide = training.add_features(data, tables["items"], config.override({"selected_features": MODELS["genres"]}))
+    data = encode_night(tables["splits"], tables["sessions"])
+    knobs = settings.knobs.model
+    overrides = {**knobs.overrides, "seed": seed}
+    config = presets.resolve(settings.root, knobs.preset, overrides, data.train.statistics())
+    wide = add_features(data, tables["items"], config.override({"selected_features": MODELS["genres"]})).train
     if columns:
         config = config.override({"selected_features": columns})
-        data = training.add_features(data, tables["items"], config)
+        data = add_features(data, tables["items"], config)
     begun = time.process_time()
-    shell = {"validation": data.validation, "features": data.features, "threads": 1, "device": "cpu"}
-    model = fit(Dataset(data.train, data.vocabulary), config, FitOptions(**shell)).model
+    model = fit(data.train, config, FitOptions(validation=data.validation, threads=1, device="cpu")).model
     seconds = time.process_time() - begun
-    rows = tables["splits"].filter(pc.equal(tables["splits"]["split"], "test"))
-    test = Sessions.from_table(rows, wide.vocabulary, session=training.SESSION_KEY)
-    found = evaluate(model, Dataset(test, wide.vocabulary), bootstrap=0)
+    test = Dataset(parts.encode(parts.part(tables["splits"], "test"), wide.vocabulary), wide.vocabulary)
+    found = evaluate(model, test, bootstrap=0)
     count = wide.vocabulary.counts[found.targets]
     return {"ranks": found.ranks, "session": found.session, "count": count, "seconds": np.array(seconds)}
 

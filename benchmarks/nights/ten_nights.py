@@ -105,9 +105,9 @@ def prepare_shop(root: Path) -> None:
 
 
 def prepare_movielens(root: Path) -> None:
-    from pipelines.shell.demo.data import prepare
+    from pipelines.shell.demo.data import make_ready
 
-    prepare(root)
+    make_ready(root)
 
 
 def run_nights(root: Path, troubles: dict[int, Trouble], rows: list[dict[str, Any]], at_most: int) -> None:
@@ -142,11 +142,11 @@ def run_nights(root: Path, troubles: dict[int, Trouble], rows: list[dict[str, An
 
 def configuration(trouble: Trouble | None) -> dict[str, Any]:
     """Dagster's run configuration of a night, as somebody would have typed it into the launchpad."""
-    from pipelines.settings.read import knob
+    from pipelines.settings.read import current_settings
 
     ops = {}
     if trouble and trouble.model:
-        ops["gru4rec_model"] = {"config": {"overrides": {**knob("model", "overrides"), **trouble.model}}}
+        ops["gru4rec_model"] = {"config": {"overrides": {**current_settings().knobs.model.overrides, **trouble.model}}}
     if trouble and trouble.sessions:
         ops["sessions"] = {"config": trouble.sessions}
     return {"ops": ops, "loggers": {"plain": {}}}
@@ -248,26 +248,27 @@ def stale(layout: Any, night: str, version: int) -> dict[str, Any]:
 
     import pyarrow.parquet as pq
 
-    from pipelines.evaluation import compare as evaluating
+    from pipelines.evaluation.compare import Candidate, compare_night
+    from pipelines.evaluation.table import CHALLENGER, evaluations_table
     from pipelines.policy.resources import resources
-    from pipelines.settings.knobs import EvaluationKnobs
-    from pipelines.settings.read import settings
+    from pipelines.settings.read import current_settings
     from pipelines.tracking import registry
 
-    tracking = resources(settings())["mlflow"].open()
+    tracking = resources(current_settings())["mlflow"].open()
 
-    def candidate(role: str, found: Any) -> evaluating.Candidate:
+    def candidate(role: str, found: Any) -> Candidate:
         until = datetime.fromisoformat(found.tags["train_until"])
         checkpoint = registry.evaluated_checkpoint(tracking, found)
-        return evaluating.Candidate(role, int(found.version), checkpoint, until)
+        return Candidate(role, int(found.version), checkpoint, until)
 
     both = [
-        candidate(evaluating.CHALLENGER, registry.of_night(tracking, night)),
+        candidate(CHALLENGER, registry.of_night(tracking, night)),
         candidate("first", tracking.client.get_model_version(tracking.model, str(version))),
     ]
     splits = pq.read_table(layout.partition("splits", night))
-    compared = evaluating.compare_night(splits, both, EvaluationKnobs(baselines=[]), "auto")
-    table = evaluating.evaluations_table(compared, night).to_pylist()
+    knobs = current_settings().knobs.evaluation.model_copy(update={"baselines": []})
+    compared = compare_night(splits, both, knobs, "auto")
+    table = evaluations_table(compared, night).to_pylist()
     wanted = (row for row in table if row["role"] == "first" and row["segment"] == "all" and row["metric"] == METRIC)
     return figures(next(wanted))
 

@@ -68,7 +68,7 @@ class ModelFolder:
         if moves:
             for old in _training_state(self.path):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
-        checkpoint.save(self.path, model, config, model.vocabulary, extra)
+        checkpoint.save(self.path, model, config, extra)
         if moves:
             for new in _training_state(self.work):
                 os.replace(new, self.path / new.name)

@@ -40,9 +40,7 @@ class Checkpoint:
     extra: dict[str, Any]
 
 
-def save(
-    folder: str | Path, model: GRU4Rec, config: Config, vocabulary: Vocabulary, extra: dict[str, Any] | None = None
-) -> None:
+def save(folder: str | Path, model: GRU4Rec, config: Config, extra: dict[str, Any] | None = None) -> None:
     """Write a checkpoint into a folder (made where missing; what stood there is replaced as a whole).
 
     Raises TypeError when `extra` is not JSON.
@@ -50,7 +48,7 @@ def save(
     weights = {name: value.detach().float().cpu().contiguous() for name, value in model.tensors().items()}
     merged = None if model.merged is None else model.merged.to_json()
     content = {"config": json.loads(config.to_json()), "merged": merged, "extra": extra or {}}
-    files = {"weights.safetensors": save_tensors(weights), "vocabulary.parquet": _vocabulary_bytes(vocabulary)}
+    files = {"weights.safetensors": save_tensors(weights), "vocabulary.parquet": _vocabulary_bytes(model.vocabulary)}
     files |= model.files()
     write_state(Path(folder), MANIFEST, KIND, content, files)
 

@@ -166,7 +166,7 @@ def _save(
 ) -> None:
     """The model first: a run that dies in between makes this epoch again, and the same model of it."""
     if stopping.kept_changed:
-        checkpoint.save(folder, trainer.model, config, trainer.model.vocabulary, {"epoch": len(history)})
+        checkpoint.save(folder, trainer.model, config, {"epoch": len(history)})
     tensors = {**trainer.tensors(), **stopping.tensors()}
     reports = [dataclasses.asdict(report) for report in history]
     save_training(folder, config, data, TrainingState(tensors, {**stopping.progress(), "history": reports}))

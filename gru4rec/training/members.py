@@ -50,7 +50,7 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
             weights = _weights(results[0].model, held_out) * _reach(config)
         model = with_repeats(model, weights)
     if options.checkpoint_dir is not None:
-        checkpoint.save(options.checkpoint_dir, model, config, dataset.vocabulary)
+        checkpoint.save(options.checkpoint_dir, model, config)
         sweep_members(options.checkpoint_dir, members)
     return _together(model, results)
 

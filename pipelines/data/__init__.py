@@ -1,1 +1,1 @@
-"""The assets of data: events, items, sessions, splits."""
+"""The assets of data, a file each: events (and rejected events), items, sessions, splits."""

@@ -10,7 +10,16 @@ METRIC = "recall@20"
 
 
 def draw(rows: Sequence[dict[str, Any]], reliability: Any, losses: Sequence[tuple[int, float]]) -> dict[str, bytes]:
-    """All pictures of a night by name. rows: the evaluations table; losses: (epoch, loss) of the training."""
+    """All pictures of a night.
+
+    Args:
+        rows: the evaluations table.
+        reliability: confidence and accuracy of the first item, by bin.
+        losses: (epoch, loss) of the training.
+
+    Returns:
+        PNG files by the picture's name.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

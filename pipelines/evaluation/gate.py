@@ -1,42 +1,27 @@
-"""Who may become champion: a pure function of a night's figures. Every rule that fails gives a sentence for people.
+"""Who may become champion: pure functions of a night's figures. Every rule that fails gives a sentence for people.
 
-Promotion is data: nothing else moves the alias, and a night that promotes nothing serves the old champion.
+The asset champion_model acts on the decision. A night that promotes nothing serves the old champion.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gru4rec.config.values import choice
+from pipelines.evaluation.table import CHALLENGER, CHAMPION, KNOWN
+from pipelines.settings.sections import Gate
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 Row = Mapping[str, Any]
-PAIRED = ("recall@20", "mrr@20", "ndcg@20")  # metrics whose difference to the challenger is measured
-KNOWN = "known"  # metric: of the events that a model learnt from, the share whose item the challenger knows
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What is asked of a challenger. floors: metric -> least value; the shares: see [gate] in default.toml.
-
-    Raises ConfigError for a metric without paired differences, by which nobody could ever be promoted.
-    """
-
-    metric: str = "recall@20"
-    min_events: int = 200
-    floors: Mapping[str, float] | None = None
-    best_baseline_share: float = 1.0
-    min_known_share: float = 0.9
-
-    def __post_init__(self) -> None:
-        choice("metric", self.metric, PAIRED)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Promote or not, and why: the sentences that hold for the version's tags and the asset's page."""
+    """Promoted or not, and why: the sentences for the version's tags and the asset's page."""
 
-    promote: bool
+    promoted: bool
     reasons: list[str]
 
     @property
@@ -45,8 +30,53 @@ class Decision:
         return " ".join(self.reasons)
 
 
-def decide(rows: Sequence[Row], rules: Rules, failed_checks: Sequence[str] = ()) -> Decision:
-    """Judge the rows of one night's evaluations table (segment "all" is read); any doubt means no promotion."""
+def decide_night(
+    rows: Sequence[Row], rules: Gate, challenger: "ModelVersion", champion: "ModelVersion | None"
+) -> Decision:
+    """The decision of a night.
+
+    Args:
+        rows: the night's evaluations table.
+        rules: [gate].
+        challenger: the version trained that night.
+        champion: the version that carries the alias now, if there is one.
+    """
+    if refusal := _out_of_date(rows, challenger, champion):
+        return Decision(False, [refusal])
+    late = challenger.tags.get("train_until", "") >= challenger.tags.get("test_from", "")
+    return decide(rows, rules, ["trained_before_test"] if late else [])
+
+
+def _out_of_date(rows: Sequence[Row], challenger: "ModelVersion", champion: "ModelVersion | None") -> str | None:
+    """Why the figures are not about today's two versions, as the registry knows them; None where they are."""
+    measured = {row["model_version"] for row in rows if row["role"] == CHALLENGER}
+    if measured != {int(challenger.version)}:
+        return (
+            f"The evaluation measured version {measured}, not {challenger.version}: "
+            "materialise offline_evaluation again."
+        )
+    if champion is None:
+        return None
+    served = champion.tags.get("run_date", "")
+    if served > challenger.tags["run_date"]:
+        return f"The champion, version {champion.version}, is of a later night ({served})."
+    compared = {row["model_version"] for row in rows if row["role"] == CHAMPION}
+    if int(champion.version) != int(challenger.version) and compared != {int(champion.version)}:
+        return (
+            f"The champion, version {champion.version}, was not compared with: it changed since the evaluation, or "
+            "knew the test days. Materialise offline_evaluation again, or promote by hand."
+        )
+    return None
+
+
+def decide(rows: Sequence[Row], rules: Gate, failed_checks: Sequence[str] = ()) -> Decision:
+    """The decision by the figures alone; any doubt means no promotion.
+
+    Args:
+        rows: one night's evaluations table, of which the segment "all" is read.
+        rules: [gate].
+        failed_checks: names of checks that did not hold.
+    """
     overall = [row for row in rows if row["segment"] == "all"]
     mine = {row["metric"]: row for row in overall if row["role"] == "challenger"}
     against = [f"The check {name} failed." for name in failed_checks]
@@ -66,15 +96,15 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _too_few(judged: Row, rules: Rules) -> list[str]:
+def _too_few(judged: Row, rules: Gate) -> list[str]:
     if judged["n"] >= rules.min_events:
         return []
     return [f"Only {judged['n']} predictions in the test days: at least {rules.min_events} are needed to judge."]
 
 
-def _floors(mine: Mapping[str, Row], rules: Rules) -> list[str]:
+def _floors(mine: Mapping[str, Row], rules: Gate) -> list[str]:
     found = []
-    for metric, floor in (rules.floors or {}).items():
+    for metric, floor in rules.floors.items():
         value = mine[metric]["value"] if metric in mine else None
         if floor <= 0:
             continue
@@ -85,7 +115,7 @@ def _floors(mine: Mapping[str, Row], rules: Rules) -> list[str]:
     return found
 
 
-def _baselines(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
+def _baselines(judged: Row, others: Sequence[Row], rules: Gate) -> list[str]:
     baselines = [row for row in others if row["role"] == "baseline"]
     popular = next((row for row in baselines if row["model"] == "popularity"), None)
     if popular is None:
@@ -128,8 +158,8 @@ def _served(judged: Row, others: Sequence[Row]) -> list[str]:
     ]
 
 
-def _catalogue(overall: Sequence[Row], rules: Rules) -> list[str]:
-    """All are measured on items that the challenger knows: one that lost half the shop must not win on the rest."""
+def _catalogue(overall: Sequence[Row], rules: Gate) -> list[str]:
+    """Whether the challenger knows enough of the shop, for all are measured on the items that it knows alone."""
     champion = next((row for row in overall if row["metric"] == KNOWN and row["role"] == "champion"), None)
     if champion is None or champion["value"] >= rules.min_known_share:
         return []
@@ -140,8 +170,8 @@ def _catalogue(overall: Sequence[Row], rules: Rules) -> list[str]:
     ]
 
 
-def _grounds(judged: Row, others: Sequence[Row], rules: Rules) -> list[str]:
-    """Why a challenger that broke no rule is promoted: a sentence for each it was held against."""
+def _grounds(judged: Row, others: Sequence[Row], rules: Gate) -> list[str]:
+    """Why a challenger that broke no rule is promoted: a sentence for each model that it was compared with."""
     champion = next((row for row in others if row["role"] == "champion"), None)
     baselines = [row for row in others if row["role"] == "baseline"]
     popular, best = next(row for row in baselines if row["model"] == "popularity"), _best(baselines)
@@ -160,8 +190,8 @@ def _against_champion(champion: Row) -> str:
     return f"{said}: the challenger is {verdict} {_difference(champion)}."
 
 
-def _against_best(judged: Row, best: Row, rules: Rules) -> str:
-    """Beaten, or why the challenger may be promoted all the same."""
+def _against_best(judged: Row, best: Row, rules: Gate) -> str:
+    """That the best baseline is beaten, or why the challenger is promoted although it is not."""
     if best["difference_low"] > 0:
         verdict = f"beaten {_difference(best)}."
     elif judged["value"] >= best["value"]:

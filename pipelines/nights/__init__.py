@@ -1,1 +1,1 @@
-"""When things run: jobs, the schedule, sensors."""
+"""When things run: jobs, the schedule, sensors of failed runs."""

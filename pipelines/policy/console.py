@@ -14,7 +14,7 @@ class _Said(logging.Filter):
 
 
 class _Short(logging.Formatter):
-    """step: message."""
+    """Writes a record as "step: message"."""
 
     def format(self, record: logging.LogRecord) -> str:
         meta = _meta(record)

@@ -1,4 +1,4 @@
-"""What a person can cause ends a step with one sentence; anything else stays an exception with its traceback."""
+"""A mistake that a person can make ends a step with one sentence; any other exception keeps its traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ import dagster as dg
 def as_failure() -> Iterator[None]:
     """Turn the libraries' ValueError and FileNotFoundError into a Dagster failure with their sentence.
 
-    Such an error stays on a second attempt, so the step is not tried again.
+    A second attempt would end in the same way, so the step is not tried again.
     """
     try:
         yield

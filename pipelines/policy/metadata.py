@@ -1,7 +1,8 @@
-"""What every asset's page shows: row count, column schema with meanings, a preview, and the path of the file."""
+"""What the assets' pages show: owners, row counts, columns with their meanings, a preview, counts of a report."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,29 +13,33 @@ from warehouse import tables
 if TYPE_CHECKING:
     import pyarrow as pa
 
+OWNERS = ["team:recommendations"]
 PREVIEW_ROWS = 5
 ID = "int64 or string"  # an id's type, before there is a file that says which
 
 
-def parquet_metadata(table: str, file: Path, preview: bool = True) -> dict[str, Any]:
-    """Row count, schema, path and (if wanted) the first rows of one parquet partition of a warehouse table."""
+def parquet_metadata(table: str, file: Path) -> dict[str, Any]:
+    """Row count, schema, path and first rows of one parquet partition of a warehouse table."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as parquet:
-        found: dict[str, Any] = {
+        head = next(parquet.iter_batches(batch_size=PREVIEW_ROWS), None)
+        rows = head.to_pylist() if head is not None else []
+        return {
             "dagster/row_count": parquet.metadata.num_rows,
             "dagster/column_schema": column_schema(table, parquet.schema_arrow),
             "path": dg.MetadataValue.path(str(file)),
+            "preview": dg.MetadataValue.md(markdown_table(parquet.schema_arrow.names, rows)),
         }
-        if preview:
-            head = next(parquet.iter_batches(batch_size=PREVIEW_ROWS), None)
-            rows = head.to_pylist() if head is not None else []
-            found["preview"] = dg.MetadataValue.md(markdown_table(parquet.schema_arrow.names, rows))
-    return found
 
 
 def column_schema(table: str, schema: "pa.Schema | None" = None) -> dg.TableSchema:
-    """A table's columns with their meanings; the types are the file's own where its schema is given."""
+    """A table's columns with their types and meanings.
+
+    Args:
+        table: its name in `warehouse.tables`.
+        schema: of a file, whose columns and types are taken then; without it, the columns that every such file has.
+    """
     known = tables.TABLES[table]
     if schema is None:
         columns = [
@@ -51,10 +56,25 @@ def column_schema(table: str, schema: "pa.Schema | None" = None) -> dg.TableSche
 
 
 def markdown_table(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as a Markdown table; numbers are shortened, a bar in a text does not break the table."""
+    """Rows as a Markdown table; floats have four decimals."""
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     lines += ["| " + " | ".join(_cell(row.get(name)) for name in names) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def numbers_of(report: Any) -> dict[str, Any]:
+    """The numbers, texts and dates of a report (a dataclass) as metadata; those of a report within it as part_name."""
+    return dict(_spread(dataclasses.asdict(report)))
+
+
+def _spread(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _spread(value, f"{prefix}{name}_")
+        elif isinstance(value, int | float | str):
+            yield prefix + name, value
+        elif isinstance(value, date):
+            yield prefix + name, value.isoformat()
 
 
 def _cell(value: object) -> str:

@@ -37,17 +37,17 @@ class Warehouse(dg.ConfigurableResource):
         return DuckDBEngine(memory_limit=self.memory_limit, threads=self.threads or None, temp_directory=scratch)
 
     def partition(self, table: str, day: str | date) -> Path:
-        """The file of a table's day; FileNotFoundError says which asset to materialise when it is not there."""
+        """The file of a day of a table; FileNotFoundError says which asset to materialise where there is none."""
         file = self.layout.partition(table, day)
         if not file.is_file():
             raise FileNotFoundError(f"{file} does not exist: materialise {table} for {day} first.")
         return file
 
-    def read(self, table: str, day: str | date, **options: Any) -> "pa.Table":
-        """One day of a table as Arrow; `options` go to pyarrow's read_table."""
+    def read(self, table: str, day: str | date) -> "pa.Table":
+        """One day of a table as Arrow."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.partition(table, day), **options)
+        return pq.read_table(self.partition(table, day))
 
 
 class MLflow(dg.ConfigurableResource):
@@ -69,10 +69,10 @@ class MLflow(dg.ConfigurableResource):
 def resources(settings: Settings) -> dict[str, Any]:
     """The resources as the settings describe them."""
     return {
-        "warehouse": Warehouse(root=str(settings.root), **settings.section("engine")),
+        "warehouse": Warehouse(root=str(settings.root), **settings.knobs.engine.model_dump()),
         "mlflow": MLflow(
             tracking_uri=settings.tracking_uri,
             artifacts=str(settings.mlflow_folder / "artifacts"),
-            **settings.section("mlflow"),
+            **settings.knobs.mlflow.model_dump(),
         ),
     }

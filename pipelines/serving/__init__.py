@@ -1,1 +1,1 @@
-"""The asset of the recommendations."""
+"""The asset recommendations: the lists are made, audited and made visible (publish)."""

@@ -1,1 +1,1 @@
-"""Every knob once: its default, its meaning, and whether a value can be meant."""
+"""What can be set. sections.py has every knob; the other files read, check and show them."""

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from pipelines.settings.read import knob
+from pipelines.settings.read import current_settings
 
 
 def daily(first_day: str, last_day: str | None) -> dg.DailyPartitionsDefinition:
@@ -18,6 +18,7 @@ def window(days: int) -> dg.TimeWindowPartitionMapping:
     return dg.TimeWindowPartitionMapping(start_offset=1 - days, allow_nonexistent_upstream_partitions=True)
 
 
-DAILY = daily(knob("partitions", "first_day"), knob("partitions", "last_day"))
-WINDOW = window(knob("sessions", "window_days"))
-CONTEXT_WINDOW = window(knob("contexts", "window_days"))
+_knobs = current_settings().knobs
+DAILY = daily(_knobs.partitions.first_day, _knobs.partitions.last_day)
+WINDOW = window(_knobs.sessions.window_days)
+CONTEXT_WINDOW = window(_knobs.contexts.window_days)

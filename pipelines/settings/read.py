@@ -1,8 +1,7 @@
-"""Paths and knobs: where the data lies and what every setting is, from the environment and two TOML files.
+"""Where the data lies and what every knob is: from the environment, and from a shop's own file.
 
-`default.toml` beside this file names every knob with a comment. A shop changes some of them in
-`<data folder>/pipeline.toml` (or the file named by GRU4REC_CONFIG). The Dagster launchpad shows the merged values as
-defaults, so that the schedule, the UI and the shell run with the same ones. No heavy library is needed to read them.
+sections.py has every knob with its default. A shop changes some of them in `<data folder>/pipeline.toml`, or in the
+file named by GRU4REC_CONFIG. A mistake there is found when the file is read, not by the night at two o'clock.
 """
 
 import functools
@@ -12,39 +11,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from pipelines.settings import judging as settings_check
+from pydantic import ValidationError
 
-DEFAULT_FILE = Path(__file__).with_name("default.toml")
-FREE_FORM = {("model", "overrides")}  # tables whose keys are not listed in default.toml
-OPTIONAL = {
-    ("partitions", "last_day"),
-    ("splits", "validation_start"),
-    ("splits", "test_start"),
-}  # knobs without a default
+from pipelines.settings import presets
+from pipelines.settings.knobs import Knobs
+from pipelines.settings.sections import Partitions
+from pipelines.settings.sentences import in_file
+from pipelines.settings.steps import step_config
+from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
+from warehouse.recommendations.limits import AuditLimits
 
 
 class SettingsError(ValueError):
-    """A settings file names an unknown knob, cannot be read, or gives a value that cannot be meant."""
+    """A settings file cannot be read, names an unknown section or knob, or gives a value that cannot be meant."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment and the settings files say.
+    """What the environment and the settings file say.
 
-    root: the data folder (GRU4REC_DATA, default ./data). knobs: section -> name -> value, merged. tracking_uri: where
-    MLflow keeps its runs (MLFLOW_TRACKING_URI, default a sqlite file below the data folder). config_file: the shop's.
+    root: the data folder (GRU4REC_DATA, default ./data). knobs: every knob by its section. tracking_uri: where MLflow
+    keeps its runs (MLFLOW_TRACKING_URI, default a sqlite file below the data folder). config_file: the shop's own.
     """
 
     root: Path
-    knobs: Mapping[str, Mapping[str, Any]]
+    knobs: Knobs
     tracking_uri: str
     config_file: Path
-
-    def section(self, name: str) -> dict[str, Any]:
-        """All knobs of one section of the settings."""
-        return dict(self.knobs[name])
 
     @property
     def mlflow_folder(self) -> Path:
@@ -60,53 +54,49 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     file = Path(named).absolute() if named else root / "pipeline.toml"
     if named and not file.is_file():
         raise SettingsError(f"GRU4REC_CONFIG names {file}, which does not exist; correct it or unset it.")
-    knobs = _read(DEFAULT_FILE)
-    if file.is_file():
-        _merge(knobs, _read(file), file)
-    if problem := settings_check.problem(knobs, root):
+    knobs = _read(file) if file.is_file() else Knobs()
+    if problem := _problem(knobs, root):
         raise SettingsError(f"{file}, {problem}.")
     uri = env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
     return Settings(root, knobs, uri, file)
 
 
 @functools.cache
-def settings() -> Settings:
+def current_settings() -> Settings:
     """The settings of this process, read once."""
     return load()
 
 
-def knob(section: str, name: str) -> Any:
-    """The merged value of one knob: the default that the launchpad shows."""
-    return settings().knobs[section].get(name)
-
-
-def _read(file: Path) -> dict[str, dict[str, Any]]:
+def _read(file: Path) -> Knobs:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        return Knobs.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not valid TOML: {error}") from None
+    except ValidationError as error:
+        raise SettingsError(f"{file}, {in_file(error)}.") from None
 
 
-def _merge(knobs: dict[str, dict[str, Any]], changes: Mapping[str, Any], file: Path) -> None:
-    """Lay a shop's changes over the defaults; an unknown section or knob, or another type, is an error."""
-    for section, values in changes.items():
-        if section not in knobs or not isinstance(values, dict):
-            raise SettingsError(f"{file} has an unknown section [{section}]; known are: {', '.join(sorted(knobs))}.")
-        for name, value in values.items():
-            if name not in knobs[section] and (section, name) not in OPTIONAL:
-                known = ", ".join(sorted(knobs[section]))
-                raise SettingsError(f"{file}, section [{section}], has an unknown knob {name!r}; known are: {known}.")
-            if isinstance(value, date):
-                value = value.isoformat()
-            default = knobs[section].get(name)
-            if (section, name) not in FREE_FORM and default is not None and not _same_type(value, default):
-                raise SettingsError(
-                    f"{file}, [{section}] {name}: expected {type(default).__name__} like {default!r}, found {value!r}."
-                )
-            knobs[section][name] = value
+def _problem(knobs: Knobs, root: Path) -> str | None:
+    """What cannot be meant though each knob alone can, as "[section]: sentence"; None where there is nothing."""
+    model = knobs.model
+    checks = {
+        "partitions": lambda: _days(knobs.partitions),
+        "events": lambda: step_config(EventsConfig, knobs.events),
+        "sessions": lambda: step_config(SessionsConfig, knobs.sessions),
+        "splits": lambda: step_config(SplitsConfig, knobs.splits),
+        "contexts": lambda: step_config(ContextConfig, knobs.sessions, knobs.contexts),
+        "recommendations": lambda: step_config(AuditLimits, knobs.recommendations),
+        "model": lambda: presets.check(root, model.preset, model.overrides, to_come=knobs.tuning.preset),
+    }
+    for section, check in checks.items():
+        try:
+            check()
+        except ValueError as error:
+            return f"[{section}]: {error}"
+    return None
 
 
-def _same_type(value: object, default: object) -> bool:
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(default)
+def _days(partitions: Partitions) -> None:
+    first, last = partitions.first_day, partitions.last_day
+    if last and date.fromisoformat(last) < date.fromisoformat(first):
+        raise ValueError(f"last_day {last} is before first_day {first}")

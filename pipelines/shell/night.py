@@ -1,6 +1,6 @@
-"""Runs without the UI, in this process: days of events into the warehouse, and a night. Dagster's home keeps both.
+"""Runs without the UI, in this process: days of events are read, and a night is run. Dagster's home records both.
 
-What a run says comes as short lines on standard error, and the reason of a failed step as one sentence.
+The assets' log lines and the reason of a failed step, one sentence, go to standard error.
 """
 
 import sys
@@ -8,17 +8,24 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipelines.settings.read import SettingsError, knob
+from pipelines.settings.read import SettingsError, current_settings
 
 if TYPE_CHECKING:
     import dagster as dg
 
 
 def night(day: str | None = None, *, backfill: bool = False) -> bool:
-    """Run the job nightly for `day` (default: the last one of the partitions); whether every step succeeded.
+    """Run the job nightly.
 
-    With `backfill`, the events of the days before it that the night learns from are read first.
-    SettingsError when `day` is no day of the partitions.
+    Args:
+        day: its date, like 2026-01-31; None: the last day of the partitions.
+        backfill: whether to read first the events of the earlier days that the night learns from.
+
+    Returns:
+        Whether every step succeeded.
+
+    Raises:
+        SettingsError: `day` is no day of the partitions.
     """
     from pipelines.settings.partitions import DAILY
 
@@ -27,8 +34,9 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
     if chosen not in days:
         held = f"{days[0]} to {days[-1]}" if days else "none yet"
         raise SettingsError(f"{chosen or 'yesterday'} is no day of the pipeline; [partitions] has {held}.")
-    learns_from = max(knob("sessions", "window_days"), knob("contexts", "window_days"))
-    first = (date.fromisoformat(chosen) - timedelta(days=learns_from - 1)).isoformat()
+    knobs = current_settings().knobs
+    window = max(knobs.sessions.window_days, knobs.contexts.window_days)
+    first = (date.fromisoformat(chosen) - timedelta(days=window - 1)).isoformat()
     earlier = [known for known in days if first <= known < chosen]
     if backfill and earlier:
         print(f"Reading the events of {len(earlier)} days, {earlier[0]} to {earlier[-1]} ...", flush=True)
@@ -39,7 +47,7 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
 
 
 def everything() -> bool:
-    """Read the events of every day of the partitions, and run the last day's night."""
+    """Read the events of every day of the partitions, and run the last day's night; returns whether all succeeded."""
     from pipelines.settings.partitions import DAILY
 
     days = DAILY.get_partition_keys()
@@ -48,7 +56,7 @@ def everything() -> bool:
 
 
 def execute(job: str, **options: Any) -> bool:
-    """Execute a job in this process and say why each failed step failed; whether none did."""
+    """Execute a job in this process and print why each failed step failed; returns whether none did."""
     import dagster as dg
 
     from pipelines.definitions import defs

@@ -9,8 +9,20 @@ if TYPE_CHECKING:
     from pipelines.tracking.runs import Tracking
 
 
-def promote(tracking: "Tracking", number: int, reason: str) -> str:
-    """Make a version champion; returns a sentence. ValueError for an unknown version or an empty reason."""
+def by_hand(tracking: "Tracking", number: int, reason: str) -> str:
+    """Make a version champion.
+
+    Args:
+        tracking: where the versions are.
+        number: the version.
+        reason: why, for the version's tags.
+
+    Returns:
+        A sentence that says what was done.
+
+    Raises:
+        ValueError: there is no such version, or no reason is given.
+    """
     from mlflow.exceptions import MlflowException
 
     if not reason.strip():
@@ -26,7 +38,18 @@ def promote(tracking: "Tracking", number: int, reason: str) -> str:
 
 
 def rollback(tracking: "Tracking", reason: str) -> str:
-    """Give the alias back to the champion before; returns a sentence. ValueError when there is none to go back to."""
+    """Give the alias back to the champion before.
+
+    Args:
+        tracking: where the versions are.
+        reason: why, for the tags of both versions; may be empty.
+
+    Returns:
+        A sentence that says what was done.
+
+    Raises:
+        ValueError: there is no champion before this one.
+    """
     champion = registry.aliased(tracking, registry.CHAMPION)
     if champion is None:
         raise ValueError("There is no champion to roll back from.")
@@ -36,7 +59,7 @@ def rollback(tracking: "Tracking", reason: str) -> str:
     version = tracking.client.get_model_version(tracking.model, before)
     why = reason.strip() or f"rollback from version {champion.version}"
     registry.tag(tracking, champion, rolled_back_by=_person(), rollback_reason=why)
-    registry.set_champion(tracking, version, by=_person(), reason=why)
+    registry.reinstate(tracking, version, by=_person(), reason=why)
     return f"Version {before} is champion again (before: version {champion.version})."
 
 

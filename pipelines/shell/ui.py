@@ -31,7 +31,7 @@ class Server:
 
     @property
     def link(self) -> str:
-        """Where a browser finds it."""
+        """The address for a browser."""
         return f"http://{HOST}:{self.port}"
 
     def start(self, environment: dict[str, str]) -> None:
@@ -66,7 +66,7 @@ class Server:
 
 
 def stop(started: list[Server]) -> None:
-    """Ask all to end, wait together, and be plainer with those that have not."""
+    """End all: each is interrupted, then asked to terminate, then killed, with five seconds between."""
     for which in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         for server in started:
             if which != signal.SIGKILL or not server.ended():
@@ -79,7 +79,7 @@ def stop(started: list[Server]) -> None:
 
 
 def servers(settings: Settings, dagster_port: int, mlflow_port: int) -> list[Server]:
-    """The two servers; with a tracking server named by MLFLOW_TRACKING_URI, MLflow's own UI is there already."""
+    """The two servers; Dagster's alone where MLFLOW_TRACKING_URI names an MLflow server, which has a UI already."""
     tools = Path(sys.executable).parent
     logs = settings.root / "logs"
     project = Path(__file__).resolve().parents[2]
@@ -103,7 +103,17 @@ def servers(settings: Settings, dagster_port: int, mlflow_port: int) -> list[Ser
 
 
 def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -> int:
-    """Run both until Ctrl-C (0) or until one of them ends by itself (1)."""
+    """Run both until Ctrl-C.
+
+    Args:
+        settings: where the data folder and MLflow's store are.
+        home: Dagster's home.
+        dagster_port: of the Dagster UI.
+        mlflow_port: of the MLflow UI.
+
+    Returns:
+        The exit code: 0 after Ctrl-C, 1 when one of them ended by itself or never answered, 2 for a port that is taken.
+    """
     started = servers(settings, dagster_port, mlflow_port)
     for server in started:
         if server.answers():
@@ -128,7 +138,7 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -
 
 
 def _watch(started: list[Server]) -> int:
-    """Print each link when it answers, then wait."""
+    """Print each link when it answers, then wait for the end; returns the exit code."""
     waiting, begun = list(started), time.monotonic()
     while True:
         for server in started:

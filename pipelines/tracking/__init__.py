@@ -1,1 +1,1 @@
-"""MLflow: runs, the model registry."""
+"""MLflow: runs, and the model registry with its aliases."""

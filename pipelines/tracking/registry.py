@@ -1,4 +1,7 @@
-"""Model versions: found by night or alias, moved, downloaded. Promotion is data: two aliases, and tags that say why."""
+"""Model versions: registered, found by night or alias, downloaded, promoted.
+
+Promotion is data: an alias that moves, and tags that say why.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +35,7 @@ def aliased(tracking: "Tracking", alias: str) -> "ModelVersion | None":
 
 
 def of_night(tracking: "Tracking", run_date: str) -> "ModelVersion":
-    """The newest version trained for a night; FileNotFoundError says what to materialise when there is none."""
+    """The newest version trained for a night; FileNotFoundError says what to materialise where there is none."""
     found = tracking.client.search_model_versions(f"name = '{tracking.model}' and tags.run_date = '{run_date}'")
     if not found:
         raise FileNotFoundError(f"No model was trained for {run_date}: materialise gru4rec_model for {run_date} first.")
@@ -70,21 +73,21 @@ def served_checkpoint(version: "ModelVersion") -> Path:
 
 
 def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:
-    """Set tags of a version and, so that they show in the table of runs too, of its run."""
+    """Set tags of a version, and of its run, so that the table of runs shows them too."""
     for name, value in tags.items():
         tracking.client.set_model_version_tag(version.name, version.version, name, str(value))
         tracking.client.set_tag(version.run_id, name, str(value))
 
 
 def promote(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
-    """Move the alias champion to a version, and note on it who was champion before, who moved the alias, and why."""
+    """Make a version champion; its tags say who was champion before, who moved the alias, and why."""
     before = aliased(tracking, CHAMPION)
     if before is not None and int(before.version) != int(version.version):
         tag(tracking, version, previous_champion=before.version)
-    set_champion(tracking, version, by=by, reason=reason)
+    reinstate(tracking, version, by=by, reason=reason)
 
 
-def set_champion(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
-    """Move the alias and note who did it and why; whom the version followed when it first became champion stays."""
+def reinstate(tracking: "Tracking", version: "ModelVersion", *, by: str, reason: str) -> None:
+    """Make a former champion champion again; its tag still says who was champion before its first time."""
     tag(tracking, version, promoted_by=by, promotion_reason=reason)
     tracking.client.set_registered_model_alias(tracking.model, CHAMPION, str(version.version))

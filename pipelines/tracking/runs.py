@@ -1,6 +1,6 @@
-"""MLflow runs of the nights: opened by name, closed with the right status, and swept when their process died.
+"""MLflow runs of the nights: opened by name, and closed with the right status, even after their process has died.
 
-A few lines over the client instead of dagster-mlflow, whose resource belongs to ops and whose hooks set wrong states.
+This does without dagster-mlflow, whose resource is for ops alone and whose hooks set wrong states.
 """
 
 import logging
@@ -24,13 +24,13 @@ NOTE = (
     "(test/...) beside the champion's and the baselines'. Columns worth picking: test/recall_at_20 (_low, _high), "
     "test/champion/challenger_minus_this/recall_at_20, test/mrr_at_20, test/coverage_at_20; tags gate, run_date."
 )
-CLOCK_SLACK = 2.0  # seconds by which the start of one process may seem to move when the clock is set
+CLOCK_SLACK = 2.0  # seconds; when the clock is set, a process seems to have started a little earlier or later
 
 
 class Tracking:
     """A connection to MLflow: one experiment, one registered model.
 
-    uri: sqlite file or server. A local store keeps artifacts in the folder `artifacts`, a server where it says.
+    uri: a sqlite file or a server. artifacts: the folder for a sqlite file's artifacts; a server has its own place.
     """
 
     def __init__(self, uri: str, artifacts: Path, experiment: str, model: str, system_metrics: bool = False) -> None:
@@ -80,8 +80,8 @@ class Tracking:
             self.client.delete_experiment("0")
 
     @contextmanager
-    def run(self, name: str, tags: Mapping[str, str], nested: bool = False) -> "Iterator[ActiveRun]":
-        """A new active run; closed as FINISHED, after an error as FAILED, when told to stop as KILLED."""
+    def run(self, name: str, tags: Mapping[str, str]) -> "Iterator[ActiveRun]":
+        """A new active run; it ends as FINISHED, as FAILED after an error, as KILLED when told to stop."""
         import mlflow
         import psutil
 
@@ -90,7 +90,6 @@ class Tracking:
         active = mlflow.start_run(
             experiment_id=self.experiment_id,
             run_name=name,
-            nested=nested,
             tags={**tags, **owner},
             log_system_metrics=self.system_metrics,
         )
@@ -117,7 +116,7 @@ class Tracking:
 
 
 def log_dataset(name: str, source: Path, digest: str, context: str) -> None:
-    """Note a data set on the active run: its name, file and hash, shown in MLflow's column of data sets."""
+    """Note a data set's name, file and hash on the active run: MLflow has a column of data sets."""
     import mlflow
     from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
@@ -149,7 +148,7 @@ def git_commit() -> str:
 
 
 def _alive(tags: Mapping[str, str]) -> bool:
-    """Whether the process that a run's tags name still runs; another one with its number started at another time."""
+    """Whether the process that a run's tags name still runs, told from a later one of the same number by its start."""
     import psutil
 
     try:

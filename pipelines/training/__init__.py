@@ -1,1 +1,1 @@
-"""The asset of the model, one night's training, and the search for better parameters."""
+"""The asset gru4rec_model: a night's data (data) and its training (train). The job tune: the search for parameters."""

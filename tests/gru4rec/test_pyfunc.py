@@ -34,7 +34,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = Config().override({"hidden_size": 8})
     model = GRU4Rec(config.model, vocabulary)
     model.initialise(1)
-    checkpoint.save(folder / "checkpoint", model, config, vocabulary, {"temperature": 2.0, "model_version": 3})
+    checkpoint.save(folder / "checkpoint", model, config, {"temperature": 2.0, "model_version": 3})
     mlflow.pyfunc.save_model(
         folder / "model",
         python_model=str(Path(gru4rec.__path__[0]) / "pyfunc.py"),

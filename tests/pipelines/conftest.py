@@ -147,3 +147,19 @@ def house(fresh_mlflow: Callable[[Path], None]) -> Iterator[House]:
         span = {"dagster/asset_partition_range_start": "2026-01-01", "dagster/asset_partition_range_end": "2026-01-08"}
         found.results["backfill"] = found.run("backfill_events", tags=span)
         yield found
+
+
+@pytest.fixture
+def tracking(tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Any:
+    """A registry with three versions without models; the first is champion by its gate."""
+    from pipelines.tracking import registry
+    from pipelines.tracking.runs import Tracking
+
+    fresh_mlflow(tmp_path)
+    found = Tracking(f"sqlite:///{tmp_path}/mlflow/mlflow.db", tmp_path / "artifacts", "nights", "gru4rec")
+    found.client.create_registered_model("gru4rec")
+    for _ in range(3):
+        run = found.client.create_run(found.experiment_id)
+        found.client.create_model_version("gru4rec", (tmp_path / "none").as_uri(), run.info.run_id)
+    registry.promote(found, found.client.get_model_version("gru4rec", "1"), by="gate", reason="first")
+    return found

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import defs
-from pipelines.nights.jobs import nightly_schedule
+from pipelines.nights.schedule import nightly_schedule
 from pipelines.settings.partitions import DAILY
 from warehouse.recommendations.limits import CHECKS
 

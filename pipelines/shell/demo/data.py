@@ -64,10 +64,11 @@ class Ready:
     last_day: date
 
 
-def prepare(root: Path) -> Ready:
+def make_ready(root: Path) -> Ready:
     """Write raw data and pipeline.toml below `root`: MovieLens 100K, or the synthetic shop where it cannot be fetched.
 
-    ValueError when `root` holds settings that are not the demo's.
+    Raises:
+        ValueError: `root` holds settings that are not the demo's.
     """
     settings = root / "pipeline.toml"
     before = settings.read_text(encoding="utf-8") if settings.is_file() else MARK
@@ -92,7 +93,7 @@ def prepare(root: Path) -> Ready:
 
 
 def _movielens(layout: Layout, wheel: Path) -> tuple[date, date]:
-    """First and last day of the ratings."""
+    """Import the ratings; returns their first and last day."""
     from warehouse.engine.duckdb_engine import DuckDBEngine
     from warehouse.sources.public.movielens import import_movielens
 
@@ -112,7 +113,7 @@ def _shop(layout: Layout) -> tuple[date, date]:
 
 
 def _clear(root: Path) -> None:
-    """Remove what an earlier demo made of other data; downloads stay."""
+    """Remove all that a demo on other data has made; downloads stay."""
     print("The data folder holds another data set's demo: what it made is removed.")
     for made in ("raw", "events", "rejected_events", "items", "sessions", "splits", "evaluations", "recommendations"):
         shutil.rmtree(root / made, ignore_errors=True)

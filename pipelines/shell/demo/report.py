@@ -1,4 +1,4 @@
-"""What the demo prints at its end: figures beside the baselines', one user's list beside what that user met last."""
+"""The end of the demo: the model's figures beside the baselines', and one user's list below that user's last items."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ BEFORE, AFTER = 5, 10  # items shown of what the user met last, and of the list
 
 
 def report(layout: Layout, name: str, run_date: date) -> None:
-    """Print everything, read from the tables as a user of them would."""
+    """Print it all, read from the tables in the way that their users read them."""
     import pyarrow.parquet as pq
 
     evaluations = pq.read_table(layout.partition("evaluations", run_date)).to_pylist()

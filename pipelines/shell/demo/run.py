@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.shell.demo.data import prepare
+from pipelines.shell.demo.data import make_ready
 from pipelines.shell.demo.report import report
 from warehouse.layout import Layout
 
@@ -13,7 +13,7 @@ from warehouse.layout import Layout
 def demo(root: Path, home: Path) -> int:
     """Run it all below `root`, with Dagster's own home; returns the exit code."""
     begun = time.monotonic()
-    ready = prepare(root)
+    ready = make_ready(root)
     os.environ["GRU4REC_DATA"] = str(root)
     os.environ["DAGSTER_HOME"] = str(home)
     from pipelines.shell.night import everything

@@ -62,7 +62,7 @@ def trained(**changes):
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_a_cold_item_is_recommended_where_its_features_fit(architecture: str, tmp_path) -> None:
     model, config, vocabulary = trained(architecture=architecture)
-    checkpoint.save(tmp_path, model, config, vocabulary)
+    checkpoint.save(tmp_path, model, config)
     recommender = Recommender.load(tmp_path, "cpu")
     cold = {group * EACH + EACH - 1 for group in range(GROUPS)}
     for group in range(GROUPS):
@@ -122,7 +122,7 @@ def test_a_cold_item_has_the_bias_of_the_least_clicked(id_dropout: float) -> Non
 
 def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
     model, config, vocabulary = trained(architecture="interaction")
-    checkpoint.save(tmp_path, model, config, vocabulary)
+    checkpoint.save(tmp_path, model, config)
     loaded = checkpoint.load(tmp_path).model
     (before,) = model.blocks(shop().train.select([0, 1]))
     (after,) = loaded.blocks(shop().train.select([0, 1]))

@@ -121,7 +121,7 @@ def test_bad_requests_are_one_sentence(recommender: Recommender) -> None:
 def test_a_saved_model_recommends_the_same(recommender: Recommender, tmp_path: Path) -> None:
     model = recommender.scorer
     config = Config().override({"hidden_size": 8})
-    checkpoint.save(tmp_path, model, config, model.vocabulary, {"temperature": 0.5, "model_version": 7})
+    checkpoint.save(tmp_path, model, config, {"temperature": 0.5, "model_version": 7})
     loaded = Recommender.load(tmp_path, device="cpu")
     assert loaded.temperature == 0.5
     assert loaded.version == "7"

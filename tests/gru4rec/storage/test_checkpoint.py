@@ -25,7 +25,7 @@ def made(seed: int = 1, **changes: object) -> tuple[GRU4Rec, Config]:
 
 def saved(folder: Path, seed: int = 1, **changes: object) -> GRU4Rec:
     model, config = made(seed, **changes)
-    checkpoint.save(folder, model, config, model.vocabulary, {"temperature": 1.5})
+    checkpoint.save(folder, model, config, {"temperature": 1.5})
     return model
 
 
@@ -45,7 +45,7 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path, embedding: str) -> No
 def test_integer_ids_come_back_as_integers(tmp_path: Path) -> None:
     config = Config()
     model = GRU4Rec(config.model, Vocabulary.build(np.array([7, 5])))
-    checkpoint.save(tmp_path, model, config, model.vocabulary)
+    checkpoint.save(tmp_path, model, config)
     assert checkpoint.load(tmp_path).vocabulary.encode([5, 7]).tolist() == [0, 1]
 
 
@@ -76,7 +76,7 @@ def test_a_save_that_dies_before_its_last_move_leaves_the_old_checkpoint(
 def test_extras_that_are_not_json_change_nothing_on_disk(tmp_path: Path) -> None:
     model, config = made()
     with pytest.raises(TypeError):
-        checkpoint.save(tmp_path / "new", model, config, model.vocabulary, {"model": model})
+        checkpoint.save(tmp_path / "new", model, config, {"model": model})
     assert not (tmp_path / "new").exists()
 
 

@@ -60,7 +60,7 @@ def test_an_old_configuration_file_is_the_recipe(tmp_path: Path) -> None:
 
 def test_an_old_checkpoint_saved_again_is_one_of_today(tmp_path: Path) -> None:
     old = checkpoint.load(OLD / "merged")
-    checkpoint.save(tmp_path, old.model, old.config, old.vocabulary, old.extra)
+    checkpoint.save(tmp_path, old.model, old.config, old.extra)
     new = checkpoint.load(tmp_path)
     assert new.config == old.config
     assert new.model.merged == old.model.merged

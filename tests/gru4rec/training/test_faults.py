@@ -169,7 +169,7 @@ def test_a_saved_model_holds_no_events_and_no_pickle(tmp_path: Path) -> None:
         config = Config().override(TINY)
         folder = tmp_path / str(times)
         model = fit(Dataset(sessions, Vocabulary.build([0, 1, 2])), config).model
-        checkpoint.save(folder, model, config, model.vocabulary, {})
+        checkpoint.save(folder, model, config, {})
         files = sorted(folder.iterdir())
         assert {file.suffix for file in files} == {".json", ".parquet", ".safetensors"}
         assert not any(file.read_bytes()[:1] == b"\x80" or file.read_bytes()[:2] == b"PK" for file in files)

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.evaluation.assets import judge
-from pipelines.evaluation.gate import Rules, decide
-from pipelines.settings.knobs import GateKnobs
+from pipelines.evaluation.gate import decide, decide_night
+from pipelines.settings.sections import Gate
 
 METRICS = ("recall@20", "mrr@20", "coverage@20")
 
@@ -47,8 +46,8 @@ def night(**changed: Any) -> list[dict[str, Any]]:
 
 
 def test_a_good_first_night_is_promoted_and_says_its_figures() -> None:
-    decision = decide(night(), Rules())
-    assert decision.promote
+    decision = decide(night(), Gate())
+    assert decision.promoted
     assert "recall@20 is 0.3000 [0.2800, 0.3200] over 1,000 predictions" in decision.reason
     assert (
         "Popularity reaches 0.1000: certainly beaten (difference +0.2000, 95% interval [+0.1900, +0.2100])"
@@ -61,33 +60,33 @@ def test_a_good_first_night_is_promoted_and_says_its_figures() -> None:
 @pytest.mark.parametrize(
     ("changed", "rules", "says"),
     [
-        ({"challenger": None}, Rules(), "has no recall@20"),
-        ({"challenger": row("challenger", value=math.nan)}, Rules(), "is not a number"),
-        ({"challenger": row("challenger", n=12)}, Rules(), "Only 12 predictions"),
-        ({}, Rules(floors={"recall@20": 0.5}), "below its floor of 0.5"),
-        ({"mrr": None}, Rules(floors={"mrr@20": 0.01}), "has no mrr@20"),
-        ({"mrr": row("challenger", "mrr@20", math.nan)}, Rules(floors={"mrr@20": 0.01}), "has no mrr@20"),
-        ({"popularity": None}, Rules(), "popularity baseline was not measured"),
-        ({"popularity": row("baseline", value=0.295, model="popularity")}, Rules(), "not certainly better"),
-        ({"popularity": row("baseline", value=0.4, model="popularity")}, Rules(), "against popularity's 0.4000"),
-        ({"popularity": row("baseline", value=0.4, model="popularity")}, Rules(), "0.4000: worse (95%"),
-        ({"vsknn": row("baseline", value=0.35, model="V-SKNN")}, Rules(), "best baseline (V-SKNN, 0.3500;"),
-        ({"vsknn": row("baseline", value=math.nan, model="V-SKNN")}, Rules(), "no certain recall@20 of V-SKNN"),
-        ({"champion": row("champion", value=0.35)}, Rules(), "Significantly worse than the champion, version 2"),
-        ({"champion": row("champion", value=math.nan)}, Rules(), "Significantly worse"),
-        ({"served": row("served", value=0.1)}, Rules(), "its retraining went wrong"),
-        ({"served": row("served", value=math.nan)}, Rules(), "its retraining went wrong"),
+        ({"challenger": None}, Gate(), "has no recall@20"),
+        ({"challenger": row("challenger", value=math.nan)}, Gate(), "is not a number"),
+        ({"challenger": row("challenger", n=12)}, Gate(), "Only 12 predictions"),
+        ({}, Gate(min_recall=0.5), "below its floor of 0.5"),
+        ({"mrr": None}, Gate(min_mrr=0.01), "has no mrr@20"),
+        ({"mrr": row("challenger", "mrr@20", math.nan)}, Gate(min_mrr=0.01), "has no mrr@20"),
+        ({"popularity": None}, Gate(), "popularity baseline was not measured"),
+        ({"popularity": row("baseline", value=0.295, model="popularity")}, Gate(), "not certainly better"),
+        ({"popularity": row("baseline", value=0.4, model="popularity")}, Gate(), "against popularity's 0.4000"),
+        ({"popularity": row("baseline", value=0.4, model="popularity")}, Gate(), "0.4000: worse (95%"),
+        ({"vsknn": row("baseline", value=0.35, model="V-SKNN")}, Gate(), "best baseline (V-SKNN, 0.3500;"),
+        ({"vsknn": row("baseline", value=math.nan, model="V-SKNN")}, Gate(), "no certain recall@20 of V-SKNN"),
+        ({"champion": row("champion", value=0.35)}, Gate(), "Significantly worse than the champion, version 2"),
+        ({"champion": row("champion", value=math.nan)}, Gate(), "Significantly worse"),
+        ({"served": row("served", value=0.1)}, Gate(), "its retraining went wrong"),
+        ({"served": row("served", value=math.nan)}, Gate(), "its retraining went wrong"),
     ],
 )
-def test_a_doubtful_night_is_refused_with_a_sentence(changed: dict[str, Any], rules: Rules, says: str) -> None:
+def test_a_doubtful_night_is_refused_with_a_sentence(changed: dict[str, Any], rules: Gate, says: str) -> None:
     decision = decide(night(**changed), rules)
-    assert not decision.promote
+    assert not decision.promoted
     assert says in decision.reason
 
 
 def test_every_failing_rule_is_named() -> None:
     rows = night(challenger=row("challenger", n=12), champion=row("champion", value=0.4))
-    decision = decide(rows, Rules(floors={"recall@20": 0.5}), ["trained_before_test"])
+    decision = decide(rows, Gate(min_recall=0.5), ["trained_before_test"])
     assert len(decision.reasons) == 4
 
 
@@ -96,37 +95,37 @@ def test_every_failing_rule_is_named() -> None:
     [(0.305, "the challenger is not certainly worse"), (0.28, "the challenger is better beyond noise")],
 )
 def test_a_champion_within_noise_or_below_is_followed_and_the_reason_says_which(value: float, says: str) -> None:
-    decision = decide(night(champion=row("champion", value=value)), Rules())
-    assert decision.promote
+    decision = decide(night(champion=row("champion", value=value)), Gate())
+    assert decision.promoted
     assert f"The champion, version 2, reaches {value:.4f} on the same sessions: {says}" in decision.reason
 
 
 @pytest.mark.parametrize(
     ("value", "rules", "says"),
     [
-        (0.28, Rules(), "V-SKNN, reaches 0.2800: beaten (difference +0.0200"),
-        (0.295, Rules(), "V-SKNN, reaches 0.2950: not ahead, and beaten only within noise"),
-        (0.305, Rules(), "V-SKNN, reaches 0.3050: ahead, but only within noise (difference -0.0050, 95% interval"),
+        (0.28, Gate(), "V-SKNN, reaches 0.2800: beaten (difference +0.0200"),
+        (0.295, Gate(), "V-SKNN, reaches 0.2950: not ahead, and beaten only within noise"),
+        (0.305, Gate(), "V-SKNN, reaches 0.3050: ahead, but only within noise (difference -0.0050, 95% interval"),
         (
             0.35,
-            Rules(best_baseline_share=0.8),
+            Gate(best_baseline_share=0.8),
             "certainly ahead (difference -0.0500, 95% interval [-0.0600, -0.0400]); ",
         ),
-        (0.35, Rules(best_baseline_share=0.8), "promoted because 0.86 of it is reached and [gate] best_baseline_share"),
+        (0.35, Gate(best_baseline_share=0.8), "promoted because 0.86 of it is reached and [gate] best_baseline_share"),
     ],
 )
-def test_a_promotion_says_how_the_best_baseline_stands(value: float, rules: Rules, says: str) -> None:
+def test_a_promotion_says_how_the_best_baseline_stands(value: float, rules: Gate, says: str) -> None:
     decision = decide(night(vsknn=row("baseline", value=value, model="V-SKNN")), rules)
-    assert decision.promote
+    assert decision.promoted
     assert says in decision.reason
 
 
 def test_a_challenger_that_lost_half_the_shop_is_refused_however_good_it_is_on_the_rest() -> None:
     rows = night(champion=row("champion", value=0.2), known=row("champion", "known", 0.5))
-    refused = decide(rows, Rules())
-    assert not refused.promote
+    refused = decide(rows, Gate())
+    assert not refused.promoted
     assert "knows the items of only 50.0% of the events that the champion, version 2, learnt from" in refused.reason
-    assert decide(rows, Rules(min_known_share=0.5)).promote
+    assert decide(rows, Gate(min_known_share=0.5)).promoted
 
 
 def version(number: int, **tags: str) -> SimpleNamespace:
@@ -145,22 +144,22 @@ def version(number: int, **tags: str) -> SimpleNamespace:
     ids=["another version was measured", "older night", "champion not compared", "leak"],
 )
 def test_what_only_the_registry_knows_refuses_too(challenger: Any, champion: Any, says: str) -> None:
-    decision = judge(night(), GateKnobs(), challenger, champion)
-    assert not decision.promote
+    decision = decide_night(night(), Gate(), challenger, champion)
+    assert not decision.promoted
     assert says in decision.reason
 
 
 def test_a_champion_that_was_compared_may_be_followed() -> None:
     rows = night(champion=row("champion", value=0.29, model_version=1))
-    assert judge(rows, GateKnobs(), version(2), version(1)).promote
+    assert decide_night(rows, Gate(), version(2), version(1)).promoted
 
 
 def test_other_segments_do_not_count() -> None:
     bad = {**row("baseline", value=0.9, model="popularity"), "segment": "position=1"}
-    assert decide([*night(), bad], Rules()).promote
+    assert decide([*night(), bad], Gate()).promoted
 
 
 def test_a_metric_that_could_never_promote_is_refused() -> None:
     """Differences are measured for list length 20 alone; without one, nothing ever beats popularity."""
-    with pytest.raises(ValueError, match="metric is 'recall@10'; use one of recall@20, mrr@20, ndcg@20"):
-        Rules("recall@10")
+    with pytest.raises(ValueError, match="should be 'recall@20', 'mrr@20' or 'ndcg@20'"):
+        Gate(metric="recall@10")

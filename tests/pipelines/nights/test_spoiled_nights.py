@@ -1,10 +1,7 @@
 """Nights that go wrong: a spoiled model is not promoted, says why, and the lists still come from the old champion."""
 
-import os
-import socket
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,10 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.nights.jobs import log_failures, serve_old_champion
-from pipelines.shell import promotion
+from pipelines.nights.sensors import log_failures, serve_old_champion
 from pipelines.tracking import registry
-from pipelines.tracking.runs import Tracking
 
 GOOD, BAD = "2026-01-07", "2026-01-08"
 LEARNERS = [dg.AssetKey(name) for name in ("gru4rec_model", "offline_evaluation", "champion_model", "recommendations")]
@@ -109,69 +104,3 @@ def test_a_diverged_training_registers_nothing_and_the_sensor_asks_for_the_old_c
     log_failures(context)
     assert served.run("serve", BAD).success
     assert model_of(served, BAD) == {1}
-
-
-@pytest.fixture
-def tracking(tmp_path: Path, fresh_mlflow: Any) -> Tracking:
-    """A registry with three versions without models; the first is champion by its gate."""
-    fresh_mlflow(tmp_path)
-    found = Tracking(f"sqlite:///{tmp_path}/mlflow/mlflow.db", tmp_path / "artifacts", "nights", "gru4rec")
-    found.client.create_registered_model("gru4rec")
-    for _ in range(3):
-        run = found.client.create_run(found.experiment_id)
-        found.client.create_model_version("gru4rec", (tmp_path / "none").as_uri(), run.info.run_id)
-    registry.promote(found, found.client.get_model_version("gru4rec", "1"), by="gate", reason="first")
-    return found
-
-
-def test_promotion_by_hand_and_rollback_leave_a_trace(tracking: Tracking) -> None:
-    assert "Version 3 is champion (before: version 1)" in promotion.promote(tracking, 3, "looks better to us")
-    third = registry.aliased(tracking, registry.CHAMPION)
-    assert third is not None
-    assert int(third.version) == 3
-    assert third.tags["promotion_reason"] == "looks better to us"
-    assert third.tags["promoted_by"].endswith("by hand")
-    assert "Version 1 is champion again" in promotion.rollback(tracking, "")
-    assert int(registry.aliased(tracking, registry.CHAMPION).version) == 1  # type: ignore[union-attr]
-    left = tracking.client.get_model_version("gru4rec", "3")
-    assert left.tags["rollback_reason"] == "rollback from version 3"
-    with pytest.raises(ValueError, match="first champion"):
-        promotion.rollback(tracking, "")
-    with pytest.raises(ValueError, match="no version 9"):
-        promotion.promote(tracking, 9, "why not")
-    with pytest.raises(ValueError, match="needs a reason"):
-        promotion.promote(tracking, 2, " ")
-
-
-def test_interrupted_runs_are_closed_as_killed_and_living_ones_are_left(tracking: Tracking) -> None:
-    host = {"host": socket.gethostname()}
-    dead = tracking.client.create_run(tracking.experiment_id, tags={**host, "pid": "4194305"})
-    mine = {**host, "pid": str(os.getpid())}
-    alive = tracking.client.create_run(tracking.experiment_id, tags=mine)
-    reused = tracking.client.create_run(tracking.experiment_id, tags={**mine, "process_started": "1000.00"})
-    elsewhere = tracking.client.create_run(tracking.experiment_id, tags={"host": "another", "pid": "4194305"})
-    with tracking.run("this one", {}) as active:
-        closed = {run.info.run_id for run in tracking.close_interrupted()}
-        runs = (dead, reused, alive, elsewhere, active)
-        status = [tracking.client.get_run(run.info.run_id).info.status for run in runs]
-    assert closed == {dead.info.run_id, reused.info.run_id}
-    assert status == ["KILLED", "KILLED", "RUNNING", "RUNNING", "RUNNING"]
-
-
-def test_a_new_store_shows_no_empty_experiment_beside_ours(tracking: Tracking) -> None:
-    found = {one.name: one.artifact_location for one in tracking.client.search_experiments()}
-    assert "Default" not in found
-    assert found["nights"].startswith("file:///")
-    again = Tracking(tracking.client.tracking_uri, Path("elsewhere"), "nights", "gru4rec")
-    assert again.experiment_id == tracking.experiment_id
-
-
-def test_a_run_ends_with_the_status_of_its_body(tracking: Tracking) -> None:
-    with tracking.run("fine", {}) as fine:
-        pass
-    with pytest.raises(ValueError, match="no"), tracking.run("fails", {}) as failed:
-        raise ValueError("no")
-    with pytest.raises(KeyboardInterrupt), tracking.run("stopped", {}) as stopped:
-        raise KeyboardInterrupt
-    found = [tracking.client.get_run(run.info.run_id).info.status for run in (fine, failed, stopped)]
-    assert found == ["FINISHED", "FAILED", "KILLED"]

@@ -84,7 +84,7 @@ def test_a_mistake_in_the_shell_is_one_sentence(
     from pipelines.settings.read import load
 
     fresh_mlflow(tmp_path)
-    monkeypatch.setattr(entrance, "settings", lambda: load({"GRU4REC_DATA": str(tmp_path)}))
+    monkeypatch.setattr(entrance, "current_settings", lambda: load({"GRU4REC_DATA": str(tmp_path)}))
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert says in said

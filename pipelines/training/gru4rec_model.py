@@ -1,4 +1,4 @@
-"""Training: one MLflow run a night, one model version, registered as the challenger."""
+"""The asset `gru4rec_model`: one MLflow run a night, one model version, registered as the challenger."""
 
 import tempfile
 from pathlib import Path
@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pipelines.policy import parts
 from pipelines.policy.failures import as_failure
-from pipelines.policy.metadata import markdown_table
-from pipelines.policy.reports import OWNERS
+from pipelines.policy.metadata import OWNERS, markdown_table
 from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.settings.knobs import ModelKnobs
+from pipelines.settings import presets
+from pipelines.settings.launchpad import ModelKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import REQUIREMENTS, Tracking, git_commit, log_dataset, numbers
-from pipelines.training import train as training
+from pipelines.training.data import Data, add_features, encode_night, table_hash
+from pipelines.training.train import Trained, save, train
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from gru4rec.config.options import Config
     from gru4rec.training.fit import EpochReport
 
@@ -40,9 +44,10 @@ def gru4rec_model(
     day = context.partition_key
     with as_failure():
         splits = warehouse.read("splits", day)
-        data = training.prepare(splits, warehouse.read("sessions", day))
-        parameters = training.configure(config.preset, config.overrides, data, warehouse.layout.root / "presets")
-        data = training.add_features(data, warehouse.read("items", day), parameters)
+        data = encode_night(splits, warehouse.read("sessions", day))
+        root = warehouse.layout.root
+        parameters = presets.resolve(root, config.preset, config.overrides, data.train.statistics())
+        data = add_features(data, warehouse.read("items", day), parameters)
         tracking = mlflow.open()
         for run in tracking.close_interrupted():
             context.log.warning(f"MLflow run {run.info.run_name} was interrupted: closed as KILLED")
@@ -50,33 +55,34 @@ def gru4rec_model(
         with tracking.run(f"night {day}", facts) as active:
             log_dataset("splits", warehouse.partition("splits", day), facts["data_hash"], "training")
             _log_parameters(parameters, config)
-            trained = training.train(
+            trained = train(
                 data,
                 parameters,
                 refit=config.refit,
                 device=config.device,
                 threads=config.threads or None,
-                on_epoch=lambda stage, report: _log_epoch(context, stage, report),
+                on_epoch=lambda stage, report: _log_epoch(context, stage, report, parameters.train.epochs),
             )
-            version = _register(tracking, trained, data, facts)
-    page = dg.MetadataValue.url(tracking.page(active.info.run_id))
-    found = _metadata(active.info.run_id, version, trained, data, facts)
-    return dg.MaterializeResult(metadata={"mlflow_run": page, **found})
+            version = _register(tracking, trained, facts)
+    run_id = active.info.run_id
+    page = dg.MetadataValue.url(tracking.page(run_id))
+    found = {"mlflow_run": page, "model_version": version, "mlflow_run_id": run_id}
+    return dg.MaterializeResult(metadata={**found, **_metadata(trained, data), **facts})
 
 
-def _facts(context: dg.AssetExecutionContext, splits: Any) -> dict[str, str]:
+def _facts(context: dg.AssetExecutionContext, splits: "pa.Table") -> dict[str, str]:
     """What identifies this training: tags of the run and of the version, notes in the checkpoints."""
     import pyarrow.compute as pc
 
-    def reach(part: str, column: str, end: str) -> str:
-        times = splits.filter(pc.equal(splits["split"], part))[column]
+    def reach(name: str, column: str, end: str) -> str:
+        times = parts.part(splits, name)[column]
         return pc.min_max(times)[end].as_py().isoformat() if len(times) else ""
 
     return {
         "run_date": context.partition_key,
         "dagster_run": context.run.run_id,
         "git_commit": git_commit(),
-        "data_hash": training.table_hash(splits),
+        "data_hash": table_hash(splits),
         "train_from": reach("train", "timestamp", "min"),
         "train_until": reach("train", "timestamp", "max"),
         "test_from": reach("test", "session_start", "min"),
@@ -89,19 +95,24 @@ def _log_parameters(parameters: "Config", config: ModelKnobs) -> None:
     mlflow.log_params({**parameters.flat(), "preset": config.preset, "refit": config.refit})
 
 
-def _log_epoch(context: dg.AssetExecutionContext, stage: str, report: "EpochReport") -> None:
+def _log_epoch(context: dg.AssetExecutionContext, stage: str, report: "EpochReport", epochs: int) -> None:
+    """epochs: of each member; MLflow's steps go on from one member to the next."""
     import mlflow
 
     found = {"loss": report.loss, "events_per_second": report.events_per_second, **(report.validation or {})}
     prefix = "" if stage == "measured" else "refit/"
-    mlflow.log_metrics({prefix + name: value for name, value in numbers(found).items()}, step=report.epoch)
+    mlflow.log_metrics(
+        {prefix + name: value for name, value in numbers(found).items()},
+        step=(report.member - 1) * epochs + report.epoch,
+    )
     validation = "".join(f", {name} {value:.4f}" for name, value in (report.validation or {}).items())
     context.log.info(
-        f"{stage} model, epoch {report.epoch}: loss {report.loss:.4f}{validation} ({report.seconds:.1f} s)"
+        f"{stage} model, member {report.member}, epoch {report.epoch}: "
+        f"loss {report.loss:.4f}{validation} ({report.seconds:.1f} s)"
     )
 
 
-def _register(tracking: Tracking, trained: training.Trained, data: training.Data, facts: dict[str, str]) -> int:
+def _register(tracking: Tracking, trained: Trained, facts: dict[str, str]) -> int:
     """Log both checkpoints and register the one that serves; returns the version, now the challenger."""
     import mlflow
 
@@ -113,7 +124,7 @@ def _register(tracking: Tracking, trained: training.Trained, data: training.Data
     mlflow.log_metric("temperature", trained.temperature)
     mlflow.set_tag("device", device)
     with tempfile.TemporaryDirectory() as folder:
-        training.save(trained, data, Path(folder), facts)
+        save(trained, Path(folder), facts)
         mlflow.log_artifacts(str(Path(folder) / "evaluated"), "evaluated")
         info = mlflow.pyfunc.log_model(
             name="model",
@@ -127,22 +138,18 @@ def _register(tracking: Tracking, trained: training.Trained, data: training.Data
     return version
 
 
-def _metadata(
-    run_id: str, version: int, trained: training.Trained, data: training.Data, facts: dict[str, str]
-) -> dict[str, Any]:
+def _metadata(trained: Trained, data: Data) -> dict[str, Any]:
     epochs = [
-        {"epoch": report.epoch, "loss": report.loss, **(report.validation or {})} for report in trained.fit.history
+        {"member": report.member, "epoch": report.epoch, "loss": report.loss, **(report.validation or {})}
+        for report in trained.fit.history
     ]
     return {
-        "model_version": version,
-        "mlflow_run_id": run_id,
         "best_epoch": trained.fit.best_epoch,
         "seconds": trained.fit.seconds,
         "events_per_second": trained.fit.events_per_second,
-        "training_sessions": len(data.train),
-        "items": len(data.vocabulary),
-        "items_served": len(trained.served_vocabulary),
+        "training_sessions": len(data.train.sessions),
+        "items": len(data.train.vocabulary),
+        "items_served": len(trained.served.vocabulary),
         "temperature": trained.temperature,
         "epochs": dg.MetadataValue.md(markdown_table(list(epochs[0]), epochs)),
-        **facts,
     }

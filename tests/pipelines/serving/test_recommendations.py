@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.serving.assets import recommendations
+from pipelines.serving.recommendations import recommendations
 from pipelines.tracking import registry
 from warehouse import recommendations as table
 from warehouse.layout import Layout
@@ -96,7 +96,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path]
     vocabulary = Vocabulary.build(sessions["item_id"])
     config = Config().override({"hidden_size": 16, "epochs": 2, "batch_size": 16, "n_sample": 16})
     result = fit(Dataset(Sessions.from_table(sessions, vocabulary), vocabulary), config, FitOptions(device="cpu"))
-    save(root / "checkpoint", result.model, config, vocabulary, {"temperature": 1.0})
+    save(root / "checkpoint", result.model, config, {"temperature": 1.0})
     fresh_mlflow(root)
     mlflow = store(root)
     version = registered(mlflow, root / "checkpoint")

@@ -1,13 +1,14 @@
 """A night with item features by configuration alone: what it trains on and what it can recommend."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.training import train as training
+from pipelines.settings import presets
+from pipelines.training.data import add_features, encode_night
+from pipelines.training.train import save, train
 
 OVERRIDES = {"hidden_size": 8, "n_sample": 16, "batch_size": 8, "epochs": 2, "selected_features": ["genres"]}
 
@@ -29,14 +30,14 @@ def night() -> tuple[pa.Table, pa.Table, pa.Table]:
 @pytest.mark.parametrize("refit", ["full", "continue", "none"])
 def test_a_night_with_features(refit: str, tmp_path: Path) -> None:
     splits, sessions, items = night()
-    data = training.prepare(splits, sessions)
-    config = training.configure("rsc15", OVERRIDES, data, tmp_path)
-    data = training.add_features(data, items, config)
+    data = encode_night(splits, sessions)
+    config = presets.resolve(tmp_path, "rsc15", OVERRIDES, data.train, data.vocabulary)
+    data = add_features(data, items, config)
     assert len(data.vocabulary) == len(data.full_vocabulary) == 10
     assert np.flatnonzero(data.vocabulary.counts == 0).tolist() == [5, 6, 7, 8, 9]
     assert len(data.validation.items) == 40  # the items that came up late are targets too
-    trained = training.train(data, config, refit=refit, device="cpu", threads=1, on_epoch=lambda stage, report: None)
-    training.save(trained, data, tmp_path, {})
+    trained = train(data, config, refit=refit, device="cpu", threads=1, on_epoch=lambda stage, report: None)
+    save(trained, data, tmp_path, {})
 
     from gru4rec.serving.recommend import Recommender
 
@@ -49,7 +50,7 @@ def test_dwell_weights_reach_training() -> None:
     splits, sessions, _ = night()
     weight = pa.array(np.arange(splits.num_rows) % 3 + 1.0, pa.float32())
     splits, sessions = (table.append_column("weight", weight) for table in (splits, sessions))
-    data = training.prepare(splits, sessions)
+    data = encode_night(splits, sessions)
     given = [(user, value) for user, value in zip(splits["user_id"].to_pylist(), weight.to_pylist(), strict=True)]
     for found in (data.train, data.everything):
         of_users = [sorted(value for user, value in given if user == row["user_id"]) for row in found.keys.to_pylist()]
@@ -59,14 +60,14 @@ def test_dwell_weights_reach_training() -> None:
 
 def test_without_selected_features_nothing_changes(tmp_path: Path) -> None:
     splits, sessions, items = night()
-    data = training.prepare(splits, sessions)
-    config = training.configure("rsc15", {**OVERRIDES, "selected_features": []}, data, tmp_path)
-    assert training.add_features(data, items, config) is data
+    data = encode_night(splits, sessions)
+    config = presets.resolve(tmp_path, "rsc15", {**OVERRIDES, "selected_features": []}, data.train, data.vocabulary)
+    assert add_features(data, items, config) is data
 
 
 def test_a_column_that_the_items_lack_is_one_sentence(tmp_path: Path) -> None:
     splits, sessions, items = night()
-    data: Any = training.prepare(splits, sessions)
-    config = training.configure("auto", {"selected_features": ["colour"]}, data, tmp_path)
+    data = encode_night(splits, sessions)
+    config = presets.resolve(tmp_path, "auto", {"selected_features": ["colour"]}, data.train, data.vocabulary)
     with pytest.raises(ValueError, match="the items table has no column colour for selected_features; it has genres"):
-        training.add_features(data, items, config)
+        add_features(data, items, config)

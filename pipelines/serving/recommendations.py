@@ -1,31 +1,31 @@
-"""The table the fusion job reads: one list a user, made by the champion and nobody else.
+"""The asset `recommendations`: the table that the fusion job reads, one list a user, made by the champion alone.
 
-The night is written beside the table, audited there, and only then published; each figure of the audit is a check of
-this asset, whether the night passes (and is visible) or fails (and is kept for whoever looks into it).
+Each figure of the audit is a check of this asset, both when the night passes and is visible, and when it fails and is
+kept beside the table for whoever looks into it.
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from pipelines.policy.failures import as_failure
-from pipelines.policy.metadata import column_schema, markdown_table
-from pipelines.policy.reports import OWNERS
+from pipelines.policy.metadata import OWNERS, column_schema, markdown_table
 from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.settings.knobs import ServingKnobs
+from pipelines.serving.publish import publish_night
+from pipelines.settings.launchpad import ServingKnobs
 from pipelines.settings.partitions import CONTEXT_WINDOW, DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import git_commit
-from warehouse.recommendations.limits import CHECKS, AuditLimits
+from warehouse.recommendations.limits import CHECKS
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
     from warehouse.recommendations import Audit, Published
 
-FRESH = timedelta(hours=36)  # a night that has not come by then shows as stale
+FRESH = timedelta(hours=36)  # the asset shows as stale when no night has come for so long
 COMPLETE = "recommendations_complete"
 SPECS = [
     dg.AssetCheckSpec(
@@ -63,7 +63,8 @@ def recommendations(
             raise ValueError("There is no champion model yet: materialise champion_model, or `pipelines promote` one.")
         context.log.info(f"Lists of {day} come from version {champion.version} of {champion.tags.get('run_date')}")
         try:
-            published = _publish(context, config, warehouse, champion)
+            notes = {"dagster_run": context.run.run_id, "git_commit": git_commit()}
+            published = publish_night(day, config, warehouse, champion, notes)
         except AuditFailed as failed:
             yield from _check_results(failed.audit)
             raise
@@ -76,36 +77,6 @@ def recommendations(
     yield _read_back(warehouse, published)
     page = dg.MetadataValue.url(tracking.page(champion.run_id))
     yield dg.MaterializeResult(metadata={"mlflow_run": page, **_metadata(warehouse, champion, published)})
-
-
-def _publish(
-    context: dg.AssetExecutionContext, config: ServingKnobs, warehouse: Warehouse, champion: "ModelVersion"
-) -> "Published":
-    """Score the contexts in one pass and publish what comes."""
-    from gru4rec.serving.recommend import Recommender
-    from warehouse.config import ContextConfig
-    from warehouse.recommendations import Expected, NightFacts, publish
-    from warehouse.steps.contexts.audience import audience
-    from warehouse.steps.contexts.build import contexts
-    from warehouse.steps.contexts.shelf import shelf
-
-    day = context.partition_key
-    engine, layout = warehouse.engine(), warehouse.layout
-    recommender = Recommender.load(registry.served_checkpoint(champion))
-    shown = shelf(engine, layout, day, config.allow, config.deny)
-    users = audience(engine, layout, day, config.window_days)
-    expected = Expected(n=config.n, users=users, items=shown.of(recommender.scorer.vocabulary.ids))
-    facts = NightFacts(
-        model_version=int(champion.version),
-        mlflow_run_id=champion.run_id,
-        metadata={"dagster_run": context.run.run_id, "git_commit": git_commit()},
-    )
-    knobs = config.model_dump()
-    limits = AuditLimits(**{name: knobs[name] for name in AuditLimits.__dataclass_fields__})
-    chosen = ContextConfig(**{name: knobs[name] for name in ContextConfig.__dataclass_fields__})
-    with contexts(engine, layout, day, chosen) as reader:
-        batches = recommender.recommend_stream(reader, config.n, config.exclude_seen, shown.allow, shown.deny)
-        return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
 
 
 def _check_results(audit: "Audit") -> Iterator[dg.AssetCheckResult]:
@@ -122,7 +93,7 @@ def _check_results(audit: "Audit") -> Iterator[dg.AssetCheckResult]:
 
 
 def _read_back(warehouse: Warehouse, published: "Published") -> dg.AssetCheckResult:
-    """Count the rows of the published partition from its files' footers, as the fusion job finds them."""
+    """Whether the published partition holds every row that was audited, counted from its files' footers."""
     import pyarrow.parquet as pq
 
     from warehouse.recommendations import night

@@ -6,9 +6,10 @@ from unittest import mock
 import dagster as dg
 import pytest
 
-from pipelines.settings.knobs import TuningKnobs
-from pipelines.training import train as training
-from pipelines.training.tuning import objective, preset, space
+from pipelines.settings import presets
+from pipelines.settings.launchpad import TuningKnobs
+from pipelines.training.data import encode_night
+from pipelines.training.search import best_config, objective, space
 
 DAY = "2026-01-06"
 
@@ -79,7 +80,7 @@ def test_a_trial_that_diverges_counts_as_a_weak_one(monkeypatch: pytest.MonkeyPa
     assert tracking.client.set_tag.call_args.args[1:] == ("pruned", "the loss is no number")
     assert tracking.client.set_terminated.call_args.args[1] == "FINISHED"
     with pytest.raises(ValueError, match="No trial came to its end"):
-        preset(study, TuningKnobs())
+        best_config(study, TuningKnobs())
 
 
 @pytest.mark.slow
@@ -96,8 +97,8 @@ def test_a_study_goes_on_and_writes_a_preset(house: Any) -> None:
     parents = {run.data.tags["mlflow.parentRunId"] for run in runs}
     names = {tracking.client.get_run(parent).info.run_name for parent in parents}
     assert names == {"tuning tuning"}
-    data = training.prepare(_read(house, "splits"), _read(house, "sessions"))
-    found = training.configure(TuningKnobs().preset, {}, data, house.root / "presets")
+    data = encode_night(_read(house, "splits"), _read(house, "sessions"))
+    found = presets.resolve(house.root, TuningKnobs().preset, {}, data.train, data.vocabulary)
     best = max(runs, key=lambda run: run.data.metrics.get("recall_at_20", 0.0))
     assert found.flat()["learning_rate"] == float(best.data.params["learning_rate"])
     assert found.train.epochs == 1
@@ -110,8 +111,8 @@ def test_a_study_over_item_features(house: Any) -> None:
     knobs = {"epochs": 2, "n_sample": 32, "most_units": 64, "trials": 3, "study": "features", "preset": "featured"}
     config = {"ops": {"search": {"config": {**knobs, "selected_features": ["category"]}}}}
     assert house.run("tune", DAY, config).success
-    data = training.prepare(_read(house, "splits"), _read(house, "sessions"))
-    found = training.configure("featured", {}, data, house.root / "presets")
+    data = encode_night(_read(house, "splits"), _read(house, "sessions"))
+    found = presets.resolve(house.root, "featured", {}, data.train, data.vocabulary)
     assert found.features.selected_features == ("category",)
     tracking = house.tracking
     runs = tracking.client.search_runs([tracking.experiment_id], "params.architecture LIKE '%'")

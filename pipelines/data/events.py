@@ -1,4 +1,4 @@
-"""Raw parquet becomes events, rejected events and items: one partition a day that it arrived on."""
+"""Raw parquet becomes events and rejected events: one partition a day that it arrived on."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -6,25 +6,42 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pipelines.policy.failures import as_failure
-from pipelines.policy.metadata import column_schema, parquet_metadata
-from pipelines.policy.reports import OWNERS
+from pipelines.policy.metadata import OWNERS, column_schema, parquet_metadata
 from pipelines.policy.resources import Warehouse
-from pipelines.settings.knobs import EventsKnobs, ItemsKnobs
+from pipelines.settings.launchpad import EventsKnobs
 from pipelines.settings.partitions import DAILY
+from pipelines.settings.steps import step_config
 
 if TYPE_CHECKING:
     from warehouse.config import EventsConfig
     from warehouse.steps.events.ingest import EventsReport
 
-GROUP = "ingestion"
-KINDS = {"duckdb", "parquet"}
+CHECKS = [
+    dg.AssetCheckSpec(
+        "events_not_empty",
+        asset="events",
+        blocking=True,
+        description="Every day of the run holds at least one event.",
+    ),
+    dg.AssetCheckSpec(
+        "rejected_share",
+        asset="events",
+        description="The share of rejected rows stays below its limit on every day.",
+    ),
+]
 
 
 def _spec(table: str, description: str) -> dg.AssetSpec:
-    """What the two tables of one ingestion have in common."""
+    """The asset of one of the two tables that an ingestion writes."""
     schema = {"dagster/column_schema": column_schema(table)}
     return dg.AssetSpec(
-        table, description=description, group_name=GROUP, kinds=KINDS, owners=OWNERS, metadata=schema, skippable=True
+        table,
+        description=description,
+        group_name="ingestion",
+        kinds={"duckdb", "parquet"},
+        owners=OWNERS,
+        metadata=schema,
+        skippable=True,
     )
 
 
@@ -37,30 +54,18 @@ def _spec(table: str, description: str) -> dg.AssetSpec:
     partitions_def=DAILY,
     can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    check_specs=[
-        dg.AssetCheckSpec(
-            "events_not_empty",
-            asset="events",
-            blocking=True,
-            description="Every day of the run holds at least one event.",
-        ),
-        dg.AssetCheckSpec(
-            "rejected_share",
-            asset="events",
-            description="The share of rejected rows stays below its limit on every day.",
-        ),
-    ],
+    check_specs=CHECKS,
 )
 def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> Iterator[Any]:
-    """Ingest every day of the run, one after the other; a day that cannot be read ends the run with a sentence."""
+    """Ingest the days of the run one after the other; the first that cannot be read ends the run with a sentence."""
     from warehouse.config import EventsConfig
     from warehouse.steps.events.ingest import ingest_day
 
     engine, reports = warehouse.engine(), []
     with as_failure():
-        settings = EventsConfig(**config.model_dump())
+        wanted = step_config(EventsConfig, config)
         for day in context.partition_keys:
-            report = ingest_day(engine, warehouse.layout, day, settings)
+            report = ingest_day(engine, warehouse.layout, day, wanted)
             reports.append(report)
             context.log.debug(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
             for key in context.selected_asset_keys:
@@ -69,20 +74,20 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
     context.log.info(f"{len(reports)} day(s): {rows:,} events, {rejected:,} rejected")
     for key in sorted(context.selected_asset_keys):
         yield dg.MaterializeResult(asset_key=key)
-    wanted = {key.name for key in context.selected_asset_check_keys}
-    yield from (check for check in _checks(reports, settings) if check.check_name in wanted)
+    selected = {key.name for key in context.selected_asset_check_keys}
+    yield from (check for check in _checks(reports, wanted) if check.check_name in selected)
 
 
-def _checks(reports: "list[EventsReport]", settings: "EventsConfig") -> list[dg.AssetCheckResult]:
-    """The days are not empty (unless they may be), and few enough rows were rejected."""
+def _checks(reports: "list[EventsReport]", config: "EventsConfig") -> list[dg.AssetCheckResult]:
+    """Whether each day has events (unless it may be empty), and whether few enough rows were rejected."""
     empty = [str(report.day) for report in reports if report.rows == 0]
     worst = max(reports, key=lambda report: report.rejected_share)
-    problem = worst.problem(settings)
+    problem = worst.problem(config)
     return [
         dg.AssetCheckResult(
             asset_key="events",
             check_name="events_not_empty",
-            passed=settings.allow_empty_day or not empty,
+            passed=config.allow_empty_day or not empty,
             description=f"Without an event: {', '.join(empty)}" if empty else f"{len(reports)} day(s), none empty",
         ),
         dg.AssetCheckResult(
@@ -106,24 +111,3 @@ def _describe(
     else:
         found |= {"by_reason": dg.MetadataValue.json(dict(report.rejected_by_reason))}
     context.add_asset_metadata(metadata=found, asset_key=table, partition_key=day)
-
-
-@dg.asset(
-    description="The catalogue as last delivered: items with their titles. Empty where no raw items are.",
-    group_name=GROUP,
-    kinds=KINDS,
-    owners=OWNERS,
-    metadata={"dagster/column_schema": column_schema("items")},
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-)
-def items(context: dg.AssetExecutionContext, config: ItemsKnobs, warehouse: Warehouse) -> None:
-    """Write the catalogue of every day of the run."""
-    from warehouse.steps.items.ingest import ingest_items
-
-    for day in context.partition_keys:
-        with as_failure():
-            report = ingest_items(warehouse.layout, day, **config.model_dump())
-        found = parquet_metadata("items", warehouse.layout.partition("items", day))
-        found |= {"duplicates": report.duplicates, "rejected": report.rejected}
-        context.add_asset_metadata(metadata=found, partition_key=day)

@@ -1,0 +1,149 @@
+"""The asset `offline_evaluation`: the challenger, the champion and the baselines on the night's held-out sessions."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from pipelines.evaluation import figures
+from pipelines.evaluation.compare import Candidate, compare_night
+from pipelines.evaluation.report import SHOWN, brief, log_figures, summary
+from pipelines.evaluation.table import (
+    CHALLENGER,
+    CHAMPION,
+    COLUMN_TYPES,
+    COLUMNS,
+    SERVED,
+    Comparison,
+    evaluations_table,
+)
+from pipelines.policy.failures import as_failure
+from pipelines.policy.metadata import OWNERS
+from pipelines.policy.resources import MLflow, Warehouse
+from pipelines.settings.launchpad import EvaluationKnobs
+from pipelines.settings.partitions import DAILY
+from pipelines.tracking import registry
+from pipelines.tracking.runs import Tracking
+from warehouse.whole_files import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mlflow.entities.model_registry import ModelVersion
+
+CHECK = "trained_before_test"
+
+
+@dg.asset(
+    description=(
+        "The challenger, the current champion and the baselines on the same held-out sessions: one row a model, metric "
+        "and segment, with 95% intervals. None of them knew the test days; a check proves it by dates."
+    ),
+    group_name="evaluation",
+    kinds={"pytorch", "mlflow", "parquet"},
+    owners=OWNERS,
+    metadata={
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(name, type=COLUMN_TYPES.get(name, "float64"), description=meaning)
+                for name, meaning in COLUMNS.items()
+            ]
+        )
+    },
+    partitions_def=DAILY,
+    deps=["splits", "gru4rec_model"],
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset="offline_evaluation",
+            description="What was compared was trained only on events before the first test session.",
+        )
+    ],
+)
+def offline_evaluation(
+    context: dg.AssetExecutionContext, config: EvaluationKnobs, warehouse: Warehouse, mlflow: MLflow
+) -> dg.MaterializeResult:
+    """Measure, write the table, and tell MLflow."""
+    day = context.partition_key
+    with as_failure():
+        splits = warehouse.read("splits", day)
+        tracking = mlflow.open()
+        challenger = registry.of_night(tracking, day)
+        candidates = _candidates(tracking, challenger)
+        comparison = compare_night(splits, candidates, config, "auto")
+        table = evaluations_table(comparison, day)
+    file = warehouse.layout.partition("evaluations", day)
+    _write(table, file)
+    rows = table.to_pylist()
+    pictures = figures.draw(rows, comparison.reliability, _losses(tracking, challenger.run_id))
+    log_figures(tracking, challenger, rows, file, pictures)
+    for name, seconds in comparison.seconds.items():
+        context.log.info(f"{name} measured in {seconds:.1f} s")
+    found = {
+        "models": dg.MetadataValue.md(brief(rows)),
+        "mlflow_run": dg.MetadataValue.url(tracking.page(challenger.run_id)),
+        "dagster/row_count": table.num_rows,
+        "path": dg.MetadataValue.path(str(file)),
+        **_metadata(challenger, comparison, rows, pictures),
+    }
+    check = _trained_before_test(candidates[0].train_until, comparison)
+    return dg.MaterializeResult(metadata=found, check_results=[check])
+
+
+def _trained_before_test(train_until: datetime | None, comparison: Comparison) -> dg.AssetCheckResult:
+    """Whether the challenger's training ended before the test days. Others whose training did not were left out."""
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=train_until is not None and train_until < comparison.test_from,
+        description=(
+            f"Challenger trained on events up to {train_until}; first test session "
+            f"{comparison.test_from}. {'; '.join(comparison.leaks) or 'No candidate was left out'}."
+        ),
+    )
+
+
+def _candidates(tracking: Tracking, challenger: "ModelVersion") -> list[Candidate]:
+    """The challenger's two checkpoints, and the measured one of the champion where that is another version."""
+
+    def until(version: "ModelVersion") -> datetime | None:
+        text = version.tags.get("train_until")
+        return datetime.fromisoformat(text) if text else None
+
+    number = int(challenger.version)
+    measured = registry.evaluated_checkpoint(tracking, challenger)
+    served = registry.served_checkpoint(challenger)
+    found = [Candidate(CHALLENGER, number, measured, until(challenger))]
+    found.append(Candidate(SERVED, number, served, None))
+    champion = registry.aliased(tracking, registry.CHAMPION)
+    if champion is not None and int(champion.version) != number:
+        checkpoint = registry.evaluated_checkpoint(tracking, champion)
+        found.append(Candidate(CHAMPION, int(champion.version), checkpoint, until(champion)))
+    return found
+
+
+def _write(table: "pa.Table", file: Path) -> None:
+    import pyarrow.parquet as pq
+
+    with replacing(file) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _losses(tracking: Tracking, run_id: str) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in tracking.client.get_metric_history(run_id, "loss")]
+
+
+def _metadata(
+    challenger: "ModelVersion", comparison: Comparison, rows: list[dict[str, Any]], pictures: dict[str, bytes]
+) -> dict[str, Any]:
+    mine = comparison.measured[0].evaluation
+    return {
+        "all_figures": dg.MetadataValue.md(summary(rows)),
+        **{name: dg.MetadataValue.md(figures.inline(pictures[name])) for name in figures.SHOWN},
+        **{name: float(value) for name, value in mine.metrics.items() if name in SHOWN},
+        "predictions": mine.events,
+        "test_from": comparison.test_from.isoformat(),
+        "test_until": comparison.test_until.isoformat(),
+        "expected_calibration_error": comparison.reliability.ece,
+        "model_version": int(challenger.version),
+        "mlflow_run_id": challenger.run_id,
+    }

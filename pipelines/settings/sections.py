@@ -1,0 +1,292 @@
+"""Every knob, once: its type, its bounds or choices, its default and what it means.
+
+The launchpad (launchpad.py), the file `default.toml` (default_file.py) and the sentences about a mistake in a shop's
+`pipeline.toml` (read.py) are all made from these fields. The knobs of a step of `warehouse` are that step's dataclass,
+field by field; a test compares them.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.settings.kinds import (
+    AtLeastOne,
+    BaselineName,
+    Cron,
+    Day,
+    GateMetric,
+    IdType,
+    Name,
+    NotNegative,
+    Positive,
+    RankMetric,
+    Refit,
+    Share,
+    Zone,
+)
+
+
+class Section(BaseModel):
+    """A section of the settings: its fields are its knobs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Partitions(Section):
+    """The days that there are."""
+
+    first_day: Day = Field(default="2024-01-01", description="first day of data; a night before it cannot run")
+    last_day: Day | None = Field(
+        default=None,
+        description="last day of data, for a finished data set; without it the days go on until yesterday",
+        examples=["2024-12-31"],
+    )
+
+
+class Schedule(Section):
+    """When nights start by themselves."""
+
+    cron: Cron = Field(default="0 2 * * *", description="when the night starts")
+    timezone: Zone = Field(default="UTC", description="the time zone of that hour; days of data are always UTC days")
+
+
+class Engine(Section):
+    """DuckDB."""
+
+    memory_limit: str = Field(default="4GB", description="what DuckDB may hold in memory before it spills to disk")
+    threads: NotNegative = Field(default=0, description="threads of DuckDB; 0: as many as there are cores")
+
+
+class Events(Section):
+    """Raw events -> events and rejected events."""
+
+    user_column: Name = Field(default="user_id", description="the raw files' column that says who")
+    item_column: Name = Field(default="item_id", description="the raw files' column that says what")
+    timestamp_column: Name = Field(default="timestamp", description="the raw files' column that says when")
+    session_column: str = Field(default="session_id", description="the raw files' own session, where they have one")
+    event_type_column: str = Field(
+        default="event_type", description="view, cart, purchase, ..., where the raw files say"
+    )
+    dwell_column: str = Field(default="dwell", description="seconds the user stayed, where the raw files say")
+    timestamp_unit: Literal["", "s", "ms", "us", "ns"] = Field(
+        default="", description='for a raw time that is a number since 1970: "s", "ms", "us" or "ns"'
+    )
+    user_id_type: IdType = Field(default="auto", description='"int64", "string", or "auto": what the files have')
+    item_id_type: IdType = Field(default="auto", description='"int64", "string", or "auto": what the files have')
+    event_types: list[str] = Field(default=[], description="keep only events of these types; empty: all")
+    floor: Day = Field(default="1990-01-01", description="an event before this day is rejected as unreadable")
+    max_id_length: AtLeastOne = Field(default=256, description="a longer id is rejected")
+    max_rejected_share: Share = Field(
+        default=0.05, description="a day with a larger share of rejected rows stops the night"
+    )
+    allow_empty_day: bool = Field(
+        default=False, description="true: a day without a raw event is written as an empty table"
+    )
+
+
+class Items(Section):
+    """The raw catalogue -> items."""
+
+    item_column: str = Field(default="item_id", description="the raw items' column that names the item")
+    title_column: str = Field(default="title", description="the raw items' column that people read")
+
+
+class Cut(Section):
+    """Where a session ends: knobs of [sessions] that the contexts of the lists follow too."""
+
+    sessions: Literal["gap", "given"] = Field(
+        default="gap", description='"gap": a pause ends a session; "given": the raw session column names it'
+    )
+    gap_minutes: Positive = Field(default=30.0, description="the pause that ends a session")
+    repeats: Literal["drop", "keep"] = Field(
+        default="drop",
+        description='"drop": an item clicked again straight away counts once; "keep": every click counts',
+    )
+
+
+class Sessions(Cut):
+    """Events of a window -> sessions."""
+
+    window_days: AtLeastOne = Field(
+        default=30, description="days of events that a night learns from, the run date included"
+    )
+    min_session_length: AtLeastOne = Field(default=2, description="a shorter session is dropped")
+    min_item_support: AtLeastOne = Field(default=5, description="an item with fewer events in the window is dropped")
+    max_session_length: NotNegative = Field(
+        default=1000, description="a longer session is a robot's and dropped; 0: no limit"
+    )
+    max_events_per_minute: float = Field(
+        default=0.0, ge=0, description="a faster session is a robot's and dropped; 0: no limit"
+    )
+    dwell: Literal["off", "repeat", "weight"] = Field(
+        default="off", description='"repeat" or "weight": an item stayed on for long counts more'
+    )
+    dwell_threshold_seconds: Positive = Field(default=60.0, description="every full such stay is one more copy")
+    dwell_limit_seconds: Positive = Field(default=1800.0, description="a longer stay counts as unknown")
+    dwell_max_copies: AtLeastOne = Field(default=5, description="at most so many rows of one event")
+
+
+class Splits(Section):
+    """Sessions -> train, validation and test, by time."""
+
+    validation_days: NotNegative = Field(
+        default=1, description="days before the test days that choose the epoch and fit the temperature"
+    )
+    test_days: NotNegative = Field(default=1, description="last days of the window, that the model is measured on")
+    validation_start: Day | None = Field(
+        default=None, description="a date instead of a number of days", examples=["2024-12-01"]
+    )
+    test_start: Day | None = Field(
+        default=None, description="a date instead of a number of days", examples=["2024-12-15"]
+    )
+
+
+class Model(Section):
+    """What is trained."""
+
+    preset: str = Field(
+        default="auto",
+        description='parameters to start from: "auto" looks at the data; or a preset\'s name, '
+        "or the name of a tuned one",
+    )
+    device: str = Field(default="auto", description='"cpu", "cuda" or "auto"')
+    threads: NotNegative = Field(
+        default=0,
+        description="threads of training on a processor; 0: as many as there are cores; "
+        "small batches gain little by a second",
+    )
+    refit: Refit = Field(
+        default="full",
+        description='what serves: "full" trains anew on all days, "continue" goes on with the held-out days, '
+        '"none" serves what was measured',
+    )
+    overrides: dict[str, Any] = Field(
+        default={}, description="single parameters that differ from the preset, such as hidden_size = 256"
+    )
+
+
+class Evaluation(Section):
+    """What the model is measured on, and against."""
+
+    baselines: list[BaselineName] = Field(
+        default=["popularity", "markov", "sequential rules", "V-SKNN", "VSTAN"],
+        description="what the model is compared with",
+    )
+    bootstrap: NotNegative = Field(default=1000, description="resamples of the sessions for the 95% intervals")
+    seed: NotNegative = Field(default=0, description="of the bootstrap and of the sample of sessions")
+    max_sessions: NotNegative = Field(
+        default=50000, description="at most so many test sessions, a seeded sample; 0: all"
+    )
+
+
+class Gate(Section):
+    """What is asked of a challenger before it becomes champion."""
+
+    metric: GateMetric = Field(
+        default="recall@20", description='the figure that decides: "recall@20", "mrr@20" or "ndcg@20"'
+    )
+    min_events: int = Field(default=200, description="fewer predictions in the test days: no promotion")
+    min_recall: float = Field(default=0.0, description="floor of recall@20")
+    min_mrr: float = Field(default=0.0, description="floor of mrr@20")
+    min_coverage: float = Field(default=0.0, description="floor of coverage@20")
+    best_baseline_share: float = Field(
+        default=1.0,
+        description="the metric must reach this share of the best baseline's, or lie below it only within noise",
+    )
+    min_known_share: float = Field(
+        default=0.9,
+        description="the items of this share of the champion's training events must be known to the challenger",
+    )
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """Metric -> the least value it may have; 0 asks for nothing."""
+        return {"recall@20": self.min_recall, "mrr@20": self.min_mrr, "coverage@20": self.min_coverage}
+
+
+class Contexts(Section):
+    """What each user's list is made from."""
+
+    window_days: AtLeastOne = Field(
+        default=30, description="every user with an event in the last so many days gets a list"
+    )
+    source: Literal["session", "events"] = Field(
+        default="session",
+        description='"session": the list is made from the user\'s last session; "events": from the last events',
+    )
+    max_events: AtLeastOne = Field(default=50, description="at most so many of the latest events make the list")
+
+
+class Recommendations(Section):
+    """The lists, their audit, and how long they are kept."""
+
+    n: AtLeastOne = Field(default=100, description="items a user")
+    exclude_seen: bool = Field(default=True, description="true: no item of the context is recommended again")
+    allow: str = Field(
+        default="",
+        description="the only items that may be recommended: SQL on items (in_stock AND year > 1990) "
+        'or a .parquet file with item_id; "" all',
+    )
+    deny: str = Field(default="", description="items that must not be recommended, said in the same way")
+    max_fallback_share: Share = Field(
+        default=0.5,
+        description="audit: at most this share of users may get popular items for want of a known one; 1.0 off",
+    )
+    min_overlap: Share = Field(
+        default=0.02,
+        description="audit: at least this share of users' top 10 must have stood there the night before; 0.0 off",
+    )
+    max_score_shift: float = Field(
+        default=5.0,
+        gt=0,
+        description="audit: the mean score may move by so many standard deviations of the night before; inf off",
+    )
+    max_user_drop: Share = Field(
+        default=0.5, description="audit: at most this share of users fewer than the night before; 1.0 off"
+    )
+    keep_nights: NotNegative = Field(default=90, description="older nights leave the table; 0 keeps all")
+    vacuum_hours: NotNegative = Field(
+        default=168,
+        description="files that no night needs are deleted after so long; "
+        "below 168 late readers and rollback may miss them",
+    )
+
+
+class MLflow(Section):
+    """Where training runs and model versions go."""
+
+    experiment: str = Field(default="gru4rec-nightly", description="the experiment all nights are in")
+    model: str = Field(default="gru4rec", description="the registered model's name")
+    system_metrics: bool = Field(default=True, description="true: processor and memory are logged while training")
+
+
+class Tuning(Section):
+    """The search for better parameters."""
+
+    trials: AtLeastOne = Field(
+        default=30,
+        description="trials a study has in all, pruned and diverged ones included; a study that was stopped goes on",
+    )
+    parallel: AtLeastOne = Field(default=1, description="trials at a time, each on one thread")
+    study: str = Field(
+        default="tuning",
+        description="the study's name: its file lies in <data folder>/tuning; another name begins anew",
+    )
+    preset: str = Field(
+        default="tuned",
+        description="the name that the best parameters are written under: [model] preset can be set to it",
+    )
+    loss: Literal["cross-entropy", "bpr-max", "both"] = Field(
+        default="both", description='"cross-entropy", "bpr-max" or "both"'
+    )
+    metric: RankMetric = Field(
+        default="recall@20", description="what is made as large as possible, on the validation days"
+    )
+    epochs: AtLeastOne = Field(default=5, description="of a trial, the best one counts")
+    n_sample: NotNegative = Field(default=2048, description="additional negatives")
+    most_units: AtLeastOne = Field(default=512, description="the widest network tried")
+    selected_features: list[str] = Field(
+        default=[],
+        description='columns of the items table, such as ["genres"]: the network over features is searched too',
+    )
+    seed: NotNegative = Field(default=0, description="of the search")

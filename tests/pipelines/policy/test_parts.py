@@ -1,0 +1,35 @@
+"""A night's rows by part, and as sessions of a vocabulary."""
+
+import pyarrow as pa
+
+from gru4rec.data.vocabulary import Vocabulary
+from pipelines.policy import parts
+
+SPLITS = pa.table(
+    {
+        "user_id": [1, 1, 1, 2, 2, 2],
+        "session_start": [10, 10, 30, 20, 20, 40],
+        "item_id": [7, 8, 8, 8, 7, 9],
+        "timestamp": [10, 11, 30, 20, 21, 40],
+        "split": ["train", "train", "validation", "train", "train", "test"],
+        "weight": pa.array([1, 2, 3, 4, 5, 6], pa.float32()),
+    }
+)
+
+
+def test_every_row_is_either_trained_on_or_held_out() -> None:
+    trained, held_out = parts.part(SPLITS, "train"), parts.held_out(SPLITS)
+    assert pa.concat_tables([trained, held_out]).sort_by("weight") == SPLITS.sort_by("weight")
+    assert set(trained["split"].to_pylist()) == {"train"}
+    assert parts.part(held_out, "test")["item_id"].to_pylist() == [9]
+
+
+def test_a_session_is_a_user_and_a_start_and_weights_are_read_only_where_wanted() -> None:
+    trained = parts.part(SPLITS, "train")
+    vocabulary = Vocabulary.build(trained["item_id"])
+    weighted = parts.encode(trained, vocabulary, weighted=True)
+    assert weighted.offsets.tolist() == [0, 2, 4]
+    assert weighted.weights is not None
+    assert sorted(weighted.weights.tolist()) == [1, 2, 4, 5]
+    assert parts.encode(trained, vocabulary).weights is None
+    assert parts.encode(trained.drop_columns(["weight"]), vocabulary, weighted=True).weights is None

@@ -1,0 +1,152 @@
+"""The settings: defaults, a shop's own file, and what a mistake in it says."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.settings.default_file import default_text
+from pipelines.settings.knobs import Knobs
+from pipelines.settings.read import SettingsError, load
+
+
+def shop(folder: Path, text: str) -> dict[str, str]:
+    (folder / "pipeline.toml").write_text(text)
+    return {"GRU4REC_DATA": str(folder)}
+
+
+def test_defaults_without_a_file(tmp_path: Path) -> None:
+    found = load({"GRU4REC_DATA": str(tmp_path)})
+    assert found.root == tmp_path
+    assert found.tracking_uri == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    assert found.knobs.sessions.gap_minutes == 30.0
+
+
+def test_a_shops_file_changes_single_knobs(tmp_path: Path) -> None:
+    text = "[sessions]\ngap_minutes = 20\n[partitions]\nfirst_day = 1998-04-01\nlast_day = 1998-04-22\n"
+    text += "[model.overrides]\nhidden_size = 64\n"
+    found = load(shop(tmp_path, text))
+    assert found.knobs.sessions.gap_minutes == 20
+    assert found.knobs.sessions.repeats == "drop"
+    assert found.knobs.partitions.last_day == "1998-04-22"
+    assert found.knobs.model.overrides == {"hidden_size": 64}
+
+
+def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("[recommendations]\nn = 7\n")
+    env = {"GRU4REC_CONFIG": str(tmp_path / "other.toml"), "MLFLOW_TRACKING_URI": "http://127.0.0.1:5001"}
+    found = load(env)
+    assert found.knobs.recommendations.n == 7
+    assert found.tracking_uri == "http://127.0.0.1:5001"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[session]\ngap_minutes = 20\n", "unknown section [session]; did you mean sessions?"),
+        ("[xyz]\ngap_minutes = 20\n", "unknown section [xyz]; known are: contexts, engine, evaluation, events"),
+        ("sessions = 20\n", "sessions is 20; write it as a section, [sessions]"),
+        ("[sessions]\ngap = 20\n", "[sessions]: unknown knob 'gap'; did you mean gap_minutes"),
+        ("[items]\nxyz = 20\n", "[items]: unknown knob 'xyz'; known are: item_column, title_column."),
+        ('[sessions]\ngap_minutes = "20"\n', "[sessions]: gap_minutes is '20'; use a number."),
+        ("[sessions]\ngap_minutes = true\n", "[sessions]: gap_minutes is True; use a number."),
+        ("[recommendations]\nn = 1.5\n", "[recommendations]: n is 1.5; use a whole number."),
+        ("[recommendations]\nn = true\n", "[recommendations]: n is True; use a whole number."),
+        ("[recommendations]\nexclude_seen = 1\n", "[recommendations]: exclude_seen is 1; use true or false."),
+        ("[mlflow]\nmodel = 3\n", "[mlflow]: model is 3; use text in quotes."),
+        ('[events]\nevent_types = "view"\n', "[events]: event_types is 'view'; use a list."),
+        ("[events]\nevent_types = [1]\n", "[events]: event_types holds 1; use text in quotes."),
+        ("[model]\noverrides = 3\n", "[model]: overrides is 3; use a table"),
+        ("[sessions\n", "is not valid TOML"),
+        ('[partitions]\nfirst_day = "01.02.2024"\n', "[partitions]: first_day is '01.02.2024'; use a date like"),
+        ("[partitions]\nlast_day = 2023-12-31\n", "last_day 2023-12-31 is before first_day 2024-01-01"),
+        ('[schedule]\ncron = "whenever"\n', "[schedule]: cron is 'whenever'; use five fields"),
+        ('[schedule]\ntimezone = "Mars"\n', "[schedule]: timezone is 'Mars'; use a time zone like Europe/Berlin"),
+        ('[events]\ntimestamp_unit = "h"\n', "[events]: timestamp_unit is 'h'; use one of '', 's', 'ms', 'us', 'ns'."),
+        ('[events]\nuser_column = ""\n', "[events]: user_column is ''; it must not be empty."),
+        ("[events]\nmax_rejected_share = 2\n", "[events]: max_rejected_share is 2; use a number of at most 1"),
+        ("[sessions]\nwindow_days = 0\n", "[sessions]: window_days is 0; use a number of at least 1."),
+        ("[splits]\nvalidation_start = 2024-02-01\ntest_start = 2024-01-01\n", "[splits]: validation_start 2024-02-01"),
+        ("[contexts]\nmax_events = 0\n", "[contexts]: max_events is 0; use a number of at least 1."),
+        ("[recommendations]\nmax_score_shift = 0\n", "[recommendations]: max_score_shift is 0; use a number above 0"),
+        ('[model]\npreset = "rcs15"\n', "[model]: preset 'rcs15' is not known"),
+        ('[model]\nrefit = "yes"\n', "[model]: refit is 'yes'; use one of 'full', 'continue', 'none'."),
+        ("[model.overrides]\nhiden_size = 3\n", "[model]: unknown setting hiden_size"),
+        ("[model.overrides]\nmomentum = 2\n", "[model]: momentum"),
+        ('[evaluation]\nbaselines = ["vsknn"]\n', "[evaluation]: baselines holds 'vsknn'; use one of 'popularity',"),
+        ('[gate]\nmetric = "hits"\n', "[gate]: metric is 'hits'"),
+        (
+            '[gate]\nmetric = "recall@10"\n',
+            "[gate]: metric is 'recall@10'; use one of 'recall@20', 'mrr@20', 'ndcg@20'.",
+        ),
+        ('[tuning]\nmetric = "hits"\n', "[tuning]: metric is 'hits'; use recall@k"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(shop(tmp_path, text))
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "pipeline.toml"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tuned_preset_may_be_named_before_and_after_it_is_there(tmp_path: Path) -> None:
+    assert load(shop(tmp_path, '[model]\npreset = "tuned"\n')).knobs.model.preset == "tuned"
+    named = '[model]\npreset = "mine"\n'
+    with pytest.raises(SettingsError, match="preset 'mine' is not known"):
+        load(shop(tmp_path, named))
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "mine.json").write_text("{}")
+    assert load(shop(tmp_path, named)).knobs.model.preset == "mine"
+
+
+def test_a_tuned_preset_is_judged_with_its_own_values(tmp_path: Path) -> None:
+    text = '[model]\npreset = "mine"\n[model.overrides]\nalternate = ["loss=bpr-max"]\n'
+    (tmp_path / "presets").mkdir()
+    file = tmp_path / "presets" / "mine.json"
+    file.write_text('{"members": 2}')
+    assert load(shop(tmp_path, text)).knobs.model.preset == "mine"
+    file.write_text('{"members": 1}')
+    with pytest.raises(SettingsError, match="alternate is for several members"):
+        load(shop(tmp_path, text))
+    file.write_text('{"members": ')
+    with pytest.raises(SettingsError, match=f"the preset in {file}: the configuration is not JSON"):
+        load(shop(tmp_path, text))
+
+
+def test_several_members_may_alternate_over_auto_alone(tmp_path: Path) -> None:
+    text = '[model.overrides]\nalternate = ["loss=bpr-max"]\n'
+    assert load(shop(tmp_path, text)).knobs.model.overrides == {"alternate": ["loss=bpr-max"]}
+    with pytest.raises(SettingsError, match="alternate is for several members"):
+        load(shop(tmp_path, f'[model]\npreset = "rsc15"\n{text}'))
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="does not exist"):
+        load({"GRU4REC_CONFIG": str(tmp_path / "none.toml")})
+
+
+KNOBS = [(section, name) for section, knobs in Knobs() for name in type(knobs).model_fields]
+VALUES = ["3", "-1", "0", "10000000000000000000000", "1.5", "inf", "nan", "true", '"x"', '""', "2024-01-01", "12:00:00"]
+VALUES += ["[]", "[1]", '["x"]', "{}", "{x = 1}", "[{x = 1}]", "2024-01-01T00:00:00Z"]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(knob=st.sampled_from(KNOBS), value=st.sampled_from(VALUES))
+def test_any_value_of_any_knob_is_taken_or_refused_in_one_sentence(
+    tmp_path: Path, knob: tuple[str, str], value: str
+) -> None:
+    section, name = knob
+    try:
+        load(shop(tmp_path, f"[{section}]\n{name} = {value}\n"))
+    except SettingsError as error:
+        said = str(error)
+        assert said.startswith(f"{tmp_path / 'pipeline.toml'}, [{section}]: ")
+        assert name in said
+        assert said.endswith(".")
+        assert "\n" not in said
+
+
+def test_the_whole_default_file_may_be_a_shops_own(tmp_path: Path) -> None:
+    assert load(shop(tmp_path, default_text())).knobs == Knobs()
