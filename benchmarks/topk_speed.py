@@ -4,7 +4,8 @@
 
 Every block of scores is picked from in each way in turn, in CPU seconds of the one thread. "torch.topk" settles ties as
 `top_k` does. "sieve" turns the scores tile by tile into the layout of `serving.sieve`, and leaves the columns in their
-own order, which spoils the sieve's guess where neighbouring ids score alike. "sieve, permuted" takes them in random order.
+own order, which spoils the sieve's guess where neighbouring ids score alike. "sieve, permuted" takes them in random
+order.
 """
 
 import argparse
