@@ -4,7 +4,6 @@ Protocol: for every event but the first of a session the whole catalogue is rank
 target is the next item; items already seen stay in. Averages run over events, intervals over sessions (`metrics`).
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation import metrics, segments
 from gru4rec.evaluation.ranking import block_ranks, check_tie_rule, rank_type
+from gru4rec.evaluation.resample import Resample
 from gru4rec.scoring.scorer import Scorer, block_rows
 from gru4rec.scoring.topk import top_k
 
@@ -47,7 +47,19 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found. ranks [P] and session [P] are in the order of `sessions.prediction_events()`."""
+    """What `evaluate` found about P predictions, in the order of `sessions.prediction_events()`.
+
+    Attributes:
+        model: the scorer's name.
+        tie_rule: the rule by which equal scores ranked.
+        ranks: of the targets, 1 for the best, [P].
+        session: the number of each prediction's session, [P].
+        targets: item indices in the vocabulary of the held-out sessions, [P].
+        values: of each metric what every prediction is worth, [P].
+        figures: the metrics' means and intervals, over all events and by segment.
+        unknown: held-out events whose item the vocabulary lacks.
+        replicates, seed: of the intervals.
+    """
 
     model: str
     tie_rule: str
@@ -99,7 +111,7 @@ def evaluate(
     tie_rule: str | None = None,
     new_items: NDArray[np.bool_] | None = None,
 ) -> Evaluation:
-    """Rank, count and average.
+    """Rank all next items over the whole catalogue, and average over the events.
 
     Args:
         scorer: the model or baseline. It may have another vocabulary than the held-out sessions: inputs that it does
@@ -107,7 +119,7 @@ def evaluate(
             scorers of different catalogues answer for the same events.
         held_out: what it is measured on. Its sessions lack the items that training does not know. Its vocabulary counts
             the training events; popularity bias, novelty and the popularity segments are made of these counts.
-        ks: list lengths; coverage, popularity bias and novelty are taken at the longest.
+        ks: list lengths; coverage, popularity bias and novelty are those of the longest.
         bootstrap: replicates of the intervals; 0 leaves them nan.
         seed: of the bootstrap.
         tie_rule: one of ranking.TIE_RULES; None takes the scorer's own.
@@ -124,7 +136,7 @@ def evaluate(
     session = sessions.session_of(events)
     values = metrics.per_event(ranked.ranks, ks)
     values |= _list_metrics(ranked.lists, train_counts, max(ks))
-    resample = _Resample(session, len(sessions), bootstrap, seed)
+    resample = Resample(session, len(sessions), bootstrap, seed)
     figures = list(_figures(values, sessions, train_counts, new_items, resample))
     figures.append(_coverage(ranked.lists, session, len(train_counts), max(ks), resample))
     return Evaluation(
@@ -134,7 +146,9 @@ def evaluate(
 
 
 def compare(a: Evaluation, b: Evaluation, metric: str) -> Difference:
-    """a less b in one metric, paired: both on the same drawn sessions in every bootstrap replicate.
+    """One metric of `a` less that of `b`, with an interval of the difference.
+
+    It is paired: in every bootstrap replicate both are averaged over the same drawn sessions.
 
     Raises:
         ValueError: the two were not made on the same events, or one lacks the metric.
@@ -144,7 +158,7 @@ def compare(a: Evaluation, b: Evaluation, metric: str) -> Difference:
     if metric not in a.values or metric not in b.values:
         raise ValueError(f"no metric {metric!r} in both evaluations; there are {', '.join(sorted(a.values))}")
     both = np.stack([a.values[metric], b.values[metric]], axis=1)
-    resample = _Resample(a.session, int(a.session.max()) + 1, a.replicates, a.seed)
+    resample = Resample(a.session, int(a.session.max()) + 1, a.replicates, a.seed)
     [(values, replicates)] = resample.means([(both, np.arange(len(a.session)))])
     low, high = metrics.interval((replicates[:, 0] - replicates[:, 1])[:, None])
     return Difference(float(values[0] - values[1]), float(low[0]), float(high[0]))
@@ -167,7 +181,7 @@ def _check(held_out: Dataset, events: NDArray[np.int64], ks: tuple[int, ...]) ->
 
 
 class _Ranked(NamedTuple):
-    """Ranks [P]; lists int64 [P, K], indices in the sessions' vocabulary, -1 for nothing."""
+    """Ranks [P], and lists int64 [P, K] of item indices in the sessions' vocabulary; -1 stands for no item."""
 
     ranks: metrics.Ranks
     lists: NDArray[np.int64]
@@ -208,7 +222,8 @@ def translate(sessions: Sessions, source: Vocabulary, target: Vocabulary) -> tup
     """Sessions in another vocabulary, without the events it does not know.
 
     Returns:
-        The same number of sessions (some may be empty), and the position in `sessions.items` of each event kept.
+        The same number of sessions, of which some may be empty, and of each event that is kept its position in
+        `sessions.items`.
     """
     items = target.encode(source.ids)[sessions.items]
     origin = np.flatnonzero(items >= 0)
@@ -225,44 +240,14 @@ def _list_metrics(lists: NDArray[np.int64], counts: NDArray[np.int64], k: int) -
     return {f"{name}@{k}": np.where(there, weight[lists], 0.0).sum(1) / length for name, weight in weights.items()}
 
 
-@dataclass(frozen=True)
-class _Resample:
-    """Draws sessions with replacement, the same draws for everything that shares its seed."""
-
-    session: NDArray[np.int64]
-    sessions: int
-    replicates: int
-    seed: int
-
-    def means(
-        self, groups: list[tuple[metrics.Floats, NDArray[np.int64]]]
-    ) -> list[tuple[metrics.Floats, metrics.Floats]]:
-        """For each group (values [N, M] of some events, and which they are): means [M] and their replicates [B, M]."""
-        parts = []
-        for values, events in groups:
-            present, session = np.unique(self.session[events], return_inverse=True)
-            columns = np.column_stack([values, np.ones(len(events))])
-            parts.append((present, metrics.session_sums(columns, session, len(present))))
-        drawn: list[list[metrics.Floats]] = [[] for _ in groups]
-        for weights in metrics.bootstrap_weights(self.sessions, self.replicates, self.seed):
-            for rows, (present, sums) in zip(drawn, parts, strict=True):
-                totals = weights[:, present] @ sums
-                with np.errstate(invalid="ignore"):  # a replicate may hold no event of a small segment: 0 / 0 is nan
-                    rows.append(totals[:, :-1] / totals[:, -1:])
-        return [
-            (values.mean(axis=0), np.concatenate(rows) if rows else np.full((1, values.shape[1]), math.nan))
-            for (values, _), rows in zip(groups, drawn, strict=True)
-        ]
-
-
 def _figures(
     values: dict[str, metrics.Floats],
     sessions: Sessions,
     counts: NDArray[np.int64],
     new_items: NDArray[np.bool_] | None,
-    resample: _Resample,
+    resample: Resample,
 ) -> Iterator[Figure]:
-    """Every metric over all events, then by segment; segments without an event are left out."""
+    """Every metric over all events, then segment by segment; a segment without events has no figures."""
     names = list(values)
     matrix = np.stack(list(values.values()), axis=1)
     groups = {segments.ALL: np.arange(len(matrix))}
@@ -275,12 +260,12 @@ def _figures(
         low, high = metrics.interval(replicates)
         for column, metric in enumerate(names):
             yield Figure(metric, segment, float(means[column]), float(low[column]), float(high[column]), len(events))
-    if sessions.unknown:  # no rank exists for an item without a row: a miss at every k
+    if sessions.unknown:  # an item that no column of the scores stands for has no rank: it is a miss at every k
         ranked = [name for name in names if name.partition("@")[0] in metrics.RANK_METRICS]
         yield from (Figure(metric, segments.COLD, 0.0, 0.0, 0.0, sessions.unknown) for metric in ranked)
 
 
-def _coverage(lists: NDArray[np.int64], session: NDArray[np.int64], items: int, k: int, resample: _Resample) -> Figure:
+def _coverage(lists: NDArray[np.int64], session: NDArray[np.int64], items: int, k: int, resample: Resample) -> Figure:
     there = lists >= 0
     owner = np.broadcast_to(session[:, None], lists.shape)[there]
     value, low, high = metrics.coverage_interval(

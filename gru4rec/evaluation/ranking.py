@@ -1,8 +1,8 @@
 """Where the next item stands in the whole catalogue.
 
-Every event of a session but the last is an input; its target is the event after it. The rank of a target is 1 for the
-best. How equal scores count is stated, because it decides the figures of methods that score many items alike (a
-counting method that gives zero to most items looks perfect under the first rule):
+Every event of a session but the last is an input; its target is the event after it. The best item has rank 1. The rule
+for equal scores decides the figures of methods that score many items alike (a counting method that gives zero to most
+items looks perfect under the first rule), so it is always stated:
 
 | rule | rank of the target |
 |---|---|

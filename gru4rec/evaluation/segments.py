@@ -38,8 +38,9 @@ def segmentations(
         new_items: True for items that came up only at the end of training, [I] (`new_items()`); None: no item is.
 
     Returns:
-        session length (events of the session), position (events known when the prediction is made), popularity decile
-        of the target (1: the tenth of the catalogue that is most popular), its training events, target new or known.
+        Splits by session length (events of the session); by position (events known when the prediction is made); by
+        the target's training events; by its popularity decile (1 is the most popular tenth of the catalogue); and by
+        whether the target is new.
     """
     events = sessions.prediction_events()
     session = sessions.session_of(events)
@@ -64,7 +65,8 @@ def popularity_decile(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 def new_items(train: Sessions, items: int, share: float = 0.05) -> NDArray[np.bool_]:
     """Items whose first training event lies in the last `share` of the training events, [items].
 
-    Counted by events and not by days, since a clock may be an order only. Sessions without times count in their order.
+    The share is one of events, not of days, since a clock may say no more than an order. Sessions without times count
+    in the order in which they stand.
     """
     clock = np.arange(len(train.items)) if train.times is None else train.times
     first = np.full(items, np.iinfo(np.int64).max)

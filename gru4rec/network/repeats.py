@@ -1,11 +1,11 @@
 """Items that a session has seen already: how much more, or less, likely they are to come next.
 
-With a shared embedding an item scores high after itself whether or not people ever click it twice in a row, and logs
-differ: some drop repeated clicks, in others a quarter of the steps repeat the item before; going back to an earlier
-item is common in most. Two weights, added to the scores of the item just seen and of the items seen before it, set
-this right. They are chosen by rank on sessions that the model was not fitted on: on its own training sessions it
-remembers what came next, and every weight looks harmful. Weights must prove themselves: what counts is the lower end of
-an interval around their gain, so that a log on which they do nothing keeps none.
+With a shared embedding an item scores high after itself, whether or not people ever click it twice in a row. Logs
+differ: some drop repeated clicks, in others a quarter of the steps repeat the item before, and in most people often go
+back to an earlier item. Two weights correct this. One is added to the score of the item just seen, the other to the
+scores of the items seen before it. They are chosen by rank on sessions that the model was not fitted on, because on its
+own training sessions it remembers what came next, and every weight looks harmful. What counts for a weight is the lower
+end of an interval around its gain, so a log on which weights do nothing keeps none.
 """
 
 from collections.abc import Iterable
@@ -24,9 +24,9 @@ TOP = 20  # the cut of the metrics that choose
 FEWEST = 300  # predictions that say anything; with fewer the weights stay 0
 ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so many scores
 SURE = 4.0  # standard errors taken off a gain: the best of 99 tried pairs must stand out, two would be chance
-# Tried weights, in units of the typical distance between the best and the 20th score. In a log that never shows an item
-# twice running the item just seen comes next all the same once an unknown item between the two has fallen out of a
-# session. Held-out sessions cannot show that, for the model knows their items: hence its weight ends at -0.5.
+# Tried weights, in units of the typical distance between the best and the 20th score. The weight of the item just seen
+# ends at -0.5: even a log without repeated clicks has sessions like "a, unknown item, a", which the model reads as
+# "a, a". Held-out sessions, whose items the model knows, do not show this, and would ask for a weight far below.
 BEFORE = (-2.0, -1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 JUST_SEEN = BEFORE[2:]
 
@@ -34,10 +34,16 @@ JUST_SEEN = BEFORE[2:]
 def add(
     scores: Tensor, items: NDArray[np.int64], begins: NDArray[np.int64], events: NDArray[np.int64], weights: Tensor
 ) -> None:
-    """Add the weights [2] (item just seen, item seen before) to scores [R, I] in place.
+    """Add the weights to scores, in place.
 
-    items: of all sessions, flat; events [R]: each row's last input event; begins [R]: where its session begins.
-    An item that is both the one just seen and an earlier one counts as just seen; one seen twice counts once.
+    An item that was just seen and seen before counts as just seen; an item that was seen twice counts once.
+
+    Args:
+        scores: [R, I].
+        items: of all sessions, one after another, [E].
+        begins: of each row the position in `items` where its session begins, [R].
+        events: of each row the position of its last input event, [R].
+        weights: for the item just seen and for items seen before it, [2].
     """
     row, earlier = _earlier(items, begins, events)
     every = torch.arange(len(events), device=scores.device)
@@ -49,7 +55,12 @@ def add(
 
 
 def of_distance(back: NDArray[np.int64], weights: Tensor) -> NDArray[np.float32]:
-    """What is added to the score of an item last seen `back` events before the last input event (0: it is that one)."""
+    """What is added to the scores of items that were last seen `back` events before the last input event, [N].
+
+    Args:
+        back: [N], 0 for the last input event itself.
+        weights: for the item just seen and for items seen before it, at most REACH events back, [2].
+    """
     just_seen, before = weights.float().tolist()
     return np.where(back == 0, just_seen, np.where(back <= REACH, before, 0.0)).astype(np.float32)
 
@@ -57,7 +68,7 @@ def of_distance(back: NDArray[np.int64], weights: Tensor) -> NDArray[np.float32]
 def _earlier(
     items: NDArray[np.int64], begins: NDArray[np.int64], events: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(row, item) of each event of a session before its last input event, at most REACH back."""
+    """Row and item of every event before each row's last input event, at most REACH back."""
     lengths = np.minimum(events - begins, REACH)
     row = np.repeat(np.arange(len(events)), lengths)
     back = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + 1
@@ -71,10 +82,15 @@ def rows(items: int) -> int:
 
 @dataclass(frozen=True)
 class Standing:
-    """All that weights can change about how targets rank: of R predictions, with S seen items in all.
+    """All that is needed to rank the targets of R predictions under any weights.
 
-    target [R], kind [R]: the target's score, and whether it is new (0), just seen (1) or seen before (2). best [R, 21]:
-    the best scores of new items. rows, kinds, scores [S]: the seen items, and which prediction each belongs to.
+    Attributes:
+        target: score of each target, [R].
+        kind: whether each target is new (0), just seen (1) or seen before (2), [R].
+        best: the best scores of new items, [R, 21].
+        rows: of each of S seen items the prediction it belongs to, [S].
+        kinds: whether it was just seen (1) or seen before (2), [S].
+        scores: its score, [S].
     """
 
     target: Tensor
@@ -86,7 +102,7 @@ class Standing:
 
     @classmethod
     def of(cls, block: Block, sessions: Sessions) -> "Standing":
-        """Of a block of scores of these sessions."""
+        """What a block of scores of some sessions says."""
         events, scores = block.events, block.scores.float().cpu()
         begins = sessions.offsets[sessions.session_of(events)]
         targets = torch.from_numpy(sessions.items[events + 1])
@@ -113,7 +129,11 @@ class Standing:
         return cls(all_of("target"), all_of("kind"), all_of("best"), rows, all_of("kinds"), all_of("scores"))
 
     def measure(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Each prediction's hit and reciprocal rank at 20, float64 [R], with weights [3] for new, just seen, before."""
+        """Each prediction's hit and reciprocal rank at 20, float64 [R] each.
+
+        Args:
+            weights: what is added to the scores of new items, of the item just seen and of items seen before, [3].
+        """
         target = self.target + weights[self.kind]
         above = (self.best > target[:, None]).sum(1)
         above.index_add_(0, self.rows, (self.scores + weights[self.kinds] > target[self.rows]).long())
@@ -122,10 +142,15 @@ class Standing:
 
 
 def choose(blocks: Iterable[Block], sessions: Sessions) -> Tensor:
-    """The weights [2] under which the targets rank best: recall@20 and MRR@20, each relative to no weights.
+    """The two weights under which the targets rank best, [2]: for the item just seen and for items seen before.
 
-    Of every pair of weights counts the gain that is left after SURE standard errors; where none is left both stay 0,
-    as they do with fewer than FEWEST predictions. Equal results go to the smaller weights.
+    A pair of weights is worth its gain in recall@20 and in MRR@20, each relative to no weights, less SURE standard
+    errors of that gain. Both weights are 0 where no pair is worth anything, and with fewer than FEWEST predictions. Of
+    pairs of equal worth the smaller weights win.
+
+    Args:
+        blocks: scores of the sessions by a model that was not fitted on them.
+        sessions: what was scored.
     """
     parts = [Standing.of(block, sessions) for block in blocks]
     if sum(len(part.target) for part in parts) < FEWEST:

@@ -1,1 +1,1 @@
-"""What every model and baseline is to the rest: a scorer. The best of its scores, and probabilities made of them."""
+"""What a model or baseline promises (a scorer), the best of its scores, and probabilities made of them."""

@@ -27,7 +27,8 @@ def fit_temperature(scorer: Scorer, validation: Sessions, seed: int = 0) -> floa
 
     Args:
         scorer: the model.
-        validation: sessions that it was not trained on; about SAMPLE predictions of them are used, drawn by session.
+        validation: sessions that it was not trained on. Whole sessions are drawn until they hold about SAMPLE
+            predictions.
         seed: of the draw.
 
     Returns:
@@ -54,7 +55,7 @@ def fit_temperature(scorer: Scorer, validation: Sessions, seed: int = 0) -> floa
 
 
 def log_normaliser(scores: torch.Tensor, temperature: float) -> torch.Tensor:
-    """log Σ exp(score / T) over the catalogue, [R]; items at minus infinity do not count."""
+    """log Σ exp(score / T) over the catalogue, [R], of scores [R, I]."""
     return torch.logsumexp(scores / temperature, dim=1)
 
 
@@ -62,8 +63,12 @@ def log_normaliser(scores: torch.Tensor, temperature: float) -> torch.Tensor:
 class Reliability:
     """How often the first item of a list is the next item, against how probable it was said to be.
 
-    One entry a bin, the bins holding equally many predictions: `confidence` and `accuracy` are the means of the said
-    probability and of the hits, `n` the predictions. `ece` is the mean of |accuracy − confidence| weighed by n.
+    There is one entry a bin, and all bins hold about equally many predictions.
+
+    Attributes:
+        confidence: mean of the probabilities that were said.
+        accuracy: share of the predictions whose first item was the next one.
+        n: predictions in the bin.
     """
 
     confidence: NDArray[np.float64]
@@ -72,12 +77,12 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: 0 is perfect, 1 the worst."""
+        """Expected calibration error, the mean over predictions of |accuracy − confidence|: from 0, perfect, to 1."""
         return float(np.sum(self.n * np.abs(self.accuracy - self.confidence)) / np.sum(self.n))
 
 
 def reliability(scorer: Scorer, sessions: Sessions, temperature: float, bins: int = 15) -> Reliability:
-    """Said probability of the first item against its hit rate.
+    """The probability that was said of each list's first item, against how often it was the next item.
 
     Raises:
         ValueError: temperature or bins is not above 0, or there is nothing to predict.
@@ -97,7 +102,13 @@ def reliability(scorer: Scorer, sessions: Sessions, temperature: float, bins: in
 
 
 def reliability_bins(said: NDArray[np.float64], hit: NDArray[np.float64], bins: int) -> Reliability:
-    """Predictions in order of their probability, cut into equally full bins (at most one a prediction)."""
+    """Sort predictions by their probability and cut them into equally full bins, of one prediction or more each.
+
+    Args:
+        said: probability of each first item, [P].
+        hit: 1 where it was the next item, else 0, [P].
+        bins: how many, at most.
+    """
     order = np.argsort(said, kind="stable")
     parts = np.array_split(order, min(bins, len(order)))
     return Reliability(

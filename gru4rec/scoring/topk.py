@@ -1,10 +1,13 @@
 """The best k of every row, exactly and in one order: by score, equal scores by ascending column.
 
-`torch.topk` on a CPU costs as much as the matrix product that made the scores, and among equal scores it keeps any.
-Here the row is folded into blocks of DEPTH columns and those into groups; the k-th best of the groups' maxima is a
-limit that at least k scores of the row reach, and hardly more do. Only blocks whose maximum reaches it are opened,
-only scores that reach it are sorted, all rows at once. Every score equal to the k-th best is among them, so that ties
-are settled by the sort itself.
+`torch.topk` on a CPU takes two to three times as long as this (benchmarks/topk_speed.py), and of several equal scores
+it keeps any. Here each row is folded into blocks of DEPTH columns, and blocks into groups. The k-th best of the groups'
+maxima is a limit: at least k scores of the row reach it, and hardly more. Only blocks whose maximum reaches the limit
+are opened, and only scores that reach it are sorted, those of all rows at once. Every score that equals the k-th best
+is among them, so the sort settles ties.
+
+`serving.sieve` picks from scores that come tile by tile, column by column, in random order. Finished scores that lie
+row by row, as evaluation has them, would have to be turned first, which takes longer than all of `top_k`.
 """
 
 import math
@@ -15,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 DEPTH = 8  # columns a block, and blocks a group
-LANES = 32  # blocks side by side: their maxima are taken together, and the columns of one lie this far apart
-SPAN = DEPTH * LANES  # columns of LANES blocks: b begins at b // LANES · SPAN + b % LANES
-MANY = 8  # times k, or SPAN: more candidates a row mean that scores are tied, and the rows are looked at one by one
+LANES = 32  # blocks side by side: their maxima are taken together, and the columns of one block lie this far apart
+SPAN = DEPTH * LANES  # columns of LANES blocks; block b begins at column b // LANES · SPAN + b % LANES
+MANY = 8  # with more candidates a row than MANY times k or SPAN, scores are tied: rows are then taken one by one
 
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -50,7 +53,7 @@ def _fold(scores: Tensor) -> Tensor:
 
 
 def _limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    """A number for each row that at least k of its scores reach; minus infinity where there are fewer blocks, [R]."""
+    """A number for each row that at least k of its scores reach, [R]; minus infinity with fewer blocks than k."""
     blocks = maxima.shape[1]
     groups = blocks // DEPTH
     if groups >= 2 * k:
@@ -150,7 +153,7 @@ def first_of_each(
 def _row_by_row(
     scores: NDArray[np.float32], limit: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The same for rows that many equal scores tie: of those at the limit only the first k columns can be needed."""
+    """The best k of rows in which many scores are equal: of those at the limit only the first k columns can count."""
     rows, columns = [], []
     for number, scored in enumerate(scores):
         above = np.flatnonzero(scored > limit[number])
@@ -162,7 +165,7 @@ def _row_by_row(
 
 
 def _top_k_on_device(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The same on an accelerator, where topk is fast: rows whose end is tied are settled one by one."""
+    """The best k on an accelerator, where torch.topk is fast; rows whose k-th score is tied are settled one by one."""
     values, index = scores.topk(min(k + 1, scores.shape[1]), dim=1)
     tied = (values[:, k - 1] == values[:, -1]) & (values[:, -1] > -math.inf) & (values.shape[1] > k)
     index, order = index[:, :k].sort(dim=1)

@@ -1,1 +1,1 @@
-"""Contexts in, top-N lists out: a few at a time or millions."""
+"""Top-N lists: for a few requests at a time (`recommend`), for millions of users (`stream`), by one core (`lists`)."""

@@ -7,7 +7,7 @@ log2(e) / temperature, so that the normaliser is a plain sum of powers of two, a
 which stand behind all others: they count in the normaliser and are never looked at again. The others stand in random
 order, which the sieve asks for.
 
-Rows for which this was not enough are scored again the plain way; on an accelerator all rows are.
+Rows for which this was not enough are scored again the plain way. On an accelerator that is the way of all rows.
 """
 
 import math
@@ -27,8 +27,13 @@ LARGEST, SMALLEST = 2.0**100, 2.0**-100  # sums outside are made again, by a way
 
 
 class Best(NamedTuple):
-    """The best n items of R rows: scores float32 [R, n] (minus infinity where none was left), items int64 [R, n],
-    and log Σ exp(score / temperature) over the whole catalogue, float32 [R]."""
+    """The best n items of R rows.
+
+    Attributes:
+        scores: float32 [R, n], best first; minus infinity where no item was left.
+        items: indices, int64 [R, n].
+        normaliser: log Σ exp(score / temperature) over the whole catalogue, float32 [R].
+    """
 
     scores: NDArray[np.float32]
     items: NDArray[np.int64]
@@ -36,8 +41,13 @@ class Best(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Items that R rows have seen, each pair of row and item once, int64 [N]; what is added to their scores, float32
-    [N] (None: nothing); and whether they may be recommended again."""
+    """Items that R rows have seen.
+
+    Attributes:
+        row, item: int64 [N], each pair once.
+        added: what is added to their scores, float32 [N]; None for nothing.
+        again: whether they may be recommended again.
+    """
 
     row: NDArray[np.int64]
     item: NDArray[np.int64]
@@ -46,7 +56,7 @@ class Seen(NamedTuple):
 
 
 class _Touched:
-    """What was seen, in the order of the tiles."""
+    """What R rows have seen, in the order in which the tiles come to it."""
 
     def __init__(self, seen: Seen, catalogue: "Catalogue", rows: int) -> None:
         place = catalogue.column[seen.item] * rows + seen.row

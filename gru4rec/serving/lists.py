@@ -90,10 +90,12 @@ def make_lists(
         contexts: the known items of S contexts, oldest first; some may be empty.
         rules: what may stand in the lists.
         temperature: of the probabilities.
-        catalogue: of a Linear scorer, made with the same temperature and `rules.barred` [I]. Lists are then made in one
-            pass over it, which pays for thousands of contexts; without it they are made from the scores of `blocks`.
+        catalogue: of a Linear scorer, made with the same temperature and `rules.barred`, under rules that hold for all
+            lists alike. Lists are then made in one pass over it, which pays for thousands of contexts. Without it they
+            are made from the scores of `blocks`.
 
     Raises:
+        TypeError: there is a catalogue, but the scorer is not Linear.
         ValueError: a score is not a finite number.
     """
     lengths = contexts.lengths

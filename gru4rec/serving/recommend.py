@@ -8,7 +8,7 @@ popular items, and says so (`model == "popularity"`).
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +21,28 @@ from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_l
 from gru4rec.serving.stream import StreamConfig, stream
 from gru4rec.storage.checkpoint import load
 
+Ids: TypeAlias = Sequence[int] | Sequence[str] | pa.Array
+
 
 @dataclass(frozen=True)
 class Request:
-    """One list of items to continue, oldest first, and what may stand in the answer.
+    """One list of items to continue, and what may stand in the answer.
 
-    exclude: ids that must not; allow: the only ids that may (None: all); exclude_seen: leave out the items themselves.
+    Attributes:
+        items: ids, oldest first.
+        n: length of the answer, where so many items are left.
+        exclude: ids that must not be recommended, allowed or not.
+        allow: the only ids that may be recommended; None allows all.
+        exclude_seen: whether `items` themselves are left out of the answer.
+
+    Raises:
+        ValueError: n is not a whole number of at least 1.
     """
 
-    items: Sequence[int] | Sequence[str] | pa.Array
+    items: Ids
     n: int = 20
-    exclude: Sequence[int] | Sequence[str] = ()
-    allow: Sequence[int] | Sequence[str] | None = None
+    exclude: Ids = ()
+    allow: Ids | None = None
     exclude_seen: bool = True
 
     def __post_init__(self) -> None:
@@ -42,9 +52,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Recommendations:
-    """The answer, best first. scores: raw scores; probabilities: softmax over the catalogue; unknown: ids left out.
+    """One answer of N items, best first.
 
-    context_length: how many known items the list was made from (0: the popularity fallback).
+    Attributes:
+        ids: [N], of the type that the model knows.
+        scores: raw scores, float32 [N]; of the popular items their shares of the training events.
+        probabilities: softmax over the whole catalogue of score / temperature, float32 [N]; of the popular items their
+            shares.
+        unknown: ids of the request that the model does not know.
+        model: the scorer's name, or "popularity".
+        context_length: how many known items the list was made from; 0 where the popular items stand in.
     """
 
     ids: pa.Array
@@ -65,7 +82,7 @@ class Recommendations:
 
 @dataclass(frozen=True)
 class Recommender:
-    """A scorer, the temperature of its probabilities, and its version in a registry, where it has one."""
+    """What answers: a scorer, the temperature of its probabilities, and its version in a registry where it has one."""
 
     scorer: Scorer
     temperature: float = 1.0
@@ -73,7 +90,12 @@ class Recommender:
 
     @classmethod
     def load(cls, directory: str | Path, device: str = "auto") -> Self:
-        """Open a model that `checkpoint.save` wrote; raises what `checkpoint.load` raises."""
+        """Open a model that `checkpoint.save` wrote.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it cannot be used, or the device is not there.
+        """
         checkpoint = load(directory, device)
         checkpoint.model.freeze()
         extra = checkpoint.extra
@@ -81,16 +103,17 @@ class Recommender:
 
     def recommend(
         self,
-        items: Sequence[int] | Sequence[str] | pa.Array,
+        items: Ids,
         n: int = 20,
-        exclude: Sequence[int] | Sequence[str] = (),
-        allow: Sequence[int] | Sequence[str] | None = None,
+        exclude: Ids = (),
+        allow: Ids | None = None,
         exclude_seen: bool = True,
     ) -> Recommendations:
-        """The n items that come next after `items`; see Request for the arguments.
+        """The n items that come next after `items`; the arguments are those of a Request.
 
         Raises:
-            ValueError: n is not a whole number of at least 1, or ids are not of the type that the model knows.
+            ValueError: n is not a whole number of at least 1, ids are not of the type that the model knows, or a score
+                is not a finite number.
         """
         return self.recommend_batch([Request(items, n, exclude, allow, exclude_seen)])[0]
 
@@ -113,12 +136,12 @@ class Recommender:
         deny: Any = None,
         max_context: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Lists for any number of users in bounded memory; see `stream.stream`."""
+        """Lists for any number of users in bounded memory: `stream.stream` with this scorer and temperature."""
         config = StreamConfig(n, exclude_seen, max_context, self.temperature)
         return stream(self.scorer, contexts, config, allow=allow, deny=deny)
 
     def _answers(self, requests: Sequence[Request]) -> list[Recommendations]:
-        """The answers to so few requests that a truth value an item can be held for each."""
+        """The answers to a few requests, for each of which a truth value an item is held."""
         vocabulary = self.scorer.vocabulary
         given = [as_ids(request.items, empty=vocabulary.id_type) for request in requests]
         index = [vocabulary.encode(ids) for ids in given]

@@ -1,8 +1,9 @@
 """The best k of scores that come in tiles, each looked at once, while it is in the cache.
 
 The columns of the tiles are in random order, so that the first tile is a sample of them all: from it a limit is
-guessed that a little more than k scores of each row reach, and of every tile only those scores are kept. Where at least
-k were, a row's best k are among them, whatever the guess was worth; the few other rows have to be looked at again.
+guessed that a little more than k scores of each row reach, and of every tile only scores that reach it are kept. A row
+of which at least k scores were kept has its best k among them, whether the guess was good or not. The few other rows
+have to be looked at again.
 
 Tiles hold a column's scores of all rows side by side. A block is DEPTH columns of one row that lie a DEPTHth of the
 tile apart, so that the maxima of all blocks are maxima of long contiguous vectors.
@@ -19,7 +20,7 @@ DEPTH = 8  # columns a block
 WORD = 8  # truth values that are asked together whether any of them is true
 STEP = DEPTH * WORD  # tiles have a multiple of so many columns
 SURE = 3.5  # standard deviations: about one row in 5,000 has fewer than k scores above its limit
-MANY = 8  # times the scores that are expected to reach their limits: more mean that scores are tied
+MANY = 8  # with more than MANY times the expected scores above the limits, scores are tied and the sieve gives up
 
 
 class Tile:
@@ -41,8 +42,13 @@ class Tile:
 
 
 class Kept(NamedTuple):
-    """Scores that may be among the best: rows and columns int64 [N], values float32 [N]; and the rows for which these
-    are not enough, int64."""
+    """Scores that may be among the best.
+
+    Attributes:
+        row, column: where they stand, int64 [N].
+        value: float32 [N].
+        missing: rows for which these scores are not enough, int64.
+    """
 
     row: NDArray[np.int64]
     column: NDArray[np.int64]
@@ -51,10 +57,16 @@ class Kept(NamedTuple):
 
 
 class Sieve:
-    """Of one matrix of scores."""
+    """What may be among the best k of one matrix of scores, [R, I]."""
 
     def __init__(self, rows: int, columns: int, k: int) -> None:
-        """columns: of all tiles together, without padding; k: at most so many."""
+        """Begin.
+
+        Args:
+            rows: R.
+            columns: I, those of all tiles together without padding.
+            k: at most I.
+        """
         self.rows, self.columns, self.k = rows, columns, k
         self.least: NDArray[np.float32] | None = None  # guessed from the first tile, [R]
         self.most = 0  # scores that are kept before the guess is given up
@@ -94,8 +106,8 @@ class Sieve:
     def _guess(self, tile: Tile) -> NDArray[np.float32]:
         """A limit for each row, [R], from a tile that is a sample of all its scores.
 
-        Of the best k scores, share · k are expected in the sample; it would have to hold SURE standard deviations more
-        than that for the limit to be too high. All columns are no sample: then the limit is no guess either.
+        Of a row's best k scores share · k are expected in the sample. The limit is too high only where the sample holds
+        SURE standard deviations more of them. A tile of all columns is no sample, and its limit is no guess.
         """
         columns, blocks = len(tile.scores), len(tile.maxima)
         share = min(1.0, columns / self.columns)

@@ -24,8 +24,17 @@ GROUP = 4096  # users whose lists are held at a time
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """n: list length; max_context: only the last so many known items of a user count (None: all);
-    temperature: of the probabilities."""
+    """What the lists of a stream are like.
+
+    Attributes:
+        n: length of a list.
+        exclude_seen: whether a user's context is left out of the list.
+        max_context: how many of a user's last known items make the context; None for all.
+        temperature: of the probabilities.
+
+    Raises:
+        ValueError: n or max_context is out of range.
+    """
 
     n: int = 100
     exclude_seen: bool = True
@@ -56,7 +65,8 @@ def stream(
         contexts: batches with `user_id` and `item_id`; a user's rows stand side by side, oldest first, and may go on
             in the next batch.
         config: list length and the like.
-        allow: the only item ids that may be recommended (None: all); deny: ids that must not be.
+        allow: the only item ids that may be recommended (None: all).
+        deny: item ids that must not be recommended, allowed or not (None: none).
 
     Yields:
         user_id, rank int16, item_id, score float32, probability float32, model string, context_length int16. A user
@@ -77,7 +87,7 @@ def stream(
 
 
 def _groups(contexts: Iterable[pa.RecordBatch], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
-    """Users in groups of at most GROUP; the last user of a batch waits for the next batch, which may go on with it."""
+    """Users in groups of at most GROUP; a batch's last user waits, since the next batch may go on with that user."""
     waiting: list[pa.RecordBatch] = []
     held = 0
     for batch in contexts:
@@ -113,7 +123,7 @@ def _run_starts(users: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def _cut(rows: pa.Table, starts: NDArray[np.int64], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
-    """Whole users, cut into groups, without their unknown items and all but their last `limit` known ones."""
+    """Whole users, cut into groups; of their items the unknown ones go, and of the rest all but the last `limit`."""
     if len(starts) == 0:
         return
     index = vocabulary.encode(rows["item_id"])

@@ -16,6 +16,8 @@ from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.calibration import fit_temperature, reliability
 from gru4rec.scoring.scorer import Block, Linear, Scorer, block_rows
+from gru4rec.serving.catalogue import Catalogue
+from gru4rec.serving.lists import Rules, make_lists
 from gru4rec.serving.recommend import Recommender, Request
 
 ITEMS, UNITS = 40, 5
@@ -137,6 +139,12 @@ def test_what_the_protocols_name_is_enough_to_measure_and_to_calibrate(
     assert evaluate(scorer, Dataset(sessions, scorer.vocabulary), bootstrap=0).ranks.tolist() == expected
     assert 1e-3 <= fit_temperature(scorer, sessions) <= 1e3
     assert 0 <= reliability(scorer, sessions, 1.0).ece <= 1
+
+
+def test_a_catalogue_is_of_no_use_to_a_scorer_that_is_not_linear(sessions: Sessions) -> None:
+    catalogue = Catalogue(torch.from_numpy(WEIGHTS), torch.from_numpy(BIASES), 1.0)
+    with pytest.raises(TypeError, match="minimal is no Linear scorer"):
+        make_lists(MinimalScorer(), sessions, Rules(3), 1.0, catalogue)
 
 
 def test_who_keeps_which_protocol() -> None:
