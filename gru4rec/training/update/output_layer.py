@@ -82,7 +82,8 @@ class Cosines(Products):
         The part of a gradient that lies along its row would change the row's length only: it is taken off.
         """
         query, inverse, scale = scored
-        assert inverse is not None and scale is not None
+        assert inverse is not None
+        assert scale is not None
         d_query = super().backward(scored, candidates, d_scores.mul_(inverse.t()), share, d_candidates)
         _leave_across(d_candidates[:, : self._size], candidates[:, : self._size], inverse)
         return _leave_across(d_query, query, torch.full_like(scale, 1.0 / self._s)).mul_(scale)

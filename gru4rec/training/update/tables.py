@@ -30,13 +30,13 @@ class Buffers:
 class Rows(NamedTuple):
     """Rows of a table while an update works on them."""
 
-    index: Tensor  # int64 [R], distinct
+    indices: Tensor  # int64 [R], distinct (but for padding with the empty item)
     values: Tensor  # [R, W]: a copy
     gradient: Tensor  # [R, W]: undefined until it is written
 
 
 class Table:
-    """A table [I+1, W] and what the optimizer keeps beside it. `bias`: the column of the items' biases, if there is one."""
+    """A table [I+1, W] and what the optimizer keeps beside it. `bias`: the column of the items' biases, if any."""
 
     def __init__(
         self, weight: Tensor, optimizer: Optimizer, buffers: Buffers, name: str, bias: int | None = None
@@ -50,17 +50,17 @@ class Table:
         self._buffers = buffers
         self._name = name
 
-    def gather(self, index: Tensor) -> Rows:
+    def gather(self, indices: Tensor) -> Rows:
         """Copy rows (distinct indices int64 [R]) into buffers."""
-        values = self._gather(self.weight, "weight", index)
-        return Rows(index, values, self._buffers.get(f"{self._name}.gradient", *values.shape))
+        values = self._gather(self.weight, "weight", indices)
+        return Rows(indices, values, self._buffers.get(f"{self._name}.gradient", *values.shape))
 
     def update(self, rows: Rows, n_candidates: int = 0) -> None:
         """Let the optimizer change gathered rows by their gradient, and write them back.
 
         The rows from `n_candidates` on were inputs only: their bias took no part, so it stays as it is.
         """
-        slots = [self._gather(slot, f"slot{n}", rows.index) for n, slot in enumerate(self.slots)]
+        slots = [self._gather(slot, f"slot{n}", rows.indices) for n, slot in enumerate(self.slots)]
         held = []
         if self._bias is not None and self._optimizer.moves_without_gradient:
             biases = [part[n_candidates:, self._bias] for part in (rows.values, *slots)]
@@ -69,16 +69,16 @@ class Table:
         for bias, before in held:
             bias.copy_(before)
         for table, values in zip((self.weight, *self.slots), (rows.values, *slots), strict=True):
-            _write(table, rows.index, values)
+            _write(table, rows.indices, values)
 
-    def _gather(self, table: Tensor, name: str, index: Tensor) -> Tensor:
-        out = self._buffers.get(f"{self._name}.{name}", len(index), table.shape[1])
-        return torch.index_select(table, 0, index, out=out)
+    def _gather(self, table: Tensor, name: str, indices: Tensor) -> Tensor:
+        out = self._buffers.get(f"{self._name}.{name}", len(indices), table.shape[1])
+        return torch.index_select(table, 0, indices, out=out)
 
 
-def _write(table: Tensor, index: Tensor, values: Tensor) -> None:
-    """table[index] = values, for distinct indices."""
+def _write(table: Tensor, indices: Tensor, values: Tensor) -> None:
+    """table[indices] = values, for distinct indices."""
     if table.is_cpu and not torch.compiler.is_compiling():
-        table.numpy()[index.numpy()] = values.numpy()  # copies whole rows: twice as fast as index_copy_
+        table.numpy()[indices.numpy()] = values.numpy()  # copies whole rows: twice as fast as index_copy_
     else:
-        table.index_copy_(0, index, values)
+        table.index_copy_(0, indices, values)

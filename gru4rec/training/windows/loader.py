@@ -129,9 +129,11 @@ def _moved(items: list[WindowItems], device: torch.device) -> list[WindowItems]:
     fields: list[Any] = [
         None if parts[0] is None else torch.stack(parts).to(device) for parts in zip(*items, strict=True)
     ]
-    return [
-        WindowItems(*(None if field is None else field[number] for field in fields)) for number in range(len(items))
-    ]
+
+    def of_window(field: Any, number: int) -> Any:
+        return None if field is None else field[number]
+
+    return [WindowItems(*(of_window(field, number) for field in fields)) for number in range(len(items))]
 
 
 def _mean_target_weight(sessions: Sessions) -> float:

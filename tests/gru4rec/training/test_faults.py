@@ -66,7 +66,7 @@ def test_softmax_is_applied_once() -> None:
 
 
 def test_only_targets_and_samples_are_scored() -> None:
-    """Sampling after scoring the whole catalogue saves nothing: the candidates of an update are far fewer than the items."""
+    """Sampling after scoring the whole catalogue saves nothing: an update has far fewer candidates than items."""
     sessions = Sessions.from_lists([[1, 2], [3, 4]])
     config = Config().override({**TINY, "n_sample": 5})
     loader = WindowLoader(sessions, model_of(1000), config, torch.Generator())

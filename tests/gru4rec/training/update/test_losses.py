@@ -1,4 +1,4 @@
-"""Each loss on tensors small enough to work out by hand, and its gradient against autograd with every occurrence as a candidate of its own."""
+"""Each loss on tensors small enough to work out by hand, its gradient against autograd, occurrence by occurrence."""
 
 import math
 

@@ -71,8 +71,8 @@ def check(
 ) -> None:
     chosen = {**chosen, "hidden_size": 5, "learning_rate": 0.01 if chosen["optimizer"] == "adam" else 0.1}
     if chosen["optimizer"] == "adam":
-        # Adam divides a gradient by its own size: where all candidates of an update are one item the true gradient is zero
-        # and only its rounding would be compared. So: enough candidates.
+        # Adam divides a gradient by its own size: where an update has one candidate the true gradient is zero and only
+        # its rounding would be compared. So: enough items.
         chosen = {**chosen, "batch_size": max(2, chosen["batch_size"]), "n_sample": max(4, chosen["n_sample"])}
     else:
         chosen["momentum"] = momentum
