@@ -147,6 +147,5 @@ def _share_of_negatives(target: Tensor, weight: Tensor, target_weight: Tensor, s
 
 
 def _log(weight: Tensor) -> Tensor:
-    return torch.where(
-        weight > 0.5, weight.clamp_min(0.5).log(), LOG_ZERO
-    )  # these weights are whole numbers: only cross-entropy has logQ
+    """log w of whole numbers w, LOG_ZERO of 0. (Only cross-entropy has other weights, and does not come here.)"""
+    return torch.where(weight > 0.5, weight.clamp_min(0.5).log(), LOG_ZERO)

@@ -17,9 +17,7 @@ from gru4rec.data.sessions import Sessions
 class Schedule:
     """Which event each lane reads at each of T steps."""
 
-    position: (
-        np.ndarray
-    )  # int64 [T, B]: the input's place in `sessions.items`, its target's is one more; -1: no session
+    position: np.ndarray  # int64 [T, B]: place of the input in `sessions.items`, the target's is one more; -1: none
     first: np.ndarray  # bool [T, B]: a session starts here, so the lane's state is set to zero before this step
 
     def __len__(self) -> int:
