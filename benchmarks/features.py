@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import torch
 
 from gru4rec.config.options import Config
-from gru4rec.data.features import prepare
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.histories import cut_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
@@ -130,13 +130,13 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
     """
     config = Config().override({**BASE, **changes, "seed": seed})
     with_features = config.override({"selected_features": case.fields, **MODELS[model]})
-    wide = prepare(case.train, case.ids, case.items, with_features.features)
+    wide = Dataset(case.train, case.ids, case.items).with_features(with_features.features)
     test, earlier = held_out(case, wide.vocabulary)
     if model == "id":
         result = fit(case.train, case.ids, config, device="cpu", threads=1)
         earlier = None if earlier is None else translate(earlier, wide.vocabulary, case.ids)[0]
     else:
-        result = fit(wide.train, wide.vocabulary, with_features, features=wide.features, device="cpu", threads=1)
+        result = fit(wide.sessions, wide.vocabulary, with_features, features=wide.features, device="cpu", threads=1)
     scorer: Scorer = result.model if earlier is None else Continued(result.model, earlier)
     counts = wide.vocabulary.counts
     found = evaluate(scorer, test, counts, ks=(K,), bootstrap=0, vocabulary=wide.vocabulary if model == "id" else None)

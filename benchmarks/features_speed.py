@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from gru4rec.config.options import Config
-from gru4rec.data.features import ItemFeatures, prepare
+from gru4rec.data.dataset import Dataset
+from gru4rec.data.features import ItemFeatures
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.training.fit import fit
@@ -55,7 +56,7 @@ def one(kind: str, width: int, items: int) -> None:
         titles = [" ".join(f"w{w}" for w in random.integers(0, 3000, 4)) for _ in range(items)]
         table = pa.table({"item_id": range(items), "genres": genres, "title": titles})
         changes |= {"architecture": architecture, "selected_features": "genres" + (",title:text" if text else "")}
-        features = prepare(train, ids, table, Config().override(changes).features).features
+        features = Dataset(train, ids, table).with_features(Config().override(changes).features).features
     begin = time.process_time()
     result = fit(train, ids, Config().override(changes), features=features, device="cpu", threads=1)
     seconds = time.process_time() - begin  # of the processor: other programs do not count
