@@ -21,9 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.accuracy import ALPHA_5, add_run_arguments, divide, events, read, run, training
-from gru4rec.config.auto import SMALL, statistics
-from gru4rec.config.options import Config
+from gru4rec.config.auto import SMALL
+from gru4rec.config.options import Config, read_settings
 from gru4rec.config.presets import preset, resolve
+from gru4rec.data.dataset import Dataset
 from warehouse.sources.shop.process import Shop
 
 Parts = tuple[pa.Table, pa.Table]  # to fit, to test
@@ -39,9 +40,9 @@ def main() -> None:
     """Fit and measure once a seed."""
     args = _arguments()
     train, held_out, vocabulary = divide(*SLICES[args.slice](), args.validation)
-    found = statistics(train, vocabulary)
-    config = resolve("auto", train, vocabulary) if args.preset == "auto" else _published(args.preset, found.predictions)
-    config = config.override(dict(s.split("=", 1) for s in args.set))
+    found = Dataset(train, vocabulary).statistics()
+    config = resolve("auto", found) if args.preset == "auto" else _published(args.preset, found.predictions)
+    config = config.override(read_settings(dict(s.split("=", 1) for s in args.set)))
     about = {
         "data": args.slice, "row": args.preset, "validation": args.validation, "settings": args.set,
         "sessions": found.sessions, "fitted": found.predictions, "items": found.items, "length": round(found.length, 2),

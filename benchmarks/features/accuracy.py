@@ -21,7 +21,6 @@ import torch
 
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.features import prepare
 from gru4rec.data.histories import cut_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
@@ -130,17 +129,13 @@ def run(case: Case, name: str, changes: dict, model: str, seed: int) -> dict[str
     """
     config = Config().override({**BASE, **changes, "seed": seed})
     with_features = config.override({"selected_features": case.fields, **MODELS[model]})
-    wide = prepare(case.train, case.ids, case.items, with_features.features)
+    wide = Dataset(case.train, case.ids, case.items).with_features(with_features.features)
     test, earlier = held_out(case, wide.vocabulary)
     if model == "id":
         result = fit(Dataset(case.train, case.ids), config, FitOptions(device="cpu", threads=1))
         earlier = None if earlier is None else translate(earlier, wide.vocabulary, case.ids)[0]
     else:
-        result = fit(
-            Dataset(wide.train, wide.vocabulary, features=wide.features),
-            with_features,
-            FitOptions(device="cpu", threads=1),
-        )
+        result = fit(wide, with_features, FitOptions(device="cpu", threads=1))
     scorer: Scorer = result.model if earlier is None else Continued(result.model, earlier)
     counts = wide.vocabulary.counts
     found = evaluate(scorer, Dataset(test, wide.vocabulary), ks=(K,), bootstrap=0)

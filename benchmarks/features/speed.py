@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.features import ItemFeatures, prepare
+from gru4rec.data.features import ItemFeatures
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.training.fit import FitOptions, fit
@@ -55,8 +55,8 @@ def one(kind: str, width: int, items: int) -> None:
         genres = ["|".join(f"g{g}" for g in random.integers(0, 20, 3)) for _ in range(items)]
         titles = [" ".join(f"w{w}" for w in random.integers(0, 3000, 4)) for _ in range(items)]
         table = pa.table({"item_id": range(items), "genres": genres, "title": titles})
-        changes |= {"architecture": architecture, "selected_features": "genres" + (",title:text" if text else "")}
-        features = prepare(train, ids, table, Config().override(changes).features).features
+        changes |= {"architecture": architecture, "selected_features": ["genres", "title:text"] if text else ["genres"]}
+        features = Dataset(train, ids, table).with_features(Config().override(changes).features).features
     begin = time.process_time()
     result = fit(
         Dataset(train, ids, features=features), Config().override(changes), FitOptions(device="cpu", threads=1)

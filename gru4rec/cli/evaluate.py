@@ -4,9 +4,8 @@ import argparse
 import json
 
 from gru4rec.cli.console import columns_of, say, set_threads
-from gru4rec.cli.files import held_out_sessions
+from gru4rec.cli.files import held_out_data
 from gru4rec.cli.paths import check_file
-from gru4rec.data.dataset import Dataset
 from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.storage import checkpoint
 from gru4rec.storage.files import write_parquet
@@ -20,10 +19,10 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         check_file(arguments.out, "--out")
     model = checkpoint.load(arguments.model_dir, arguments.device).model
-    sessions = held_out_sessions(arguments.test, model.vocabulary, columns_of(arguments))
+    held_out = held_out_data(arguments.test, model.vocabulary, columns_of(arguments))
     evaluation = evaluate(
         model,
-        Dataset(sessions, model.vocabulary),
+        held_out,
         bootstrap=arguments.bootstrap,
         seed=arguments.seed,
         tie_rule=arguments.tie_rule,
@@ -40,8 +39,8 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         **evaluation.metrics,
         "tie_rule": evaluation.tie_rule,
         "predictions": evaluation.events,
-        "sessions": len(sessions),
-        "unknown_events": sessions.unknown,
-        "short_sessions": sessions.short,
+        "sessions": len(held_out.sessions),
+        "unknown_events": held_out.sessions.unknown,
+        "short_sessions": held_out.sessions.short,
     }
     print(json.dumps(summary), flush=True)

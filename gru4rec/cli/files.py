@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.frames import ColumnNames, open_parquet, read_opened
-from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
 
@@ -48,17 +47,6 @@ def held_out_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> D
             "to the model, and no session keeps two known ones"
         )
     return data
-
-
-def training_sessions(path: Path, columns: ColumnNames) -> tuple[Sessions, Vocabulary]:
-    """Sessions and vocabulary of `training_data`."""
-    data = training_data(path, columns)
-    return data.sessions, data.vocabulary
-
-
-def held_out_sessions(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> Sessions:
-    """Sessions of `held_out_data`."""
-    return held_out_data(path, vocabulary, columns).sessions
 
 
 def read_events(path: Path, columns: ColumnNames, *, with_weight: bool = False) -> pa.Table:

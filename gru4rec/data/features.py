@@ -4,11 +4,9 @@ A cold item stands in the table but was never clicked in training. It joins the 
 a column in the scores and can be recommended, ranked and evaluated like any other item, but training never draws it.
 """
 
-import dataclasses
 import io
 import json
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +15,6 @@ import pyarrow.ipc as ipc
 
 from gru4rec.config.options import FeatureConfig
 from gru4rec.data.feature_fields import Entries, FeatureField, encode_field, name_and_kind
-from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary, as_ids
 
 ITEM = "item_id"
@@ -86,21 +83,6 @@ class ItemFeatures:
             values = rows.flatten().to_numpy().astype(np.int64)
             entries.append(Entries(rows.offsets.to_numpy().astype(np.int64), values, weight.flatten().to_numpy()))
         return cls(fields, tuple(entries))
-
-
-class Prepared(NamedTuple):
-    """Training sessions in a vocabulary that holds the cold items too, and the features of all its items."""
-
-    train: Sessions
-    vocabulary: Vocabulary
-    features: ItemFeatures
-
-
-def prepare(train: Sessions, vocabulary: Vocabulary, items: pa.Table, config: FeatureConfig) -> Prepared:
-    """`Dataset.with_features` for sessions and vocabulary that stand apart."""
-    extended = with_cold_items(vocabulary, items)
-    moved = dataclasses.replace(train, items=extended.encode(vocabulary.ids)[train.items])
-    return Prepared(moved, extended, encode_features(items, extended, config))
 
 
 def with_cold_items(vocabulary: Vocabulary, items: pa.Table) -> Vocabulary:

@@ -32,7 +32,7 @@ def build_model(
     selected = config.features.selected_features
     if (features is not None) != bool(selected):
         there = "no features were given" if selected else "features were given"
-        raise ConfigError(f"selected_features is {list(selected)}, but {there}; see features.prepare")
+        raise ConfigError(f"selected_features is {list(selected)}, but {there}; see Dataset.with_features")
     if features is None:
         return GRU4Rec(config.model, vocabulary, merged=merged, device=device, dtype=dtype)
     from gru4rec.network.feature_model import FeatureGRU4Rec

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from gru4rec.config.options import FeatureConfig
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.feature_fields import BUCKETS, encode_field
-from gru4rec.data.features import ItemFeatures, encode_features, prepare
+from gru4rec.data.features import ItemFeatures, encode_features
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.feature_tower import Tower
@@ -96,10 +97,10 @@ def training() -> tuple[Sessions, Vocabulary]:
 
 def test_cold_items_join_the_vocabulary_and_absent_ones_are_missing() -> None:
     train, vocabulary = training()
-    prepared = prepare(train, vocabulary, ITEMS, FeatureConfig(selected_features=("colour", "size")))
+    prepared = Dataset(train, vocabulary, ITEMS).with_features(FeatureConfig(selected_features=("colour", "size")))
     assert prepared.vocabulary.ids.to_pylist() == ["b", "c", "d", "x"]
     assert prepared.vocabulary.counts.tolist() == [1, 1, 2, 0]
-    assert prepared.train.items.tolist() == train.items.tolist()
+    assert prepared.sessions.items.tolist() == train.items.tolist()
     colour, size = prepared.features.entries
     assert colour.rows.tolist() == [1, 0, 2, 1]
     assert size.rows.tolist() == [0, 0, 1, 1]
@@ -113,8 +114,8 @@ def test_cold_items_join_the_vocabulary_and_absent_ones_are_missing() -> None:
 def test_new_indices_when_a_cold_id_comes_first() -> None:
     train, vocabulary = training()
     items = pa.table({"item_id": ["a", "d"], "colour": ["red", "red"]})
-    prepared = prepare(train, vocabulary, items, FeatureConfig(selected_features=("colour",)))
-    assert prepared.vocabulary.decode(prepared.train.items).to_pylist() == vocabulary.decode(train.items).to_pylist()
+    prepared = Dataset(train, vocabulary, items).with_features(FeatureConfig(selected_features=("colour",)))
+    assert prepared.vocabulary.decode(prepared.sessions.items).to_pylist() == vocabulary.decode(train.items).to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_new_indices_when_a_cold_id_comes_first() -> None:
 )
 def test_a_table_that_cannot_be_used_is_refused(table: pa.Table, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        prepare(*training(), table, FeatureConfig(selected_features=("colour",)))
+        Dataset(*training(), table).with_features(FeatureConfig(selected_features=("colour",)))
 
 
 def test_features_survive_being_written() -> None:

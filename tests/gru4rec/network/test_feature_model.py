@@ -11,7 +11,6 @@ import torch
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.config.parts import Architecture
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.features import Prepared, prepare
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
@@ -27,7 +26,7 @@ CHANGES = {
 GROUPS, EACH = 4, 10
 
 
-def shop(seed: int = 1, sessions: int = 150) -> Prepared:
+def shop(seed: int = 1, sessions: int = 150) -> Dataset:
     """Sessions stay inside one of four groups of ten items; the tenth of each group is never clicked."""
     random = np.random.default_rng(seed)
     lists = []
@@ -37,7 +36,7 @@ def shop(seed: int = 1, sessions: int = 150) -> Prepared:
     flat = np.concatenate(lists)
     vocabulary = Vocabulary.build(pa.array(flat))
     encoded = Sessions(vocabulary.encode(flat), np.cumsum([0, *map(len, lists)]))
-    return prepare(encoded, vocabulary, items_table(), configuration().features)
+    return Dataset(encoded, vocabulary, items_table()).with_features(configuration().features)
 
 
 def items_table() -> pa.Table:
@@ -50,10 +49,9 @@ def configuration(**changes) -> Config:
 
 
 def trained(**changes):
-    train, vocabulary, features = shop()
-    config = configuration(**changes)
+    dataset, config = shop(), configuration(**changes)
     return (
-        fit(Dataset(train, vocabulary, features=features), config, FitOptions(device="cpu")).model,
+        fit(dataset, config, FitOptions(device="cpu")).model,
         config,
         vocabulary,
     )
@@ -61,7 +59,7 @@ def trained(**changes):
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_a_cold_item_is_recommended_where_its_features_fit(architecture: str, tmp_path) -> None:
-    model, config, vocabulary = trained(architecture=architecture)
+    model, config, _ = trained(architecture=architecture)
     checkpoint.save(tmp_path, model, config)
     recommender = Recommender.load(tmp_path, "cpu")
     cold = {group * EACH + EACH - 1 for group in range(GROUPS)}
@@ -97,11 +95,12 @@ def test_cold_targets_are_evaluated() -> None:
 
 
 def test_equal_cold_items_do_not_all_count_as_the_best_of_them() -> None:
-    train, vocabulary, _ = shop()
+    shopped = shop()
+    train, vocabulary = shopped.sessions, shopped.vocabulary
     wider = pa.table({"item_id": range(60), "group": [f"group {min(item // EACH, GROUPS - 1)}" for item in range(60)]})
-    prepared = prepare(train, vocabulary, wider, configuration().features)
+    prepared = Dataset(train, vocabulary, wider).with_features(configuration().features)
     result = fit(
-        Dataset(prepared.train, prepared.vocabulary, features=prepared.features),
+        prepared,
         configuration(epochs=1),
         FitOptions(device="cpu"),
     )
@@ -121,11 +120,11 @@ def test_a_cold_item_has_the_bias_of_the_least_clicked(id_dropout: float) -> Non
 
 
 def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
-    model, config, vocabulary = trained(architecture="interaction")
+    model, config, _ = trained(architecture="interaction")
     checkpoint.save(tmp_path, model, config)
     loaded = checkpoint.load(tmp_path).model
-    (before,) = model.blocks(shop().train.select([0, 1]))
-    (after,) = loaded.blocks(shop().train.select([0, 1]))
+    (before,) = model.blocks(shop().sessions.select([0, 1]))
+    (after,) = loaded.blocks(shop().sessions.select([0, 1]))
     assert torch.equal(before.scores, after.scores)
     names = json.loads((tmp_path / "checkpoint.json").read_text())["files"]
     assert sorted(names) == ["features.arrow", "vocabulary.parquet", "weights.safetensors"]
@@ -133,9 +132,9 @@ def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
 
 @pytest.mark.parametrize("training", ["simultaneous", "alternating", "residual", "interleaving"])
 def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
-    train, vocabulary, features = shop()
+    dataset = shop()
     config = configuration(training=training, epochs=4, dropout_hidden=0.2, momentum=0.2)
-    whole = fit(Dataset(train, vocabulary, features=features), config, FitOptions(device="cpu")).model
+    whole = fit(shop(), config, FitOptions(device="cpu")).model
 
     class StopHere(Exception):
         pass
@@ -146,21 +145,20 @@ def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
 
     arguments = {"features": features, "device": "cpu", "checkpoint_dir": tmp_path}
     with pytest.raises(StopHere):
-        fit(Dataset(train, vocabulary), config, FitOptions(on_epoch=interrupt, **arguments))
-    resumed = fit(Dataset(train, vocabulary), config, FitOptions(resume=True, **arguments)).model
+        fit(dataset, config, FitOptions(on_epoch=interrupt, **arguments))
+    resumed = fit(dataset, config, FitOptions(resume=True, **arguments)).model
     for name, tensor in whole.tensors().items():
         assert torch.equal(tensor, resumed.tensors()[name]), name
 
 
 def test_other_features_are_other_data(tmp_path) -> None:
-    train, vocabulary, features = shop()
-    config = configuration(epochs=1)
-    fit(Dataset(train, vocabulary, features=features), config, FitOptions(device="cpu", checkpoint_dir=tmp_path))
+    dataset, config = shop(), configuration(epochs=1)
+    fit(shop(), config, FitOptions(device="cpu", checkpoint_dir=tmp_path))
     table = items_table().set_column(1, "group", pa.array(["all"] * GROUPS * EACH))
-    other = prepare(train, vocabulary, table, config.features).features
+    other = Dataset(dataset.sessions, dataset.vocabulary, table).with_features(config.features)
     with pytest.raises(ValueError, match="other data"):
         fit(
-            Dataset(train, vocabulary, features=other),
+            other,
             config,
             FitOptions(device="cpu", checkpoint_dir=tmp_path, resume=True),
         )
@@ -168,11 +166,12 @@ def test_other_features_are_other_data(tmp_path) -> None:
 
 def test_warm_start_keeps_what_both_know() -> None:
     old, config, _ = trained()
-    train, vocabulary, _ = shop(seed=2)
+    shopped = shop(seed=2)
+    train, vocabulary = shopped.sessions, shopped.vocabulary
     table = items_table().set_column(
         1, "group", pa.array([f"group {item // EACH + 1}" for item in range(GROUPS * EACH)])
     )
-    prepared = prepare(train, vocabulary, table, config.features)
+    prepared = Dataset(train, vocabulary, table).with_features(config.features)
     new = build_model(config, prepared.vocabulary, prepared.features)
     new.initialise(9)
     fresh = new.table_of(new.dense).clone()
@@ -193,13 +192,12 @@ def test_warm_start_keeps_what_both_know() -> None:
 
 
 def test_features_are_given_exactly_where_they_are_configured() -> None:
-    train, vocabulary, features = shop()
+    shopped = shop()
+    train, vocabulary, features = shopped.sessions, shopped.vocabulary, shopped.features
     with pytest.raises(ConfigError, match="no features were given"):
         fit(Dataset(train, vocabulary), configuration(), FitOptions(device="cpu"))
     with pytest.raises(ConfigError, match="but features were given"):
-        fit(
-            Dataset(train, vocabulary, features=features), configuration(selected_features=[]), FitOptions(device="cpu")
-        )
+        fit(shop(), configuration(selected_features=[]), FitOptions(device="cpu"))
     with pytest.raises(ValueError, match="features of 40 items, but 2 in the vocabulary"):
         build_model(configuration(), Vocabulary.build(pa.array([1, 2])), features)
     for changes in ({"embedding": "separate"}, {"training": "residual", "epochs": 1}, {"selected_features": ["a", "a"]},

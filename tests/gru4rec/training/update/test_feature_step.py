@@ -9,7 +9,7 @@ import torch
 
 from gru4rec.config.options import Config
 from gru4rec.config.parts import Architecture, FeatureTraining, Pooling
-from gru4rec.data.features import prepare
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model
@@ -34,14 +34,13 @@ def small_shop(config: Config):
         "price": [None if n % 9 == 0 else float(n) for n in range(34)],
         "title": [f"red {n % 5} shoe" for n in range(34)],
     })  # fmt: skip
-    return prepare(sessions, vocabulary, table, config.features)
+    return Dataset(sessions, vocabulary, table).with_features(config.features)
 
 
 def configure(**changes) -> Config:
     return Config().override({
         "selected_features": ["genres", "price", "title:text"], "hidden_size": H, "batch_size": 4, "n_sample": 9,
-        "epochs": 2,
-        "learning_rate": 0.2, "id_dropout": 0.3, **changes,
+        "epochs": 2, "learning_rate": 0.2, "id_dropout": 0.3, **changes,
     })  # fmt: skip
 
 
