@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gru4rec.config import presets as published
-from gru4rec.config.options import Config
+from gru4rec.config.options import Config, ConfigError
 
 if TYPE_CHECKING:
     from gru4rec.config.auto import Statistics
@@ -53,7 +53,13 @@ def check(root: Path, name: str, changes: Mapping[str, Any], to_come: str) -> No
         to_come: the name under which tuning will write its preset: it may be named before the file is there.
     """
     found = tuned(root, name)
-    if found is None and name != to_come:
-        published.judge(name, changes)
-    else:
-        (found or Config()).override(changes)
+    published_one = found is None and name != to_come
+    if published_one and name != "auto":
+        published.preset(name)
+    try:
+        if published_one:
+            published.judge(name, changes)
+        else:
+            (found or Config()).override(changes)
+    except ConfigError as error:
+        raise ConfigError(f"overrides: {error}") from error

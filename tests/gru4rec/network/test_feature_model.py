@@ -53,7 +53,7 @@ def trained(**changes):
     return (
         fit(dataset, config, FitOptions(device="cpu")).model,
         config,
-        vocabulary,
+        dataset.vocabulary,
     )
 
 
@@ -143,7 +143,7 @@ def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
         if report.epoch == 2:
             raise StopHere
 
-    arguments = {"features": features, "device": "cpu", "checkpoint_dir": tmp_path}
+    arguments = {"device": "cpu", "checkpoint_dir": tmp_path}
     with pytest.raises(StopHere):
         fit(dataset, config, FitOptions(on_epoch=interrupt, **arguments))
     resumed = fit(dataset, config, FitOptions(resume=True, **arguments)).model
@@ -194,8 +194,10 @@ def test_warm_start_keeps_what_both_know() -> None:
 def test_features_are_given_exactly_where_they_are_configured() -> None:
     shopped = shop()
     train, vocabulary, features = shopped.sessions, shopped.vocabulary, shopped.features
-    with pytest.raises(ConfigError, match="no features were given"):
+    with pytest.raises(ValueError, match="needs an items table with these columns"):
         fit(Dataset(train, vocabulary), configuration(), FitOptions(device="cpu"))
+    with pytest.raises(ConfigError, match="no features were given"):
+        build_model(configuration(), vocabulary)
     with pytest.raises(ConfigError, match="but features were given"):
         fit(shop(), configuration(selected_features=[]), FitOptions(device="cpu"))
     with pytest.raises(ValueError, match="features of 40 items, but 2 in the vocabulary"):

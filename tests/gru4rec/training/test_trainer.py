@@ -15,4 +15,4 @@ def test_a_model_without_features_gets_the_plain_update_and_none_where_features_
     model = GRU4Rec(config.model, Vocabulary.build(np.arange(5)))
     assert type(build_step(model, config)) is Step
     with pytest.raises(ConfigError, match="the model knows no features"):
-        build_step(model, config.override({"selected_features": "genres"}))
+        build_step(model, config.override({"selected_features": ["genres"]}))

@@ -102,7 +102,7 @@ def test_a_tuned_preset_may_be_named_before_and_after_it_is_there(tmp_path: Path
 
 
 def test_a_tuned_preset_is_judged_with_its_own_values(tmp_path: Path) -> None:
-    text = '[model]\npreset = "mine"\n[model.overrides]\nalternate = ["loss=bpr-max"]\n'
+    text = '[model]\npreset = "mine"\n[model.overrides]\nalternate = {loss = "bpr-max"}\n'
     (tmp_path / "presets").mkdir()
     file = tmp_path / "presets" / "mine.json"
     file.write_text('{"members": 2}')
@@ -116,8 +116,8 @@ def test_a_tuned_preset_is_judged_with_its_own_values(tmp_path: Path) -> None:
 
 
 def test_several_members_may_alternate_over_auto_alone(tmp_path: Path) -> None:
-    text = '[model.overrides]\nalternate = ["loss=bpr-max"]\n'
-    assert load(shop(tmp_path, text)).knobs.model.overrides == {"alternate": ["loss=bpr-max"]}
+    text = '[model.overrides]\nalternate = {loss = "bpr-max"}\n'
+    assert load(shop(tmp_path, text)).knobs.model.overrides == {"alternate": {"loss": "bpr-max"}}
     with pytest.raises(SettingsError, match="alternate is for several members"):
         load(shop(tmp_path, f'[model]\npreset = "rsc15"\n{text}'))
 

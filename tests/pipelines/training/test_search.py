@@ -1,6 +1,6 @@
 """Tuning: a study that goes on where it stopped, nested runs, and a preset that a night can be pointed at."""
 
-from typing import Any
+from typing import Any, get_args
 from unittest import mock
 
 import dagster as dg
@@ -52,15 +52,18 @@ def test_both_losses_are_drawn_unless_one_is_named() -> None:
 def test_every_network_over_features_that_is_drawn_can_be_configured(epochs: int) -> None:
     import optuna
 
-    from gru4rec.config.options import ARCHITECTURES, TRAININGS, Config
+    from gru4rec.config.options import Config
+    from gru4rec.config.parts import Architecture, FeatureTraining
 
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     knobs = TuningKnobs(selected_features=["genres"], epochs=epochs)
     drawn = [space(study.ask(), knobs) for _ in range(100)]
     fixed = {"selected_features": knobs.selected_features, "epochs": epochs}
     found = [Config().override({**values, **fixed}).features for values in drawn]
-    assert {features.architecture for features in found} == set(ARCHITECTURES)
-    assert {features.training for features in found} == set(TRAININGS) - ({"residual"} if epochs == 1 else set())
+    assert {features.architecture for features in found} == set(get_args(Architecture))
+    assert {features.training for features in found} == set(get_args(FeatureTraining)) - (
+        {"residual"} if epochs == 1 else set()
+    )
     assert "architecture" not in space(study.ask(), TuningKnobs())
 
 

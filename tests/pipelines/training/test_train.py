@@ -31,13 +31,13 @@ def night() -> tuple[pa.Table, pa.Table, pa.Table]:
 def test_a_night_with_features(refit: str, tmp_path: Path) -> None:
     splits, sessions, items = night()
     data = encode_night(splits, sessions)
-    config = presets.resolve(tmp_path, "rsc15", OVERRIDES, data.train, data.vocabulary)
+    config = presets.resolve(tmp_path, "rsc15", OVERRIDES, data.train.statistics())
     data = add_features(data, items, config)
-    assert len(data.vocabulary) == len(data.full_vocabulary) == 10
-    assert np.flatnonzero(data.vocabulary.counts == 0).tolist() == [5, 6, 7, 8, 9]
-    assert len(data.validation.items) == 40  # the items that came up late are targets too
+    assert len(data.train.vocabulary) == len(data.everything.vocabulary) == 10
+    assert np.flatnonzero(data.train.vocabulary.counts == 0).tolist() == [5, 6, 7, 8, 9]
+    assert len(data.validation.sessions.items) == 40  # the items that came up late are targets too
     trained = train(data, config, refit=refit, device="cpu", threads=1, on_epoch=lambda stage, report: None)
-    save(trained, data, tmp_path, {})
+    save(trained, tmp_path, {})
 
     from gru4rec.serving.recommend import Recommender
 
@@ -52,22 +52,22 @@ def test_dwell_weights_reach_training() -> None:
     splits, sessions = (table.append_column("weight", weight) for table in (splits, sessions))
     data = encode_night(splits, sessions)
     given = [(user, value) for user, value in zip(splits["user_id"].to_pylist(), weight.to_pylist(), strict=True)]
-    for found in (data.train, data.everything):
+    for found in (data.train.sessions, data.everything.sessions):
         of_users = [sorted(value for user, value in given if user == row["user_id"]) for row in found.keys.to_pylist()]
         assert [sorted(part) for part in np.split(found.weights, found.offsets[1:-1])] == of_users
-    assert data.validation.weights is None
+    assert data.validation.sessions.weights is None
 
 
 def test_without_selected_features_nothing_changes(tmp_path: Path) -> None:
     splits, sessions, items = night()
     data = encode_night(splits, sessions)
-    config = presets.resolve(tmp_path, "rsc15", {**OVERRIDES, "selected_features": []}, data.train, data.vocabulary)
+    config = presets.resolve(tmp_path, "rsc15", {**OVERRIDES, "selected_features": []}, data.train.statistics())
     assert add_features(data, items, config) is data
 
 
 def test_a_column_that_the_items_lack_is_one_sentence(tmp_path: Path) -> None:
     splits, sessions, items = night()
     data = encode_night(splits, sessions)
-    config = presets.resolve(tmp_path, "auto", {"selected_features": ["colour"]}, data.train, data.vocabulary)
+    config = presets.resolve(tmp_path, "auto", {"selected_features": ["colour"]}, data.train.statistics())
     with pytest.raises(ValueError, match="the items table has no column colour for selected_features; it has genres"):
         add_features(data, items, config)

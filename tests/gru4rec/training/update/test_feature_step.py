@@ -132,8 +132,8 @@ class Reference:
 
 def windows_of(config: Config, prepared, model):
     generator = torch.Generator().manual_seed(5)
-    schedule = build_schedule(prepared.train, config.train.batch_size, window=config.train.bptt)
-    loader = WindowLoader(prepared.train, model, config, generator)
+    schedule = build_schedule(prepared.sessions, config.train.batch_size, window=config.train.bptt)
+    loader = WindowLoader(prepared.sessions, model, config, generator)
     return [window for windows, _ in loader.chunks(schedule) for window in windows][:STEPS]
 
 
@@ -219,6 +219,6 @@ def test_ids_stand_alone_until_residual_training_turns_to_features() -> None:
     ids_alone = build_model(Config().override({"hidden_size": H}), prepared.vocabulary)
     for each in (model, ids_alone):
         each.initialise(1)
-    (block,) = model.blocks(prepared.train.select([0]))
-    (expected,) = ids_alone.blocks(prepared.train.select([0]))
+    (block,) = model.blocks(prepared.sessions.select([0]))
+    (expected,) = ids_alone.blocks(prepared.sessions.select([0]))
     torch.testing.assert_close(block.scores[:, :30], expected.scores[:, :30])
