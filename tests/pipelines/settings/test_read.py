@@ -72,8 +72,8 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
         ("[recommendations]\nmax_score_shift = 0\n", "[recommendations]: max_score_shift is 0; use a number above 0"),
         ('[model]\npreset = "rcs15"\n', "[model]: preset 'rcs15' is not known"),
         ('[model]\nrefit = "yes"\n', "[model]: refit is 'yes'; use one of 'full', 'continue', 'none'."),
-        ("[model.overrides]\nhiden_size = 3\n", "[model]: unknown setting hiden_size"),
-        ("[model.overrides]\nmomentum = 2\n", "[model]: momentum"),
+        ("[model.overrides]\nhiden_size = 3\n", "[model]: overrides: unknown setting hiden_size"),
+        ("[model.overrides]\nmomentum = 2\n", "[model]: overrides: momentum"),
         ('[evaluation]\nbaselines = ["vsknn"]\n', "[evaluation]: baselines holds 'vsknn'; use one of 'popularity',"),
         ('[gate]\nmetric = "hits"\n', "[gate]: metric is 'hits'"),
         (
