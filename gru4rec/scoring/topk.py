@@ -49,7 +49,8 @@ def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _fold(scores: Tensor) -> Tensor:
     """Maxima of the blocks of some columns, [R, T] -> [R, T / DEPTH]."""
-    return scores.unflatten(1, (-1, DEPTH, LANES)).amax(2).flatten(1)
+    maxima: Tensor = scores.unflatten(1, (-1, DEPTH, LANES)).amax(2).flatten(1)
+    return maxima
 
 
 def _limit(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:

@@ -54,7 +54,7 @@ def _training_curve(axes: Any, losses: Sequence[tuple[int, float]]) -> None:
 
 
 def _name(row: dict[str, Any]) -> str:
-    return row["model"] if row["role"] == "baseline" else row["role"]
+    return str(row["model"] if row["role"] == "baseline" else row["role"])
 
 
 def _by_length(axes: Any, rows: Sequence[dict[str, Any]]) -> None:

@@ -157,4 +157,4 @@ def _alive(tags: Mapping[str, str]) -> bool:
         return False
     except psutil.AccessDenied:
         return True
-    return abs(started - float(tags.get("process_started", started))) < CLOCK_SLACK
+    return bool(abs(started - float(tags.get("process_started", started))) < CLOCK_SLACK)

@@ -124,7 +124,8 @@ def _elu(x: Tensor, alpha: float) -> Tensor:
 
 
 def _rowdot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vecdot(a, b).unsqueeze(1)  # [N, 1]
+    products: Tensor = torch.linalg.vecdot(a, b).unsqueeze(1)  # [N, 1]
+    return products
 
 
 def _softmax_of_negatives(
