@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gru4rec.config.options import Config
+from gru4rec.config.options import Config, read_settings
 from gru4rec.config.presets import preset, resolve
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
@@ -68,7 +68,9 @@ def main() -> None:
     train, held_out, vocabulary = _sessions(args.data, args.validation)
     rows = [args.preset] if args.preset != "all" else [*REFERENCE[args.data], "auto"]
     for row in rows:
-        config = _config(args.data, row, train, vocabulary).override(dict(s.split("=", 1) for s in args.set))
+        config = _config(args.data, row, train, vocabulary).override(
+            read_settings(dict(s.split("=", 1) for s in args.set))
+        )
         about = {"data": args.data, "row": row, "validation": args.validation, "settings": args.set}
         runs = [
             run(config.override({"seed": seed}), train, held_out, vocabulary, about, args)
@@ -130,7 +132,7 @@ def _config(data: str, row: str, train: Sessions, vocabulary: Vocabulary) -> Con
     if row in REFERENCE[data]:
         name, changes, _ = REFERENCE[data][row]
         return preset(name).override(changes)
-    return resolve(row, train, vocabulary)
+    return resolve(row, Dataset(train, vocabulary).statistics())
 
 
 def _sessions(data: str, validation: bool) -> tuple[Sessions, Sessions, Vocabulary]:

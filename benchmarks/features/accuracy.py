@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from gru4rec.config.options import Config
+from gru4rec.config.options import Config, read_settings
+from gru4rec.config.values import features_from_text
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.histories import cut_at
 from gru4rec.data.sessions import Sessions
@@ -45,10 +46,10 @@ MODELS = {
     "residual": {"training": "residual"},
     "interleaving": {"training": "interleaving"},
     "parallel, all ids shown": {"id_dropout": 0.0},
-    "parallel, category and number": {"selected_features": "category:multi,number:binned"},
-    "parallel, genres and year": {"selected_features": "genres,year"},
-    "parallel, genres and titles": {"selected_features": "genres,title:text"},
-    "parallel, genres, year, titles": {"selected_features": "genres,year,title:text"},
+    "parallel, category and number": {"selected_features": {"category": "multi", "number": "binned"}},
+    "parallel, genres and year": {"selected_features": ["genres", "year"]},
+    "parallel, genres and titles": {"selected_features": {"genres": "auto", "title": "text"}},
+    "parallel, genres, year, titles": {"selected_features": {"genres": "auto", "year": "auto", "title": "text"}},
 }
 
 
@@ -58,13 +59,13 @@ class Case(NamedTuple):
     train: Sessions
     ids: Vocabulary
     items: pa.Table
-    fields: str
+    fields: dict[str, str]
     test: pa.Table | None
     histories: pa.Table | None
     boundary: int
 
 
-def rsc15(events: int, fields: str, part: str, sessions: int) -> Case:
+def rsc15(events: int, fields: dict[str, str], part: str, sessions: int) -> Case:
     """The last `events` training clicks (whole sessions); an item's categories are all that its clicks show.
 
     part: "test", or "validation": the last tenth of the training sessions stands for the test part. sessions: of that
@@ -89,7 +90,7 @@ def rsc15(events: int, fields: str, part: str, sessions: int) -> Case:
     return Case(Sessions.from_table(train, ids), ids, items, fields, test, None, 0)
 
 
-def movielens(events: int, fields: str, part: str, sessions: int) -> Case:
+def movielens(events: int, fields: dict[str, str], part: str, sessions: int) -> Case:
     """Whole histories; the newest fifth of the ratings is test, and goes on from the state at the end of train, which
     is the `events` ratings before.
 
@@ -239,8 +240,8 @@ def main() -> None:
     if arguments.command == "table":
         return table(name, arguments.out)
     make, fields = {"rsc15": (rsc15, "category:multi"), "movielens": (movielens, "genres")}[name]
-    case = make(arguments.events, arguments.fields or fields, arguments.part, arguments.sessions)
-    changes = {**OWN[name], **dict(pair.split("=", 1) for pair in arguments.set)}
+    case = make(arguments.events, features_from_text(arguments.fields or fields), arguments.part, arguments.sessions)
+    changes = {**OWN[name], **read_settings(dict(pair.split("=", 1) for pair in arguments.set))}
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds:
         for model in models:

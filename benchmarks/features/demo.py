@@ -25,14 +25,14 @@ from pipelines.training.data import add_features, encode_night
 from warehouse.layout import Layout
 
 MODELS = {
-    "id": [],
-    "genres": ["genres"],
-    "genres and year": ["genres", "release_year"],
-    "genres and titles": ["genres", "title:text"],
+    "id": {},
+    "genres": {"genres": "auto"},
+    "genres and year": {"genres": "auto", "release_year": "auto"},
+    "genres and titles": {"genres": "auto", "title": "text"},
 }
 
 
-def run(tables: dict[str, pa.Table], columns: list[str], seed: int) -> dict[str, np.ndarray]:
+def run(tables: dict[str, pa.Table], columns: dict[str, str], seed: int) -> dict[str, np.ndarray]:
     """Ranks [P] of the test days' targets with their sessions and counts in train, and the seconds of training."""
     settings = load()
     data = encode_night(tables["splits"], tables["sessions"])

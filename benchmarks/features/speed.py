@@ -55,7 +55,8 @@ def one(kind: str, width: int, items: int) -> None:
         genres = ["|".join(f"g{g}" for g in random.integers(0, 20, 3)) for _ in range(items)]
         titles = [" ".join(f"w{w}" for w in random.integers(0, 3000, 4)) for _ in range(items)]
         table = pa.table({"item_id": range(items), "genres": genres, "title": titles})
-        changes |= {"architecture": architecture, "selected_features": ["genres", "title:text"] if text else ["genres"]}
+        fields = {"genres": "auto", **({"title": "text"} if text else {})}
+        changes |= {"architecture": architecture, "selected_features": fields}
         features = Dataset(train, ids, table).with_features(Config().override(changes).features).features
     begin = time.process_time()
     result = fit(

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from gru4rec.config.values import from_text
 
+KINDS = ("categorical", "multi", "numeric", "binned", "text")  # of features, written "name:kind"
+
 
 class Converted(NamedTuple):
     """recipe: parts and options as they are named now. widths, scales, mix: of the members that were merged, if any."""
@@ -41,7 +43,13 @@ def convert(config: Mapping[str, Any]) -> Converted:
         model["hidden_size"] = widths[0]
     model["cosine"] = scales[0] if scales else 0.0
     train["alternate"] = _typed(alternate)
-    recipe = {**config, "model": model, "train": train}
+    features = dict(config.get("features", {}))
+    chosen = [name.rpartition(":") for name in features.get("selected_features", ())]
+    features["selected_features"] = {
+        name if kind in KINDS else name + colon + kind: kind if kind in KINDS and colon else "auto"
+        for name, colon, kind in chosen
+    }
+    recipe = {**config, "model": model, "train": train, "features": features}
     return Converted(recipe, widths, scales, mix) if merged else Converted(recipe)
 
 

@@ -20,7 +20,7 @@ from gru4rec.config.parts import (
     OptimizerConfig,
     TrainConfig,
 )
-from gru4rec.config.values import ConfigError, from_text, unknown_setting
+from gru4rec.config.values import ConfigError, features_from_text, from_text, unknown_setting
 
 __all__ = [
     "Config", "ConfigError", "FeatureConfig", "LossConfig", "ModelConfig", "NegativesConfig", "OptimizerConfig",
@@ -142,7 +142,10 @@ def read_settings(texts: Mapping[str, str]) -> dict[str, Any]:
     kinds = {f.name: f.type for _, part in Config()._parts() for f in fields(part)}
     if unknown := set(texts) - set(kinds):
         raise unknown_setting(unknown, kinds)
-    values = {name: from_text(name, text, kinds[name]) for name, text in texts.items()}
+    values = {
+        name: features_from_text(text) if name == "selected_features" else from_text(name, text, kinds[name])
+        for name, text in texts.items()
+    }
     if isinstance(alternate := values.get("alternate"), dict):
         values["alternate"] = {
             name: from_text(name, value, kinds.get(name, str)) if isinstance(value, str) else value

@@ -17,6 +17,7 @@ Precision = Literal["float32", "bf16"]
 Keep = Literal["best", "last"]
 Pooling = Literal["sum", "mean", "max"]
 Architecture = Literal["concatenated", "parallel", "shared-output", "interaction"]
+FeatureKind = Literal["auto", "categorical", "multi", "numeric", "binned", "text"]
 FeatureTraining = Literal["simultaneous", "alternating", "residual", "interleaving"]
 
 
@@ -192,8 +193,9 @@ class TrainConfig(_Part):
 class FeatureConfig(_Part):
     """Item features (data/features.py); without selected_features a model knows ids alone."""
 
-    selected_features: tuple[str, ...] = ()
-    """Columns of the items table, each "name" or "name:kind" (categorical, multi, numeric, binned, text)."""
+    selected_features: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Columns of the items table by name, each with its kind: auto, categorical, multi, numeric, binned or text
+    (data/feature_fields.py). A list of names stands for the kind auto."""
     pooling_mode: Pooling = "mean"
     """How several values inside a field become one."""
     architecture: Architecture = "parallel"
@@ -203,9 +205,17 @@ class FeatureConfig(_Part):
     id_dropout: float = 0.1
     """Share of the items that an update sees without their own row, as if they were cold."""
 
+    def __post_init__(self) -> None:
+        names = self.selected_features
+        if isinstance(names, (list, tuple)):
+            if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+                raise ConfigError(f"selected_features is {list(names)!r}; name every column once, such as [genres]")
+            object.__setattr__(self, "selected_features", dict.fromkeys(names, "auto"))
+        super().__post_init__()
+
     def _judge(self) -> None:
         number("id_dropout", self.id_dropout, 0.0, 1.0, below=True)
-        if len(set(self.selected_features)) < len(self.selected_features) or "" in self.selected_features:
-            raise ConfigError(f"selected_features is {list(self.selected_features)}; name every column once")
+        for name, kind in self.selected_features.items():
+            typed(f"the kind of {name} in selected_features", kind, FeatureKind)
         if self.architecture == "concatenated" and self.training != "simultaneous":
             raise ConfigError(f"training={self.training} needs two subnets, but architecture=concatenated has one")

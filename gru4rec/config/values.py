@@ -93,6 +93,17 @@ def from_text(name: str, text: str, kind: Any) -> Any:
         raise ConfigError(f"{name} is {text!r}; give {WANTED[kind]}") from None
 
 
+def features_from_text(text: str) -> Any:
+    """Columns as the command line spells them, [genres,price:binned] or JSON, by name with their kinds."""
+    if text.lstrip().startswith("{"):
+        return _pairs("selected_features", text)
+    parts = [word.rpartition(":") for word in _words(text)]
+    named = [(name, kind) if colon else (kind, "auto") for name, colon, kind in parts]
+    if len(dict(named)) < len(named):
+        raise ConfigError(f"selected_features is {text!r}; name every column once")
+    return dict(named)
+
+
 def _words(text: str) -> list[str]:
     inside = text.strip().removeprefix("[").removesuffix("]")
     return [word.strip().strip("\"'") for word in inside.split(",")] if inside.strip() else []

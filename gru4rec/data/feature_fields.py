@@ -21,7 +21,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-KINDS = ("categorical", "multi", "numeric", "binned", "text")
 SEPARATOR = "|"
 BINS = 10
 BUCKETS = 4096  # rows that words are hashed to
@@ -34,7 +33,7 @@ class FeatureField:
 
     Attributes:
         name: the column's.
-        kind: one of KINDS.
+        kind: as in the table above.
         rows: how many rows its table has, the missing row included.
         values: the text that each row but the first stands for (categorical, multi, text).
         edges: the borders between its bins (binned).
@@ -73,17 +72,12 @@ class Entries(NamedTuple):
     weight: np.ndarray
 
 
-def name_and_kind(selected: str) -> tuple[str, str | None]:
-    """The column and the kind of a selection: ("price", "binned") of "price:binned", ("price", None) of "price"."""
-    name, _, kind = selected.rpartition(":")
-    return (name, kind) if name and kind in KINDS else (selected, None)
-
-
-def encode_field(selected: str, column: pa.Array, warm: np.ndarray) -> tuple[FeatureField, Entries]:
+def encode_field(name: str, kind: str, column: pa.Array, warm: np.ndarray) -> tuple[FeatureField, Entries]:
     """Learn a field from a column and encode it.
 
     Args:
-        selected: "name" or "name:kind".
+        name: of the column.
+        kind: as in the table above, or "auto" for what the column looks like.
         column: the value of each item, null where it has none [I].
         warm: which items training knows, bool [I]. Values that only others have are missing, because nothing can be
             learnt about them.
@@ -91,8 +85,7 @@ def encode_field(selected: str, column: pa.Array, warm: np.ndarray) -> tuple[Fea
     Raises:
         ValueError: the kind cannot read such a column, or no warm item has a value.
     """
-    name, kind = name_and_kind(selected)
-    kind = kind or _kind_of(name, column)
+    kind = _kind_of(name, column) if kind == "auto" else kind
     if kind in ("numeric", "binned"):
         return _encode_numbers(name, kind, column, warm)
     if kind == "categorical":
@@ -122,7 +115,7 @@ def _kind_of(name: str, column: pa.Array) -> str:
 
 def _categories(name: str, column: pa.Array) -> tuple[np.ndarray, pa.Array]:
     if _is_list(column.type):
-        raise ValueError(f"feature {name} holds lists; a categorical field has one value an item, name it {name}:multi")
+        raise ValueError(f"feature {name} holds lists; a categorical field has one value an item: its kind is multi")
     return _present(column.cast(pa.string()))
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 
 from gru4rec.config.options import FeatureConfig
-from gru4rec.data.feature_fields import Entries, FeatureField, encode_field, name_and_kind
+from gru4rec.data.feature_fields import Entries, FeatureField, encode_field
 from gru4rec.data.vocabulary import Vocabulary, as_ids
 
 ITEM = "item_id"
@@ -38,9 +38,9 @@ class ItemFeatures:
         return len(self.entries[0].offsets) - 1
 
     @property
-    def selected(self) -> tuple[str, ...]:
-        """The columns and kinds, as `FeatureConfig.selected_features` names them."""
-        return tuple(f"{field.name}:{field.kind}" for field in self.fields)
+    def selected(self) -> dict[str, str]:
+        """The columns and their kinds, as in `FeatureConfig.selected_features`."""
+        return {field.name: field.kind for field in self.fields}
 
     def row_names(self) -> list[str]:
         """A unique name for what each row stands for, such as "genres:multi=Comedy".
@@ -109,15 +109,14 @@ def encode_features(items: pa.Table, vocabulary: Vocabulary, config: FeatureConf
     row = pc.index_in(vocabulary.ids, value_set=ids)  # null where the table lacks the item
     warm = vocabulary.counts > 0
     encoded = []
-    for selected in config.selected_features:
-        name = name_and_kind(selected)[0]
+    for name, kind in config.selected_features.items():
         if name not in items.column_names:
             there = ", ".join(column for column in items.column_names if column != ITEM)
             raise ValueError(f"the items table has no column {name} for selected_features; it has {there}")
         column = items[name].combine_chunks()
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        encoded.append(encode_field(selected, column.take(row), warm))
+        encoded.append(encode_field(name, kind, column.take(row), warm))
     return ItemFeatures(tuple(field for field, _ in encoded), tuple(entries for _, entries in encoded))
 
 

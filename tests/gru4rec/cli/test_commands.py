@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from gru4rec.__main__ import main
 from gru4rec.config.options import Config, read_settings
 from gru4rec.config.presets import PRESETS
+from gru4rec.storage import checkpoint
 from tests.gru4rec.shell import SMALL, bad_file, refused, write_events
 
 
@@ -61,6 +63,22 @@ def test_resume_goes_on_from_what_is_there(folder: Path, tmp_path: Path, capsys:
     resumed = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert resumed["epochs"] == 2
     assert resumed["mrr@20"] == expected["mrr@20"]
+
+
+@pytest.mark.parametrize("preset", ["auto", "retailrocket"])
+def test_a_checkpoints_own_configuration_trains_the_same_model_again(folder: Path, tmp_path: Path, preset: str) -> None:
+    train, recipe = str(folder / "train.parquet"), tmp_path / "c.json"
+    chosen = ["--preset", preset, "--set", "epochs=2", "n_sample=64", "hidden_size=12"]
+    assert main(["fit", train, "--model-dir", str(tmp_path / "a1"), "--threads", "1", *chosen]) == 0
+    content = json.loads((tmp_path / "a1" / "checkpoint.json").read_text())
+    recipe.write_text(json.dumps(content["config"]))
+    assert main(["fit", train, "--model-dir", str(tmp_path / "a2"), "--threads", "1", "--config", str(recipe)]) == 0
+    first, second = (checkpoint.load(tmp_path / name) for name in ("a1", "a2"))
+    assert first.config == second.config
+    assert first.model.merged == second.model.merged
+    assert (first.model.merged is not None) == (preset == "auto")
+    for name, value in first.model.tensors().items():
+        assert torch.equal(value, second.model.tensors()[name]), name
 
 
 def test_a_configuration_file_and_a_warm_start(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

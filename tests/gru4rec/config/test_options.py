@@ -155,3 +155,18 @@ def test_a_named_configuration_is_judged_before_there_is_data() -> None:
         judge("rsc15", {"alternate": pair})
     with pytest.raises(ConfigError, match="preset 'best' is not known"):
         judge("best", {})
+
+
+def test_features_are_selected_by_name_with_a_kind_each() -> None:
+    expected = {"genres": "auto", "price": "binned"}
+    for text in ("[genres,price:binned]", "genres, price:binned", '{"genres": "auto", "price": "binned"}'):
+        config = Config().override(read_settings({"selected_features": text}))
+        assert dict(config.features.selected_features) == expected
+        assert Config.from_json(config.to_json()) == config
+    assert dict(Config().override({"selected_features": ["a:b"]}).features.selected_features) == {"a:b": "auto"}
+
+
+@pytest.mark.parametrize("value", [["a", "a"], [""], [3], {"a": "colour"}, {"a": 3}, "a", 3, None])
+def test_a_selection_that_cannot_be_meant_is_refused(value: object) -> None:
+    with pytest.raises(ConfigError, match="selected_features"):
+        Config().override({"selected_features": value})

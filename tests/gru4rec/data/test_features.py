@@ -16,9 +16,9 @@ from gru4rec.network.feature_tower import Tower
 WARM = np.array([True, True, True, False])
 
 
-def read(selected: str, values, warm: np.ndarray = WARM) -> tuple[list[str], list[list[tuple[str, float]]]]:
+def read(name: str, values, kind: str = "auto") -> tuple[list[str], list[list[tuple[str, float]]]]:
     """A field's values, and of each item what it reads as (value, weight), "" for missing."""
-    field, entries = encode_field(selected, pa.array(values), warm)
+    field, entries = encode_field(name, kind, pa.array(values), WARM)
     names = ["", *(field.values or range(1, field.rows))]
     read = [(names[row], round(float(weight), 4)) for row, weight in zip(entries.rows, entries.weight, strict=True)]
     return list(field.values), [read[a:b] for a, b in zip(entries.offsets, entries.offsets[1:], strict=False)]
@@ -38,7 +38,7 @@ def test_a_value_that_only_cold_items_have_is_missing() -> None:
 
 @pytest.mark.parametrize("column", [["b|a", " a | |a", None, "c|b"], [["b", "a"], ["a", "a", None], [], ["c", "b"]]])
 def test_multi_valued(column) -> None:
-    values, items = read("genres:multi", column)
+    values, items = read("genres", column, "multi")
     assert values == ["a", "b"]
     assert items == [[("a", 1), ("b", 1)], [("a", 1)], [("", 1)], [("b", 1)]]
 
@@ -51,7 +51,7 @@ def test_numeric_is_scaled_by_the_warm_items() -> None:
 
 def test_binned() -> None:
     warm = np.ones(100, dtype=bool)
-    field, entries = encode_field("price:binned", pa.array([*range(99), None]), warm)
+    field, entries = encode_field("price", "binned", pa.array([*range(99), None]), warm)
     assert field.rows == 11
     assert entries.rows[99] == 0
     assert np.bincount(entries.rows[:99])[1:].tolist() == [10, 10, 10, 10, 9, 10, 10, 10, 10, 10]
@@ -60,7 +60,7 @@ def test_binned() -> None:
 
 def test_text_is_hashed_by_words_and_pairs() -> None:
     column = pa.array(["Red shoe", "shoe, red", "", "the RED  shoe!"])
-    _, entries = encode_field("title:text", column, WARM)
+    _, entries = encode_field("title", "text", column, WARM)
     read = [set(entries.rows[a:b]) for a, b in zip(entries.offsets, entries.offsets[1:], strict=False)]
     assert [len(rows) for rows in read] == [3, 3, 1, 3]  # two words and a pair; only the missing row; what is known
     assert read[0] == read[3]
@@ -70,21 +70,21 @@ def test_text_is_hashed_by_words_and_pairs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("selected", "values", "sentence"),
+    ("name", "kind", "values", "sentence"),
     [
-        ("colour", [None, None, None, "red"], "feature colour has no value on any item that training knows"),
-        ("nothing", [None] * 4, "feature nothing has no value"),
-        ("price:numeric", ["a", "b", "c", "d"], "feature price is string; a numeric field needs numbers"),
-        ("price:binned", [[1.0]] * 4, "a binned field needs numbers"),
-        ("tags:categorical", [["a"]] * 4, "feature tags holds lists; .* name it tags:multi"),
-        ("tags:multi", [1.0] * 4, "feature tags is double; a multi field needs lists"),
-        ("title:text", [1] * 4, "feature title is int64; a text field needs text"),
-        ("when", [{"a": 1}] * 4, "feature when is struct"),
+        ("colour", "auto", [None, None, None, "red"], "feature colour has no value on any item that training knows"),
+        ("nothing", "auto", [None] * 4, "feature nothing has no value"),
+        ("price", "numeric", ["a", "b", "c", "d"], "feature price is string; a numeric field needs numbers"),
+        ("price", "binned", [[1.0]] * 4, "a binned field needs numbers"),
+        ("tags", "categorical", [["a"]] * 4, "feature tags holds lists; .* its kind is multi"),
+        ("tags", "multi", [1.0] * 4, "feature tags is double; a multi field needs lists"),
+        ("title", "text", [1] * 4, "feature title is int64; a text field needs text"),
+        ("when", "auto", [{"a": 1}] * 4, "feature when is struct"),
     ],
 )
-def test_a_column_that_cannot_be_read_is_refused(selected: str, values, sentence: str) -> None:
+def test_a_column_that_cannot_be_read_is_refused(name: str, kind: str, values, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        encode_field(selected, pa.array(values), WARM)
+        encode_field(name, kind, pa.array(values), WARM)
 
 
 ITEMS = pa.table({"item_id": ["d", "b", "x"], "colour": ["red", "blue", "blue"], "size": [1.0, None, 3.0]})
@@ -138,7 +138,7 @@ def test_a_table_that_cannot_be_used_is_refused(table: pa.Table, sentence: str) 
 
 def test_features_survive_being_written() -> None:
     _, vocabulary = training()
-    features = encode_features(ITEMS, vocabulary, FeatureConfig(selected_features=("colour", "size", "colour:text")))
+    features = encode_features(ITEMS, vocabulary, FeatureConfig(selected_features={"colour": "text", "size": "auto"}))
     again = ItemFeatures.from_bytes(features.to_bytes())
     assert again.fields == features.fields
     for mine, other in zip(features.entries, again.entries, strict=True):

@@ -39,8 +39,8 @@ def small_shop(config: Config):
 
 def configure(**changes) -> Config:
     return Config().override({
-        "selected_features": ["genres", "price", "title:text"], "hidden_size": H, "batch_size": 4, "n_sample": 9,
-        "epochs": 2, "learning_rate": 0.2, "id_dropout": 0.3, **changes,
+        "selected_features": {"genres": "auto", "price": "auto", "title": "text"}, "hidden_size": H,
+        "batch_size": 4, "n_sample": 9, "epochs": 2, "learning_rate": 0.2, "id_dropout": 0.3, **changes,
     })  # fmt: skip
 
 
