@@ -2,7 +2,7 @@
 
 Names of options are unique over all parts, so a configuration can be read and changed flat:
 `config.override({"hidden_size": 256, "loss": "bpr-max"})`. What training found (widths and scales of merged members,
-weights of seen items) is no option: it stands beside the weights (network/merging.py). Nothing here imports torch.
+weights of seen items) is no option: it stands beside the weights (network/merged.py). Nothing here imports torch.
 """
 
 import dataclasses

@@ -6,7 +6,7 @@ import torch
 
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.network.merging import Merged
+from gru4rec.network.merged import Merged
 from gru4rec.network.model import GRU4Rec
 
 if TYPE_CHECKING:

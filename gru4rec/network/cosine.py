@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gru4rec.config.options import ModelConfig
-from gru4rec.network.merging import Merged
+from gru4rec.network.merged import Merged
 
 SHORTEST = 1e-12  # rows that are no longer than this have no direction: their cosine is 0
 

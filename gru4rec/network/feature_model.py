@@ -27,7 +27,7 @@ from gru4rec.data.features import ItemFeatures
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network import gru
 from gru4rec.network.feature_tower import Tower
-from gru4rec.network.merging import Merged
+from gru4rec.network.merged import Merged
 from gru4rec.network.model import GRU4Rec
 
 LEAST_CLICKED = 0.1  # share of the warm items whose mean row and bias cold items take

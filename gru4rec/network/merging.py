@@ -7,53 +7,15 @@ the scores of every second member are multiplied by `mix`, so that they weigh as
 """
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from gru4rec.network.model import GRU4Rec
+from gru4rec.network.merged import Merged
+from gru4rec.network.model import GRU4Rec
 
 
-@dataclass(frozen=True)
-class Merged:
-    """What merging made of the members: it is found by training, no option, and saved beside the weights.
-
-    widths: units of each member. scales: s of each member's cosines once multiplied by its factor; 0 for products.
-    mix: the factor of every second member's scores.
-    """
-
-    widths: tuple[int, ...]
-    scales: tuple[float, ...]
-    mix: float = 1.0
-
-    @property
-    def width(self) -> int:
-        """Units of all members together."""
-        return sum(self.widths)
-
-    @property
-    def factors(self) -> list[float]:
-        """What each member's scores are multiplied by."""
-        return [self.mix if order % 2 else 1.0 for order in range(len(self.widths))]
-
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Back from `to_json`; KeyError, TypeError or ValueError for another object."""
-        widths, scales = tuple(map(int, content["widths"])), tuple(map(float, content["scales"]))
-        if len(widths) != len(scales):
-            raise ValueError(f"{len(widths)} widths, but {len(scales)} scales")
-        return cls(widths, scales, float(content["mix"]))
-
-
-def merge(members: "list[GRU4Rec]", mix: float = 1.0) -> "GRU4Rec":
+def merge(members: list[GRU4Rec], mix: float = 1.0) -> GRU4Rec:
     """One model whose scores are the sum of the members' scores, those of every second one multiplied by `mix`.
 
     The items' rows are both input and output: a factor on them in the output is divided out of the weights that read
@@ -84,7 +46,7 @@ def merge(members: "list[GRU4Rec]", mix: float = 1.0) -> "GRU4Rec":
     return merged
 
 
-def members_of(model: "GRU4Rec") -> "list[GRU4Rec]":
+def members_of(model: GRU4Rec) -> list[GRU4Rec]:
     """The members that `merge` put together, as they were; those that have a bias share the sum of biases evenly."""
     state = model.merged
     if state is None:

@@ -17,7 +17,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network import cosine, gru, repeats
 from gru4rec.network.gru import Layer
-from gru4rec.network.merging import Merged
+from gru4rec.network.merged import Merged
 from gru4rec.network.pages import filled
 from gru4rec.scoring.scorer import Block, Linear
 

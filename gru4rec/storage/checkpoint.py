@@ -18,7 +18,7 @@ from gru4rec.config import format_1
 from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model, read_features
-from gru4rec.network.merging import Merged
+from gru4rec.network.merged import Merged
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage.files import CheckpointError, read_state, write_state
 

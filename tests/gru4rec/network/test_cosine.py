@@ -12,7 +12,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.ranking import ranks
 from gru4rec.network.cosine import directions
-from gru4rec.network.merging import Merged
+from gru4rec.network.merged import Merged
 from gru4rec.network.model import GRU4Rec
 from gru4rec.serving.recommend import Recommender
 from gru4rec.storage import checkpoint

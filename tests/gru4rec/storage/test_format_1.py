@@ -7,7 +7,7 @@ import pytest
 
 from gru4rec import Dataset, FitOptions, Recommender, fit
 from gru4rec.config.options import Config
-from gru4rec.network.merging import Merged
+from gru4rec.network.merged import Merged
 from gru4rec.storage import checkpoint
 
 OLD = Path(__file__).parent / "format_1"

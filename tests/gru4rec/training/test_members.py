@@ -12,7 +12,8 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.ranking import ranks
 from gru4rec.network import repeats
-from gru4rec.network.merging import Merged, members_of, merge
+from gru4rec.network.merged import Merged
+from gru4rec.network.merging import members_of, merge
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.scorer import Block
 from gru4rec.storage import checkpoint
