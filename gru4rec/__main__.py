@@ -79,7 +79,12 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--test", type=Path, metavar="T.parquet", help="events that the figures are measured on")
     source = fit.add_mutually_exclusive_group()
     source.add_argument("--preset", default="auto", metavar="NAME", help="see `gru4rec presets` (default: auto)")
-    source.add_argument("--config", type=Path, metavar="FILE.json", help="a configuration instead of a preset")
+    source.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE.json",
+        help="a configuration instead of a preset: a file of settings, or an older model's checkpoint.json",
+    )
     fit.add_argument(
         "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="change settings; may repeat"
     )

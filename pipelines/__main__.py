@@ -18,8 +18,8 @@ def home() -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code, which is 2 after a mistake that a person can mend."""
     parser = argparse.ArgumentParser(prog="pipelines", description="The nightly pipeline from the shell.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, without network on a synthetic shop")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, or without network on a shop")
     ui = commands.add_parser("ui", help="Dagster UI and MLflow UI together, on loopback")
     ui.add_argument("--dagster-port", type=int, default=3000, help="port of the Dagster UI (3000)")
     ui.add_argument("--mlflow-port", type=int, default=5000, help="port of the MLflow UI (5000)")

@@ -6,6 +6,7 @@ from typing import Any
 
 from gru4rec.config import presets
 from gru4rec.config.options import Config, read_settings
+from gru4rec.storage import checkpoint
 
 
 def asked_for(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def configured(arguments: argparse.Namespace, changes: dict[str, Any]) -> Config
 
 
 def read_config(path: Path, changes: dict[str, Any]) -> Config:
-    """The configuration in a JSON file, with changes.
+    """The configuration in a JSON file, or that of a checkpoint's manifest, with changes.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -46,8 +47,10 @@ def read_config(path: Path, changes: dict[str, Any]) -> Config:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no configuration file {path}; check the path")
+    text = path.read_text(encoding="utf-8")
     try:
-        config = Config.from_json(path.read_text(encoding="utf-8"))
+        recipe = checkpoint.recipe_in(text)
+        config = Config.from_json(text) if recipe is None else Config.from_dict(recipe)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return config.override(changes)

@@ -7,7 +7,7 @@ There `cosine` was a list of texts ("12", or "width:scale" for each member of a 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gru4rec.config.values import from_text
+from gru4rec.config.values import ConfigError, from_text
 
 KINDS = ("categorical", "multi", "numeric", "binned", "text")  # of features, written "name:kind"
 
@@ -28,9 +28,11 @@ def is_it(config: Mapping[str, Any]) -> bool:
 
 
 def convert(config: Mapping[str, Any]) -> Converted:
-    """Take recipe and outcome apart; the caller judges the recipe's values."""
+    """Take recipe and outcome apart; the caller judges the recipe's values. ConfigError for what is no longer known."""
     model, train = dict(config["model"]), dict(config.get("train", {}))
     alternate = dict(pair.split("=", 1) for pair in train.get("alternate", ()))
+    if model.pop("skip", False):
+        raise ConfigError("skip=true is an option of version 0.1 alone, which brought nothing; train again without it")
     mix, blocks = float(model.pop("mix")), [block.rpartition(":") for block in model.get("cosine", ())]
     scales = tuple(float(scale) for _, _, scale in blocks)
     members = int(train.get("members", 1))

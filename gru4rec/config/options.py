@@ -1,4 +1,6 @@
-"""The configuration: what was asked for, part by part. It trains the same model again wherever it is used again.
+"""The configuration: what was asked for, part by part.
+
+Used again on the same sessions, with the same validation sessions and warm start, it trains the same model again.
 
 Names of options are unique over all parts, so a configuration can be read and changed flat:
 `config.override({"hidden_size": 256, "loss": "bpr-max"})`. What training found (widths and scales of merged members,
@@ -121,8 +123,8 @@ class Config:
     def _check_features(self) -> None:
         if self.model.embedding != "shared":
             raise ConfigError(f"selected_features needs embedding=shared, not {self.model.embedding}")
-        if self.model.skip or self.train.members > 1:
-            raise ConfigError("a model with selected_features is single and has no skip: use skip=false, members=1")
+        if self.train.members > 1:
+            raise ConfigError("a model with selected_features is single: use members=1")
         if self.model.cosine:
             raise ConfigError("a model with selected_features does not score by cosines: use cosine=0")
         if self.train.compile:

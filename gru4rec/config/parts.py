@@ -50,9 +50,6 @@ class ModelConfig(_Part):
     """Probability that a value of the input is dropped in training."""
     dropout_hidden: float = 0.0
     """Probability that a value of a layer's output is dropped in training."""
-    skip: bool = False
-    """Whether the last input's embedding x reaches the scores directly too: o = h + g * x, with a learnt g [H] that
-    begins at 0."""
     cosine: float = 0.0
     """s of scores s · cos(h, w); 0 for scores h · w + b (network/cosine.py)."""
     repeats: bool = False
@@ -73,13 +70,11 @@ class ModelConfig(_Part):
             )
         if self.embedding == "one-hot" and (self.embedding_size or self.dropout_embedding):
             raise ConfigError("a one-hot input has no embedding: leave embedding_size and dropout_embedding 0")
-        if self.skip and (self.embedding == "one-hot" or self.embedding_size not in (0, self.hidden_size)):
-            raise ConfigError("skip adds the input to the output: use embedding=shared, or separate of hidden_size")
 
 
 @dataclass(frozen=True)
 class LossConfig(_Part):
-    """The loss (training/losses.py)."""
+    """The loss (training/update/losses.py)."""
 
     loss: Loss = "cross-entropy"
     """Its name."""
@@ -112,7 +107,7 @@ class NegativesConfig(_Part):
 
 @dataclass(frozen=True)
 class OptimizerConfig(_Part):
-    """The optimizer (training/optimizer.py)."""
+    """The optimizer (training/update/optimizer.py)."""
 
     optimizer: OptimizerName = "adagrad"
     """Its name."""
@@ -142,7 +137,7 @@ class TrainConfig(_Part):
     epochs: int = 10
     """Passes over the training sessions."""
     seed: int = 42
-    """Of weights, negatives and dropout; a further member adds its number."""
+    """Of weights, negatives and dropout; the second member adds 1, the third 2, .."""
     bptt: int = 1
     """Steps that a gradient reaches back; an update reads a window of so many steps."""
     shuffle: bool = False
@@ -169,7 +164,8 @@ class TrainConfig(_Part):
     """The settings in which every second member differs from the first: of loss, negatives and optimizer, and
     hidden_size, dropout_embedding, dropout_hidden, cosine, batch_size."""
     balance: float = 1.0
-    """How far the scores of every second member spread once merged, the first member's spread being 1."""
+    """How far the scores of every second member are to spread once merged, the first member's spread being 1. The
+    factor that this takes is found by training (network/merged.py)."""
 
     def _judge(self) -> None:
         whole("batch_size", self.batch_size, 1)
@@ -201,7 +197,7 @@ class FeatureConfig(_Part):
     architecture: Architecture = "parallel"
     """How the network over ids and the one over features are joined (network/feature_model.py)."""
     training: FeatureTraining = "simultaneous"
-    """In which turns the two networks are trained (training/feature_step.py)."""
+    """In which turns the two networks are trained (training/update/feature_step.py)."""
     id_dropout: float = 0.1
     """Share of the items that an update sees without their own row, as if they were cold."""
 

@@ -52,7 +52,7 @@ def typed(name: str, value: Any, kind: Any) -> Any:
     Args:
         name: of the field, for the sentence.
         value: from Python, JSON, TOML or YAML.
-        kind: the field's type: int, float, bool, str, a Literal of texts, tuple[str, ...] or a Mapping.
+        kind: the field's type: int, float, bool, str, a Literal of texts or a Mapping.
 
     Raises:
         ConfigError: the value is of another type, or none of the choices.
@@ -61,10 +61,6 @@ def typed(name: str, value: Any, kind: Any) -> Any:
         if value not in get_args(kind):
             raise ConfigError(f"{name} is {value!r}; use one of {', '.join(get_args(kind))}")
         return value
-    if kind == tuple[str, ...]:
-        if not isinstance(value, (list, tuple)) or not all(isinstance(word, str) for word in value):
-            raise ConfigError(f"{name} is {value!r}; use a list of names such as [genres]")
-        return tuple(value)
     if get_origin(kind) in (Mapping, dict):
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             raise ConfigError(f'{name} is {value!r}; use settings by name, such as {{"loss": "bpr-max"}}')
@@ -79,10 +75,8 @@ def typed(name: str, value: Any, kind: Any) -> Any:
 def from_text(name: str, text: str, kind: Any) -> Any:
     """A word of the command line as its field's type; the caller judges the value.
 
-    A list is written [a,b] or a,b; settings by name as [loss=bpr-max,batch_size=8] or as JSON. Raises ConfigError.
+    Settings by name are written [loss=bpr-max,batch_size=8] or as JSON. Raises ConfigError.
     """
-    if kind == tuple[str, ...]:
-        return tuple(_words(text))
     if get_origin(kind) in (Mapping, dict):
         return _pairs(name, text)
     try:

@@ -18,9 +18,9 @@ from gru4rec.network.model import GRU4Rec
 def merge(members: list[GRU4Rec], mix: float = 1.0) -> GRU4Rec:
     """One model whose scores are the sum of the members' scores, those of every second one multiplied by `mix`.
 
-    The items' rows are both input and output: a factor on them in the output is divided out of the weights that read
-    them (the first layer's, and the skip's). Where a member scores by cosines its rows stay, and the scale of its
-    cosines takes the factor.
+    The items' rows are both input and output: a factor on them in the output is divided out of the first layer's
+    weights, which read them. Where a member scores by cosines its rows stay, and the scale of its cosines takes the
+    factor.
     """
     first = members[0]
     plain = Merged(tuple(member.config.hidden_size for member in members), (0.0,) * len(members), mix)
@@ -33,9 +33,6 @@ def merge(members: list[GRU4Rec], mix: float = 1.0) -> GRU4Rec:
     biases = [member.output_bias() * factor for member, factor in weighed if not member.config.cosine]
     if biases:
         merged.output_bias().copy_(torch.stack(biases).sum(0))
-    if merged.skip is not None:
-        skips = [member.skip / row for member, row in zip(members, rows, strict=True) if member.skip is not None]
-        merged.skip.copy_(torch.cat(skips))
     for number, layer in enumerate(merged.layers):
         for name, target in layer._asdict().items():
             parts = [getattr(member.layers[number], name) for member in members]
@@ -61,8 +58,6 @@ def members_of(model: GRU4Rec) -> list[GRU4Rec]:
         part.item_rows().copy_(model.item_rows()[:, own] / row)
         if not scale:
             part.output_bias().copy_(model.output_bias() / (factor * plain))
-        if part.skip is not None and model.skip is not None:
-            part.skip.copy_(model.skip[own] * row)
         for number, (mine, whole) in enumerate(zip(part.layers, model.layers, strict=True)):
             for name, target in mine._asdict().items():
                 gates = [gate[own] if gate.dim() == 1 else gate[own, own] for gate in getattr(whole, name).chunk(3)]

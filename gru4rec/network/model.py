@@ -53,7 +53,6 @@ class GRU4Rec:
             self.input = filled(rows, self.input_size, 0.0, dtype, self.device)
         self.dense = torch.zeros(sum(size for _, size in self._dense_shapes()), dtype=dtype, device=self.device)
         self.layers = self.layers_of(self.dense)
-        self.skip = self.skip_of(self.dense)
         self._cosines = cosine.blocks(config, merged)
         self._directions: Tensor | None = None
         self.repeat = torch.zeros(2, dtype=dtype, device=self.device) if config.repeats else None
@@ -101,10 +100,6 @@ class GRU4Rec:
             at += size
         return [Layer(*parts[n : n + 4]) for n in range(0, len(parts) // 4 * 4, 4)]  # type: ignore[arg-type]
 
-    def skip_of(self, flat: Tensor) -> Tensor | None:
-        """g [H] of the skip in a flat tensor of the dense weights' size, or None without one."""
-        return flat[-self.hidden_size :] if self.config.skip else None
-
     def subnets(self) -> list[slice]:
         """Which layers belong to each subnet: here all to the only one."""
         return [slice(0, len(self.layers))]
@@ -119,8 +114,6 @@ class GRU4Rec:
         for number in range(self.config.num_layers):
             width = hidden if number else (0 if self.config.embedding == "one-hot" else self.input_size)
             shapes += [(3 * hidden, width), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
-        if self.config.skip:
-            shapes.append((hidden,))
         return [(shape, int(np.prod(shape))) for shape in shapes]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -133,8 +126,6 @@ class GRU4Rec:
             for name, value in layer._asdict().items():
                 if value is not None:
                     named[f"gru.{number}.{name}"] = value
-        if self.skip is not None:
-            named["skip"] = self.skip
         if self.repeat is not None:
             named["repeat"] = self.repeat
         return named
@@ -160,7 +151,6 @@ class GRU4Rec:
     def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
         """One step from rows [n, D] of `embed` and the first n rows of each layer's state: queries [n, H]."""
         top = gru.advance(self.layers, inputs, states)
-        top = top if self.skip is None else torch.addcmul(top, inputs, self.skip)
         return cosine.directions(top, self._cosines, scaled=True)
 
     def output_matrix(self) -> Tensor:

@@ -30,7 +30,8 @@ KIND = "gru4rec checkpoint"
 class Checkpoint:
     """A model with the configuration and vocabulary that it was trained with; extra: what its maker added (JSON).
 
-    config is the recipe: with it and the same sessions `fit` makes the same model again. What merging made of several
+    config is the recipe: with the same sessions, validation sessions and warm start `fit` makes the same model again.
+    What merging made of several
     members is `model.merged`.
     """
 
@@ -71,6 +72,17 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     model = build_model(config, vocabulary, features, merged=merged, device=resolve_device(device))
     copy_weights(model, weights, str(folder))
     return Checkpoint(model, config, vocabulary, extra)
+
+
+def recipe_in(manifest: str) -> dict[str, Any] | None:
+    """The configuration in the text of a checkpoint's manifest; None for a text that is none."""
+    try:
+        content = json.loads(manifest)
+    except json.JSONDecodeError:
+        return None
+    if not isinstance(content, dict) or content.get("kind") != KIND or not isinstance(content.get("config"), dict):
+        return None
+    return dict(content["config"])
 
 
 def _recipe(content: dict[str, Any]) -> tuple[Config, Merged | None]:

@@ -111,7 +111,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Where to write a file that appears at `path` whole: a place beside it, another one in every process.
 
     What was written there is flushed to disk and moved to `path` at the end; where the writing fails it is removed,
-    and whatever stood at `path` stays.
+    and whatever stood at `path` stays. (warehouse/whole_files.py is its like there: the two packages share nothing.)
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

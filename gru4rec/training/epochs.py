@@ -41,7 +41,7 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How a training runs: nothing here changes what it is asked to train."""
+    """What goes with a training beside data and recipe: sessions to watch, a model to start from, the machine."""
 
     validation: Dataset | None = None
     """Sessions that are looked at after each epoch: `monitor` decides on early stopping and on what keep=best keeps."""

@@ -21,7 +21,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     Args:
         dataset: the training sessions; its items table where the configuration selects features.
         config: what to train; `gru4rec.resolve("auto", dataset.statistics())` chooses one from the data.
-        options: everything that changes how training runs, but not what is trained.
+        options: validation sessions, a model to start from, the device, where the run is kept.
 
     Returns:
         The model, and how it came to be.

@@ -36,7 +36,7 @@ def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Wa
 @dg.asset_check(
     asset=splits,
     blocking=True,
-    description="No session stands in two splits, and no event of training is as late as the first test session.",
+    description="No session stands in two splits, and no event of training is as late as the first held-out session.",
 )
 def splits_do_not_overlap(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
     """Read the partition back and count."""

@@ -57,9 +57,9 @@ def _out_of_date(rows: Sequence[Row], challenger: "ModelVersion", champion: "Mod
         )
     if champion is None:
         return None
-    served = champion.tags.get("run_date", "")
-    if served > challenger.tags["run_date"]:
-        return f"The champion, version {champion.version}, is of a later night ({served})."
+    night = champion.tags.get("run_date", "")
+    if night > challenger.tags["run_date"]:
+        return f"The champion, version {champion.version}, is of a later night ({night})."
     compared = {row["model_version"] for row in rows if row["role"] == CHAMPION}
     if int(champion.version) != int(challenger.version) and compared != {int(champion.version)}:
         return (

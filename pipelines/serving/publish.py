@@ -1,4 +1,4 @@
-"""Where a night is made visible: the champion's lists are written beside the table, audited there, then published."""
+"""A night's lists: the champion scores every user's context, and `warehouse` stages, audits and publishes the lists."""
 
 from datetime import date
 from typing import TYPE_CHECKING

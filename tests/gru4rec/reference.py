@@ -84,9 +84,6 @@ class Reference:
                 x = self.cell(layer, x, h)
                 x = x * masks["hidden"][layer, t, b] if "hidden" in masks else x
                 states[layer][b] = x
-            if "skip" in self.w:
-                read = embedding[inputs[t, b]] * (masks["embedding"][t, b] if "embedding" in masks else 1.0)
-                x = x + self.w["skip"] * read
             tops.append(x)
         columns = torch.cat([torch.stack([targets[t, b] for t, b in lanes]), negatives])
         log_q = self.log_count[columns].clone()

@@ -114,11 +114,11 @@ class FeatureStep(Step):
         rows.gradient.index_fill_(0, dropped, 0.0)
         rows.values.index_copy_(0, dropped, values)
 
-    def _queries(self, tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+    def _queries(self, tops: list[Tensor]) -> list[Tensor]:
         """What w and what φ is multiplied with, [N, H] each."""
         return [query.reshape(-1, self.model.config.hidden_size) for query in self.model.queries(tops)]
 
-    def _queries_backward(self, d_queries: list[Tensor], tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
+    def _queries_backward(self, d_queries: list[Tensor], tops: list[Tensor]) -> list[Tensor]:
         """Gradient of the tops [k, B, H]; that of a₀ and a₁ is written into the dense gradient."""
         d_ids, d_features = (d_query.view_as(tops[0]) for d_query in d_queries)
         architecture = self.model.feature_config.architecture

@@ -4,7 +4,7 @@ Every loss has the same arguments and results:
 
     scores O [N, C]: of N predictions and the window's C candidates; its storage may be used for the gradient
     target int64 [N]: which candidate is the target of each prediction
-    weight [C]: how many equal candidates each one stands for (unique_items.py; with logQ their summed weights)
+    weight [C]: how many equal candidates each one stands for (windows/unique_items.py; with logQ their summed weights)
     target_weight [N]: the part of that weight that the target itself contributes
     returns (loss [N], dloss/dO [N, C])
 

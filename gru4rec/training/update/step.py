@@ -1,9 +1,9 @@
 """One update, forward and backward by hand: gather rows, GRU, scores, loss, all the way back, then the optimizer.
 
 Step.run reads top to bottom; FeatureStep (feature_step.py) replaces the parts that differ with item features. Shapes:
-a window has k steps of B lanes and N = k·B predictions, C candidates, and R distinct items (window.py); D and H are the
-widths of input and state, W that of a row of the output table. Large arrays live in buffers that are allocated once,
-and nothing waits for the device.
+a window (windows/window.py) has k steps of B lanes and N = k·B predictions, C candidates, and R distinct items; D and
+H are the widths of input and state, W that of a row of the output table. Large arrays live in buffers that are
+allocated once, and nothing waits for the device.
 """
 
 import torch
@@ -36,7 +36,6 @@ class Step:
         self.dense_slots = [torch.full_like(model.dense, start) for start in self.optimizer.slots.values()]
         self._dense_gradient = torch.zeros_like(model.dense)
         self._layer_gradients = model.layers_of(self._dense_gradient)
-        self._skip_gradient = model.skip_of(self._dense_gradient)
         self.states = [model.output.new_zeros(train.batch_size, size) for _ in model.layers]
         self._product = product_of(train.precision)
         output_layer = Cosines if model.config.cosine else Products
@@ -73,7 +72,7 @@ class Step:
         if window.embedding_mask is not None:
             inputs.mul_(window.embedding_mask)
         tops, tapes = self._recurrent_forward(window, inputs)  # [k, B, H] of each subnet
-        queries = self._queries(tops, inputs)  # [N, H] each
+        queries = self._queries(tops)  # [N, H] each
         candidates = rows.values[:n_candidates]  # [C, W]
         scores, scored = self._scores(queries, candidates)  # [N, C]
         losses, d_scores = self._loss(scores, items.target, items.weight, items.target_weight)  # [N], [N, C]
@@ -81,10 +80,8 @@ class Step:
         # Backward: the same way back.
         share = window.row_weight * (1.0 / n_predictions)  # [N, 1]
         d_queries = self._scores_backward(queries, candidates, scored, d_scores, share, rows.gradient[:n_candidates])
-        d_tops = self._queries_backward(d_queries, tops, inputs)
+        d_tops = self._queries_backward(d_queries, tops)
         d_inputs = self._recurrent_backward(window, tapes, d_tops)  # [k, B, D]
-        if self.model.skip is not None:
-            d_inputs = torch.addcmul(d_inputs, d_tops[0], self.model.skip)
         if window.embedding_mask is not None:
             d_inputs = d_inputs * window.embedding_mask
         unwritten = n_candidates if input_rows is rows else 0  # rows from here on have no gradient from scores
@@ -121,16 +118,13 @@ class Step:
             d_inputs.append(gru.backward(weights, gradients, tape, d_top, window.keep, masks))
         return d_inputs[0] if len(d_inputs) == 1 else torch.cat(d_inputs, dim=-1)
 
-    def _queries(self, tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
-        """What candidates are multiplied with [N, H]: h, and with the skip h + g * x."""
-        top = tops[0].reshape(-1, self.model.config.hidden_size)
-        return [top if self.model.skip is None else torch.addcmul(top, inputs.view(len(top), -1), self.model.skip)]
+    def _queries(self, tops: list[Tensor]) -> list[Tensor]:
+        """What candidates are multiplied with [N, H]: the last layer's states."""
+        return [tops[0].reshape(-1, self.model.config.hidden_size)]
 
-    def _queries_backward(self, d_queries: list[Tensor], tops: list[Tensor], inputs: Tensor) -> list[Tensor]:
-        """Gradient of the tops [k, B, H]; that of the skip's g is written into the dense gradient."""
+    def _queries_backward(self, d_queries: list[Tensor], tops: list[Tensor]) -> list[Tensor]:
+        """Gradient of the tops [k, B, H]."""
         (d_query,) = d_queries
-        if self._skip_gradient is not None:
-            torch.sum(d_query * inputs.view(len(d_query), -1), 0, out=self._skip_gradient)
         return [d_query.view_as(tops[0])]
 
     def _scores(self, queries: list[Tensor], candidates: Tensor) -> tuple[Tensor, Scored]:

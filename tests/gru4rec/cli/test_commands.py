@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gru4rec.__main__ import main
+from gru4rec.cli.settings import read_config
 from gru4rec.config.options import Config, read_settings
 from gru4rec.config.presets import PRESETS
 from gru4rec.storage import checkpoint
@@ -70,10 +71,11 @@ def test_a_checkpoints_own_configuration_trains_the_same_model_again(folder: Pat
     train, recipe = str(folder / "train.parquet"), tmp_path / "c.json"
     chosen = ["--preset", preset, "--set", "epochs=2", "n_sample=64", "hidden_size=12"]
     assert main(["fit", train, "--model-dir", str(tmp_path / "a1"), "--threads", "1", *chosen]) == 0
-    content = json.loads((tmp_path / "a1" / "checkpoint.json").read_text())
-    recipe.write_text(json.dumps(content["config"]))
+    manifest = tmp_path / "a1" / "checkpoint.json"
+    recipe.write_text(json.dumps(json.loads(manifest.read_text())["config"]))
     assert main(["fit", train, "--model-dir", str(tmp_path / "a2"), "--threads", "1", "--config", str(recipe)]) == 0
     first, second = (checkpoint.load(tmp_path / name) for name in ("a1", "a2"))
+    assert read_config(manifest, {}) == first.config  # the manifest itself will do
     assert first.config == second.config
     assert first.model.merged == second.model.merged
     assert (first.model.merged is not None) == (preset == "auto")

@@ -23,10 +23,10 @@ from gru4rec.training.members import hold_out, with_repeats
 SMALL = {"hidden_size": 6, "batch_size": 30, "epochs": 2, "n_sample": 8}
 
 
-def trained(skip: bool, layers: int, seed: int, width: int = 5, cosine: float = 0.0) -> GRU4Rec:
+def trained(layers: int, seed: int, width: int = 5, cosine: float = 0.0) -> GRU4Rec:
     """A model with random weights everywhere, biases too where it has them."""
     vocabulary = Vocabulary.build(np.arange(9))
-    config = ModelConfig(hidden_size=width, num_layers=layers, skip=skip, cosine=cosine)
+    config = ModelConfig(hidden_size=width, num_layers=layers, cosine=cosine)
     model = GRU4Rec(config, vocabulary, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     for value in model.tensors().values():
@@ -46,10 +46,9 @@ def all_scores(model: GRU4Rec, sessions: Sessions) -> torch.Tensor:
 SESSIONS = Sessions.from_lists([[0, 3, 3, 8, 1], [2, 2], [5, 6, 7, 5, 6, 5]])
 
 
-@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("layers", [1, 2])
-def test_merged_scores_are_the_sum_and_split_undoes_it(skip: bool, layers: int) -> None:
-    members = [trained(skip, layers, seed) for seed in (1, 2)]
+def test_merged_scores_are_the_sum_and_split_undoes_it(layers: int) -> None:
+    members = [trained(layers, seed) for seed in (1, 2)]
     merged = merge(members)
     expected = sum(all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), expected, rtol=0, atol=1e-12)
@@ -61,7 +60,7 @@ def test_merged_scores_are_the_sum_and_split_undoes_it(skip: bool, layers: int) 
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_members_of_two_widths_and_a_mix_merge_exactly_and_split_as_they_were(layers: int) -> None:
-    members = [trained(True, layers, seed, width) for seed, width in ((1, 5), (2, 3), (3, 5))]
+    members = [trained(layers, seed, width) for seed, width in ((1, 5), (2, 3), (3, 5))]
     merged = merge(members, 0.3)
     assert merged.hidden_size == 13
     assert merged.merged == Merged((5, 3, 5), (0.0, 0.0, 0.0), 0.3)
@@ -77,7 +76,7 @@ def test_members_of_two_widths_and_a_mix_merge_exactly_and_split_as_they_were(la
 
 @pytest.mark.parametrize("scales", [(0.0, 6.0, 0.0), (6.0, 0.0, 3.0), (6.0, 3.0, 0.5), (0.0, 0.0, 2.0)])
 def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scales: tuple[float, ...]) -> None:
-    members = [trained(True, 2, seed, 3 + seed, scale) for seed, scale in enumerate(scales)]
+    members = [trained(2, seed, 3 + seed, scale) for seed, scale in enumerate(scales)]
     merged = merge(members, 0.3)
     first, second, third = (all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), first + 0.3 * second + third, rtol=0, atol=1e-12)
@@ -93,7 +92,7 @@ def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scal
 
 
 def test_weights_of_seen_items_are_added_once() -> None:
-    model = trained(False, 1, 3)
+    model = trained(1, 3)
     plain = all_scores(model, SESSIONS)
     added = all_scores(with_repeats(model, torch.tensor([10.0, 1.0])), SESSIONS) - plain
     expected = torch.zeros_like(plain)
@@ -266,6 +265,5 @@ def test_changes_to_auto_hold_for_all_members() -> None:
 def test_members_need_a_shared_embedding_and_no_features() -> None:
     with pytest.raises(ConfigError, match="members=2 needs embedding=shared"):
         Config().override({"members": 2, "embedding": "separate"})
-    for change in ({"members": 2}, {"skip": True}):
-        with pytest.raises(ConfigError, match="is single"):
-            Config().override({"selected_features": ["genre"], **change})
+    with pytest.raises(ConfigError, match="is single"):
+        Config().override({"selected_features": ["genre"], "members": 2})

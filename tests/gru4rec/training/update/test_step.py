@@ -31,8 +31,8 @@ def test_every_loss_with_every_embedding_equals_the_reference(loss: str, embeddi
 
 
 @pytest.mark.parametrize(("loss", "embedding"), [("bpr-max", "shared"), ("cross-entropy", "separate")])
-def test_the_skip_from_the_input_equals_the_reference(loss: str, embedding: str) -> None:
-    chosen = {**SMALL, "loss": loss, "embedding": embedding, "skip": True, "bptt": 2, "momentum": 0.3}
+def test_two_layers_over_windows_of_two_steps_equal_the_reference(loss: str, embedding: str) -> None:
+    chosen = {**SMALL, "loss": loss, "embedding": embedding, "bptt": 2, "momentum": 0.3}
     config = Config().override({**chosen, "dropout_embedding": 0.3, "dropout_hidden": 0.2, "num_layers": 2})
     difference, updates = difference_after_training(random_sessions(144, 12, seed=2), 12, config)
     assert updates >= 100
@@ -41,7 +41,7 @@ def test_the_skip_from_the_input_equals_the_reference(loss: str, embedding: str)
 
 @pytest.mark.parametrize("loss", get_args(Loss))
 def test_scores_by_direction_equal_the_reference(loss: str) -> None:
-    chosen = {**SMALL, "loss": loss, "cosine": 6, "skip": True, "momentum": 0.3, "dropout_hidden": 0.2}
+    chosen = {**SMALL, "loss": loss, "cosine": 6, "momentum": 0.3, "dropout_hidden": 0.2}
     difference, updates = difference_after_training(random_sessions(72, 12, seed=3), 12, Config().override(chosen))
     assert updates >= 100
     assert difference < 1e-10
