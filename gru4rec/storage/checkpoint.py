@@ -31,8 +31,7 @@ class Checkpoint:
     """A model with the configuration and vocabulary that it was trained with; extra: what its maker added (JSON).
 
     config is the recipe: with the same sessions, validation sessions and warm start `fit` makes the same model again.
-    What merging made of several
-    members is `model.merged`.
+    What merging made of several members is `model.merged`.
     """
 
     model: GRU4Rec
