@@ -48,10 +48,18 @@ def _rank_metric(value: str) -> str:
     return value
 
 
+def _item_list(value: str) -> str:
+    from warehouse.steps.contexts.shelf import judge_list
+
+    judge_list(value)
+    return value
+
+
 Day = Annotated[str, BeforeValidator(_as_text), AfterValidator(_day)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Zone = Annotated[str, AfterValidator(_zone)]
 RankMetric = Annotated[str, AfterValidator(_rank_metric)]
+ItemList = Annotated[str, AfterValidator(_item_list)]  # an allow or a deny list
 Name = Annotated[str, Field(min_length=1)]
 IdType = Literal["auto", "int64", "string"]
 AtLeastOne = Annotated[int, Field(ge=1)]

@@ -16,6 +16,7 @@ from pipelines.settings.kinds import (
     Day,
     GateMetric,
     IdType,
+    ItemList,
     Name,
     NotNegative,
     Positive,
@@ -222,12 +223,12 @@ class Recommendations(Section):
 
     n: AtLeastOne = Field(default=100, description="items a user")
     exclude_seen: bool = Field(default=True, description="true: no item of the context is recommended again")
-    allow: str = Field(
+    allow: ItemList = Field(
         default="",
         description="the only items that may be recommended: SQL on items (in_stock AND year > 1990) "
         'or a .parquet file with item_id; "" all',
     )
-    deny: str = Field(default="", description="items that must not be recommended, said in the same way")
+    deny: ItemList = Field(default="", description="items that must not be recommended, said in the same way")
     max_fallback_share: Share = Field(
         default=0.5,
         description="audit: at most this share of users may get popular items for want of a known one; 1.0 off",
