@@ -14,6 +14,7 @@ from pipelines.settings.kinds import (
     BaselineName,
     Cron,
     Day,
+    FileName,
     GateMetric,
     IdType,
     ItemList,
@@ -145,7 +146,7 @@ class Splits(Section):
 class Model(Section):
     """What is trained."""
 
-    preset: str = Field(
+    preset: FileName = Field(
         default="auto",
         description='parameters to start from: "auto" looks at the data; or a preset\'s name, '
         "or the name of a tuned one",
@@ -269,11 +270,11 @@ class Tuning(Section):
         description="trials a study has in all, pruned and diverged ones included; a study that was stopped goes on",
     )
     parallel: AtLeastOne = Field(default=1, description="trials at a time, each on one thread")
-    study: str = Field(
+    study: FileName = Field(
         default="tuning",
         description="the study's name: its file lies in <data folder>/tuning; another name begins anew",
     )
-    preset: str = Field(
+    preset: FileName = Field(
         default="tuned",
         description="the name that the best parameters are written under: [model] preset can be set to it",
     )
