@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: written beside, kept through a power cut, then put in place in one step."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ def replacing(path: Path) -> Iterator[Path]:
     what is found there was left by a killed process.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
+    named = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.tmp")
+    for leftover in path.parent.iterdir():
+        if named.fullmatch(leftover.name) and not leftover.is_dir():
+            leftover.unlink(missing_ok=True)
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         yield temporary

@@ -1,5 +1,6 @@
 """What the assets are given: the warehouse on disk, and MLflow. Nothing is opened before an asset asks for it."""
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pipelines.settings.read import Settings
+from pipelines.settings.tracking_server import lend_credentials
 from warehouse.layout import Layout
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class MLflow(dg.ConfigurableResource):
         """Connect; creates the experiment (and a local store) on first use."""
         from pipelines.tracking.runs import Tracking
 
+        lend_credentials(os.environ)
         return Tracking(self.tracking_uri, Path(self.artifacts), self.experiment, self.model, self.system_metrics)
 
 

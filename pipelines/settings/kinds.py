@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from gru4rec.config.values import RANK_METRIC
 
+FILE_NAME = re.compile(r"\w([\w .+-]*[\w+-])?")
+LONGEST_NAME = 200  # bytes: with an ending, a file's name may have 255
 CRON = re.compile(r"@\w+|\S+( \S+){4}")
 
 
@@ -48,11 +50,26 @@ def _rank_metric(value: str) -> str:
     return value
 
 
+def _file_name(value: str) -> str:
+    if not FILE_NAME.fullmatch(value) or len(value.encode()) > LONGEST_NAME:
+        raise ValueError("use a plain name of letters, digits, blanks, dots, - and _: files are named after it")
+    return value
+
+
+def _item_list(value: str) -> str:
+    from warehouse.steps.contexts.shelf import judge_list
+
+    judge_list(value)
+    return value
+
+
 Day = Annotated[str, BeforeValidator(_as_text), AfterValidator(_day)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Zone = Annotated[str, AfterValidator(_zone)]
 RankMetric = Annotated[str, AfterValidator(_rank_metric)]
+ItemList = Annotated[str, AfterValidator(_item_list)]  # an allow or a deny list
 Name = Annotated[str, Field(min_length=1)]
+FileName = Annotated[str, AfterValidator(_file_name)]  # becomes the name of a file in the data folder
 IdType = Literal["auto", "int64", "string"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]

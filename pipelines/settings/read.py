@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipelines.settings import presets
+from pipelines.settings import presets, tracking_server
 from pipelines.settings.knobs import Knobs
 from pipelines.settings.sections import Partitions
 from pipelines.settings.sentences import in_file
@@ -32,7 +32,8 @@ class Settings:
     """What the environment and the settings file say.
 
     root: the data folder (GRU4REC_DATA, default ./data). knobs: every knob by its section. tracking_uri: where MLflow
-    keeps its runs (MLFLOW_TRACKING_URI, default a sqlite file below the data folder). config_file: the shop's own.
+    keeps its runs (MLFLOW_TRACKING_URI without its password, default a sqlite file below the data folder).
+    config_file: the shop's own.
     """
 
     root: Path
@@ -57,7 +58,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     knobs = _read(file) if file.is_file() else Knobs()
     if problem := _problem(knobs, root):
         raise SettingsError(f"{file}, {problem}.")
-    uri = env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
+    uri = env.get(tracking_server.VARIABLE)
+    try:
+        uri = tracking_server.address(uri) if uri else f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     return Settings(root, knobs, uri, file)
 
 

@@ -14,8 +14,10 @@ from pipelines.settings.kinds import (
     BaselineName,
     Cron,
     Day,
+    FileName,
     GateMetric,
     IdType,
+    ItemList,
     Name,
     NotNegative,
     Positive,
@@ -144,7 +146,7 @@ class Splits(Section):
 class Model(Section):
     """What is trained."""
 
-    preset: str = Field(
+    preset: FileName = Field(
         default="auto",
         description='parameters to start from: "auto" looks at the data; or a preset\'s name, '
         "or the name of a tuned one",
@@ -222,12 +224,12 @@ class Recommendations(Section):
 
     n: AtLeastOne = Field(default=100, description="items a user")
     exclude_seen: bool = Field(default=True, description="true: no item of the context is recommended again")
-    allow: str = Field(
+    allow: ItemList = Field(
         default="",
         description="the only items that may be recommended: SQL on items (in_stock AND year > 1990) "
         'or a .parquet file with item_id; "" all',
     )
-    deny: str = Field(default="", description="items that must not be recommended, said in the same way")
+    deny: ItemList = Field(default="", description="items that must not be recommended, said in the same way")
     max_fallback_share: Share = Field(
         default=0.5,
         description="audit: at most this share of users may get popular items for want of a known one; 1.0 off",
@@ -268,11 +270,11 @@ class Tuning(Section):
         description="trials a study has in all, pruned and diverged ones included; a study that was stopped goes on",
     )
     parallel: AtLeastOne = Field(default=1, description="trials at a time, each on one thread")
-    study: str = Field(
+    study: FileName = Field(
         default="tuning",
         description="the study's name: its file lies in <data folder>/tuning; another name begins anew",
     )
-    preset: str = Field(
+    preset: FileName = Field(
         default="tuned",
         description="the name that the best parameters are written under: [model] preset can be set to it",
     )

@@ -1,4 +1,7 @@
-"""Both UIs at once, on loopback: Dagster (with the daemon that runs the schedule) and MLflow. Ctrl-C ends both."""
+"""Both UIs at once, on loopback: Dagster (with the daemon that runs the schedule) and MLflow. Ctrl-C ends all.
+
+Dagster's own `dagster dev` would start its web server without the guard, so server and daemon are started one by one.
+"""
 
 import contextlib
 import os
@@ -21,12 +24,12 @@ SLIM = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY
 
 @dataclass
 class Server:
-    """One UI: its name, the command that serves it, its port and the file that its output goes to."""
+    """One UI, or Dagster's daemon: its name, its command, the file that its output goes to, and a UI's port."""
 
     name: str
     command: list[str]
-    port: int
     log: Path
+    port: int | None = None
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -53,7 +56,9 @@ class Server:
         return self.process is None or self.process.poll() is not None
 
     def answers(self) -> bool:
-        """Whether its port takes connections."""
+        """Whether its port takes connections; never for what has none."""
+        if self.port is None:
+            return False
         with socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex((HOST, self.port)) == 0
@@ -79,26 +84,24 @@ def stop(started: list[Server]) -> None:
 
 
 def servers(settings: Settings, dagster_port: int, mlflow_port: int) -> list[Server]:
-    """The two servers; Dagster's alone where MLFLOW_TRACKING_URI names an MLflow server, which has a UI already."""
+    """What is started: Dagster's UI and daemon, and MLflow's UI.
+
+    MLflow's is left out where MLFLOW_TRACKING_URI names an MLflow server, which has a UI already.
+    """
     tools = Path(sys.executable).parent
     logs = settings.root / "logs"
-    project = Path(__file__).resolve().parents[2]
-    dagster = [
-        str(tools / "dagster"),
-        "dev",
-        "-w",
-        str(project / "workspace.yaml"),
-        "-h",
-        HOST,
-        "-p",
-        str(dagster_port),
+    workspace = str(Path(__file__).resolve().parents[2] / "workspace.yaml")
+    dagster = [sys.executable, "-m", "pipelines.shell.dagster_ui", workspace, str(dagster_port)]
+    daemon = [str(tools / "dagster-daemon"), "run", "-w", workspace]
+    found = [
+        Server("Dagster", dagster, logs / "dagster-ui.log", dagster_port),
+        Server("Dagster's daemon", daemon, logs / "dagster-daemon.log"),
     ]
-    found = [Server("Dagster", dagster, dagster_port, logs / "dagster-ui.log")]
     if settings.tracking_uri.startswith("sqlite:"):
         mlflow = [str(tools / "mlflow"), "ui", "--host", HOST, "--port", str(mlflow_port), "--workers", "1"]
         mlflow += ["--backend-store-uri", settings.tracking_uri]
         mlflow += ["--default-artifact-root", (settings.mlflow_folder / "artifacts").absolute().as_uri()]
-        found.append(Server("MLflow", mlflow, mlflow_port, logs / "mlflow-ui.log"))
+        found.append(Server("MLflow", mlflow, logs / "mlflow-ui.log", mlflow_port))
     return found
 
 
@@ -139,7 +142,7 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -
 
 def _watch(started: list[Server]) -> int:
     """Print each link when it answers, then wait for the end; returns the exit code."""
-    waiting, begun = list(started), time.monotonic()
+    waiting, begun = [server for server in started if server.port], time.monotonic()
     while True:
         for server in started:
             if server.ended():

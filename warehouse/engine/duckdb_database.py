@@ -37,6 +37,10 @@ class DuckDBDatabase:
         """See Database.view."""
         self._run(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {scan(files, columns, filename, form)}")
 
+    def confine(self) -> None:
+        """See Database.confine. DuckDB does not take it back while the connection is open."""
+        self._run("SET enable_external_access = false")
+
     def define(self, name: str, sql: str) -> None:
         """See Database.define."""
         self._run(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {sql}")

@@ -66,5 +66,12 @@ class DuckDBEngine:
         return connection
 
 
+def fileless_connection() -> "duckdb.DuckDBPyConnection":
+    """A connection that can reach no file and whose settings are locked, for judging statements that do not run."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1, "enable_external_access": False, "lock_configuration": True})
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

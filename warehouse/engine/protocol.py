@@ -59,6 +59,9 @@ class Database(Protocol):
             filename: the name of a further column that holds each row's file; "" for none.
         """
 
+    def confine(self) -> None:
+        """From now on no statement reaches a file: what `table` holds can be read, and nothing is written."""
+
     def define(self, name: str, sql: str) -> None:
         """Name a statement; it runs anew wherever the name is used."""
 

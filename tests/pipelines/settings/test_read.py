@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipelines.settings.default_file import default_text
 from pipelines.settings.knobs import Knobs
+from pipelines.settings.presets import preset_file
 from pipelines.settings.read import SettingsError, load
+from pipelines.settings.sections import Tuning
 
 
 def shop(folder: Path, text: str) -> dict[str, str]:
@@ -70,6 +73,26 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
         ("[splits]\nvalidation_start = 2024-02-01\ntest_start = 2024-01-01\n", "[splits]: validation_start 2024-02-01"),
         ("[contexts]\nmax_events = 0\n", "[contexts]: max_events is 0; use a number of at least 1."),
         ("[recommendations]\nmax_score_shift = 0\n", "[recommendations]: max_score_shift is 0; use a number above 0"),
+        (
+            '[recommendations]\nallow = "in_stock ="\n',
+            "[recommendations]: allow is 'in_stock ='; use \"\" for no list, a",
+        ),
+        ('[recommendations]\ndeny = " "\n', "[recommendations]: deny is ' '; use \"\" for no list"),
+        (
+            '[recommendations]\ndeny = "-- none"\n',
+            "expression on items, such as in_stock AND year > 1990 (it stops before",
+        ),
+        ('[recommendations]\nallow = "true, true"\n', "(it is more than one expression)."),
+        ("[recommendations]\nallow = \"true; COPY items TO 'x'\"\n", "(it stops before its end)."),
+        ('[recommendations]\nallow = "random() < 0.5"\n', "(there is no function random that may stand in it)."),
+        ("[recommendations]\ndeny = \"item_id IN (FROM 'a')\"\n", "deny is \"item_id IN (FROM 'a')\"; use"),
+        ('[model]\npreset = "../../x"\n', "[model]: preset is '../../x'; use a plain name of letters, digits"),
+        ('[tuning]\npreset = "/etc/x"\n', "[tuning]: preset is '/etc/x'; use a plain name"),
+        ('[tuning]\nstudy = ".."\n', "[tuning]: study is '..'; use a plain name"),
+        ('[tuning]\nstudy = ""\n', "[tuning]: study is ''; use a plain name"),
+        ('[tuning]\nstudy = "a\\\\b"\n', "use a plain name"),
+        ('[tuning]\nstudy = "a\\u0000b"\n', "use a plain name"),
+        ('[tuning]\nstudy = "' + "é" * 150 + '"\n', "use a plain name"),
         ('[model]\npreset = "rcs15"\n', "[model]: preset 'rcs15' is not known"),
         ('[model]\nrefit = "yes"\n', "[model]: refit is 'yes'; use one of 'full', 'continue', 'none'."),
         ("[model.overrides]\nhiden_size = 3\n", "[model]: overrides: unknown setting hiden_size"),
@@ -150,3 +173,23 @@ def test_any_value_of_any_knob_is_taken_or_refused_in_one_sentence(
 
 def test_the_whole_default_file_may_be_a_shops_own(tmp_path: Path) -> None:
     assert load(shop(tmp_path, default_text())).knobs == Knobs()
+
+
+@given(st.text())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_name_that_is_taken_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    try:
+        Tuning(preset=name)
+    except ValidationError:
+        return
+    file = preset_file(tmp_path, name)
+    assert file.parent == tmp_path / "presets"
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    assert file.resolve().parent == (tmp_path / "presets").resolve()
+
+
+@pytest.mark.parametrize("name", ["tuned", "Größe 3", "shop-2026.v1", "C++", "ニュース", "x"])
+def test_names_that_a_shop_may_use(tmp_path: Path, name: str) -> None:
+    knobs = load(shop(tmp_path, f'[tuning]\npreset = "{name}"\nstudy = "{name}"\n')).knobs
+    assert (knobs.tuning.preset, knobs.tuning.study) == (name, name)

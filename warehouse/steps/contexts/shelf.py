@@ -6,11 +6,13 @@ column item_id.
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.days import as_day
 from warehouse.engine.errors import StatementRefused
 from warehouse.engine.parquet_files import schema_of
+from warehouse.engine.predicates import CHOSEN, judge_predicate, predicate_statement
 from warehouse.engine.protocol import Engine
 from warehouse.engine.statements import identifier
 from warehouse.layout import Layout
@@ -52,31 +54,69 @@ def shelf(engine: Engine, layout: Layout, run_date: date | str, allow: str = "",
 
     Raises:
         FileNotFoundError: the items of the night, or the file, are missing.
-        ValueError: a list cannot be read, or `allow` leaves no item, which would empty every list.
+        ValueError: a list cannot be read, a file names no item, or `allow` leaves no item, which would empty every
+            list.
     """
-    chosen = {"allow": allow.strip(), "deny": deny.strip()}
-    found = {name: _selected(engine, layout, as_day(run_date), name, text) for name, text in chosen.items() if text}
+    chosen = {"allow": allow, "deny": deny}
+    found = {name: _listed(engine, layout, as_day(run_date), name, text) for name, text in chosen.items() if text}
     if "allow" in found and not len(found["allow"]):
-        raise ValueError(f"allow ({allow}) leaves no item that may be recommended: correct it")
+        raise ValueError(f"allow ({_short(allow)}) leaves no item that may be recommended: correct it")
     return Shelf(found.get("allow"), found.get("deny"))
 
 
-def _selected(engine: Engine, layout: Layout, day: date, name: str, text: str) -> "pa.Array":
+def judge_list(text: str) -> None:
+    """Raise ValueError, which says what an allow or a deny list may be, for what is one for no items whatever."""
+    if not text or _is_file(text):
+        return
+    try:
+        judge_predicate(text)
+    except ValueError as error:
+        raise ValueError(
+            f'use "" for no list, a .parquet file with item_id, or one true-or-false SQL expression on items, such as '
+            f"in_stock AND year > 1990 ({error})"
+        ) from None
+
+
+def _listed(engine: Engine, layout: Layout, day: date, name: str, text: str) -> "pa.Array":
     """The ids that one list names."""
-    path = layout.root / text if text.endswith(".parquet") else layout.partition("items", day)
+    path = layout.root / text.strip() if _is_file(text) else layout.partition("items", day)
     if not path.is_file():
         raise FileNotFoundError(f"{name} needs {path}, which does not exist: materialise items, or correct the path")
-    predicate = "true" if text.endswith(".parquet") else text
     columns = schema_of(path).names
     if "item_id" not in columns:
         raise ValueError(f"{name}: {path} has no column item_id")
+    try:
+        ids = _satisfying(engine, path, "true" if _is_file(text) else text)
+    except (ValueError, StatementRefused) as error:
+        raise ValueError(
+            f"{name} ({_short(text)}) is not a predicate on items ({str(error).splitlines()[0]}); "
+            f"items has the columns {_short(', '.join(map(identifier, columns)))}"
+        ) from error
+    if _is_file(text) and not len(ids):
+        raise ValueError(f'{name}: {path} names no item: deliver it whole, or set {name} to "" for no list')
+    return ids
+
+
+def _satisfying(engine: Engine, items: Path, predicate: str) -> "pa.Array":
+    """The distinct ids of the rows of a file that satisfy a predicate, which reaches no file."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    query = predicate_statement("items", "item_id", predicate)
     with engine.open() as db:
-        db.view("items", [path])
-        query = f"SELECT DISTINCT item_id FROM items WHERE ({predicate}\n) AND item_id IS NOT NULL"  # noqa: S608
-        try:
-            return db.reader(query).read_all()["item_id"].combine_chunks()
-        except StatementRefused as error:
-            raise ValueError(
-                f"{name} ({text}) is not a predicate on items ({str(error).splitlines()[0]}); "
-                f"items has the columns {', '.join(map(identifier, columns))}"
-            ) from error
+        db.view("items_file", [items])
+        db.table("items", "SELECT * FROM items_file")
+        db.confine()
+        rows = db.reader(query)
+        if not pa.types.is_boolean(rows.schema.field(CHOSEN).type):
+            raise ValueError(f"it gives {rows.schema.field(CHOSEN).type}, not true or false")
+        table = rows.read_all()
+    return pc.unique(table.filter(table[CHOSEN])["item_id"].drop_null())
+
+
+def _is_file(text: str) -> bool:
+    return text.strip().endswith(".parquet")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 150 else f"{text[:150]}..."

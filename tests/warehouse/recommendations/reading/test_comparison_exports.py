@@ -83,3 +83,34 @@ def test_an_export_that_cannot_be_written_leaves_nothing(nights, tmp_path):
     with pytest.raises(table.WriteFailed, match="could not be written"):
         table.export_parquet(nights.layout, tmp_path / "file" / "night.parquet")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "file"]
+
+
+@pytest.mark.parametrize("export", [table.export_parquet, table.export_ranx])
+@pytest.mark.parametrize("other", [table.export_parquet, table.export_ranx])
+def test_an_export_replaces_an_export_alone(nights, tmp_path, export, other):
+    nights.publish(0)
+    other(nights.layout, tmp_path / "night.parquet")
+    assert export(nights.layout, tmp_path / "night.parquet") == 150
+    (part,) = table.latest(nights.layout).files
+    settings, events = tmp_path / "pipeline.toml", tmp_path / "events.parquet"
+    settings.write_text("[recommendations]")
+    pq.write_table(pa.table({"q_id": ["7"], "doc_id": ["8"], "score": [1.0]}), events)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.parquet").symlink_to(tmp_path / "night.parquet")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    others = [
+        settings,
+        events,
+        tmp_path / "folder",
+        tmp_path / "link.parquet",
+        tmp_path / "dangling",
+        "/dev/null",
+        part,
+    ]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for path in others:
+        with pytest.raises(table.WriteFailed, match=f"{path} is there and is no export of recommendations: name"):
+            export(nights.layout, path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert (tmp_path / "link.parquet").is_symlink()
+    assert (tmp_path / "dangling").is_symlink()
