@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pipelines.data.due_days import page, read_due_days
 from pipelines.policy.failures import as_failure
-from pipelines.policy.metadata import OWNERS, column_schema, parquet_metadata
+from pipelines.policy.metadata import OWNERS, column_schema
 from pipelines.policy.resources import Warehouse
 from pipelines.settings.launchpad import EventsKnobs
 from pipelines.settings.partitions import DAILY
@@ -57,7 +58,10 @@ def _spec(table: str, description: str) -> dg.AssetSpec:
     check_specs=CHECKS,
 )
 def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> Iterator[Any]:
-    """Ingest the days of the run one after the other; the first that cannot be read ends the run with a sentence."""
+    """Ingest the days of the run one after the other; the first that cannot be read ends the run with a sentence.
+
+    A run of one day first reads the days of its window that were delivered and not read, or delivered again since.
+    """
     from warehouse.config import EventsConfig
     from warehouse.steps.events.ingest import TooManyRejected, ingest_day
 
@@ -65,6 +69,8 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
     selected = {key.name for key in context.selected_asset_check_keys}
     with as_failure():
         wanted = step_config(EventsConfig, config)
+        if len(context.partition_keys) == 1:
+            reports += read_due_days(context, warehouse, wanted)
         for day in context.partition_keys:
             try:
                 report = ingest_day(engine, warehouse.layout, day, wanted)
@@ -75,7 +81,8 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
             reports.append(report)
             context.log.debug(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
             for key in context.selected_asset_keys:
-                _describe(context, warehouse, key.to_user_string(), day, report)
+                found = page(warehouse, key.to_user_string(), report)
+                context.add_asset_metadata(metadata=found, asset_key=key, partition_key=day)
     rows, rejected = sum(report.rows for report in reports), sum(report.rejected for report in reports)
     context.log.info(f"{len(reports)} day(s): {rows:,} events, {rejected:,} rejected")
     for key in sorted(context.selected_asset_keys):
@@ -110,16 +117,3 @@ def _rejected_share(share: float, description: str, *, passed: bool) -> dg.Asset
         description=description,
         metadata={"rejected_share": share},
     )
-
-
-def _describe(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, day: str, report: "EventsReport"
-) -> None:
-    found = parquet_metadata(table, warehouse.layout.partition(table, day))
-    if table == "events":
-        found |= {
-            name: getattr(report, name) for name in ("raw_rows", "late", "duplicates", "filtered", "rejected_share")
-        }
-    else:
-        found |= {"by_reason": dg.MetadataValue.json(dict(report.rejected_by_reason))}
-    context.add_asset_metadata(metadata=found, asset_key=table, partition_key=day)

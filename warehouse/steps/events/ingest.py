@@ -20,6 +20,7 @@ from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
 from warehouse.steps.events.checking import define_checked
+from warehouse.steps.events.deliveries import look, record
 from warehouse.tables import EVENTS, REJECTED_EVENTS
 from warehouse.whole_files import replacing
 
@@ -88,6 +89,7 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
     config = config or EventsConfig()
     day = as_day(day)
     folder = layout.raw_events(day)
+    delivery = look(layout, day)
     schemas = _raw_schemas(folder, config)
     if not schemas:
         return _write_empty(layout, day)
@@ -110,6 +112,7 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
             refused = db.write(statement("events_rejected"), rejected)
             db.view("events", [events])
             ((late, first, last),) = db.rows(statement("events_written", day_start=midnight(day)))
+    record(layout, day, delivery)
     return EventsReport(
         day=day,
         files=len(schemas),
@@ -160,4 +163,5 @@ def _write_empty(layout: Layout, day: date) -> EventsReport:
     with _both(layout, day) as (events, rejected):
         pq.write_table(EVENTS.schema().empty_table(), events)
         pq.write_table(REJECTED_EVENTS.schema().empty_table(), rejected)
+    record(layout, day, {})
     return EventsReport(day, 0, 0, 0, 0, 0, 0, {}, 0, None, None)
