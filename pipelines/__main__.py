@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     ui.add_argument("--mlflow-port", type=int, default=5000, help="port of the MLflow UI (5000)")
     night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
     night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
-    night.add_argument("--backfill", action="store_true", help="read the events of the days before it first")
+    night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
     promote = commands.add_parser("promote", help="make a model version champion by hand")
     promote.add_argument("version", type=int, help="version in the model registry")
     promote.add_argument("--reason", required=True, help="why: kept in the version's tags")

@@ -61,6 +61,7 @@ class SessionsConfig:
 
     Args:
         window_days: days of the window, the last one included.
+        missing_days: of the window: "warn" goes on without them, "fail" does not.
         sessions: "gap": a pause longer than `gap_minutes` ends a session; "given": the log's session_id names it.
         repeats: "drop": an item that is clicked again straight away counts once; "keep".
         min_session_length: shorter sessions are dropped, in turns with rare items until both minima hold.
@@ -74,6 +75,7 @@ class SessionsConfig:
     """
 
     window_days: int = 30
+    missing_days: str = "warn"
     sessions: str = "gap"
     gap_minutes: float = 30.0
     repeats: str = "drop"
@@ -89,6 +91,7 @@ class SessionsConfig:
     def __post_init__(self) -> None:
         one_of("sessions", self.sessions, ("gap", "given"))
         one_of("repeats", self.repeats, ("drop", "keep"))
+        one_of("missing_days", self.missing_days, ("warn", "fail"))
         one_of("dwell", self.dwell, ("off", "repeat", "weight"))
         for name, value in fields_of(self, "window_days", "min_session_length", "min_item_support", "dwell_max_copies"):
             at_least(name, value, 1)

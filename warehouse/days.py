@@ -1,5 +1,6 @@
-"""Days, all of them UTC: read from text, their first moment, and the days between two of them."""
+"""Days, all of them UTC: read from text, their first moment, the days between two of them, and days as text."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 
@@ -24,3 +25,16 @@ def days_between(first: date, last: date) -> list[date]:
 def first_of_window(last: date, days: int) -> date:
     """The first day of a window of `days` days that ends with `last`."""
     return last - timedelta(days=days - 1)
+
+
+def spans(days: Iterable[date], most: int = 8) -> str:
+    """Ascending days for people, neighbours as one span: "2026-01-09 to 2026-01-11, 2026-01-14"; at most `most`."""
+    found: list[list[date]] = []
+    for day in days:
+        if found and day - found[-1][-1] == timedelta(days=1):
+            found[-1].append(day)
+        else:
+            found.append([day])
+    said = [str(span[0]) if len(span) == 1 else f"{span[0]} to {span[-1]}" for span in found[:most]]
+    left = sum(map(len, found[most:]))
+    return ", ".join(said) + (f" and {left} more days" if left else "")

@@ -2,6 +2,7 @@
 
 raw/events/2026-01-31/*.parquet   what arrived on that day, in the shape its owner gave it
 raw/items/*.parquet               the catalogue as last delivered
+deliveries/2026-01-31.json        which raw files a day's events were read from
 events/2026-01-31.parquet         a table's partition: always one whole file
 recommendations/                  a Delta table, one partition a night
 """
@@ -46,6 +47,10 @@ class Layout:
     def raw_items(self) -> Path:
         """Folder of the raw items."""
         return self.raw / "items"
+
+    def delivery(self, day: date | str) -> Path:
+        """The record of the raw files that a day's events were read from."""
+        return self.root / "deliveries" / f"{as_day(day).isoformat()}.json"
 
     def partition(self, table: str, day: date | str) -> Path:
         """The one file of a table's day."""

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from pipelines.data.due_days import page, read_due_days
 from pipelines.policy.failures import as_failure
-from pipelines.policy.metadata import OWNERS, column_schema, parquet_metadata
+from pipelines.policy.metadata import OWNERS, column_schema
 from pipelines.policy.resources import Warehouse
 from pipelines.settings.launchpad import EventsKnobs
 from pipelines.settings.partitions import DAILY
@@ -26,7 +27,7 @@ CHECKS = [
     dg.AssetCheckSpec(
         "rejected_share",
         asset="events",
-        description="The share of rejected rows stays below its limit on every day.",
+        description="The share of rejected rows stays below its limit on every day; above it the day's events stay.",
     ),
 ]
 
@@ -57,24 +58,35 @@ def _spec(table: str, description: str) -> dg.AssetSpec:
     check_specs=CHECKS,
 )
 def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> Iterator[Any]:
-    """Ingest the days of the run one after the other; the first that cannot be read ends the run with a sentence."""
+    """Ingest the days of the run one after the other; the first that cannot be read ends the run with a sentence.
+
+    A run of one day first reads the days of its window that were delivered and not read, or delivered again since.
+    """
     from warehouse.config import EventsConfig
-    from warehouse.steps.events.ingest import ingest_day
+    from warehouse.steps.events.ingest import TooManyRejected, ingest_day
 
     engine, reports = warehouse.engine(), []
+    selected = {key.name for key in context.selected_asset_check_keys}
     with as_failure():
         wanted = step_config(EventsConfig, config)
+        if len(context.partition_keys) == 1:
+            reports += read_due_days(context, warehouse, wanted)
         for day in context.partition_keys:
-            report = ingest_day(engine, warehouse.layout, day, wanted)
+            try:
+                report = ingest_day(engine, warehouse.layout, day, wanted)
+            except TooManyRejected as refused:
+                if "rejected_share" in selected:
+                    yield _rejected_share(refused.share, str(refused), passed=False)
+                raise
             reports.append(report)
             context.log.debug(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
             for key in context.selected_asset_keys:
-                _describe(context, warehouse, key.to_user_string(), day, report)
+                found = page(warehouse, key.to_user_string(), report)
+                context.add_asset_metadata(metadata=found, asset_key=key, partition_key=day)
     rows, rejected = sum(report.rows for report in reports), sum(report.rejected for report in reports)
     context.log.info(f"{len(reports)} day(s): {rows:,} events, {rejected:,} rejected")
     for key in sorted(context.selected_asset_keys):
         yield dg.MaterializeResult(asset_key=key)
-    selected = {key.name for key in context.selected_asset_check_keys}
     yield from (check for check in _checks(reports, wanted) if check.check_name in selected)
 
 
@@ -82,7 +94,6 @@ def _checks(reports: "list[EventsReport]", config: "EventsConfig") -> list[dg.As
     """Whether each day has events (unless it may be empty), and whether few enough rows were rejected."""
     empty = [str(report.day) for report in reports if report.rows == 0]
     worst = max(reports, key=lambda report: report.rejected_share)
-    problem = worst.problem(config)
     return [
         dg.AssetCheckResult(
             asset_key="events",
@@ -90,24 +101,19 @@ def _checks(reports: "list[EventsReport]", config: "EventsConfig") -> list[dg.As
             passed=config.allow_empty_day or not empty,
             description=f"Without an event: {', '.join(empty)}" if empty else f"{len(reports)} day(s), none empty",
         ),
-        dg.AssetCheckResult(
-            asset_key="events",
-            check_name="rejected_share",
-            passed=problem is None,
-            description=problem or f"At most {worst.rejected_share:.2%} of a day's rows were rejected ({worst.day})",
-            metadata={"rejected_share": worst.rejected_share},
+        _rejected_share(
+            worst.rejected_share,
+            f"At most {worst.rejected_share:.2%} of a day's rows were rejected ({worst.day})",
+            passed=True,
         ),
     ]
 
 
-def _describe(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, table: str, day: str, report: "EventsReport"
-) -> None:
-    found = parquet_metadata(table, warehouse.layout.partition(table, day))
-    if table == "events":
-        found |= {
-            name: getattr(report, name) for name in ("raw_rows", "late", "duplicates", "filtered", "rejected_share")
-        }
-    else:
-        found |= {"by_reason": dg.MetadataValue.json(dict(report.rejected_by_reason))}
-    context.add_asset_metadata(metadata=found, asset_key=table, partition_key=day)
+def _rejected_share(share: float, description: str, *, passed: bool) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key="events",
+        check_name="rejected_share",
+        passed=passed,
+        description=description,
+        metadata={"rejected_share": share},
+    )

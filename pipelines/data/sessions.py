@@ -1,4 +1,6 @@
-"""Events of a window become sessions."""
+"""Events of a window become sessions; a check names the days of the window that are missing."""
+
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -9,6 +11,11 @@ from pipelines.settings.launchpad import SessionsKnobs
 from pipelines.settings.partitions import DAILY, WINDOW
 from pipelines.settings.steps import step_config
 
+if TYPE_CHECKING:
+    from warehouse.steps.events.calendar import Calendar
+
+WHOLE = "window_is_whole"
+
 
 @dg.asset(
     description="A user's events with no long pause between them, over the window that ends with the run date.",
@@ -18,6 +25,11 @@ from pipelines.settings.steps import step_config
     metadata={"dagster/column_schema": column_schema("sessions")},
     partitions_def=DAILY,
     deps=[dg.AssetDep("events", partition_mapping=WINDOW)],
+    check_specs=[
+        dg.AssetCheckSpec(
+            WHOLE, asset="sessions", description="Every day of the window was delivered, and read as it lies there."
+        )
+    ],
 )
 def sessions(context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse: Warehouse) -> dg.MaterializeResult:
     """Build the window's sessions; what was dropped on the way is counted in the metadata."""
@@ -27,5 +39,30 @@ def sessions(context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse
     day = context.partition_key
     with as_failure():
         report = build_sessions(warehouse.engine(), warehouse.layout, day, step_config(SessionsConfig, config))
-    found = parquet_metadata("sessions", warehouse.layout.partition("sessions", day))
-    return dg.MaterializeResult(metadata=found | numbers_of(report))
+    problem = report.window.problem()
+    if problem:
+        context.log.warning(problem)
+    found = parquet_metadata("sessions", warehouse.layout.partition("sessions", day)) | numbers_of(report)
+    return dg.MaterializeResult(
+        metadata=found | _days(report.window),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=WHOLE,
+                passed=problem is None,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=problem or f"All {len(report.window.days)} days were delivered and read",
+            )
+        ],
+    )
+
+
+def _days(window: "Calendar") -> dict[str, Any]:
+    """How many days the window has, and those of them that are not as they should be, by name."""
+    from warehouse.days import spans
+
+    named = {"missing": window.missing, "unread": window.unread, "stale": window.stale}
+    return {
+        "days": len(window.days),
+        "days_read": len(window.read),
+        **{f"days_{name}": spans(days) or "none" for name, days in named.items()},
+    }

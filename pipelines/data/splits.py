@@ -10,6 +10,8 @@ from pipelines.settings.launchpad import SplitsKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.settings.steps import step_config
 
+FILLED = "every_part_has_sessions"
+
 
 @dg.asset(
     description="The sessions with the part each belongs to: the last days are test, those before them validation.",
@@ -19,6 +21,7 @@ from pipelines.settings.steps import step_config
     metadata={"dagster/column_schema": column_schema("splits")},
     partitions_def=DAILY,
     deps=["sessions"],
+    check_specs=[dg.AssetCheckSpec(FILLED, asset="splits", description="Every part that has days has sessions.")],
 )
 def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Warehouse) -> dg.MaterializeResult:
     """Split the night's sessions by the time they start."""
@@ -29,8 +32,21 @@ def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Wa
     with as_failure():
         warehouse.partition("sessions", day)
         report = build_splits(warehouse.engine(), warehouse.layout, day, step_config(SplitsConfig, config))
+    empty = report.empty()
+    if empty:
+        context.log.warning(empty)
     found = parquet_metadata("splits", warehouse.layout.partition("splits", day))
-    return dg.MaterializeResult(metadata=found | numbers_of(report))
+    return dg.MaterializeResult(
+        metadata=found | numbers_of(report),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=FILLED,
+                passed=empty is None,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=empty or ", ".join(f"{name}: {part.sessions:,}" for name, part in report.parts.items()),
+            )
+        ],
+    )
 
 
 @dg.asset_check(

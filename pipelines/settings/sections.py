@@ -112,6 +112,10 @@ class Sessions(Cut):
     window_days: AtLeastOne = Field(
         default=30, description="days of events that a night learns from, the run date included"
     )
+    missing_days: Literal["warn", "fail"] = Field(
+        default="warn",
+        description='a day of the window that was not delivered, or cannot be read: "warn" names it, "fail" stops',
+    )
     min_session_length: AtLeastOne = Field(default=2, description="a shorter session is dropped")
     min_item_support: AtLeastOne = Field(default=5, description="an item with fewer events in the window is dropped")
     max_session_length: NotNegative = Field(

@@ -30,6 +30,8 @@ SNAPSHOT = {
     "checks": {
         "events:events_not_empty",
         "events:rejected_share",
+        "sessions:window_is_whole",
+        "splits:every_part_has_sessions",
         "splits:splits_do_not_overlap",
         "offline_evaluation:trained_before_test",
         "recommendations:recommendations_complete",

@@ -54,7 +54,9 @@ class Shop:
         return self.raw(day, {c: [row[i] for row in rows] for i, c in enumerate(columns)}, **kw)
 
     def ingest(self, *days: date | str, **config: Any) -> list[Any]:
-        return [ingest_day(self.engine, self.layout, day, EventsConfig(**config)) for day in days]
+        """Any share of rows may be rejected, unless `config` says otherwise."""
+        loose = {"max_rejected_share": 1.0}
+        return [ingest_day(self.engine, self.layout, day, EventsConfig(**{**loose, **config})) for day in days]
 
     def sessions(self, day: date | str, **config: Any) -> Any:
         loose = {"min_session_length": 1, "min_item_support": 1}

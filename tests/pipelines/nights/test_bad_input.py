@@ -78,7 +78,21 @@ def test_too_many_rejected_rows_stop_the_night_and_stay_to_be_looked_at(empty: A
     assert not check.passed
     assert "1 of 2 raw rows" in check.description
     assert pq.read_metadata(empty.layout.partition("rejected_events", DAY)).num_rows == 1
+    assert not list(empty.root.glob("events/*"))
     assert not list(empty.root.glob("sessions/*"))
+
+
+def test_a_bad_delivery_of_a_day_leaves_its_good_events(empty: Any, sentence: Callable[[Any], str]) -> None:
+    select = [dg.AssetKey("events"), dg.AssetKey("rejected_events")]
+    file = deliver(empty.root, GOOD)
+    assert empty.run("nightly", DAY, select=select).success
+    good = empty.layout.partition("events", DAY).read_bytes()
+    pq.write_table(pa.table({**GOOD, "timestamp": ["soon", "later"]}), file)
+    result = empty.run("nightly", DAY, select=select)
+    assert not result.success
+    assert "2 of 2 raw rows of 2026-01-02 were rejected" in sentence(result)
+    assert "timestamp is unreadable: 2" in sentence(result)
+    assert empty.layout.partition("events", DAY).read_bytes() == good
 
 
 @pytest.mark.parametrize("asset", ["sessions", "splits", "gru4rec_model", "offline_evaluation", "recommendations"])

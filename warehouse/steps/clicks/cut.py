@@ -1,11 +1,10 @@
 """events of a window -> clicks: each event with the start of its session, one range of users after the other."""
 
 import math
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from warehouse.config import ContextConfig, SessionsConfig
-from warehouse.days import days_between, first_of_window, midnight
+from warehouse.days import first_of_window, midnight
 from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, FileColumn
@@ -15,14 +14,6 @@ from warehouse.layout import Layout
 from warehouse.tables import EVENTS, SESSIONS
 
 
-@dataclass(frozen=True)
-class Window:
-    """What the view `events` holds: its users in ranges, and the days that have no events."""
-
-    users: tuple[Users, ...]
-    missing_days: tuple[date, ...]
-
-
 def define_events(
     db: Database,
     layout: Layout,
@@ -30,10 +21,11 @@ def define_events(
     config: SessionsConfig | ContextConfig,
     *,
     with_dwell: bool = False,
-) -> Window:
+) -> tuple[Users, ...]:
     """Define the view `events`: the window, and enough before it to know which sessions began earlier.
 
-    Missing days are counted from the first partition on.
+    Returns:
+        Its users in ranges.
 
     Raises:
         FileNotFoundError: `run_date` has no events.
@@ -43,8 +35,7 @@ def define_events(
     path = layout.partition("events", run_date)
     if not path.is_file():
         raise FileNotFoundError(f"the events of {run_date} are missing ({path}): materialise events of that day first")
-    first_day = first_of_window(run_date, config.window_days)
-    lookback = first_day - timedelta(days=max(1, math.ceil(config.gap_minutes / 1440)))
+    first_day, lookback = first_of_window(run_date, config.window_days), first_read(run_date, config)
     days = [day for day in layout.days("events") if lookback <= day <= run_date]
     schemas = parquet_files.same_id_types(layout.partition("events", day) for day in days)
     if not schemas:
@@ -60,8 +51,12 @@ def define_events(
     db.view("arrived", list(schemas), columns)
     names, end = ColumnList(tuple(columns)), midnight(run_date) + timedelta(days=1)
     db.define("events", statement("events_window", columns=names, first=midnight(lookback), end=end))
-    missing = sorted(set(days_between(max(first_day, min(days)), run_date)) - set(days))
-    return Window(tuple(user_ranges(schemas)), tuple(missing))
+    return tuple(user_ranges(schemas))
+
+
+def first_read(run_date: date, config: SessionsConfig | ContextConfig) -> date:
+    """The first day whose events tell which sessions of the window began before it."""
+    return first_of_window(run_date, config.window_days) - timedelta(days=max(1, math.ceil(config.gap_minutes / 1440)))
 
 
 def _columns(there: set[str], *, given: bool, with_dwell: bool) -> dict[str, FileColumn | None]:

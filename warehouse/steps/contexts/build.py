@@ -38,8 +38,7 @@ def contexts(
     run_date = as_day(run_date)
     with ExitStack() as stack:
         db = stack.enter_context(engine.open())
-        window = define_events(db, layout, run_date, config)
-        cut_clicks(db, config, window.users)
+        cut_clicks(db, config, define_events(db, layout, run_date, config))
         db.define(
             "clicks_of_window",
             statement("clicks_of_window", first=midnight(first_of_window(run_date, config.window_days))),

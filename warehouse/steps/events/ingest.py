@@ -16,10 +16,11 @@ from warehouse.config import EventsConfig
 from warehouse.days import as_day, midnight
 from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError
-from warehouse.engine.protocol import Engine
+from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
 from warehouse.steps.events.checking import define_checked
+from warehouse.steps.events.deliveries import look, record
 from warehouse.tables import EVENTS, REJECTED_EVENTS
 from warehouse.whole_files import replacing
 
@@ -48,21 +49,39 @@ class EventsReport:
         """Rejected rows over raw rows; 0 for a day without rows."""
         return self.rejected / self.raw_rows if self.raw_rows else 0.0
 
-    def problem(self, config: EventsConfig) -> str | None:
-        """A sentence with the top reasons when the rejected share passes the limit, else None."""
-        if self.rejected_share <= config.max_rejected_share:
-            return None
-        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in list(self.rejected_by_reason.items())[:5])
-        return (
-            f"{self.rejected:,} of {self.raw_rows:,} raw rows of {self.day} were rejected ({self.rejected_share:.1%}; "
-            f"the limit is {config.max_rejected_share:.1%}): {reasons}; see rejected_events for the rows"
+
+class TooManyRejected(DataError):
+    """A day's rejected share passes its limit: its events stay as they were, and rejected_events shows the rows."""
+
+    def __init__(self, day: date, counts: "_Counts", limit: float) -> None:
+        self.share = counts.rejected / counts.raw
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in list(counts.by_reason.items())[:5])
+        super().__init__(
+            f"{counts.rejected:,} of {counts.raw:,} raw rows of {day} were rejected ({self.share:.1%}; the limit is "
+            f"{limit:.1%}): {reasons}; see rejected_events for the rows; the events of {day} were left as they were"
         )
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What the raw rows of a day are, before anything is written. `good`: no reason against them; of those, `wanted`:
+    of the wanted types, duplicates among them."""
+
+    raw: int
+    good: int
+    wanted: int
+    by_reason: Mapping[str, int]
+
+    @property
+    def rejected(self) -> int:
+        return self.raw - self.good
 
 
 def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsConfig | None = None) -> EventsReport:
     """Write a day's `events` and `rejected_events`; both replace what stood there, each as a whole.
 
     Raises:
+        TooManyRejected: the rejected share passes `max_rejected_share`. Only `rejected_events` is written then.
         DataError: a raw file cannot be read, a column is missing or of the wrong type, or there are no rows at all
             (unless `allow_empty_day`). Nothing is changed then.
         FileNotFoundError: the raw folder is missing, or empty.
@@ -70,17 +89,22 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
     config = config or EventsConfig()
     day = as_day(day)
     folder = layout.raw_events(day)
+    delivery = look(layout, day)
     schemas = _raw_schemas(folder, config)
     if not schemas:
         return _write_empty(layout, day)
     types: dict[str, Value] = {"all_types": not config.event_types, "event_types": config.event_types}
     with parquet_files.naming_damaged(schemas), engine.open() as db:
         columns = define_checked(db, schemas, day, config)
-        counts = db.rows(statement("events_counts", **types))
-        if not counts and not config.allow_empty_day:
+        counts = _count(db, types)
+        if not counts.raw and not config.allow_empty_day:
             raise DataError(
                 f"the raw files of {day} in {folder} hold no rows: deliver the day's events, or set allow_empty_day"
             )
+        if counts.rejected > config.max_rejected_share * counts.raw:
+            with replacing(layout.partition("rejected_events", day)) as rejected:
+                db.write(statement("events_rejected"), rejected)
+            raise TooManyRejected(day, counts, config.max_rejected_share)
         order = ColumnList(tuple(name for name in (*EVENTS.key, "dwell") if name in columns), "NULLS LAST")
         accepted = statement("events_accepted", columns=ColumnList(columns), order=order, **types)
         with _both(layout, day) as (events, rejected):
@@ -88,20 +112,28 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
             refused = db.write(statement("events_rejected"), rejected)
             db.view("events", [events])
             ((late, first, last),) = db.rows(statement("events_written", day_start=midnight(day)))
-    good, wanted = (sum(row[place] for row in counts if row[0] is None) for place in (1, 2))
+    record(layout, day, delivery)
     return EventsReport(
         day=day,
         files=len(schemas),
-        raw_rows=sum(n for _, n, _ in counts),
+        raw_rows=counts.raw,
         rows=rows,
-        duplicates=wanted - rows,
-        filtered=good - wanted,
+        duplicates=counts.wanted - rows,
+        filtered=counts.good - counts.wanted,
         rejected=refused,
-        rejected_by_reason={reason: n for reason, n, _ in counts if reason is not None},
+        rejected_by_reason=counts.by_reason,
         late=late,
         first=first,
         last=last,
     )
+
+
+def _count(db: Database, types: Mapping[str, Value]) -> _Counts:
+    """Count the view `checked`."""
+    found = db.rows(statement("events_counts", **types))
+    good, wanted = (sum(row[place] for row in found if row[0] is None) for place in (1, 2))
+    by_reason = {reason: n for reason, n, _ in found if reason is not None}
+    return _Counts(good + sum(by_reason.values()), good, wanted, by_reason)
 
 
 @contextmanager
@@ -131,4 +163,5 @@ def _write_empty(layout: Layout, day: date) -> EventsReport:
     with _both(layout, day) as (events, rejected):
         pq.write_table(EVENTS.schema().empty_table(), events)
         pq.write_table(REJECTED_EVENTS.schema().empty_table(), rejected)
+    record(layout, day, {})
     return EventsReport(day, 0, 0, 0, 0, 0, 0, {}, 0, None, None)

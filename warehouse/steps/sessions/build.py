@@ -18,6 +18,7 @@ from warehouse.engine.ranges import Users
 from warehouse.engine.statements import statement
 from warehouse.layout import Layout
 from warehouse.steps.clicks.cut import cut_clicks, define_events
+from warehouse.steps.events.calendar import Calendar, calendar
 from warehouse.steps.sessions.dwell.stays import count_stays, define_stays, rows_by_stay
 from warehouse.steps.sessions.filters.fixpoint import drop_until_stable
 from warehouse.whole_files import replacing
@@ -34,7 +35,7 @@ class SessionsReport:
         found: sessions before any filter, `robots` among them; `robot_events` are the events of those.
         edge_events: events of sessions that began before the window.
         rounds: that the filters took.
-        missing_days: days of the window without a partition of events, counted from the first partition on.
+        window: which of its days were delivered, read, missing.
         unnamed: with given sessions, events that name none.
         merged: with given sessions, those that share the start of another one.
         dwell_known: clicks of the table whose stay is known; `dwell_absurd`: clicks whose stay is absurd.
@@ -53,7 +54,7 @@ class SessionsReport:
     robot_events: int
     edge_events: int
     rounds: int
-    missing_days: tuple[date, ...]
+    window: Calendar
     unnamed: int = 0
     merged: int = 0
     dwell_known: int = 0
@@ -85,21 +86,25 @@ def build_sessions(
 
     Raises:
         FileNotFoundError: the events of `run_date` are missing.
-        DataError: no session passes the filters, or the partitions do not fit together. Nothing is changed then.
+        DataError: no session passes the filters, the partitions do not fit together, or a day of the window is missing
+            and `missing_days` is "fail". Nothing is changed then.
     """
     config = config or SessionsConfig()
     run_date = as_day(run_date)
     first_day = first_of_window(run_date, config.window_days)
     start = midnight(first_day)
     with_dwell = config.dwell != "off"
+    window = calendar(layout, first_day, run_date)
+    if config.missing_days == "fail" and (problem := window.problem()):
+        raise DataError(f"{problem}: deliver them and read them, or set missing_days to 'warn'")
     with engine.open() as db:
-        window = define_events(db, layout, run_date, config, with_dwell=with_dwell)
-        cut_clicks(db, config, window.users, with_dwell=with_dwell)
+        ranges = define_events(db, layout, run_date, config, with_dwell=with_dwell)
+        cut_clicks(db, config, ranges, with_dwell=with_dwell)
         seen = _count(db, config, start)
-        found = _find(db, config, start, window.users)
+        found = _find(db, config, start, ranges)
         rounds = drop_until_stable(db, config.min_session_length, config.min_item_support)
         with replacing(layout.partition("sessions", run_date)) as path:
-            rows = db.write_parts(_rows(db, config, window.users), path)
+            rows = db.write_parts(_rows(db, config, ranges), path)
             if not rows:
                 raise DataError(_nothing_left(first_day, run_date, config, seen.events, found.sessions))
             known, absurd = count_stays(db) if with_dwell else (0, 0)
@@ -109,7 +114,7 @@ def build_sessions(
         events=seen.events,
         repeats=seen.events - seen.unnamed - found.events - seen.edge,
         found=found.sessions, robots=found.robots, robot_events=found.robot_events,
-        edge_events=seen.edge, rounds=rounds, missing_days=window.missing_days,
+        edge_events=seen.edge, rounds=rounds, window=window,
         unnamed=seen.unnamed, merged=0 if seen.named is None else seen.named - found.sessions,
         dwell_known=known, dwell_absurd=absurd,
     )  # fmt: skip

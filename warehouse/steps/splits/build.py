@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from warehouse.config import SplitsConfig
-from warehouse.days import as_day, midnight
+from warehouse.days import as_day, days_between, midnight, spans
 from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, Engine, FileColumn
@@ -64,6 +64,20 @@ class SplitsReport:
     def test(self) -> Part:
         """The part to evaluate on."""
         return self.parts["test"]
+
+    def empty(self) -> str | None:
+        """A sentence on parts that have days but no sessions; None where there are none such."""
+        ends = {"validation": (self.validation_start, self.test_start), "test": (self.test_start, None)}
+        effect = {
+            "validation": "the temperature and the epoch have nothing to be chosen by",
+            "test": "nothing is measured",
+        }
+        said = []
+        for name, (start, end) in ends.items():
+            last = end - timedelta(days=1) if end else self.run_date
+            if start <= last and not self.parts[name].sessions:
+                said.append(f"no session of {name} ({spans(days_between(start, last))}): {effect[name]}")
+        return "; ".join(said) or None
 
 
 def boundaries(run_date: date, config: SplitsConfig) -> tuple[date, date]:

@@ -6,8 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse.config import EventsConfig
-from warehouse.steps.events.ingest import ingest_day
+from warehouse.steps.events.ingest import TooManyRejected, ingest_day
 
 DAY = date(2024, 3, 1)
 
@@ -175,12 +174,28 @@ def test_a_path_with_quotes_and_wildcards_is_a_path(tmp_path, engine, clock):
     assert ingest_day(engine, layout, DAY).rows == 1
 
 
-def test_the_rejected_share_over_the_limit_is_a_sentence_with_the_top_reasons(shop, clock):
+def test_a_delivery_with_too_many_rejected_rows_leaves_the_good_events_of_the_day(shop, clock):
+    shop.rows(DAY, [(1, 1, clock("10:00")), (2, 2, clock("11:00"))])
+    shop.ingest(DAY)
+    good = shop.layout.partition("events", DAY).read_bytes()
+    shop.raw(DAY, {"user_id": [1, 2, None], "item_id": [1, 2, 3], "timestamp": ["soon", "late", None]})
+    with pytest.raises(TooManyRejected) as caught:
+        shop.ingest(DAY, max_rejected_share=0.4)
+    assert str(caught.value) == (
+        "3 of 3 raw rows of 2024-03-01 were rejected (100.0%; the limit is 40.0%): timestamp is unreadable: 2, "
+        "user_id is null: 1; see rejected_events for the rows; the events of 2024-03-01 were left as they were"
+    )
+    assert shop.layout.partition("events", DAY).read_bytes() == good
+    assert len(shop.table("rejected_events", DAY)) == 3
+    assert not list(shop.layout.partition("events", DAY).parent.glob(".*"))
+
+
+def test_the_rejected_share_may_reach_the_limit(shop, clock):
     shop.rows(DAY, [(None, 1, clock("10:00")), (1, 1, clock("10:00"))])
-    (report,) = shop.ingest(DAY)
-    problem = report.problem(EventsConfig(max_rejected_share=0.4))
-    assert "1 of 2 raw rows of 2024-03-01 were rejected (50.0%; the limit is 40.0%): user_id is null: 1" in problem
-    assert report.problem(EventsConfig(max_rejected_share=0.5)) is None
+    (report,) = shop.ingest(DAY, max_rejected_share=0.5)
+    assert (report.rows, report.rejected_share) == (1, 0.5)
+    with pytest.raises(TooManyRejected, match=r"1 of 2 raw rows .* \(50.0%; the limit is 49.0%\): user_id is null: 1"):
+        shop.ingest(DAY, max_rejected_share=0.49)
 
 
 def test_an_empty_day_is_an_error_unless_allowed(shop, clock):
@@ -194,8 +209,7 @@ def test_an_empty_day_is_an_error_unless_allowed(shop, clock):
         shop.ingest(DAY)
     assert not shop.layout.partition("events", DAY).exists()
     (report,) = shop.ingest(DAY, allow_empty_day=True)
-    assert report.rows == 0
-    assert report.problem(EventsConfig()) is None
+    assert (report.rows, report.rejected_share) == (0, 0.0)
 
 
 def test_a_missing_folder_may_be_an_empty_day_and_does_not_disturb_text_ids(shop, clock):

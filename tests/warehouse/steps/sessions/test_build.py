@@ -153,7 +153,11 @@ def test_days_that_are_missing_are_told(shop, clock):
         shop.ingest(day)
     shop.rows(DAY, [(1, 1, clock("10:00"))])
     shop.ingest(DAY)
-    assert shop.sessions(DAY).missing_days == (date(2024, 2, 28),)
+    window = shop.sessions(DAY).window
+    assert window.missing == (date(2024, 2, 28),)
+    assert window.problem() == "2024-02-28 of the window was not delivered"
+    with pytest.raises(ValueError, match="2024-02-28 of the window was not delivered: deliver them"):
+        shop.sessions(DAY, missing_days="fail")
 
 
 def test_without_the_events_of_the_night_there_are_no_sessions(shop, clock):

@@ -1,0 +1,52 @@
+"""Which days of a window were delivered, which were read, and what is missing."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from warehouse.days import days_between, spans
+from warehouse.layout import Layout
+from warehouse.steps.events.deliveries import changed, delivered
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The days of a window, counted from the first day that was ever delivered or read; ascending.
+
+    Args:
+        days: all of them.
+        read: those that have a partition of events.
+        unread: delivered, but without a partition of events.
+        stale: read, but their raw files have changed since.
+        missing: neither delivered nor read.
+    """
+
+    days: tuple[date, ...]
+    read: tuple[date, ...]
+    unread: tuple[date, ...]
+    stale: tuple[date, ...]
+    missing: tuple[date, ...]
+
+    def problem(self) -> str | None:
+        """What keeps the window from being whole, as one sentence that names the days; None for a whole window."""
+        said = [
+            (self.missing, "{} of the window {} not delivered"),
+            (self.unread, "{} of the window {} delivered but not read"),
+            (self.stale, "{} {} delivered again, and the events read before are used"),
+        ]
+        found = [text.format(spans(days), "was" if len(days) == 1 else "were") for days, text in said if days]
+        return "; ".join(found) or None
+
+
+def calendar(layout: Layout, first: date, last: date) -> Calendar:
+    """Look at the days from `first` to `last`, both included."""
+    arrived = {day for day in layout.raw_days() if day <= last and delivered(layout, day)}
+    partitions = {day for day in layout.days("events") if day <= last}
+    known = arrived | partitions
+    days = tuple(days_between(max(first, min(known)), last)) if known else (last,)
+    return Calendar(
+        days,
+        read=tuple(day for day in days if day in partitions),
+        unread=tuple(day for day in days if day in arrived - partitions),
+        stale=tuple(day for day in days if day in arrived & partitions and changed(layout, day)),
+        missing=tuple(day for day in days if day not in known),
+    )
