@@ -108,7 +108,7 @@ class Recommender:
         """
         sequences = _sequences(items)
         if sequences is None:
-            return self.recommend_batch([Request(items, n, exclude, allow, exclude_seen)])[0]  # type: ignore[arg-type]
+            return self.recommend_batch([Request(items, n, exclude, allow, exclude_seen)])[0]
         requests = [Request(sequence, n, exclude, allow, exclude_seen) for sequence in sequences]
         return RecommendationLists(self.recommend_batch(requests))
 

@@ -115,6 +115,16 @@ def _shop(layout: Layout) -> tuple[date, date]:
 def _clear(root: Path) -> None:
     """Remove all that a demo on other data has made; downloads stay."""
     print("The data folder holds another data set's demo: what it made is removed.")
-    for made in ("raw", "events", "rejected_events", "items", "sessions", "splits", "evaluations", "recommendations"):
+    for made in (
+        "raw",
+        "events",
+        "rejected_events",
+        "items",
+        "sessions",
+        "splits",
+        "evaluations",
+        "recommendations",
+        "realised",
+    ):
         shutil.rmtree(root / made, ignore_errors=True)
     shutil.rmtree(root / "mlflow", ignore_errors=True)
