@@ -3,7 +3,7 @@
     train, test = Dataset.from_table("events.parquet").split(last=0.1)
     result = fit(train, resolve("auto", train.statistics()))
     evaluate(result.model, test).metrics["recall@20"]
-    Recommender(result.model).recommend([12, 42, 7], n=20)
+    Recommender(result.model).recommend([[12, 42, 7], [42]], n=20).to_pandas()
 
 Names are loaded on first use (PEP 562), so that `gru4rec.config` can be read where torch must not be loaded.
 """
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.evaluation.evaluate import Evaluation, compare, evaluate
     from gru4rec.network.model import GRU4Rec
-    from gru4rec.serving.recommend import Recommendations, Recommender
+    from gru4rec.serving.answers import RecommendationLists, Recommendations
+    from gru4rec.serving.recommend import Recommender
     from gru4rec.storage.checkpoint import Checkpoint, load, save
     from gru4rec.training.fit import DivergenceError, EpochReport, FitOptions, FitResult, fit
 
@@ -35,6 +36,7 @@ __all__ = [
     "FitOptions",
     "FitResult",
     "GRU4Rec",
+    "RecommendationLists",
     "Recommendations",
     "Recommender",
     "Sessions",
@@ -56,7 +58,8 @@ _MODULES = {
     "data.vocabulary": ("Vocabulary",),
     "evaluation.evaluate": ("Evaluation", "compare", "evaluate"),
     "network.model": ("GRU4Rec",),
-    "serving.recommend": ("Recommendations", "Recommender"),
+    "serving.answers": ("RecommendationLists", "Recommendations"),
+    "serving.recommend": ("Recommender",),
     "storage.checkpoint": ("Checkpoint", "load", "save"),
     "training.fit": ("DivergenceError", "EpochReport", "FitOptions", "FitResult", "fit"),
 }

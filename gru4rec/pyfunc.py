@@ -14,7 +14,8 @@ from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from gru4rec.serving.recommend import Recommendations, Recommender, Request
+from gru4rec.serving.answers import Recommendations
+from gru4rec.serving.recommend import Recommender, Request
 
 ARTIFACT = "model"  # the name of the artifact that holds the checkpoint's folder
 FIELDS = {"items", "n", "exclude"}

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pipelines.data import events, items, sessions, splits
-from pipelines.evaluation import champion_model, offline_evaluation
+from pipelines.evaluation import champion_model, offline_evaluation, realised
 from pipelines.nights import jobs, schedule, sensors
 from pipelines.policy.console import plain_console
 from pipelines.policy.resources import resources
@@ -14,7 +14,7 @@ from pipelines.training.tune import tune
 
 __all__ = ["defs"]
 
-ASSETS = [events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations]
+ASSETS = [events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations, realised]
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(ASSETS),

@@ -3,7 +3,11 @@
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.rooms import House, read
@@ -83,3 +87,29 @@ def test_a_broken_link_a_broken_anchor_and_a_function_that_is_gone_are_found(tmp
 
 def test_the_picture_of_the_rooms_shows_the_imports_of_today(house: House) -> None:
     assert (ROOT / "docs" / "rooms.svg").read_text() == draw(house), "the imports changed: make rooms draws it anew"
+
+
+def test_the_lines_of_the_readme_on_the_model_alone_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a few sessions that hold the ids of the text; nothing is added to what stands there but the drawing."""
+    section = (ROOT / "README.md").read_text().partition("## The model alone")[2].partition("\n## ")[0]
+    [code] = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
+    generator = np.random.default_rng(0)
+    events = pa.table(
+        {
+            "session_id": np.repeat(np.arange(120), 5),
+            "item_id": generator.choice([7, 12, 42, *range(100, 130)], 600),
+            "timestamp": np.arange(600),
+        }
+    )
+    for name in ("train.parquet", "test.parquet"):
+        pq.write_table(events, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    assert 0 <= found["recall"] <= 1
+    assert found["lists"]["sequence"].unique().tolist() == [0, 1]
+    assert found["everyone"].num_rows == 120 * 20
+    assert found["alike"]["rank"].tolist() == list(range(1, 11))
+    [drawing] = re.findall(r"(curve\.plot\(.*?\)) draws it", code)
+    axes = eval(drawing, found)
+    assert len(axes.lines[0].get_ydata()) == len(found["curve"])

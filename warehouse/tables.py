@@ -214,10 +214,41 @@ COMPARISON = Table(
     ("date_a", "date_b", "k"),
 )
 
+REALISED = Table(
+    "realised",
+    "what the lists that readers saw on a day were worth to a group of the users who came, looked at to one depth",
+    (
+        Column("run_date", "date32[day]", "the day whose events score the lists"),
+        Column("list_date", "date32[day]", "the night whose lists readers saw on that day"),
+        Column("version", "int64", "the table's version in which they stood"),
+        Column(
+            "lists", "string", "`published`, or as a yardstick `popular`: the same most popular items for everybody"
+        ),
+        Column("by", "string", "what the group is made by: all, model_version, kind, context_length"),
+        Column("group", "string", "all; the version; model or fallback; 0, 1, 2, 3-5, 6-10, 11+ events"),
+        Column("k", "int32", "items of each list that count"),
+        Column("users", "int64", "users of the group with an event on the day and a list"),
+        Column("came", "int64", "users with an event on the day, with a list or without, of all groups"),
+        Column("hit", "double", "share of the users who met an item of their list"),
+        Column("hit_low", "double", "lower end of its 95% interval (bootstrap over users)"),
+        Column("hit_high", "double", "upper end"),
+        Column("recall", "double", "mean share of the distinct items a user met that stood in the list"),
+        Column("recall_low", "double", "lower end of its 95% interval"),
+        Column("recall_high", "double", "upper end"),
+        Column("mrr", "double", "mean of 1 / rank of the first item of the list that the user met, else 0"),
+        Column("mrr_low", "double", "lower end of its 95% interval"),
+        Column("mrr_high", "double", "upper end"),
+        Column(
+            "coverage", "double", "distinct items in the group's lists over the items table of that night; else null"
+        ),
+    ),
+    ("run_date", "lists", "by", "group", "k"),
+)
+
 POPULARITY = "popularity"  # the `model` of a fallback row
 
 # The tables that lie on disk, a partition a day.
-TABLES = {table.name: table for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS)}
+TABLES = {table.name: table for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS, REALISED)}
 
 
 def columns_markdown(name: str) -> str:

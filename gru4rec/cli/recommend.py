@@ -10,13 +10,14 @@ import pyarrow as pa
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import read_events
 from gru4rec.cli.paths import check_file
-from gru4rec.data.sessions import as_times, in_column
+from gru4rec.data.sessions import in_column
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.serving.recommend import Recommendations, Recommender
+from gru4rec.serving.answers import Recommendations
+from gru4rec.serving.events import contexts_of
+from gru4rec.serving.recommend import Recommender
 from gru4rec.serving.stream import StreamConfig
 from gru4rec.storage.files import write_parquet
 
-BATCH = 1 << 16  # context rows handed on at a time
 INTEGER = re.compile(r"^[+-]?[0-9]{1,19}$")
 
 
@@ -86,18 +87,12 @@ def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> t
     """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are."""
     columns = columns_of(arguments)
     events = read_events(arguments.sessions, columns)
-    for name in events.column_names:
-        if events[name].null_count:
-            nulls = events[name].null_count
-            raise ValueError(f"{arguments.sessions}: column {name} has {nulls} nulls; drop those rows first")
     try:
-        times = in_column(columns.time, as_times, events[columns.time])
         in_column(columns.item, vocabulary.encode, events[columns.item].slice(0, 1))  # ids of another type
+        contexts = contexts_of(events, columns)
     except ValueError as error:
         raise ValueError(f"{arguments.sessions}: {error}") from error
-    events = pa.table({"user_id": events[arguments.session_column], "time": times, "item_id": events[columns.item]})
-    ordered = events.sort_by([(name, "ascending") for name in events.column_names]).select(["user_id", "item_id"])
-    return iter(ordered.to_batches(max_chunksize=BATCH)), len(ordered["user_id"].unique())
+    return contexts, len(events[arguments.session_column].unique())
 
 
 def _write_lists(path: Path, batches: Iterator[pa.RecordBatch], session_column: str) -> int:

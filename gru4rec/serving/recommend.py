@@ -5,23 +5,27 @@ An item that the model does not know is left out of the context and reported. A 
 popular items, and says so (`model == "popularity"`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from gru4rec.data.frames import ColumnNames, Frame
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import as_ids
 from gru4rec.scoring.scorer import Scorer, block_rows
+from gru4rec.serving.answers import RecommendationLists, Recommendations
+from gru4rec.serving.events import contexts_of
 from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_lists
+from gru4rec.serving.similar import similar_items
 from gru4rec.serving.stream import StreamConfig, stream
 from gru4rec.storage.checkpoint import load
 
 Ids: TypeAlias = Sequence[int] | Sequence[str] | pa.Array
+_SEQUENCES = (list, tuple, range, np.ndarray, pa.Array, pa.ChunkedArray)
 
 
 @dataclass(frozen=True)
@@ -51,36 +55,6 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Recommendations:
-    """One answer of N items, best first.
-
-    Attributes:
-        ids: [N], of the type that the model knows.
-        scores: raw scores, float32 [N]; of the popular items their shares of the training events.
-        probabilities: softmax over the whole catalogue of score / temperature, float32 [N]; of the popular items their
-            shares.
-        unknown: ids of the request that the model does not know.
-        model: the scorer's name, or "popularity".
-        context_length: how many known items the list was made from; 0 where the popular items stand in.
-    """
-
-    ids: pa.Array
-    scores: NDArray[np.float32]
-    probabilities: NDArray[np.float32]
-    unknown: list[Any]
-    model: str
-    context_length: int = field(default=0)
-
-    def to_dicts(self, titles: Mapping[Any, str] | None = None) -> list[dict[str, Any]]:
-        """`[{"item_id", "title", "score", "model"}, ...]`, best first; title is None where it is not known."""
-        titles = titles or {}
-        return [
-            {"item_id": item, "title": titles.get(item), "score": float(score), "model": self.model}
-            for item, score in zip(self.ids.to_pylist(), self.scores, strict=True)
-        ]
-
-
-@dataclass(frozen=True)
 class Recommender:
     """What answers: a scorer, the temperature of its probabilities, and its version in a registry where it has one."""
 
@@ -101,21 +75,42 @@ class Recommender:
         extra = checkpoint.extra
         return cls(checkpoint.model, float(extra.get("temperature", 1.0)), str(extra.get("model_version", "")))
 
+    @overload
+    def recommend(
+        self, items: Ids, n: int = 20, exclude: Ids = (), allow: Ids | None = None, exclude_seen: bool = True
+    ) -> Recommendations: ...
+
+    @overload
+    def recommend(
+        self, items: Sequence[Ids], n: int = 20, exclude: Ids = (), allow: Ids | None = None, exclude_seen: bool = True
+    ) -> RecommendationLists: ...
+
     def recommend(
         self,
-        items: Ids,
+        items: Ids | Sequence[Ids],
         n: int = 20,
         exclude: Ids = (),
         allow: Ids | None = None,
         exclude_seen: bool = True,
-    ) -> Recommendations:
-        """The n items that come next after `items`; the arguments are those of a Request.
+    ) -> Recommendations | RecommendationLists:
+        """The n items that come next after each of some sequences, which the model need not have seen in training.
+
+        Args:
+            items: one sequence of ids, oldest first, or a list of sequences.
+            n: as the other arguments, that of a Request; it holds for every sequence.
+
+        Returns:
+            The answer to one sequence, or those to several in their order; both have `to_arrow()` and `to_pandas()`.
 
         Raises:
             ValueError: n is not a whole number of at least 1, ids are not of the type that the model knows, or a score
                 is not a finite number.
         """
-        return self.recommend_batch([Request(items, n, exclude, allow, exclude_seen)])[0]
+        sequences = _sequences(items)
+        if sequences is None:
+            return self.recommend_batch([Request(items, n, exclude, allow, exclude_seen)])[0]
+        requests = [Request(sequence, n, exclude, allow, exclude_seen) for sequence in sequences]
+        return RecommendationLists(self.recommend_batch(requests))
 
     def recommend_batch(self, requests: Sequence[Request]) -> list[Recommendations]:
         """Answers in the order of the requests, which are scored together.
@@ -139,6 +134,44 @@ class Recommender:
         """Lists for any number of users in bounded memory: `stream.stream` with this scorer and temperature."""
         config = StreamConfig(n, exclude_seen, max_context, self.temperature)
         return stream(self.scorer, contexts, config, allow=allow, deny=deny)
+
+    def recommend_sessions(
+        self,
+        frame: Frame,
+        n: int = 20,
+        *,
+        session: str = "session_id",
+        item: str = "item_id",
+        time: str = "timestamp",
+        exclude_seen: bool = True,
+        allow: Any = None,
+        exclude: Any = None,
+    ) -> pa.Table:
+        """A list for every session of a frame of events, as rows in order of session and rank.
+
+        Args:
+            frame: the events in any order: an Arrow table, a pandas or polars frame, or the path of parquet.
+            session, item, time: the columns.
+            n: as `exclude_seen`, `allow` and `exclude`, that of a Request; it holds for every session.
+
+        Returns:
+            The session column under its own name, rank, item_id, score, probability, model, context_length.
+
+        Raises:
+            FileNotFoundError: there is no file at a path.
+            ValueError: a column is missing or has nulls, ids are not of the type that the model knows, there is no
+                event, or nothing is left to recommend.
+        """
+        contexts = contexts_of(frame, ColumnNames((session,), item, time))
+        batches = list(self.recommend_stream(contexts, n, exclude_seen, allow, exclude))
+        if not batches:
+            raise ValueError("there are no events, so there is no session to make a list for")
+        rows = pa.Table.from_batches(batches)
+        return rows.rename_columns([session, *rows.column_names[1:]])
+
+    def similar_items(self, items: int | str | Ids, n: int = 20) -> pa.Table:
+        """The n items most like an item, or like each of several: `similar.similar_items` with this scorer."""
+        return similar_items(self.scorer, items, n)
 
     def _answers(self, requests: Sequence[Request]) -> list[Recommendations]:
         """The answers to a few requests, for each of which a truth value an item is held."""
@@ -168,3 +201,22 @@ class Recommender:
             self.scorer.name if length else POPULARITY,
             length,
         )
+
+
+def _sequences(items: Any) -> Sequence[Ids] | None:
+    """The sequences of a call, or None where it is one sequence of ids.
+
+    Raises:
+        ValueError: sequences and ids stand side by side, or a text stands where a sequence of texts should.
+    """
+    if isinstance(items, (pa.Array, pa.ChunkedArray)):
+        nested = pa.types.is_list(items.type) or pa.types.is_large_list(items.type)
+        return [pa.array([], pa.null()) if one.values is None else one.values for one in items] if nested else None
+    if isinstance(items, np.ndarray):
+        return list(items) if items.ndim > 1 else None
+    if not isinstance(items, Sequence) or not any(isinstance(one, _SEQUENCES) for one in items):
+        return None
+    for place, one in enumerate(items):
+        if isinstance(one, str) or not isinstance(one, _SEQUENCES):
+            raise ValueError(f"sequence {place} is {one!r}; give every sequence as a list of ids, [{one!r}] for one id")
+    return items

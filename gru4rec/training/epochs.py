@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from gru4rec.config.options import Config
@@ -75,6 +76,26 @@ class FitResult:
     best_epoch: int = 0
     seconds: float = 0.0
     events_per_second: float = 0.0
+
+    def history_table(self) -> pa.Table:
+        """One row an epoch: member, epoch, loss, seconds, events_per_second, and a column for each validation metric.
+
+        Without validation sessions there is no such column. `.to_pandas().plot(x="epoch", y="loss")` draws a
+        training curve where pandas and matplotlib are installed.
+        """
+        rows = []
+        for report in self.history:
+            row = dataclasses.asdict(report)
+            figures = row.pop("validation") or {}
+            rows.append({"member": row.pop("member"), **row, **figures})
+        numbers = ("loss", "seconds", "events_per_second")
+        metrics = [name for name in (rows[0] if rows else {}) if name not in ("member", "epoch", *numbers)]
+        fields = [
+            ("member", pa.int32()),
+            ("epoch", pa.int32()),
+            *((name, pa.float64()) for name in (*numbers, *metrics)),
+        ]
+        return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
 class Member(NamedTuple):

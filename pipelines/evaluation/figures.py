@@ -36,6 +36,18 @@ def inline(content: bytes) -> str:
     return f"![picture](data:image/png;base64,{base64.b64encode(content).decode()})"
 
 
+def realised_curve(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Realised recall@20 over the days, of published lists and popular items, with its intervals, as PNG.
+
+    Args:
+        rows: of the table `realised`, all users at k = 20.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    return _picture(lambda axes: _realised(axes, rows))
+
+
 def _picture(paint: Any) -> bytes:
     from matplotlib.figure import Figure
 
@@ -78,6 +90,17 @@ def _coverage(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
         )
     axes.set(xlabel="coverage@20", ylabel=METRIC, title="Coverage against recall")
     axes.margins(0.2)
+
+
+def _realised(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
+    for lists in ("published", "popular"):
+        part = [row for row in rows if row["lists"] == lists]
+        days = [row["run_date"] for row in part]
+        axes.plot(days, [row["recall"] for row in part], marker="o", label=f"{lists} lists")
+        axes.fill_between(days, *([row[f"recall_{end}"] for row in part] for end in ("low", "high")), alpha=0.2)
+    axes.set(xlabel="day", ylabel=METRIC, title="What readers' lists were worth", ylim=(0, None))
+    axes.tick_params(axis="x", labelrotation=45)
+    axes.legend(fontsize="small", frameon=False)
 
 
 def _reliability(axes: Any, reliability: Any) -> None:

@@ -26,6 +26,7 @@ SNAPSHOT = {
         "offline_evaluation": ("evaluation", {"splits", "gru4rec_model"}),
         "champion_model": ("evaluation", {"offline_evaluation", "gru4rec_model"}),
         "recommendations": ("serving", {"champion_model", "events", "items"}),
+        "realised": ("evaluation", {"events"}),
     },
     "checks": {
         "events:events_not_empty",
@@ -34,6 +35,7 @@ SNAPSHOT = {
         "splits:every_part_has_sessions",
         "splits:splits_do_not_overlap",
         "offline_evaluation:trained_before_test",
+        "realised:realised_within_its_band",
         "recommendations:recommendations_complete",
         *(f"recommendations:audit_{name}" for name in CHECKS),
     },

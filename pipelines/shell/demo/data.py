@@ -125,6 +125,7 @@ def _clear(root: Path) -> None:
         "splits",
         "evaluations",
         "recommendations",
+        "realised",
     ):
         shutil.rmtree(root / made, ignore_errors=True)
     shutil.rmtree(root / "mlflow", ignore_errors=True)

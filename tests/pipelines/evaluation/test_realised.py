@@ -1,0 +1,113 @@
+"""The asset `realised` on a shop whose lists are written down: what it shows, when it skips, when its check warns."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.evaluation.realised import CHECK, realised
+from warehouse import recommendations as table
+from warehouse.layout import Layout
+
+LIMITS = table.AuditLimits(min_overlap=None, max_fallback_share=None, max_user_drop=None, max_score_shift=None)
+N = 20
+FIRST = date(2026, 1, 1)
+
+
+def publish(layout: Layout, night: date, offset: int) -> None:
+    """Lists of user u: the items u + offset, u + offset + 1, ..., of 100."""
+    rows = [
+        {"user_id": user, "rank": rank, "item_id": (user + offset + rank - 1) % 100, "score": 1.0 - rank / 100}
+        for user in range(50)
+        for rank in range(1, N + 1)
+    ]
+    lists = pa.Table.from_pylist(rows)
+    lists = lists.append_column("probability", pa.array([0.01] * len(rows), pa.float32()))
+    lists = lists.append_column("model", pa.array(["GRU4Rec"] * len(rows)))
+    lists = lists.append_column("context_length", pa.array([3] * len(rows), pa.int16()))
+    lists = lists.set_column(1, "rank", lists["rank"].cast(pa.int16())).set_column(
+        3, "score", lists["score"].cast(pa.float32())
+    )
+    expected = table.Expected(n=N, users=50)
+    table.publish(layout, night, lists.to_batches(), table.NightFacts(1, "run"), expected, LIMITS)
+
+
+def deliver(layout: Layout, day: date) -> None:
+    """Every user u meets item u."""
+    moment = pa.scalar(day).cast(pa.timestamp("us", tz="UTC"))
+    events = pa.table({"user_id": range(50), "item_id": range(50), "timestamp": [moment.as_py()] * 50})
+    path = layout.partition("events", day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(events.set_column(2, "timestamp", events["timestamp"].cast(pa.timestamp("us", tz="UTC"))), path)
+
+
+def run(root: Path, day: date) -> Any:
+    """Materialise `realised` of a day, as the UI does."""
+    from pipelines.policy.resources import resources
+    from pipelines.settings.read import load
+
+    return dg.materialize(
+        [dg.SourceAsset("events"), realised],
+        partition_key=day.isoformat(),
+        resources=resources(load({"GRU4REC_DATA": str(root)})),
+        raise_on_error=False,
+    )
+
+
+def page(result: Any) -> dict[str, Any]:
+    [event] = result.asset_materializations_for_node("realised")
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+@pytest.fixture
+def root(house: Any, tmp_path: Path) -> Path:
+    """A data folder with this suite's settings, lists of seven nights and events of eight days."""
+    shutil.copy(house.root / "pipeline.toml", tmp_path)
+    layout = Layout(tmp_path)
+    for number in range(8):
+        deliver(layout, FIRST + timedelta(days=number))
+        if number < 7:
+            publish(layout, FIRST + timedelta(days=number), offset=0 if number < 6 else 50)
+    return tmp_path
+
+
+def test_the_first_night_passes_and_says_why_nothing_was_scored(root: Path) -> None:
+    result = run(root, FIRST)
+    assert result.success
+    assert page(result)["skipped"].startswith(f"no lists were published before {FIRST}")
+    [check] = result.get_asset_check_evaluations()
+    assert check.passed
+    assert not Layout(root).partition("realised", FIRST).exists()
+
+
+def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Path) -> None:
+    for number in range(1, 7):
+        result = run(root, FIRST + timedelta(days=number))
+        [check] = result.get_asset_check_evaluations()
+        assert check.passed, check.description
+    shown = page(result)
+    assert shown["recall@20"] == 1
+    assert shown["list_date"] == "2026-01-06"
+    assert shown["lists"].startswith("| lists | k | hit | recall |")
+    assert shown["lists"].count("\n") == 9
+    assert len(shown["lists"]) < 1000  # above that Dagster hides it behind a click
+    assert shown["curve"].startswith("![picture](data:image/png;base64,")
+    spoiled = run(root, FIRST + timedelta(days=7))  # lists of other items
+    [check] = spoiled.get_asset_check_evaluations()
+    assert spoiled.success
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert check.check_name == CHECK
+    assert "below 1.0000, the edge of the last 6 scored days" in check.description
+
+
+def test_a_day_whose_events_are_missing_is_one_sentence(root: Path, sentence: Any) -> None:
+    Layout(root).partition("events", "2026-01-04").unlink()
+    result = run(root, date(2026, 1, 4))
+    assert not result.success
+    assert "materialise events for 2026-01-04 first" in sentence(result)

@@ -1,0 +1,81 @@
+"""Which lists readers saw: the table as it stood when the day ended, not as it stands now."""
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from warehouse import recommendations as table
+from warehouse.realised.seen import lists_seen
+
+
+def at_day(layout, version: int, moment: dt.datetime) -> None:
+    """Let a commit of the table have been made at another moment: what only time itself could do otherwise."""
+    path = Path(layout.recommendations) / "_delta_log" / f"{version:020d}.json"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if "commitInfo" in line:
+            line["commitInfo"]["timestamp"] = int(moment.timestamp() * 1000)
+    path.write_text("\n".join(map(json.dumps, lines)))
+
+
+def moment(day: dt.date, hour: int) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(hour), dt.UTC)
+
+
+def test_the_newest_night_before_the_day(nights):
+    for day in (0, 1, 3):
+        nights.publish(day)
+    assert lists_seen(nights.layout, nights.day(1)).run_date == nights.day(0)
+    assert lists_seen(nights.layout, nights.day(2)).run_date == nights.day(1)
+    assert lists_seen(nights.layout, nights.day(3)).run_date == nights.day(1), "no night came on the day before"
+
+
+def test_without_an_earlier_night_there_is_nothing_to_score(nights):
+    with pytest.raises(table.NoNight, match="there is no recommendations table"):
+        lists_seen(nights.layout, nights.day(0))
+    nights.publish(1)
+    with pytest.raises(table.NoNight, match=f"no lists were published before {nights.day(1)}"):
+        lists_seen(nights.layout, nights.day(1))
+
+
+def test_a_night_run_again_later_does_not_change_what_readers_saw(nights):
+    first = nights.publish(0)
+    for version in range(first.version + 1):
+        at_day(nights.layout, version, moment(nights.day(1), 2))
+    seen = lists_seen(nights.layout, nights.day(1)).to_arrow()
+    nights.publish(0, nights.rows(seed=99))
+    found = lists_seen(nights.layout, nights.day(1))
+    assert found.version == first.version
+    assert found.to_arrow().equals(seen)
+    assert not table.night(nights.layout, nights.day(0)).to_arrow().equals(seen)
+
+
+def test_a_night_that_came_too_late_was_not_seen(nights):
+    first, second = nights.publish(0), nights.publish(1)
+    for version in range(first.version + 1):
+        at_day(nights.layout, version, moment(nights.day(1), 2))
+    at_day(nights.layout, second.version, moment(nights.day(3), 0))
+    assert lists_seen(nights.layout, nights.day(2)).run_date == nights.day(0)
+
+
+def test_a_rollback_shows_the_night_before(nights):
+    nights.publish(0)
+    second = nights.publish(1)
+    table.rollback(nights.layout)
+    for version in range(second.version + 2):
+        at_day(nights.layout, version, moment(nights.day(2), 2))
+    assert lists_seen(nights.layout, nights.day(2)).run_date == nights.day(0)
+
+
+def test_lists_that_vacuum_removed_are_one_sentence(nights):
+    first = nights.publish(0)
+    for version in range(first.version + 1):
+        at_day(nights.layout, version, moment(nights.day(1), 2))
+    files = lists_seen(nights.layout, nights.day(1)).files
+    nights.publish(0, nights.rows(seed=99))
+    for file in files:
+        Path(file).unlink()
+    with pytest.raises(table.NoNight, match="vacuum has removed their files"):
+        lists_seen(nights.layout, nights.day(1))

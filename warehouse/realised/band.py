@@ -1,0 +1,57 @@
+"""The realised recall over the nights, and whether a day fell out of its own recent band.
+
+The band reaches down from the median of the last nights by some median absolute deviations, which one bad night among
+them hardly moves.
+"""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from warehouse.layout import Layout
+
+NIGHTS = 14  # that make the band
+FEWEST = 5  # nights that a band needs
+WIDTH = 4.0  # median absolute deviations: 2.7 standard deviations of a normal law, passed by one night in 300
+
+
+class Band(NamedTuple):
+    """A day's recall@20 beside the nights before it; `low` is None with too few of them."""
+
+    value: float
+    low: float | None
+    nights: int
+
+    @property
+    def fell(self) -> bool:
+        """Whether the day lies below the band."""
+        return self.low is not None and self.value < self.low
+
+
+def curve(layout: Layout, last: date, days: int) -> list[dict[str, Any]]:
+    """The rows of all users at k = 20 (columns: `tables.REALISED`) of the newest `days` scored days up to `last`."""
+    there = [day for day in layout.days("realised") if day <= last]
+    wanted = [("by", "=", "all"), ("k", "=", 20)]
+    rows: list[dict[str, Any]] = []
+    for day in reversed(there):
+        found = pq.read_table(layout.partition("realised", day), filters=wanted).to_pylist()
+        rows = found + rows
+        days -= bool(found)
+        if not days:
+            break
+    return rows
+
+
+def band(layout: Layout, day: date) -> Band | None:
+    """A scored day's recall@20 of the published lists, and the lower edge of the band before it; None without rows."""
+    recalls = {row["run_date"]: row["recall"] for row in curve(layout, day, NIGHTS + 1) if row["lists"] == "published"}
+    if day not in recalls:
+        return None
+    value = recalls.pop(day)
+    before = np.array(list(recalls.values())[-NIGHTS:])
+    if len(before) < FEWEST:
+        return Band(value, None, len(before))
+    median = np.median(before)
+    return Band(value, float(median - WIDTH * np.median(np.abs(before - median))), len(before))

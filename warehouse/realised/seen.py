@@ -1,0 +1,52 @@
+"""Which lists readers saw on a day: the newest night before it, in the table as it stood when the day ended.
+
+Notable: a night that was published late, run again later or rolled back changes what is in the table today, but not
+what readers saw. The table's log knows what stood in it at any moment. Where the log begins after the day (nights made
+of older data), nobody saw anything on it, and the table as it stands now takes that place.
+"""
+
+import datetime as dt
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from warehouse.days import midnight
+from warehouse.recommendations.errors import NoNight
+from warehouse.recommendations.reading.snapshots import Night, snapshot
+from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
+
+
+def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
+    """The night whose lists a reader of the newest whole night got on `day` (UTC).
+
+    Raises:
+        NoNight: there is no table, no night before `day`, or vacuum has removed the files that readers saw.
+    """
+    path = table_path(where)
+    table = _as_of_the_end(open_table(path), path, day)
+    earlier = [night for night in nights(table) if night < day]
+    if not earlier:
+        raise NoNight(f"no lists were published before {day} in {path}: there is nothing to score on that day")
+    gone = (
+        f"the lists of {earlier[-1]} that readers saw on {day} are no longer in {path}: vacuum has removed their files"
+    )
+    try:
+        found = snapshot(table, path, earlier[-1], day)
+    except FileNotFoundError as error:
+        raise NoNight(gone) from error
+    if not all(Path(file).exists() for file in found.files):
+        raise NoNight(gone)
+    return found
+
+
+def _as_of_the_end(table: DeltaTable, path: Path, day: dt.date) -> DeltaTable:
+    """The table as it stood at the end of `day`; as it stands now, where its log begins later."""
+    end = midnight(day + dt.timedelta(days=1)).timestamp() * 1000
+    versions = [int(commit["version"]) for commit in table.history() if commit["timestamp"] < end]
+    if not versions or max(versions) == table.version():
+        return table
+    try:
+        return DeltaTable(path, version=max(versions))
+    except DeltaError as error:
+        raise NoNight(f"what readers of {path} saw on {day} is no longer known: its log has been cleaned up") from error
