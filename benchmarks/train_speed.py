@@ -1,18 +1,22 @@
 """Training speed: the product's step against the plain eager way, interleaved in one run.
 
-    .venv/bin/python -m benchmarks.train_speed [--threads 1] [--items 37000] [--rounds 12] [--compile] [--bf16]
+    .venv/bin/python -m benchmarks.train_speed [--device cpu] [--threads 1] [--only rees46,coveo] [--rounds 9] ...
 
-Both train with the presets rsc15 and retailrocket (K = 2048, shared embedding) on the same synthetic sessions, whose
-items are as popular as those of RSC15 (Zipf's law, exponent 1: as many distinct items a step); rounds alternate and the
-median of each is taken. Times include everything of an epoch: sampling, finding distinct items, dropout, updates. With
-one thread they are processor seconds of this process, so that other work on the machine disturbs them less; else
-wall-clock seconds.
+Both train with the six published parameter sets (K = 2048, shared embedding), and with rsc15 at B = 128, on the same
+synthetic sessions, whose items are as popular as those of RSC15 (Zipf's law, exponent 1: as many distinct items a
+step). Rounds alternate and the median of each is taken. Times include everything of an epoch: sampling, finding
+distinct items, dropout, updates. On a CPU with one thread they are processor seconds of this process, so that other
+work on the machine disturbs them less; else wall-clock seconds.
+
+The floor of a step is its bare matrix products: those of its shapes alone, on tensors that lie as the libraries like
+them, timed in the same rounds. No step of this model with these products can be faster than that.
 """
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,12 +30,18 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.training.trainer import Trainer
 from gru4rec.training.windows.schedule import build_schedule
 
-SETTINGS = {
-    "XE 100 units B=32": PRESETS["rsc15"],
-    "XE 100 units B=128": PRESETS["rsc15"].override({"batch_size": 128}),
-    "XE 100 units B=240": PRESETS["rsc15"].override({"batch_size": 240}),
-    "BPR-max 224 units B=80": PRESETS["retailrocket"],
-}
+SETTINGS = {"rsc15": PRESETS["rsc15"], "rsc15 at B=128": PRESETS["rsc15"].override({"batch_size": 128}), **PRESETS}
+WARM_STEPS = 192  # three chunks: a GPU runs the first, captures the second and replays the third
+COLUMNS = ("setting", "loss, units, B", "eager ms/step", "ours ms/step", "eager / ours", "events/s", "tables, MB/step",
+           "MFLOP/step", "bare products, ms", "ours / bare products")  # fmt: skip
+
+
+class Contest(NamedTuple):
+    """Seconds a step of one setting, medians over the rounds."""
+
+    eager: float
+    ours: float
+    products: float
 
 
 def sessions_of(n_items: int, n_sessions: int, seed: int = 0) -> tuple[Sessions, np.ndarray]:
@@ -45,9 +55,10 @@ def sessions_of(n_items: int, n_sessions: int, seed: int = 0) -> tuple[Sessions,
     return Sessions(items, np.concatenate([[0], np.cumsum(lengths)])), counts
 
 
-def fast_steps(sessions: Sessions, counts: np.ndarray, config: Config) -> Iterator[int]:
+def fast_steps(sessions: Sessions, counts: np.ndarray, config: Config, device: str = "cpu") -> Iterator[int]:
     """Yields the number of steps after each chunk of windows."""
-    model = GRU4Rec(config.model, Vocabulary.build(np.repeat(np.arange(len(counts)), counts)))
+    vocabulary = Vocabulary.build(np.repeat(np.arange(len(counts)), counts))
+    model = GRU4Rec(config.model, vocabulary, device=device)
     model.initialise(1)
     trainer = Trainer(model, sessions, config)
     for number in range(1, 1000):
@@ -55,9 +66,9 @@ def fast_steps(sessions: Sessions, counts: np.ndarray, config: Config) -> Iterat
             yield events // config.train.batch_size
 
 
-def eager_steps(sessions: Sessions, counts: np.ndarray, config: Config) -> Iterator[int]:
+def eager_steps(sessions: Sessions, counts: np.ndarray, config: Config, device: str = "cpu") -> Iterator[int]:
     """Yields 1 after each step; steps with empty lanes, the last of an epoch, are left out."""
-    model = EagerGRU4Rec(counts, config)
+    model = EagerGRU4Rec(counts, config, device)
     schedule = build_schedule(sessions, config.train.batch_size)
     full = (schedule.position >= 0).all(1)
     schedule = type(schedule)(schedule.position[full], schedule.first[full])
@@ -66,67 +77,65 @@ def eager_steps(sessions: Sessions, counts: np.ndarray, config: Config) -> Itera
             yield 1
 
 
-def seconds_per_step(run: Iterator[int], at_least: int) -> float:
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+def bare_products(config: Config, candidates: int, device: str = "cpu") -> Iterator[int]:
+    """Yields 1 after the products of each step: scores and their two gradients, and the five of the GRU."""
+    lanes, size = config.train.batch_size, config.model.hidden_size
+    query, rows, d_scores = (
+        torch.rand(*shape, device=device) for shape in ((lanes, size), (candidates, size), (lanes, candidates))
+    )
+    gates, weight = torch.rand(lanes, 3 * size, device=device), torch.rand(3 * size, size, device=device)
+    pairs = [(query, rows.t()), (d_scores, rows), (d_scores.t(), query), *[(query, weight.t())] * 2,
+             *[(gates.t(), query)] * 2, (gates, weight)]  # fmt: skip
+    outs = [torch.mm(a, b) for a, b in pairs]
+    while True:
+        for (a, b), out in zip(pairs, outs, strict=True):
+            torch.mm(a, b, out=out)
+        yield 1
+
+
+def seconds_per_step(run: Iterator[int], at_least: int, clock: Callable[[], float]) -> float:
     begin, steps = clock(), 0
     while steps < at_least:
         steps += next(run)
     return (clock() - begin) / steps
 
 
+def clock_of(device: str) -> Callable[[], float]:
+    """Processor seconds for one thread of a CPU, else wall-clock seconds after all that a GPU was given is done."""
+    if device == "cpu":
+        return time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+
+    def clock() -> float:
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return clock
+
+
+def contest(sessions: Sessions, counts: np.ndarray, config: Config, options: argparse.Namespace) -> Contest:
+    """Let the three alternate."""
+    clock, device = clock_of(options.device), options.device
+    ours, eager = fast_steps(sessions, counts, config, device), eager_steps(sessions, counts, config, device)
+    products = bare_products(config, round(distinct_candidates(counts, config)), device)
+    seconds_per_step(ours, WARM_STEPS if device != "cpu" else 1, clock)
+    seconds_per_step(eager, 5, clock)
+    runs = ((eager, options.steps // 2), (ours, options.steps), (products, options.steps // 2))
+    times = [[seconds_per_step(run, steps, clock) for run, steps in runs] for _ in range(options.rounds)]
+    return Contest(*(median(values) for values in zip(*times, strict=True)))
+
+
 def floor(config: Config, candidates: float) -> tuple[float, float]:
-    """Bytes that a step must move to and from its tables, and its floating-point operations, one layer, shared table.
+    """Bytes that a step must move to and from its tables, and the floating-point operations of its products.
 
     candidates: distinct rows a step scores. Each is read and written with its accumulator (and velocity); the products
-    are scores, their two gradients, and the GRU's, each with its gradients.
+    are those of `bare_products`.
     """
     size, lanes = config.model.hidden_size, config.train.batch_size
     states = 3 if config.optimizer.momentum else 2
     dense = 6 * size * size + 6 * size
     moved = 4 * (2 * states * (candidates + lanes) * (size + 1) + 2 * states * dense)
-    operations = 3 * 2 * lanes * candidates * (size + 1) + (3 + 2) * 2 * lanes * 3 * size * size
+    operations = 3 * 2 * lanes * candidates * size + 5 * 2 * lanes * 3 * size * size
     return moved, operations
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Training speed against the plain eager way.")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--items", type=int, default=37_000)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=100, help="steps a round")
-    parser.add_argument("--only", default="", help="settings whose name contains this")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--bf16", action="store_true")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    sessions, counts = sessions_of(options.items, 60_000)
-    product = torch.rand(2000, 2000)
-    begin = time.perf_counter()
-    for _ in range(5):
-        product @ product
-    gflops = 5 * 2 * 2000**3 / (time.perf_counter() - begin) / 1e9
-    print(f"torch {torch.__version__}, {options.threads} thread(s), {options.items} items, K = 2048; "
-          f"a large matrix product runs at {gflops:.0f} GFLOP/s")  # fmt: skip
-    print("| setting | eager ms/step | ours ms/step | ratio | events/s | bytes/step | FLOP/step | products alone, ms |")
-    print("|---|---|---|---|---|---|---|---|")
-    for name, setting in SETTINGS.items():
-        if options.only not in name:
-            continue
-        config = setting.override({"compile": options.compile, "precision": "bf16" if options.bf16 else "float32"})
-        ours, eager = fast_steps(sessions, counts, config), eager_steps(sessions, counts, config)
-        next(ours)
-        seconds_per_step(eager, 5)
-        mine, theirs = [], []
-        for _ in range(options.rounds):
-            mine.append(seconds_per_step(ours, options.steps))
-            theirs.append(seconds_per_step(eager, options.steps // 2))
-        moved, operations = floor(config, distinct_candidates(counts, config))
-        print(
-            f"| {name} | {median(theirs) * 1e3:.2f} | {median(mine) * 1e3:.2f} | {median(theirs) / median(mine):.2f} "
-            f"| {config.train.batch_size / median(mine):.0f} | {moved / 1e6:.1f} MB | {operations / 1e6:.0f} M "
-            f"| {operations / gflops / 1e6:.2f} |",
-            flush=True,
-        )
 
 
 def distinct_candidates(counts: np.ndarray, config: Config) -> float:
@@ -135,6 +144,52 @@ def distinct_candidates(counts: np.ndarray, config: Config) -> float:
     drawn, target = alpha / alpha.sum(), counts / counts.sum()
     missed = (1 - drawn) ** config.negatives.n_sample * (1 - target) ** config.train.batch_size
     return float((1 - missed).sum())
+
+
+def row(name: str, config: Config, found: Contest, candidates: float) -> str:
+    """A setting's line of the table."""
+    moved, operations = floor(config, candidates)
+    kind = f"{config.loss.loss}, {config.model.hidden_size}, {config.train.batch_size}"
+    cells = (name, kind, f"{found.eager * 1e3:.2f}", f"{found.ours * 1e3:.2f}", f"{found.eager / found.ours:.2f}",
+             f"{config.train.batch_size / found.ours:,.0f}", f"{moved / 1e6:.1f}", f"{operations / 1e6:.0f}",
+             f"{found.products * 1e3:.2f}", f"{found.ours / found.products:.2f}")  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def machine(device: str) -> str:
+    """The processor in words: a GPU's name, or a CPU's with the vector instructions that matter to products."""
+    if device != "cpu":
+        return torch.cuda.get_device_name(device)
+    found = torch.cpu.get_capabilities()
+    wanted = ("avx512_f", "avx512_bf16", "amx_bf16")
+    kinds = ", ".join(f"{name} {'yes' if found.get(name) else 'no'}" for name in wanted)
+    return f"{found.get('cpu_name') or found['architecture']} ({kinds}), {torch.get_num_threads()} thread(s)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Training speed against the plain eager way.")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda; both contestants run there")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--items", type=int, default=37_000)
+    parser.add_argument("--sessions", type=int, default=60_000)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=64, help="steps a round")
+    parser.add_argument("--only", default="", help="settings by name, with commas between them")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--precision", default="float32")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    only = [name for name in options.only.split(",") if name]
+    if unknown := set(only) - set(SETTINGS):
+        parser.error(f"--only names {sorted(unknown)}; there are {', '.join(SETTINGS)}")
+    sessions, counts = sessions_of(options.items, options.sessions)
+    run = f"{options.precision}, {options.rounds} rounds of {options.steps} steps"
+    print(f"torch {torch.__version__}, {machine(options.device)}, {options.items} items, K = 2048, {run}\n")
+    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
+    for name in only or SETTINGS:
+        config = SETTINGS[name].override({"compile": options.compile, "precision": options.precision})
+        found = contest(sessions, counts, config, options)
+        print(row(name, config, found, distinct_candidates(counts, config)), flush=True)
 
 
 if __name__ == "__main__":
