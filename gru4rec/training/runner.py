@@ -1,71 +1,118 @@
-"""How the updates of a chunk of windows run: one by one, compiled, or captured in a CUDA graph and replayed.
+"""How the updates of a chunk of windows run: one by one, compiled, or captured in CUDA graphs and replayed.
 
-An update is some two hundred small kernels; launched one by one they keep a GPU waiting for Python. So on a GPU the
-first chunk runs update by update, which allocates every buffer; the second is captured; from then on a chunk is a few
-copies and one launch. A chunk of another size (the last of an epoch) runs update by update. Compiling and capturing
-need windows of static shapes (windows/unique_items.py).
+An update is some two hundred small kernels; launched one by one they keep a GPU waiting for Python. So there the update
+is compiled, which fuses most of them, and a whole chunk of updates is captured: from then on a chunk is one copy for
+each part of its windows and one launch. Compiling and capturing need windows of static shapes (windows/window.py).
 """
 
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch._dynamo.exc import TorchDynamoException
 
 from gru4rec.training.update.step import Step
-from gru4rec.training.windows.window import Window, WindowItems
+from gru4rec.training.windows.window import Stack, Window
+
+
+def make_runner(step: Step, size: int) -> "Runner":
+    """The runner that fits the device and the step; size: the number of windows in a full chunk."""
+    on_gpu = step.model.device.type == "cuda"
+    compiles = step.config.train.compile or (on_gpu and step.capturable)
+    return CapturedRunner(step, size, compiles=compiles) if on_gpu and step.capturable else Runner(step, compiles)
 
 
 class Runner:
-    """Makes the updates of chunks; device and configuration decide how."""
+    """Makes the updates of chunks one by one."""
 
-    def __init__(self, step: Step, size: int) -> None:
-        """size: the number of windows in a full chunk."""
-        self._step = step
-        self._size = size
-        self._run: Any = step.run
-        if step.config.train.compile:
-            self._run = torch.compile(step.run, fullgraph=True, dynamic=False)
-        self._captures = step.capturable and step.model.device.type == "cuda"
-        self._graph: Any = None  # torch.cuda.CUDAGraph once captured
-        self._warm = False
-        self._inputs: list[Window] = []
-        self._losses = step.model.output.new_zeros(0)
-
-    @staticmethod
-    def needs_static_shapes(step: Step) -> bool:
-        """Whether windows must all have the same shapes."""
-        return step.model.device.type == "cuda" or step.config.train.compile
+    def __init__(self, step: Step, compiles: bool) -> None:
+        """compiles: whether the update is compiled; where that cannot be, one line says why, and it runs as it is."""
+        self._run: Callable[[Window], Tensor] = step.run
+        if compiles:
+            self._run = _compiled(step)
 
     @torch.inference_mode()
-    def updates(self, windows: list[Window]) -> Tensor:
-        """Make the updates of a chunk in order; returns the loss of each [S], which the next chunk may overwrite."""
-        if not self._captures or not self._warm or len(windows) != self._size:
-            self._warm = True
-            return self._one_by_one(windows)
-        if self._graph is None:
-            self._capture(windows)
-        torch._foreach_copy_(_tensors(self._inputs), _tensors(windows))
-        self._graph.replay()
-        return self._losses
-
-    def _one_by_one(self, windows: list[Window]) -> Tensor:
+    def updates(self, windows: Sequence[Window]) -> Tensor:
+        """Make the updates of a chunk in order; returns the loss of each [S]."""
         return torch.stack([self._run(window) for window in windows])
 
-    def _capture(self, windows: list[Window]) -> None:
-        """Record the updates of a full chunk; nothing is updated while they are recorded."""
-        self._inputs = [_clone(window) for window in windows]
+
+class CapturedRunner(Runner):
+    """Makes the updates of a chunk with one launch, on a GPU.
+
+    The first chunk of all runs update by update, which compiles the update and allocates every buffer. Full chunks are
+    then replayed from a graph of so many updates. Chunks of another size, the last of an epoch, are replayed window by
+    window from a graph of one update.
+    """
+
+    def __init__(self, step: Step, size: int, *, compiles: bool = True) -> None:
+        super().__init__(step, compiles)
+        self._size = size
+        self._warm = False
+        self._graphs: dict[int, _Graph] = {}  # by the number of windows
+
+    @torch.inference_mode()
+    def updates(self, windows: Sequence[Window]) -> Tensor:
+        """As Runner.updates, of a Stack."""
+        if not isinstance(windows, Stack):
+            raise TypeError("captured updates need a Stack, whose windows have the same shapes")
+        if not self._warm:
+            self._warm = True
+            return super().updates(windows)
+        if len(windows) == self._size:
+            return self._replayed(windows)
+        return torch.cat([self._replayed(windows[at : at + 1]) for at in range(len(windows))])
+
+    def _replayed(self, windows: Stack) -> Tensor:
+        size = len(windows)
+        if size not in self._graphs:
+            self._graphs[size] = _Graph(super().updates, windows)
+        return self._graphs[size].replay(windows)
+
+
+class _Graph:
+    """The updates of some windows as one CUDA graph, and the places that it reads them from."""
+
+    def __init__(self, updates: Callable[[Sequence[Window]], Tensor], windows: Stack) -> None:
+        """Record the updates of windows like these; nothing is updated while they are recorded."""
+        self._inputs = Stack(windows.parts.map(torch.clone))
         torch.cuda.synchronize()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
-            self._losses = self._one_by_one(self._inputs)
+            self._losses = updates(self._inputs)
+
+    def replay(self, windows: Stack) -> Tensor:
+        """Make the updates of these windows; returns their losses [S]."""
+        torch._foreach_copy_(self._inputs.parts.tensors(), windows.parts.tensors())
+        self._graph.replay()
+        return self._losses.clone()  # the next replay writes to the same place
 
 
-def _clone(window: Window) -> Window:
-    def copy(part: Tensor | None) -> Any:
-        return None if part is None else part.clone()
+def _compiled(step: Step) -> Callable[[Window], Tensor]:
+    """The update as one compiled function, or as it is from the first call on that fails to compile.
 
-    return Window(WindowItems(*map(copy, window.items)), *map(copy, window[1:]))
+    What fails does so before anything is run, so no update is made twice.
+    """
+    torch.compiler.reset()  # each model has an update of its own, and torch keeps but a few versions of a function
+    compiled = torch.compile(step.run, fullgraph=True, dynamic=False)
+    chosen: list[Callable[[Window], Tensor]] = [compiled]
+
+    def run(window: Window) -> Tensor:
+        try:
+            return chosen[0](window)
+        except TorchDynamoException as error:
+            if chosen[0] is not compiled:
+                raise
+            print(f"training is not compiled: {_reason(error)}", file=sys.stderr)
+            chosen[0] = step.run
+            return step.run(window)
+
+    return run
 
 
-def _tensors(windows: list[Window]) -> list[Tensor]:
-    return [part for window in windows for part in (*window.items, *window[1:]) if isinstance(part, Tensor)]
+def _reason(error: Exception) -> str:
+    """The first line of the error below all wrappers."""
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

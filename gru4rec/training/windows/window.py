@@ -4,7 +4,8 @@ The targets of a window are each other's in-batch negatives, and its predictions
 distinct items among these N + K are the window's C candidates: the items that it scores.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, overload
 
 from torch import Tensor
 
@@ -28,3 +29,37 @@ class Window(NamedTuple):
     row_weight: Tensor  # [N, 1]: 0 for an empty lane, else what the prediction weighs in the loss
     embedding_mask: Tensor | None  # [k, B, D]
     hidden_masks: Tensor | None  # [layers, k, B, H]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Window":
+        """The window with each of its tensors changed."""
+
+        def maybe(part: Tensor | None) -> Any:
+            return None if part is None else change(part)
+
+        return Window(WindowItems(*map(maybe, self.items)), *map(maybe, self[1:]))
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors that are there, in one order."""
+        return [part for part in (*self.items, *self[1:]) if isinstance(part, Tensor)]
+
+
+class Stack(Sequence[Window]):
+    """S windows of the same shapes whose tensors stand side by side, so that one copy moves a part of all of them."""
+
+    def __init__(self, parts: Window) -> None:
+        """parts: a window each of whose tensors has S in front of its shape."""
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return len(self.parts.keep)
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Stack": ...
+    def __getitem__(self, index: int | slice) -> "Window | Stack":
+        """A window, or some of them as a stack; both are views."""
+        if isinstance(index, int) and not -len(self) <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        parts = self.parts.map(lambda part: part[index])
+        return Stack(parts) if isinstance(index, slice) else parts
