@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,8 @@ import pyarrow as pa
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import read_events
 from gru4rec.cli.paths import check_file
-from gru4rec.data.sessions import as_times, in_column
+from gru4rec.data.ids import as_ids, as_keys, in_column
+from gru4rec.data.times import as_times
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.serving.recommend import Recommendations, Recommender
 from gru4rec.serving.stream import StreamConfig
@@ -85,18 +87,21 @@ def allowed_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
 def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> tuple[Iterator[pa.RecordBatch], int]:
     """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are."""
     columns = columns_of(arguments)
-    events = read_events(arguments.sessions, columns)
+    (session,) = columns.session
+    events = read_events(arguments.sessions, columns, vocabulary.id_type)
     for name in events.column_names:
         if events[name].null_count:
             nulls = events[name].null_count
             raise ValueError(f"{arguments.sessions}: column {name} has {nulls} nulls; drop those rows first")
     try:
-        times = in_column(columns.time, as_times, events[columns.time])
-        in_column(columns.item, vocabulary.encode, events[columns.item].slice(0, 1))  # ids of another type
+        users = in_column(session, as_keys, events[session])
+        clocks = [in_column(name, as_times, events[name]).values for name in columns.clocks]
+        items = in_column(columns.item, partial(as_ids, like=vocabulary.id_type), events[columns.item])
+        in_column(columns.item, vocabulary.encode, items.slice(0, 1))  # raises for ids of another type
     except ValueError as error:
         raise ValueError(f"{arguments.sessions}: {error}") from error
-    events = pa.table({"user_id": events[arguments.session_column], "time": times, "item_id": events[columns.item]})
-    ordered = events.sort_by([(name, "ascending") for name in events.column_names]).select(["user_id", "item_id"])
+    ordered = pa.table([users, *clocks, items], ["user_id", *map(str, range(len(clocks))), "item_id"])
+    ordered = ordered.sort_by([(name, "ascending") for name in ordered.column_names]).select(["user_id", "item_id"])
     return iter(ordered.to_batches(max_chunksize=BATCH)), len(ordered["user_id"].unique())
 
 

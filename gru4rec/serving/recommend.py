@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from gru4rec.data.ids import as_ids
 from gru4rec.data.sessions import Sessions
-from gru4rec.data.vocabulary import as_ids
 from gru4rec.scoring.scorer import Scorer, block_rows
 from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_lists
 from gru4rec.serving.stream import StreamConfig, stream
@@ -143,7 +143,7 @@ class Recommender:
     def _answers(self, requests: Sequence[Request]) -> list[Recommendations]:
         """The answers to a few requests, for each of which a truth value an item is held."""
         vocabulary = self.scorer.vocabulary
-        given = [as_ids(request.items, empty=vocabulary.id_type) for request in requests]
+        given = [as_ids(request.items, like=vocabulary.id_type) for request in requests]
         index = [vocabulary.encode(ids) for ids in given]
         barred = [barred_items(vocabulary, request.allow, request.exclude) for request in requests]
         nothing = np.zeros(len(vocabulary), dtype=bool)
