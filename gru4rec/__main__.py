@@ -1,4 +1,4 @@
-"""`gru4rec fit | evaluate | recommend | presets`: the library from the shell, for a researcher with a parquet file.
+"""`gru4rec fit | evaluate | recommend | presets`: the library from the shell, for a researcher with a file of events.
 
 Progress and notes go to standard error; the last line on standard output of `fit` and `evaluate` is one JSON object.
 A mistake that a person can make is one sentence on standard error and exit code 2.
@@ -142,7 +142,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _add_columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session-column", default="session_id", metavar="NAME")
     parser.add_argument("--item-column", default="item_id", metavar="NAME")
-    parser.add_argument("--time-column", default="timestamp", metavar="NAME", help="a timestamp or an ordering integer")
+    parser.add_argument(
+        "--time-column",
+        default="timestamp",
+        metavar="NAME",
+        help="timestamps, ISO text, or numbers that order",
+    )
+    parser.add_argument(
+        "--sequence-column", metavar="NAME", help="what orders events of one time (default: their item ids do)"
+    )
 
 
 def _positive(text: str) -> int:

@@ -22,4 +22,6 @@ def set_threads(threads: int | None) -> None:
 def columns_of(arguments: argparse.Namespace) -> ColumnNames:
     """The column names that the arguments give."""
     weight = getattr(arguments, "weight_column", None)  # of `fit` alone
-    return ColumnNames((arguments.session_column,), arguments.item_column, arguments.time_column, weight)
+    return ColumnNames(
+        (arguments.session_column,), arguments.item_column, arguments.time_column, weight, arguments.sequence_column
+    )

@@ -1,4 +1,4 @@
-"""The parquet files of the shell's commands as datasets; every fault is one sentence that names file and column."""
+"""The files of the shell's commands as datasets; every fault is one sentence that names file and column."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.frames import ColumnNames, open_parquet, read_opened
+from gru4rec.data.frames import ColumnNames, TableFile
 from gru4rec.data.vocabulary import Vocabulary
 
 
@@ -22,11 +22,11 @@ def training_data(path: Path, columns: ColumnNames, items: Path | None = None) -
         raise ValueError(f"{path} holds no events; training needs at least one session of two events")
     try:
         data = Dataset.from_table(
-            events, session=columns.session, item=columns.item, time=columns.time, weight=columns.weight
+            events, session=columns.session, item=columns.item, time=columns.clocks, weight=columns.weight
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return data if items is None else replace(data, items=read_items(items, columns))
+    return data if items is None else replace(data, items=read_items(items, columns, data.vocabulary))
 
 
 def held_out_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> Dataset:
@@ -36,9 +36,11 @@ def held_out_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> D
         FileNotFoundError: there is no such file.
         ValueError: what `read_events` raises, and nothing is left to predict.
     """
-    events = read_events(path, columns)
+    events = read_events(path, columns, vocabulary.id_type)
     try:
-        data = Dataset.from_held_out(events, vocabulary, session=columns.session, item=columns.item, time=columns.time)
+        data = Dataset.from_held_out(
+            events, vocabulary, session=columns.session, item=columns.item, time=columns.clocks
+        )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if len(data.sessions) == 0:
@@ -49,38 +51,38 @@ def held_out_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> D
     return data
 
 
-def read_events(path: Path, columns: ColumnNames, *, with_weight: bool = False) -> pa.Table:
+def read_events(
+    path: Path, columns: ColumnNames, item_type: pa.DataType | None = None, *, with_weight: bool = False
+) -> pa.Table:
     """The columns of the events in a file or folder, with that of their weights where it is asked for.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it lacks a column, and what `open_parquet` raises.
+        ValueError: it lacks a column, and what `TableFile` raises.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}; check the path")
     names = columns.of_training if with_weight else columns.of_events
-    files = open_parquet(path, names)
-    there = files.schema.names
-    missing = [name for name in names if name not in there]
-    if not missing:
-        return read_opened(path, files, names)
-    raise ValueError(
-        f"{path} has no column {', '.join(missing)}; it has {', '.join(there)} "
-        "(name yours with --session-column, --item-column, --time-column)"
-    )
+    file = TableFile.open(path, names)
+    _require(file, names, "--session-column, --item-column, --time-column")
+    return file.read(names, item=columns.item, item_type=item_type)
 
 
-def read_items(path: Path, columns: ColumnNames) -> pa.Table:
-    """A parquet file of items, its item column called item_id.
+def read_items(path: Path, columns: ColumnNames, vocabulary: Vocabulary) -> pa.Table:
+    """A file of items, its item column called item_id.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it lacks the item column, and what `open_parquet` raises.
+        ValueError: it lacks the item column, and what `TableFile` raises.
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no items file {path}; check the path")
-    table = read_opened(path, open_parquet(path))
-    if columns.item not in table.column_names:
-        there = ", ".join(table.column_names)
-        raise ValueError(f"{path} has no column {columns.item}; it has {there} (name yours with --item-column)")
+    file = TableFile.open(path)
+    _require(file, [columns.item], "--item-column")
+    table = file.read(item=columns.item, item_type=vocabulary.id_type)
     return table.rename_columns(["item_id" if name == columns.item else name for name in table.column_names])
+
+
+def _require(file: TableFile, names: list[str], options: str) -> None:
+    missing = ", ".join(name for name in names if name not in file.names)
+    if missing:
+        there = ", ".join(file.names)
+        raise ValueError(f"{file.path} has no column {missing}; it has {there} (name yours with {options})")

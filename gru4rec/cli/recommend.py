@@ -10,7 +10,6 @@ import pyarrow as pa
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import read_events
 from gru4rec.cli.paths import check_file
-from gru4rec.data.sessions import in_column
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.serving.answers import Recommendations
 from gru4rec.serving.events import contexts_of
@@ -86,10 +85,9 @@ def allowed_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
 def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> tuple[Iterator[pa.RecordBatch], int]:
     """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are."""
     columns = columns_of(arguments)
-    events = read_events(arguments.sessions, columns)
+    events = read_events(arguments.sessions, columns, vocabulary.id_type)
     try:
-        in_column(columns.item, vocabulary.encode, events[columns.item].slice(0, 1))  # ids of another type
-        contexts = contexts_of(events, columns)
+        contexts = contexts_of(events, columns, vocabulary)
     except ValueError as error:
         raise ValueError(f"{arguments.sessions}: {error}") from error
     return contexts, len(events[arguments.session_column].unique())

@@ -19,7 +19,8 @@ from gru4rec.config.auto import Statistics
 from gru4rec.config.options import FeatureConfig
 from gru4rec.data.features import ITEM, ItemFeatures, encode_features, with_cold_items
 from gru4rec.data.frames import ColumnNames, Frame, check_columns, read_frame
-from gru4rec.data.sessions import Sessions, in_column
+from gru4rec.data.ids import in_column
+from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
 
@@ -50,7 +51,7 @@ class Dataset:
         *,
         session: str | Sequence[str] = "session_id",
         item: str = "item_id",
-        time: str = "timestamp",
+        time: str | Sequence[str] = "timestamp",
         weight: str | None = None,
         items: Frame | None = None,
     ) -> "Dataset":
@@ -58,10 +59,11 @@ class Dataset:
 
         Args:
             frame: the events, one row an event in any order: an Arrow table, batch or reader, a pandas or polars frame,
-                or the path of a parquet file or of a folder of them.
+                the path of a parquet file or of a folder of them, or of a CSV or TSV file.
             session: the column that names a session, or several that do so together.
-            item: the column of item ids (integers or text, kept as they are).
-            time: the column of times: timestamps, or whole numbers.
+            item: the column of item ids, as `as_ids` reads them.
+            time: the column of times, as `as_times` reads them; or two, of which the second says in which order events
+                of one time came (without it their item ids decide).
             weight: the column of how much predicting an event counts in the loss, if there is one.
             items: the items table, one row an item with its id in a column called as `item` says.
 
@@ -70,8 +72,8 @@ class Dataset:
             ValueError: a frame cannot be read, lacks a column or has nulls in it, ids or times are of a wrong type, or
                 no session has two events.
         """
-        columns = ColumnNames(_names(session), item, time, weight)
-        events = read_frame(frame, columns.of_training)
+        columns = _columns(session, item, time, weight)
+        events = read_frame(frame, columns.of_training, item=item)
         table = None if items is None else _items_table(items, item)
         with _named(frame):
             if events.num_rows == 0:
@@ -92,13 +94,13 @@ class Dataset:
         *,
         session: str | Sequence[str] = "session_id",
         item: str = "item_id",
-        time: str = "timestamp",
+        time: str | Sequence[str] = "timestamp",
     ) -> "Dataset":
         """Sessions to predict in, in the vocabulary of a model whose training data are not at hand.
 
         The other arguments are those of `from_table`; what is dropped and what is raised is as in `held_out`.
         """
-        columns = ColumnNames(_names(session), item, time)
+        columns = _columns(session, item, time)
         return cls(Sessions.from_lists([]), vocabulary, columns=columns).held_out(frame)
 
     def held_out(self, frame: Frame) -> "Dataset":
@@ -113,7 +115,7 @@ class Dataset:
                 that does not fit.
         """
         columns = replace(self.columns, weight=None)
-        events = read_frame(frame, columns.of_events)
+        events = read_frame(frame, columns.of_events, item=columns.item, item_type=self.vocabulary.id_type)
         if events.num_rows == 0:
             return replace(self, sessions=Sessions.from_lists([]), source=None)
         with _named(frame):
@@ -207,8 +209,14 @@ class Dataset:
         return late
 
 
-def _names(session: str | Sequence[str]) -> tuple[str, ...]:
-    return (session,) if isinstance(session, str) else tuple(session)
+def _columns(
+    session: str | Sequence[str], item: str, time: str | Sequence[str], weight: str | None = None
+) -> ColumnNames:
+    sessions = (session,) if isinstance(session, str) else tuple(session)
+    clock, *sequence = (time,) if isinstance(time, str) else time
+    if len(sequence) > 1:
+        raise ValueError(f"time names {1 + len(sequence)} columns; give that of times, and at most that of a sequence")
+    return ColumnNames(sessions, item, clock, weight, sequence[0] if sequence else None)
 
 
 def _grouped(events: pa.Table, columns: ColumnNames, min_length: int) -> tuple[Sessions, Vocabulary]:
@@ -219,7 +227,7 @@ def _grouped(events: pa.Table, columns: ColumnNames, min_length: int) -> tuple[S
         vocabulary,
         session=columns.session,
         item=columns.item,
-        time=columns.time,
+        time=columns.clocks,
         weight=columns.weight,
         min_length=min_length,
     )
@@ -233,7 +241,7 @@ def _moved(sessions: Sessions, old: Vocabulary, new: Vocabulary) -> Sessions:
 
 def _items_table(frame: Frame, item: str) -> pa.Table:
     """An items table, its item column called item_id."""
-    table = read_frame(frame, what="the items table")
+    table = read_frame(frame, what="the items table", item=item)
     with _named(frame):
         check_columns([item], table.column_names, "the items table")
         names = [ITEM if name == item else name for name in table.column_names]

@@ -15,7 +15,8 @@ import pyarrow.ipc as ipc
 
 from gru4rec.config.options import FeatureConfig
 from gru4rec.data.feature_fields import Entries, FeatureField, encode_field
-from gru4rec.data.vocabulary import Vocabulary, as_ids
+from gru4rec.data.ids import as_ids
+from gru4rec.data.vocabulary import Vocabulary
 
 ITEM = "item_id"
 
@@ -123,7 +124,7 @@ def encode_features(items: pa.Table, vocabulary: Vocabulary, config: FeatureConf
 def _item_ids(items: pa.Table, vocabulary: Vocabulary) -> pa.Array:
     if ITEM not in items.column_names:
         raise ValueError(f"the items table has no column {ITEM}; it has {', '.join(items.column_names)}")
-    ids = as_ids(items[ITEM], empty=vocabulary.id_type)
+    ids = as_ids(items[ITEM], like=vocabulary.id_type)
     if ids.type != vocabulary.id_type:
         raise ValueError(f"item ids are {ids.type} in the items table, but {vocabulary.id_type} in the events")
     if pc.count_distinct(ids).as_py() < len(ids):

@@ -1,4 +1,4 @@
-"""Tables from wherever people keep them: Arrow, pandas and polars frames, parquet files and folders of them.
+"""Tables from wherever people keep them: Arrow, pandas and polars frames, parquet files and folders of them, CSV, TSV.
 
 Every reader gives a plain Arrow table: text is `string` and no column is a dictionary, so that the same rows give the
 same sessions whichever library or file they come from. Neither pandas nor polars is imported.
@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from gru4rec.data.text_files import header, is_text, read_text
 
 
 class ArrowStream(Protocol):
@@ -35,17 +37,24 @@ class ColumnNames:
         item: the column of item ids.
         time: the column that events are ordered by.
         weight: the column of the weights that training events have in the loss; None where all count alike.
+        sequence: the column that says in which order events of one time came; None where nothing says so.
     """
 
     session: tuple[str, ...] = ("session_id",)
     item: str = "item_id"
     time: str = "timestamp"
     weight: str | None = None
+    sequence: str | None = None
+
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """The column of times, then that of their sequence where there is one."""
+        return (self.time,) if self.sequence is None else (self.time, self.sequence)
 
     @property
     def of_events(self) -> list[str]:
         """The columns that every table of events needs."""
-        return [*self.session, self.item, self.time]
+        return [*self.session, self.item, *self.clocks]
 
     @property
     def of_training(self) -> list[str]:
@@ -53,37 +62,84 @@ class ColumnNames:
         return self.of_events + ([] if self.weight is None else [self.weight])
 
 
-def read_frame(frame: Frame, names: Sequence[str] | None = None, *, what: str = "the events") -> pa.Table:
-    """A frame, or the parquet file or folder at a path, as a plain Arrow table.
+def read_frame(
+    frame: Frame,
+    names: Sequence[str] | None = None,
+    *,
+    what: str = "the events",
+    item: str = "",
+    item_type: pa.DataType | None = None,
+) -> pa.Table:
+    """A frame, or what lies at a path, as a plain Arrow table.
 
     Args:
-        frame: an Arrow table, batch or reader, a pandas or polars frame, or the path of a parquet file or folder.
+        frame: an Arrow table, batch or reader, a pandas or polars frame, or the path of a parquet file or folder, or of
+            a CSV or TSV file with a header.
         names: the columns to read; None reads all.
         what: how a sentence about a fault calls the table.
+        item: the column of item ids, which matters to text files alone: see `read_text`.
+        item_type: likewise.
 
     Raises:
         FileNotFoundError: there is no such path.
         ValueError: the frame is none of these, a column is missing or stands twice, a column of a pandas frame mixes
-            types, and what `open_parquet` raises.
+            types, and what `open_parquet` and `read_text` raise.
     """
     if isinstance(frame, (str, os.PathLike)):
-        return read_parquet(Path(frame), names, what=what)
+        file = TableFile.open(Path(frame), names)
+        try:
+            check_columns(names or (), file.names, what)
+        except ValueError as error:
+            raise ValueError(f"{frame}: {error}") from error
+        return file.read(names, item=item, item_type=item_type)
     try:
         return _plain(_from_memory(frame, names, what))
     except pa.ArrowException as error:
         raise ValueError(f"{what} cannot be read as Arrow columns ({'; '.join(map(str, error.args))})") from error
 
 
-def read_parquet(path: Path, names: Sequence[str] | None = None, *, what: str = "the events") -> pa.Table:
-    """The parquet file or folder at a path as a plain Arrow table; arguments and faults as in `read_frame`."""
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}; check the path")
-    files = open_parquet(path, names)
-    try:
-        check_columns(names or (), files.schema.names, what)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    return read_opened(path, files, names)
+@dataclass(frozen=True)
+class TableFile:
+    """A file or folder of which is known what its columns are, and no row has been read.
+
+    Attributes:
+        path: where it lies.
+        names: those of its columns, in order.
+        parquet: the files to read; None for a text file.
+    """
+
+    path: Path
+    names: list[str]
+    parquet: pq.ParquetDataset | None
+
+    @classmethod
+    def open(cls, path: Path, names: Sequence[str] | None = None) -> "TableFile":
+        """Look at a file; arguments and faults are those of `open_parquet`, and those of `header` for a text file.
+
+        Raises:
+            FileNotFoundError: there is no such path.
+        """
+        if not path.exists():
+            raise FileNotFoundError(f"there is no file {path}; check the path")
+        if is_text(path):
+            return cls(path, header(path)[0], None)
+        files = open_parquet(path, names)
+        return cls(path, files.schema.names, files)
+
+    def read(
+        self, names: Sequence[str] | None = None, *, item: str = "", item_type: pa.DataType | None = None
+    ) -> pa.Table:
+        """Columns as a plain Arrow table; the arguments, and faults of a text file, are those of `read_text`.
+
+        Raises:
+            ValueError: a parquet file breaks off.
+        """
+        if self.parquet is None:
+            return read_text(self.path, names, item=item, item_type=item_type)
+        try:
+            return _plain(self.parquet.read(columns=None if names is None else list(dict.fromkeys(names))))
+        except pa.ArrowException as error:
+            raise _not_parquet(str(self.path), error) from error
 
 
 def open_parquet(path: Path, names: Sequence[str] | None = None) -> pq.ParquetDataset:
@@ -122,14 +178,6 @@ def open_parquet(path: Path, names: Sequence[str] | None = None) -> pq.ParquetDa
                     "write all files of the folder with one type"
                 )
     return dataset
-
-
-def read_opened(path: Path, files: pq.ParquetDataset, names: Sequence[str] | None = None) -> pa.Table:
-    """Columns of what `open_parquet` opened at `path`; raises ValueError where a file breaks off."""
-    try:
-        return _plain(files.read(columns=None if names is None else list(dict.fromkeys(names))))
-    except pa.ArrowException as error:
-        raise _not_parquet(str(path), error) from error
 
 
 def check_columns(names: Sequence[str], there: Sequence[str], what: str) -> None:

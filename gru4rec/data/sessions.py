@@ -1,20 +1,21 @@
 """Sessions as two flat arrays, items and offsets, built from Arrow columns.
 
-Inside a session events stand in the order of (time, item_id). Sessions stand in the order of their first event's time,
-then of their key. So the same rows in any order give the same arrays.
+Inside a session events stand in the order of (time, item_id): where events share a time, their ids decide, unless a
+further column says which came first. Sessions stand in the order of their first event's time, then of their key. So the
+same rows in any order give the same arrays.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gru4rec.data.ids import as_keys, in_column
+from gru4rec.data.times import as_times
 from gru4rec.data.vocabulary import Vocabulary
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Sessions:
     Attributes:
         items: item indices, int64 [E].
         offsets: session s is items[offsets[s]:offsets[s+1]], int64 [S+1].
-        times: when each event was, int64 [E] in the time column's own unit, or None.
+        times: when each event was, int64 [E] in the unit of `time_type`, or None.
         keys: what names each session, one row a session, or None.
         unknown: how many events were dropped because the vocabulary lacks their item.
         short: how many sessions were then dropped because they were shorter than asked for.
         weights: how much predicting each event counts in the loss, float32 [E], or None where all count alike.
-        time_type: the Arrow type of the time column, which says what the numbers in `times` are, or None.
+        time_type: the Arrow type that says what the numbers in `times` are (see `as_times`), or None.
     """
 
     items: np.ndarray
@@ -78,7 +79,7 @@ class Sessions:
         *,
         session: Sequence[str] = ("session_id",),
         item: str = "item_id",
-        time: str = "timestamp",
+        time: str | Sequence[str] = "timestamp",
         weight: str | None = None,
         min_length: int = 2,
     ) -> Self:
@@ -91,14 +92,16 @@ class Sessions:
             vocabulary: the known items.
             session: the columns that together name a session.
             item: the column of item ids.
-            time: the column of times: timestamps, or whole numbers.
+            time: the column of times, as `as_times` reads them; or several, of which the later ones say in which order
+                events of one time came.
             weight: the column of weights, if there is one.
             min_length: the fewest events that a session may have.
 
         Raises:
-            ValueError: a column is missing or has nulls, or the times are neither timestamps nor whole numbers.
+            ValueError: a column is missing or has nulls, and what `as_ids` and `as_times` raise.
         """
-        names = [*session, item, time] + ([] if weight is None else [weight])
+        clocks = (time,) if isinstance(time, str) else tuple(time)
+        names = [*session, item, *clocks] + ([] if weight is None else [weight])
         missing = [name for name in names if name not in table.column_names]
         if missing:
             raise ValueError(f"no column {', '.join(missing)} in the events; they have {', '.join(table.column_names)}")
@@ -108,11 +111,12 @@ class Sessions:
         items = in_column(item, vocabulary.encode, table[item])
         known = np.flatnonzero(items >= 0)
         unknown = len(items) - len(known)
-        items, times = items[known], in_column(time, as_times, table[time])[known]
-        keys = table.select(list(session)).take(known).combine_chunks()
+        read = [in_column(name, as_times, table[name]) for name in clocks]
+        items, times, *ties = [items[known], *(clock.values[known] for clock in read)]
+        keys = pa.table({name: in_column(name, as_keys, table[name]) for name in session}).take(known)
         number = _session_numbers(keys)  # ascending as the keys are
 
-        order = np.lexsort((items, times, number))
+        order = np.lexsort((items, *reversed(ties), times, number))
         starts = np.flatnonzero(np.diff(number[order], prepend=-1))  # first row of each session in `order`
         lengths = np.diff(starts, append=len(order))
         long_enough = np.flatnonzero(lengths >= min_length)
@@ -123,7 +127,7 @@ class Sessions:
         short = len(starts) - len(long_enough)
         weights = None if weight is None else table[weight].cast(pa.float32()).to_numpy()[known][rows]
         keys = keys.take(order[starts[by_time]])
-        return cls(items[rows], offsets, times[rows], keys, unknown, short, weights, table.schema.field(time).type)
+        return cls(items[rows], offsets, times[rows], keys, unknown, short, weights, read[0].type)
 
     def select(self, index: Any) -> "Sessions":
         """Some sessions, in the order of `index` (int [N], or bool [S]); what was dropped before is not counted."""
@@ -165,33 +169,6 @@ class Sessions:
         unknown = self.unknown + len(items) - len(known)
         short = self.short + int(np.count_nonzero((lengths > 0) & (lengths < min_length)))
         return replace(kept.select(chosen), unknown=unknown, short=short)
-
-
-def in_column(name: str, read: Callable[[Any], T], column: Any) -> T:
-    """What `read` makes of a column; the sentence of a ValueError that it raises begins with the column's name."""
-    try:
-        return read(column)
-    except ValueError as error:
-        raise ValueError(f"column {name}: {error}") from error
-
-
-def as_times(column: Any) -> np.ndarray:
-    """A time column as int64 that stands in the same order: timestamps in their own unit, numbers as they are.
-
-    Raises:
-        ValueError: the column holds neither timestamps nor whole numbers (floats may be whole, text may spell them).
-    """
-    chunk = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_floating(chunk.type):
-        missing = int(np.isnan(chunk.cast(pa.float64()).to_numpy(zero_copy_only=False)).sum())
-        if missing:
-            raise ValueError(f"{missing} of {len(chunk)} times are missing (NaN); drop those rows first")
-    if pa.types.is_timestamp(chunk.type) or pa.types.is_date64(chunk.type):
-        return np.asarray(chunk.cast(pa.int64()).to_numpy())
-    try:
-        return np.asarray(chunk.cast(pa.int64()).to_numpy())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ValueError(f"the time column is {chunk.type}; use a timestamp or whole numbers ({error})") from error
 
 
 def _session_numbers(keys: pa.Table) -> np.ndarray:

@@ -1,11 +1,12 @@
 """item_id <-> index. Ids are integers or strings and keep their type; indices are 0..I-1 in ascending order of ids."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from gru4rec.data.ids import as_ids
 
 
 class Vocabulary:
@@ -26,9 +27,9 @@ class Vocabulary:
         """Count the items of a column of events (Arrow array, chunked array, numpy array or list).
 
         Raises:
-            ValueError: there are no ids or nulls among them, they are of mixed type, or neither integers nor strings.
+            ValueError: there are no ids, and what `as_ids` raises.
         """
-        column = as_ids(item_ids, empty=pa.int64())
+        column = as_ids(item_ids)
         if len(column) == 0:
             raise ValueError("there are no events to build a vocabulary from; give at least one")
         counted = pc.value_counts(column)
@@ -48,9 +49,10 @@ class Vocabulary:
         """Indices of ids, int64; -1 for an id that is not known.
 
         Raises:
-            ValueError: the ids are of another type than the vocabulary's (strings against integers).
+            ValueError: the ids are of another type than the vocabulary's (strings against integers), and what `as_ids`
+                raises.
         """
-        column = as_ids(item_ids, empty=self.id_type)
+        column = as_ids(item_ids, like=self.id_type)
         if column.type != self.id_type:
             raise ValueError(
                 f"item ids are {column.type} here, but the vocabulary was built from {self.id_type} ids; "
@@ -83,38 +85,3 @@ class Vocabulary:
         """The vocabulary of just the items that stand in `items` (indices, int64 [E]), counted there."""
         counts = np.bincount(items, minlength=len(self))
         return Vocabulary(self.ids.filter(pa.array(counts > 0)), counts[counts > 0])
-
-
-def as_ids(values: Any, empty: pa.DataType | None = None) -> pa.Array:
-    """Values as one Arrow array of int64 or string; `empty` is the type of an array without values.
-
-    Raises:
-        ValueError: there are nulls, the values are of mixed type, or they are neither integers nor strings.
-    """
-    column = _as_arrow(values)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if len(column) == 0 and empty is not None:
-        return pa.array([], type=empty)
-    if column.null_count:
-        raise ValueError(f"{column.null_count} of {len(column)} item ids are null; drop those rows first")
-    if pa.types.is_integer(column.type):
-        return column.cast(pa.int64())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
-        return column.cast(pa.string())
-    raise ValueError(f"item ids are {column.type}; use integers or strings")
-
-
-def _as_arrow(values: Any) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        return values.combine_chunks()
-    if isinstance(values, pa.Array):
-        return values
-    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
-        values = values.tolist()
-    if not isinstance(values, (np.ndarray, Sequence)):
-        raise ValueError(f"item ids are a {type(values).__name__}; give a list or an array of integers or strings")
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ValueError(f"item ids are of mixed type ({error}); use integers or strings throughout") from error

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from gru4rec.data.frames import ColumnNames, Frame
+from gru4rec.data.ids import as_ids
 from gru4rec.data.sessions import Sessions
-from gru4rec.data.vocabulary import as_ids
 from gru4rec.scoring.scorer import Scorer, block_rows
 from gru4rec.serving.answers import RecommendationLists, Recommendations
 from gru4rec.serving.events import contexts_of
@@ -162,7 +162,7 @@ class Recommender:
             ValueError: a column is missing or has nulls, ids are not of the type that the model knows, there is no
                 event, or nothing is left to recommend.
         """
-        contexts = contexts_of(frame, ColumnNames((session,), item, time))
+        contexts = contexts_of(frame, ColumnNames((session,), item, time), self.scorer.vocabulary)
         batches = list(self.recommend_stream(contexts, n, exclude_seen, allow, exclude))
         if not batches:
             raise ValueError("there are no events, so there is no session to make a list for")
@@ -176,7 +176,7 @@ class Recommender:
     def _answers(self, requests: Sequence[Request]) -> list[Recommendations]:
         """The answers to a few requests, for each of which a truth value an item is held."""
         vocabulary = self.scorer.vocabulary
-        given = [as_ids(request.items, empty=vocabulary.id_type) for request in requests]
+        given = [as_ids(request.items, like=vocabulary.id_type) for request in requests]
         index = [vocabulary.encode(ids) for ids in given]
         barred = [barred_items(vocabulary, request.allow, request.exclude) for request in requests]
         nothing = np.zeros(len(vocabulary), dtype=bool)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from gru4rec.data.vocabulary import as_ids
+from gru4rec.data.ids import as_ids
 from gru4rec.network.cosine import inverse_length
 from gru4rec.scoring.scorer import Linear, Scorer, block_rows
 from gru4rec.scoring.topk import top_k
@@ -42,7 +42,7 @@ def similar_items(scorer: Scorer, items: Any, n: int) -> pa.Table:
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
     vocabulary = scorer.vocabulary
-    ids = as_ids([items] if isinstance(items, (int, str, np.integer)) else items, empty=vocabulary.id_type)
+    ids = as_ids([items] if isinstance(items, (int, str, np.integer)) else items, like=vocabulary.id_type)
     index = vocabulary.encode(ids)
     if (index < 0).any():
         unknown = ids.filter(pa.array(index < 0)).to_pylist()

@@ -1,6 +1,8 @@
 """Odd files and odd answers in the shell: what is said names the file, the column and what to do."""
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.__main__ import main
-from gru4rec.cli.files import read_events
+from gru4rec.cli.files import read_events, training_data
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.frames import ColumnNames
 from tests.gru4rec.shell import SMALL, refused, write_events
 
@@ -34,7 +37,7 @@ def events(path: Path, **changed: list | pa.Array) -> Path:
 
 ODD = [
     ({"timestamp": [1.0, NAN, 3.0, NAN]}, "column timestamp: 2 of 4 times are missing (NaN); drop those rows first"),
-    ({"timestamp": [1.0, 2.5, 3.0, 4.0]}, "column timestamp: the time column is double; use a timestamp or whole"),
+    ({"timestamp": [1.0, 2.5, 3.0, 1e300]}, "column timestamp: the time column is double and holds 1e+300; use a time"),
     ({"timestamp": ["9:00", "10:00", "9:30", "9:40"]}, "column timestamp: the time column is string; use a timestamp"),
     ({"item_id": [0.5, 1.5, 0.5, 1.5]}, "column item_id: item ids are double; use integers or strings"),
 ]
@@ -63,6 +66,93 @@ def test_times_written_as_text_or_floats_order_as_numbers(folder: Path, tmp_path
         lists.append(pq.read_table(out))
     assert lists[0].equals(lists[1])
     assert lists[0].equals(lists[2])
+
+
+CLICKS = [(1, 214, 10.5), (1, 9, 11.25), (2, 214, 12.0), (2, 9, 12.125), (2, 30, 12.125), (3, 9, 1.0), (3, 30, 2.0)]
+
+
+def text_file(path: Path, rows: list[tuple], delimiter: str, pack: Callable[[bytes], bytes] = bytes) -> Path:
+    """A log as GRU4Rec's own preprocessing writes it, its columns in the given order."""
+    lines = [["SessionId", "ItemId", "Time"], *([str(value) for value in row] for row in rows)]
+    path.write_bytes(pack("".join(delimiter.join(line) + "\n" for line in lines).encode()))
+    return path
+
+
+COLUMNS = ["--session-column", "SessionId", "--item-column", "ItemId", "--time-column", "Time"]
+
+
+def test_the_logs_of_researchers_are_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Tabs or commas, packed or not, parquet; whatever the name says: the same model and the same lists."""
+    parquet = tmp_path / "log.parquet"
+    pq.write_table(pa.table(list(map(pa.array, zip(*CLICKS, strict=True))), ["SessionId", "ItemId", "Time"]), parquet)
+    zstd = pa.Codec("zstd")
+    files = [
+        parquet,
+        text_file(tmp_path / "log.tsv", CLICKS, "\t"),
+        text_file(tmp_path / "tabs.csv", CLICKS, "\t"),
+        text_file(tmp_path / "log.csv", CLICKS, ","),
+        text_file(tmp_path / "log.txt.gz", CLICKS, "\t", gzip.compress),
+        text_file(tmp_path / "packed.csv", CLICKS, ",", gzip.compress),
+        text_file(tmp_path / "log.csv.zst", CLICKS, ",", lambda data: zstd.compress(data, asbytes=True)),
+    ]
+    lists, figures = [], []
+    for number, path in enumerate(files):
+        model, out = str(tmp_path / f"m{number}"), tmp_path / f"lists-{number}.parquet"
+        assert main(["fit", str(path), "--model-dir", model, *COLUMNS, *FEW]) == 0
+        assert main(["evaluate", model, str(path), *COLUMNS, "--bootstrap", "0"]) == 0
+        figures.append(capsys.readouterr().out.splitlines()[-1])
+        assert main(["recommend", model, "--sessions", str(path), "--out", str(out), *COLUMNS]) == 0
+        lists.append(pq.read_table(out))
+    assert json.loads(figures[0])["predictions"] == 4
+    assert set(figures) == {figures[0]}
+    assert all(one.equals(lists[0]) for one in lists)
+
+
+def test_text_ids_that_look_like_numbers_stay_two(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """007 is not 7; then the ids of the model are text, and a file of plain numbers is read as text too."""
+    train = text_file(tmp_path / "train.csv", [(1, "7", 1), (1, "007", 2), (2, "7", 1), (2, "8", 2)], ",")
+    test = text_file(tmp_path / "test.csv", [(1, "7", 1), (1, "8", 2)], ",")
+    model = str(tmp_path / "m")
+    assert main(["fit", str(train), "--model-dir", model, *COLUMNS, *FEW]) == 0
+    assert "2 sessions, 4 events, 3 items" in capsys.readouterr().err
+    assert main(["evaluate", model, str(test), *COLUMNS, "--bootstrap", "0"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["predictions"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty; write it again, with the names of its columns in the first line"),
+        (b"SessionId,ItemId\n1,2\n", "has no column Time; it has SessionId, ItemId (name yours with --session-column"),
+        (b"SessionId,ItemId,Time\n1,2\n", "cannot be read as text (CSV parse error: Expected 3 columns, got 2"),
+        (b"SessionId,ItemId,Time\n1,\xff,3\n", "cannot be read as text"),
+        (b"SessionId,ItemId,Time\n1,,3\n1,2,4\n", "column ItemId: 1 of 2 item ids are null; drop those rows first"),
+        (b"SessionId,ItemId,Time\n1,2,noon\n1,2,4\n", "column Time: the time column is string; use a timestamp"),
+        (b"\x1f\x8bbroken", "cannot be read as text"),
+    ],
+)
+def test_text_that_cannot_be_read_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture, content: bytes, sentence: str
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    said = refused(["fit", str(path), "--model-dir", str(tmp_path / "m"), *COLUMNS, *FEW], capsys)
+    assert str(path) in said
+    assert sentence in said
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_sequence_orders_events_of_one_time(tmp_path: Path) -> None:
+    """Items 9 2 7 5 at one time: without the sequence the largest id would be the last click."""
+    path = tmp_path / "log.parquet"
+    columns = {"session_id": [1] * 4, "item_id": [9, 2, 7, 5], "timestamp": [1] * 4, "step": [1, 2, 3, 4]}
+    pq.write_table(pa.table(columns), path)
+    data = Dataset.from_table(path, time=("timestamp", "step"))
+    assert data.vocabulary.decode(data.sessions.items).to_pylist() == [9, 2, 7, 5]
+    by_id = Dataset.from_table(path)
+    assert by_id.vocabulary.decode(by_id.sessions.items).to_pylist() == [2, 5, 7, 9]
+    read = training_data(path, ColumnNames(sequence="step"))
+    assert read.sessions.items.tolist() == data.sessions.items.tolist()
 
 
 @pytest.mark.parametrize("kind", ["null items", "text against integers"])
