@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,14 @@ import pyarrow.parquet as pq
 
 from warehouse.recommendations.publishing.staging import clear_dead, staging_folder
 from warehouse.recommendations.table import HasRecommendations, table_path
+
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+NIGHT = re.compile(r"run_date=\d{4}-\d\d-\d\d")
+# A part as commit() names it, or as Delta's own writer does, whole or while its bytes still come (#1).
+PART = re.compile(rf"part-\d{{5}}-{UUID}(?:-c\d{{3}}\.[a-z0-9]+)?\.parquet(?:#\d+)?")
+DRAFT = re.compile(
+    rf"_commit_{UUID}\.json\.tmp(?:#\d+)?|\d{{20}}(?:\.checkpoint\S*)?\.(?:json|parquet)#\d+|_last_checkpoint#\d+"
+)
 
 
 def sweep(where: HasRecommendations | str | Path, own: dt.date | None = None) -> list[str]:
@@ -41,11 +50,13 @@ def sweep(where: HasRecommendations | str | Path, own: dt.date | None = None) ->
 
 
 def _may_be_litter(file: Path, path: Path) -> bool:
-    """Data files, and the log's drafts; never a commit or a checkpoint."""
-    folder = file.relative_to(path).parts[0]
+    """Data files, and the log's drafts, told by their names; never a commit, a checkpoint, or what is not ours."""
+    folder, *below = file.relative_to(path).parts
+    if len(below) != 1 or file.is_symlink():
+        return False
     if folder == "_delta_log":
-        return file.name.startswith("_commit_") or "#" in file.name
-    return folder.startswith("run_date=")
+        return bool(DRAFT.fullmatch(file.name))
+    return bool(NIGHT.fullmatch(folder) and PART.fullmatch(file.name))
 
 
 def _known_files(path: Path) -> set[str]:

@@ -1,6 +1,7 @@
 """A night is visible as a whole or not at all; a second publication replaces it; what fails is sorted out by name."""
 
 import datetime as dt
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
@@ -115,16 +116,16 @@ def test_litter_of_dead_writers_goes_with_the_next_good_night_and_living_ones_ke
     nights.publish(0)
     path = nights.layout.recommendations
     litter = [
-        path / "run_date=2026-01-10" / "part-00000-dead-c000.zstd.parquet",
-        path / "run_date=2026-01-10" / "part-00001-dead-c000.zstd.parquet#1",
-        path / "_delta_log" / "_commit_dead.json.tmp",
+        path / "run_date=2026-01-10" / f"part-00000-{uuid4()}.parquet",
+        path / "run_date=2026-01-10" / f"part-00001-{uuid4()}-c000.zstd.parquet#1",
+        path / "_delta_log" / f"_commit_{uuid4()}.json.tmp",
         staging_folder(path) / "2026-01-08.lock",
         staging_folder(path) / "2026-01-08.writing" / "part-00000.parquet",
     ]
     litter[-1].parent.mkdir()
     for file in litter:
         file.write_bytes(b"half a file")
-    alive = path / "run_date=2026-01-12" / "part-00000-alive-c000.zstd.parquet"
+    alive = path / "run_date=2026-01-12" / f"part-00000-{uuid4()}.parquet"
     alive.parent.mkdir()
     with StagedNight(path, nights.day(2)):
         alive.write_bytes(b"on its way")

@@ -1,5 +1,7 @@
 """What nobody needs is swept, and nothing else."""
 
+from uuid import uuid4
+
 import pytest
 from deltalake import DeltaTable
 
@@ -19,3 +21,44 @@ def test_checkpoints_keep_the_sweep_and_the_history_right(nights):
     nights.publish(1)
     with pytest.raises(table.RecommendationsError, match="its log has been cleaned up"):
         table.rollback(nights.layout, to_version=1)
+
+
+def test_what_looks_like_litter_and_is_not_ours_stays(nights):
+    """Files of a person, an editor, a sync program or another engine, in every folder that is swept."""
+    nights.publish(0)
+    path, name = nights.layout.recommendations, f"part-00000-{uuid4()}"
+    log, night, deep = path / "_delta_log", path / "run_date=2026-01-08", path / "run_date=2026-01-08" / "mine"
+    foreign = [
+        night / "notes.parquet",
+        night / "part-00000.parquet",
+        night / "part-00000-backup.parquet",
+        night / f"{name}.parquet.bak",
+        night / f".{name}.parquet.crc",
+        night / f"{name.upper()}.parquet",
+        deep / f"{name}.parquet",
+        path / "run_date=tomorrow" / f"{name}.parquet",
+        path / "other" / f"{name}.parquet",
+        path / f"{name}.parquet",
+        log / "_commit_notes.txt",
+        log / "_commit_message.json.tmp",
+        log / "00000000000000000000.json.bak#1",
+        log / "#notes#",
+        log / "mine" / "00000000000000000009.json#1",
+    ]
+    for file in foreign:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("precious")
+    link = night / f"part-00001-{uuid4()}.parquet"
+    link.symlink_to(nights.layout.recommendations / "other" / f"{name}.parquet")
+    litter = [
+        night / f"{name}.parquet",
+        night / f"{name}-c000.zstd.parquet#1",
+        log / "00000000000000000009.json#1",
+        log / "00000000000000000009.checkpoint.parquet#1",
+        log / "_last_checkpoint#1",
+    ]
+    for file in litter:
+        file.write_text("half a file")
+    assert table.sweep(nights.layout) == sorted(str(file) for file in litter)
+    assert {file.read_text() for file in foreign} == {"precious"}
+    assert link.is_symlink()
