@@ -24,8 +24,7 @@ def delivered(layout: Layout, day: date) -> list[Path]:
 
 def look(layout: Layout, day: date) -> Delivery:
     """The raw files of a day as they lie there now."""
-    folder = layout.raw_events(day)
-    return {str(path.relative_to(folder)): [*_size_and_time(path), _digest(path)] for path in delivered(layout, day)}
+    return {name: [*_size_and_time(path), _digest(path)] for name, path in _named(layout, day).items()}
 
 
 def record(layout: Layout, day: date, delivery: Delivery) -> None:
@@ -43,9 +42,14 @@ def changed(layout: Layout, day: date) -> bool:
         known: Delivery = json.loads(layout.delivery(day).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return True
-    folder = layout.raw_events(day)
-    files = {str(path.relative_to(folder)): path for path in delivered(layout, day)}
+    files = _named(layout, day)
     return files.keys() != known.keys() or any(_differs(path, known[name]) for name, path in files.items())
+
+
+def _named(layout: Layout, day: date) -> dict[str, Path]:
+    """The raw files of a day by name; a folder that is called like a file is left to `ingest_day`, which refuses it."""
+    folder = layout.raw_events(day)
+    return {str(path.relative_to(folder)): path for path in delivered(layout, day) if path.is_file()}
 
 
 def _differs(path: Path, known: list[int | str]) -> bool:
