@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gru4rec.network.precision import within
 from gru4rec.training.update.step import Step
 from gru4rec.training.windows.window import Window, WindowItems
 
@@ -49,7 +50,8 @@ class Runner:
         return self._losses
 
     def _one_by_one(self, windows: list[Window]) -> Tensor:
-        return torch.stack([self._run(window) for window in windows])
+        with within(self._step.rounding):
+            return torch.stack([self._run(window) for window in windows])
 
     def _capture(self, windows: list[Window]) -> None:
         """Record the updates of a full chunk; nothing is updated while they are recorded."""
