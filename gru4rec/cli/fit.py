@@ -45,7 +45,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
     threads = arguments.threads or paying_threads(config)
     if device.type == "cpu":
-        say(f"threads: {threads} of {cores()}")
+        say(f"threads: {threads} ({cores()} cores)")
     result = Run(train, config, validation, older, device, threads).train(folder, go_on=arguments.resume)
     say(f"model written to {arguments.model_dir}")
     measured = "test" if test is not None else "validation" if validation is not None else None

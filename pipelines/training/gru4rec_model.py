@@ -76,7 +76,7 @@ def _threads(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "
     from gru4rec.training.threads import cores, paying_threads
 
     threads = knobs.threads or paying_threads(parameters)
-    context.log.info(f"training on a processor takes {threads} of {cores()} threads (device: {knobs.device})")
+    context.log.info(f"training on a processor takes {threads} thread(s) of {cores()} cores (device: {knobs.device})")
     return threads
 
 
