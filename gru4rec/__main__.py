@@ -136,7 +136,8 @@ def _add_recommend(commands: Any) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: all cores)")
+    default = "all cores; in training, as many as pay and are free"
+    parser.add_argument("--threads", type=_positive, metavar="N", help=f"CPU threads (default: {default})")
 
 
 def _add_columns(parser: argparse.ArgumentParser) -> None:

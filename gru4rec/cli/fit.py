@@ -22,6 +22,7 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.calibration import fit_temperature
 from gru4rec.storage import checkpoint
 from gru4rec.training.fit import FitOptions, FitResult, fit
+from gru4rec.training.threads import cores, paying_threads
 
 RANK_METRICS = [f"{metric}@{k}" for metric in ("recall", "mrr", "ndcg") for k in (5, 10, 20)]
 
@@ -42,7 +43,10 @@ def fit_command(arguments: argparse.Namespace) -> None:
     validation = _held_out("validation", arguments.validation, train, columns)
     test = _held_out("test", arguments.test, train, columns)
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
-    result = Run(train, config, validation, older, device).train(folder, go_on=arguments.resume)
+    threads = arguments.threads or paying_threads(config)
+    if device.type == "cpu":
+        say(f"threads: {threads} ({cores()} cores)")
+    result = Run(train, config, validation, older, device, threads).train(folder, go_on=arguments.resume)
     say(f"model written to {arguments.model_dir}")
     measured = "test" if test is not None else "validation" if validation is not None else None
     held_out = test if test is not None else validation
@@ -62,6 +66,7 @@ class Run:
     validation: Dataset | None
     older: GRU4Rec | None
     device: torch.device
+    threads: int
 
     def train(self, folder: ModelFolder, *, go_on: bool) -> FitResult:
         """Train into a folder and leave the whole model there; KeyboardInterrupt says what is kept."""
@@ -75,6 +80,7 @@ class Run:
         options = FitOptions(
             validation=self.validation,
             device=self.device,
+            threads=self.threads,
             on_epoch=epochs,
             progress=True,
             checkpoint_dir=folder.work,

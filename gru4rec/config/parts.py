@@ -13,7 +13,7 @@ from gru4rec.config.values import ConfigError, number, rank_metric, typed, whole
 Embedding = Literal["shared", "separate", "one-hot"]
 Loss = Literal["cross-entropy", "bpr-max", "top1", "top1-max", "bpr"]
 OptimizerName = Literal["adagrad", "sgd", "adam"]
-Precision = Literal["float32", "bf16"]
+Precision = Literal["float32", "bf16", "auto"]
 Keep = Literal["best", "last"]
 Pooling = Literal["sum", "mean", "max"]
 Architecture = Literal["concatenated", "parallel", "shared-output", "interaction"]
@@ -143,7 +143,9 @@ class TrainConfig(_Part):
     shuffle: bool = False
     """Whether sessions are read in random order instead of by time."""
     precision: Precision = "float32"
-    """Of the large matrix products: bf16 rounds their operands to 8 bits of mantissa and sums in float32."""
+    """Of an update's matrix products: bf16 rounds the operands of the large ones to 8 bits of mantissa and sums in
+    float32; auto rounds inside all of them where that pays: to TF32 on a GPU, to bf16 for wide layers on a CPU that has
+    instructions for it (network/precision.py)."""
     compile: bool = False
     """Whether an update is compiled by torch.compile on a CPU too; on a GPU it always is, where that can be."""
     patience: int = 0

@@ -49,7 +49,8 @@ class FitOptions:
     device: torch.device | str = "auto"
     """auto (a GPU where there is one), cpu, cuda, cuda:1, .."""
     threads: int | None = None
-    """torch's threads during the call; None leaves them as they are."""
+    """torch's threads during the call; None takes as many as pay and are free (training/threads.py). Sums of another
+    number of threads may round in another way: name one where a run must be equal to the bit on any machine."""
     on_epoch: Callable[[EpochReport], None] | None = None
     """Called with the report of each epoch."""
     progress: bool = False

@@ -10,6 +10,7 @@ from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.dataset import Dataset
 from gru4rec.training.epochs import EpochReport, FitOptions, FitResult, fit_one
 from gru4rec.training.members import fit_members
+from gru4rec.training.threads import paying_threads
 from gru4rec.training.trainer import DivergenceError
 
 __all__ = ["DivergenceError", "EpochReport", "FitOptions", "FitResult", "fit"]
@@ -37,7 +38,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     if options.validation is not None:  # in the vocabulary of training, with its cold items
         options = dataclasses.replace(options, validation=_like(options.validation, dataset))
     _check(dataset, config, options.validation)
-    with _threads(options.threads):
+    with _threads(options.threads or paying_threads(config)):
         if config.train.members > 1 or config.model.repeats:
             return fit_members(dataset, config, options)
         return fit_one(dataset, config, options)
@@ -66,10 +67,9 @@ def _check(dataset: Dataset, config: Config, validation: Dataset | None) -> None
 
 
 @contextmanager
-def _threads(threads: int | None) -> Iterator[None]:
+def _threads(threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch._dynamo.exc import TorchDynamoException
 
+from gru4rec.network.precision import within
 from gru4rec.training.update.step import Step
 from gru4rec.training.windows.window import Stack, Window
 
@@ -28,6 +29,7 @@ class Runner:
 
     def __init__(self, step: Step, compiles: bool) -> None:
         """compiles: whether the update is compiled; where that cannot be, one line says why, and it runs as it is."""
+        self._rounding = step.rounding
         self._run: Callable[[Window], Tensor] = step.run
         if compiles:
             self._run = _compiled(step)
@@ -35,7 +37,8 @@ class Runner:
     @torch.inference_mode()
     def updates(self, windows: Sequence[Window]) -> Tensor:
         """Make the updates of a chunk in order; returns the loss of each [S]."""
-        return torch.stack([self._run(window) for window in windows])
+        with within(self._rounding):
+            return torch.stack([self._run(window) for window in windows])
 
 
 class CapturedRunner(Runner):

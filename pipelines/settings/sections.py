@@ -158,8 +158,7 @@ class Model(Section):
     device: str = Field(default="auto", description='"cpu", "cuda" or "auto"')
     threads: NotNegative = Field(
         default=0,
-        description="threads of training on a processor; 0: as many as there are cores; "
-        "small batches gain little by a second",
+        description="threads of training on a processor; 0: as many as pay and are free, one for narrow models",
     )
     refit: Refit = Field(
         default="full",

@@ -55,12 +55,13 @@ def gru4rec_model(
         with tracking.run(f"night {day}", facts) as active:
             log_dataset("splits", warehouse.partition("splits", day), facts["data_hash"], "training")
             _log_parameters(parameters, config)
+            threads = _threads(context, config, parameters)
             trained = train(
                 data,
                 parameters,
                 refit=config.refit,
                 device=config.device,
-                threads=config.threads or None,
+                threads=threads,
                 on_epoch=lambda stage, report: _log_epoch(context, stage, report, parameters.train.epochs),
             )
             version = _register(tracking, trained, facts)
@@ -68,6 +69,15 @@ def gru4rec_model(
     page = dg.MetadataValue.url(tracking.page(run_id))
     found = {"mlflow_run": page, "model_version": version, "mlflow_run_id": run_id}
     return dg.MaterializeResult(metadata={**found, **_metadata(trained, data), **facts})
+
+
+def _threads(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "Config") -> int:
+    """The threads that the knob names, or as many as pay; the log says how many."""
+    from gru4rec.training.threads import cores, paying_threads
+
+    threads = knobs.threads or paying_threads(parameters)
+    context.log.info(f"training on a processor takes {threads} thread(s) of {cores()} cores (device: {knobs.device})")
+    return threads
 
 
 def _facts(context: dg.AssetExecutionContext, splits: "pa.Table") -> dict[str, str]:

@@ -34,9 +34,7 @@ class Trained:
     served_config: "Config"
 
 
-def train(
-    data: Data, config: "Config", *, refit: Refit, device: str, threads: int | None, on_epoch: "OnEpoch"
-) -> Trained:
+def train(data: Data, config: "Config", *, refit: Refit, device: str, threads: int, on_epoch: "OnEpoch") -> Trained:
     """Fit the measured model, then the one that serves.
 
     Args:
@@ -44,7 +42,7 @@ def train(
         config: the night's parameters.
         refit: what serves: "full", "continue" or "none", see [model] in default.toml.
         device: "cpu", "cuda" or "auto".
-        threads: of a processor; None: as many as there are cores.
+        threads: of a processor.
         on_epoch: is told after every epoch which model it belongs to, "measured" or "served", and its report.
 
     Raises:

@@ -12,7 +12,7 @@ from torch import Tensor
 from gru4rec.config.options import Config
 from gru4rec.network import gru
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.precision import product_of
+from gru4rec.network.precision import cpu_has_bf16, internal, product_of
 from gru4rec.training.update.losses import make_loss
 from gru4rec.training.update.optimizer import Optimizer, clip
 from gru4rec.training.update.output_layer import Cosines, Products, Scored
@@ -38,6 +38,7 @@ class Step:
         self._layer_gradients = model.layers_of(self._dense_gradient)
         self.states = [model.output.new_zeros(train.batch_size, size) for _ in model.layers]
         self._product = product_of(train.precision)
+        self.rounding = internal(train.precision, model.device.type, size, bf16=cpu_has_bf16())
         output_layer = Cosines if model.config.cosine else Products
         self._output_layer = output_layer(model, train.batch_size * train.bptt, self._product, self._buffers)
         self._loss = make_loss(config.loss)

@@ -264,6 +264,15 @@ def test_bf16_products_learn_as_float32_ones_do() -> None:
     assert (ranks(rounded, cycles(12)) == 1).mean() > 0.8
 
 
+def test_auto_precision_of_a_narrow_model_on_a_cpu_is_float32_to_the_bit() -> None:
+    config = Config().override({**SMALL, "epochs": 2})
+    exact = fit(Dataset(cycles(20), VOCABULARY), config, FitOptions(device="cpu")).model
+    chosen = fit(
+        Dataset(cycles(20), VOCABULARY), config.override({"precision": "auto"}), FitOptions(device="cpu")
+    ).model
+    assert same(exact, chosen)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["cross-entropy", "bpr-max"])
 def test_a_compiled_step_makes_the_same_updates(loss: str) -> None:
