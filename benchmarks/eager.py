@@ -51,18 +51,19 @@ class Adagrad:
 class EagerGRU4Rec(nn.Module):
     """One layer, shared embedding, cross-entropy with logQ or BPR-max."""
 
-    def __init__(self, counts: np.ndarray, config: Config) -> None:
+    def __init__(self, counts: np.ndarray, config: Config, device: torch.device | str = "cpu") -> None:
         super().__init__()
-        self.config = config
+        self.config, self.device = config, torch.device(device)
         size = config.model.hidden_size
         self.items = nn.Embedding(len(counts), size, sparse=True)
         self.bias = nn.Embedding(len(counts), 1, sparse=True)
         self.cell = nn.GRUCell(size, size)
         nn.init.uniform_(self.items.weight, -0.1, 0.1)
         nn.init.zeros_(self.bias.weight)
-        self.log_count = torch.from_numpy(np.log(counts)).float()
+        self.log_count = torch.from_numpy(np.log(counts)).float().to(device)
         alpha = counts.astype(np.float64) ** config.negatives.sample_alpha
-        self.cumulative = torch.from_numpy(np.cumsum(alpha) / alpha.sum())
+        self.cumulative = torch.from_numpy(np.cumsum(alpha) / alpha.sum()).to(device)
+        self.to(device)
         parameters = [self.items.weight, self.bias.weight, *self.cell.parameters()]
         self.optimizer = Adagrad(parameters, config.optimizer.learning_rate, config.optimizer.momentum)
         self.store, self.left = torch.zeros(0, 0), 0
@@ -70,7 +71,7 @@ class EagerGRU4Rec(nn.Module):
     def negatives(self) -> Tensor:
         """K item indices, from a store that is refilled 1000 draws at a time."""
         if self.left == 0:
-            draws = torch.rand(1000, self.config.negatives.n_sample, dtype=torch.float64)
+            draws = torch.rand(1000, self.config.negatives.n_sample, dtype=torch.float64, device=self.device)
             self.store, self.left = torch.searchsorted(self.cumulative, draws), 1000
         self.left -= 1
         return self.store[self.left]
@@ -81,9 +82,10 @@ class EagerGRU4Rec(nn.Module):
         if options.loss == "cross-entropy":
             log_q = self.log_count[columns].clone()
             log_q[size:] *= self.config.negatives.sample_alpha
-            return cross_entropy(scores - options.logq * log_q, torch.arange(size))
+            return cross_entropy(scores - options.logq * log_q, torch.arange(size, device=self.device))
         scores = elu(scores, options.elu) if options.elu > 0 else scores
-        others = scores - torch.cat([torch.eye(size) * 1e6, torch.zeros(size, scores.shape[1] - size)], dim=1)
+        own = torch.eye(size, scores.shape[1], device=self.device) * 1e6
+        others = scores - own
         s = torch.softmax(others, dim=1)
         better = (torch.sigmoid(torch.diagonal(scores)[:, None] - scores) * s).sum(1)
         return (-torch.log(better + 1e-24) + options.bpreg * (scores**2 * s).sum(1)).sum() / size
@@ -102,10 +104,11 @@ class EagerGRU4Rec(nn.Module):
         return loss.detach(), h.detach()
 
     def epoch(self, items: np.ndarray, schedule: Schedule):
-        """Generator over full steps; yields the loss after each."""
-        h = torch.zeros(schedule.position.shape[1], self.config.model.hidden_size)
-        for position, first in zip(schedule.position, schedule.first, strict=True):
-            h[torch.from_numpy(first)] = 0.0
-            inputs, targets = torch.from_numpy(items[position]), torch.from_numpy(items[position + 1])
-            loss, h = self.step(inputs, targets, h)
-            yield float(loss)
+        """Generator over full steps; yields the loss after each, on the device."""
+        h = torch.zeros(schedule.position.shape[1], self.config.model.hidden_size, device=self.device)
+        tables = (schedule.position, schedule.first, items)
+        read, first, every = (torch.from_numpy(table).to(self.device) for table in tables)
+        for position, starts in zip(read, first, strict=True):
+            h = h.masked_fill(starts[:, None], 0.0)
+            loss, h = self.step(every[position], every[position + 1], h)
+            yield loss

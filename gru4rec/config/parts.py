@@ -149,7 +149,7 @@ class TrainConfig(_Part):
     precision: Precision = "float32"
     """Of the large matrix products: bf16 rounds their operands to 8 bits of mantissa and sums in float32."""
     compile: bool = False
-    """Whether an update is compiled by torch.compile on a CPU too; on a GPU it always is, where that can be."""
+    """Whether an update is compiled by torch.compile whatever the device; on a GPU long trainings always are."""
     patience: int = 0
     """Epochs without an improvement of `monitor` after which training stops; 0 for never."""
     min_delta: float = 0.0
