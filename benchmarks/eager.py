@@ -51,10 +51,9 @@ class Adagrad:
 class EagerGRU4Rec(nn.Module):
     """One layer, shared embedding, cross-entropy with logQ or BPR-max."""
 
-    def __init__(self, counts: np.ndarray, config: Config, device: str = "cpu") -> None:
+    def __init__(self, counts: np.ndarray, config: Config, device: torch.device | str = "cpu") -> None:
         super().__init__()
-        self.config = config
-        self.device = device
+        self.config, self.device = config, torch.device(device)
         size = config.model.hidden_size
         self.items = nn.Embedding(len(counts), size, sparse=True)
         self.bias = nn.Embedding(len(counts), 1, sparse=True)
@@ -85,7 +84,8 @@ class EagerGRU4Rec(nn.Module):
             log_q[size:] *= self.config.negatives.sample_alpha
             return cross_entropy(scores - options.logq * log_q, torch.arange(size, device=self.device))
         scores = elu(scores, options.elu) if options.elu > 0 else scores
-        others = scores - 1e6 * torch.eye(size, scores.shape[1], device=self.device)
+        own = torch.eye(size, scores.shape[1], device=self.device) * 1e6
+        others = scores - own
         s = torch.softmax(others, dim=1)
         better = (torch.sigmoid(torch.diagonal(scores)[:, None] - scores) * s).sum(1)
         return (-torch.log(better + 1e-24) + options.bpreg * (scores**2 * s).sum(1)).sum() / size
@@ -104,10 +104,11 @@ class EagerGRU4Rec(nn.Module):
         return loss.detach(), h.detach()
 
     def epoch(self, items: np.ndarray, schedule: Schedule):
-        """Generator over full steps; yields the loss after each."""
+        """Generator over full steps; yields the loss after each, on the device."""
         h = torch.zeros(schedule.position.shape[1], self.config.model.hidden_size, device=self.device)
-        for position, first in zip(schedule.position, schedule.first, strict=True):
-            h[torch.from_numpy(first).to(self.device)] = 0.0
-            inputs, targets = (torch.from_numpy(items[at]).to(self.device) for at in (position, position + 1))
-            loss, h = self.step(inputs, targets, h)
-            yield float(loss)
+        tables = (schedule.position, schedule.first, items)
+        read, first, every = (torch.from_numpy(table).to(self.device) for table in tables)
+        for position, starts in zip(read, first, strict=True):
+            h = h.masked_fill(starts[:, None], 0.0)
+            loss, h = self.step(every[position], every[position + 1], h)
+            yield loss

@@ -27,12 +27,13 @@ from gru4rec.serving.recommend import Recommender
 LENGTH = 5  # items of a user's context
 
 
-def make_model(items: int, units: int) -> GRU4Rec:
+def make_model(items: int, units: int, device: torch.device | str = "cpu") -> GRU4Rec:
     """An untrained model whose scores are spread as a trained one's are (standard deviation about 2)."""
     vocabulary = Vocabulary(pa.array(np.arange(items)), np.ones(items, dtype=np.int64))
-    model = GRU4Rec(Config().override({"hidden_size": units}).model, vocabulary)
+    model = GRU4Rec(Config().override({"hidden_size": units}).model, vocabulary, device=device)
     model.initialise(0)
-    model.output_matrix().normal_(0, 4 / units**0.5, generator=torch.Generator().manual_seed(1))
+    drawn = torch.empty(items, units).normal_(0, 4 / units**0.5, generator=torch.Generator().manual_seed(1))
+    model.output_matrix().copy_(drawn)
     return model
 
 

@@ -147,7 +147,7 @@ class TrainConfig(_Part):
     float32; auto rounds inside all of them where that pays: to TF32 on a GPU, to bf16 for wide layers on a CPU that has
     instructions for it (network/precision.py)."""
     compile: bool = False
-    """Whether an update is compiled by torch.compile on a CPU too; on a GPU it always is, where that can be."""
+    """Whether an update is compiled by torch.compile whatever the device; on a GPU long trainings always are."""
     patience: int = 0
     """Epochs without an improvement of `monitor` after which training stops; 0 for never."""
     min_delta: float = 0.0

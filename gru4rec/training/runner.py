@@ -1,8 +1,8 @@
 """How the updates of a chunk of windows run: one by one, compiled, or captured in CUDA graphs and replayed.
 
-An update is some two hundred small kernels; launched one by one they keep a GPU waiting for Python. So there the update
-is compiled, which fuses most of them, and a whole chunk of updates is captured: from then on a chunk is one copy for
-each part of its windows and one launch. Compiling and capturing need windows of static shapes (windows/window.py).
+An update is some two hundred small kernels; launched one by one they keep a GPU waiting for Python. So there a whole
+chunk of updates is captured: from then on a chunk is one copy for each part of its windows and one launch. A training
+that is long enough is compiled too, which fuses most kernels. Compiling and capturing need windows of static shapes.
 """
 
 import sys
@@ -16,12 +16,20 @@ from gru4rec.network.precision import within
 from gru4rec.training.update.step import Step
 from gru4rec.training.windows.window import Stack, Window
 
+WORTH_COMPILING = 100_000  # updates on a GPU: compiling takes 4 to 15 s there, and saves some 70 µs an update
 
-def make_runner(step: Step, size: int) -> "Runner":
-    """The runner that fits the device and the step; size: the number of windows in a full chunk."""
-    on_gpu = step.model.device.type == "cuda"
-    compiles = step.config.train.compile or (on_gpu and step.capturable)
-    return CapturedRunner(step, size, compiles=compiles) if on_gpu and step.capturable else Runner(step, compiles)
+
+def make_runner(step: Step, size: int, updates: int) -> "Runner":
+    """The runner that fits the device and the step.
+
+    Args:
+        step: the update.
+        size: the number of windows in a full chunk.
+        updates: about how many there will be in all.
+    """
+    captures = step.capturable and step.model.device.type == "cuda"
+    compiles = step.config.train.compile or (captures and updates >= WORTH_COMPILING)
+    return CapturedRunner(step, size, compiles=compiles) if captures else Runner(step, compiles)
 
 
 class Runner:
@@ -49,7 +57,7 @@ class CapturedRunner(Runner):
     window from a graph of one update.
     """
 
-    def __init__(self, step: Step, size: int, *, compiles: bool = True) -> None:
+    def __init__(self, step: Step, size: int, *, compiles: bool) -> None:
         super().__init__(step, compiles)
         self._size = size
         self._warm = False

@@ -72,7 +72,6 @@ class Trainer:
         on_device = trains_on_device(model) if on_device is None else on_device
         self._generator = torch.Generator(model.device if on_device else "cpu").manual_seed(config.train.seed)
         self._step = build_step(model, config)
-        self._runner = make_runner(self._step, CHUNK)
         self._loader: DeviceLoader | WindowLoader
         if on_device:
             self._loader = DeviceLoader(train, model, config, self._generator)
@@ -81,6 +80,8 @@ class Trainer:
         self._read_every = READ_EVERY if on_device else 1
         self._in_time = build_schedule(train, config.train.batch_size, window=config.train.bptt)
         self.events = self._in_time.events
+        updates = config.train.epochs * len(self._in_time) // config.train.bptt
+        self._runner = make_runner(self._step, CHUNK, updates)
 
     def epoch(self, number: int) -> Iterator[tuple[float, int]]:
         """Run one epoch; epochs count from 1.
