@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 from pipelines.settings.read import SettingsError, current_settings
+from pipelines.shell.home import make_home
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
 def home() -> Path:
-    """Dagster's home: DAGSTER_HOME, or the project's own."""
-    return Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster").absolute()
+    """Dagster's home, made ready: DAGSTER_HOME, or the project's own."""
+    return make_home(Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster").absolute())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from pipelines.policy.metadata import parquet_metadata
 from pipelines.policy.resources import Warehouse
+from pipelines.policy.turns import hold
 from pipelines.settings.partitions import DAILY
 from pipelines.settings.read import current_settings
 from pipelines.settings.steps import step_config
@@ -31,6 +32,7 @@ def read_due_days(
     engine, reports = warehouse.engine(), []
     for day in due_days(warehouse.layout, date.fromisoformat(context.partition_key), config):
         try:
+            hold(context, warehouse.layout, [day.isoformat()])
             report = ingest_day(engine, warehouse.layout, day, config)
         except (ValueError, FileNotFoundError) as error:
             context.log.warning(f"{day} is due and cannot be read: {error}")

@@ -9,6 +9,7 @@ from pipelines.data.due_days import page, read_due_days
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema
 from pipelines.policy.resources import Warehouse
+from pipelines.policy.turns import hold
 from pipelines.settings.launchpad import EventsKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.settings.steps import step_config
@@ -65,6 +66,8 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
     from warehouse.config import EventsConfig
     from warehouse.steps.events.ingest import TooManyRejected, ingest_day
 
+    with as_failure():
+        hold(context, warehouse.layout, context.partition_keys)
     engine, reports = warehouse.engine(), []
     selected = {key.name for key in context.selected_asset_check_keys}
     with as_failure():

@@ -5,6 +5,7 @@ import dagster as dg
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, parquet_metadata
 from pipelines.policy.resources import Warehouse
+from pipelines.policy.turns import hold
 from pipelines.settings.launchpad import ItemsKnobs
 from pipelines.settings.partitions import DAILY
 
@@ -22,6 +23,8 @@ def items(context: dg.AssetExecutionContext, config: ItemsKnobs, warehouse: Ware
     """Write the catalogue of every day of the run."""
     from warehouse.steps.items.ingest import ingest_items
 
+    with as_failure():
+        hold(context, warehouse.layout, context.partition_keys)
     for day in context.partition_keys:
         with as_failure():
             report = ingest_items(warehouse.layout, day, **config.model_dump())

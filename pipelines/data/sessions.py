@@ -7,6 +7,7 @@ import dagster as dg
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, numbers_of, parquet_metadata
 from pipelines.policy.resources import Warehouse
+from pipelines.policy.turns import after_older_nights, hold
 from pipelines.settings.launchpad import SessionsKnobs
 from pipelines.settings.partitions import DAILY, WINDOW
 from pipelines.settings.steps import step_config
@@ -38,6 +39,8 @@ def sessions(context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse
 
     day = context.partition_key
     with as_failure():
+        hold(context, warehouse.layout, [day])
+        after_older_nights(context)
         report = build_sessions(warehouse.engine(), warehouse.layout, day, step_config(SessionsConfig, config))
     problem = report.window.problem()
     if problem:

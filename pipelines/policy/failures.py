@@ -16,3 +16,20 @@ def as_failure() -> Iterator[None]:
         yield
     except (ValueError, FileNotFoundError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def reason(event: dg.DagsterEvent) -> str:
+    """Why a step failed, in one line: the sentence of its Failure, or the innermost error."""
+    failed = event.step_failure_data
+    if failed.user_failure_data and failed.user_failure_data.description:
+        return " ".join(failed.user_failure_data.description.split())
+    error = failed.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip().splitlines()[0] if error is not None and error.message.strip() else "no reason given"
+
+
+def is_stated(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed by a Failure with a sentence, so that its stack trace says nothing more."""
+    stated = event.step_failure_data.user_failure_data
+    return stated is not None and bool(stated.description)

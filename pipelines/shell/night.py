@@ -1,17 +1,15 @@
 """Runs without the UI, in this process: days of events are read, and a night is run. Dagster's home records both.
 
-The assets' log lines and the reason of a failed step, one sentence, go to standard error.
+The assets' log lines go to standard error. A failed step says why at once, and the last line says it again; between the
+two stands the stack trace of an error that nobody foresaw.
 """
 
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.settings.read import SettingsError, current_settings
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 
 def night(day: str | None = None, *, backfill: bool = False) -> bool:
@@ -30,10 +28,10 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
     from pipelines.settings.partitions import DAILY
 
     days = DAILY.get_partition_keys()
-    chosen = day or (days[-1] if days else "")
+    chosen = (days[-1] if days else "yesterday") if day is None else day
     if chosen not in days:
         held = f"{days[0]} to {days[-1]}" if days else "none yet"
-        raise SettingsError(f"{chosen or 'yesterday'} is no day of the pipeline; [partitions] has {held}.")
+        raise SettingsError(f"{chosen[:40] or 'An empty text'} is no day of the pipeline; [partitions] has {held}.")
     knobs = current_settings().knobs
     window = max(knobs.sessions.window_days, knobs.contexts.window_days)
     first = (date.fromisoformat(chosen) - timedelta(days=window - 1)).isoformat()
@@ -56,27 +54,27 @@ def everything() -> bool:
 
 
 def execute(job: str, **options: Any) -> bool:
-    """Execute a job in this process and print why each failed step failed; returns whether none did."""
+    """Execute a job in this process; the last line says why it failed, if it did. Returns whether it did not."""
     import dagster as dg
 
     from pipelines.definitions import defs
+    from pipelines.policy.failures import is_stated, reason
 
     with dg.DagsterInstance.get() as instance:
         done = defs.resolve_job_def(job).execute_in_process(
             instance=instance, raise_on_error=False, run_config={"loggers": {"plain": {}}}, **options
         )
-    for event in done.all_events:
-        if event.is_step_failure:
-            print(f"{event.step_key}: {_reason(event)}", file=sys.stderr)
+    failures = [event for event in done.all_events if event.is_step_failure]
+    for event in failures:
+        if not is_stated(event):
+            print(event.step_failure_data.error_display_string, file=sys.stderr)
+    if failures:
+        print(
+            f"{job} failed: " + "; ".join(f"{event.step_key}: {reason(event)}" for event in failures), file=sys.stderr
+        )
     return done.success
 
 
 def _span(days: Sequence[str]) -> dict[str, str]:
     """The tags by which one run covers a range of days."""
     return {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[-1]}
-
-
-def _reason(event: "dg.DagsterEvent") -> str:
-    failed = event.step_failure_data
-    stated = failed.user_failure_data.description if failed.user_failure_data else None
-    return stated or failed.error_display_string
