@@ -1,7 +1,7 @@
 """What is answered by HTTP. One thread answers, from one open night; another opens its successor, which takes over.
 
-An answer takes about a millisecond, less than handing it to another thread would pay for. So no request waits for a new
-night to be opened, and none sees a part of it.
+An answer is a few milliseconds of work, done where the request is read. Opening a night takes longer and is done
+elsewhere, so no request waits for it, and none sees a part of it.
 """
 
 import asyncio
