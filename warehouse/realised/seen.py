@@ -21,12 +21,13 @@ def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
     """The night whose lists a reader of the newest whole night got on `day` (UTC).
 
     Raises:
-        NoNight: there is no table, no night before `day`, or vacuum has removed the files that readers saw.
+        NoNight: there is no night before `day`, or vacuum has removed the files that readers saw.
     """
     path = table_path(where)
-    table = _as_of_the_end(open_table(path), path, day)
-    earlier = [night for night in nights(table) if night < day]
-    if not earlier:
+    there = DeltaTable.is_deltatable(str(path))
+    table = _as_of_the_end(open_table(path), path, day) if there else None
+    earlier = [] if table is None else [night for night in nights(table) if night < day]
+    if table is None or not earlier:
         raise NoNight(f"no lists were published before {day} in {path}: there is nothing to score on that day")
     gone = (
         f"the lists of {earlier[-1]} that readers saw on {day} are no longer in {path}: vacuum has removed their files"

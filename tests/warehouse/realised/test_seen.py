@@ -33,11 +33,10 @@ def test_the_newest_night_before_the_day(nights):
 
 
 def test_without_an_earlier_night_there_is_nothing_to_score(nights):
-    with pytest.raises(table.NoNight, match="there is no recommendations table"):
-        lists_seen(nights.layout, nights.day(0))
-    nights.publish(1)
-    with pytest.raises(table.NoNight, match=f"no lists were published before {nights.day(1)}"):
-        lists_seen(nights.layout, nights.day(1))
+    for _ in range(2):
+        with pytest.raises(table.NoNight, match=f"no lists were published before {nights.day(1)}"):
+            lists_seen(nights.layout, nights.day(1))
+        nights.publish(1)
 
 
 def test_a_night_run_again_later_does_not_change_what_readers_saw(nights):

@@ -1,0 +1,58 @@
+"""`warehouse serve`: users' lists by HTTP, on this machine alone unless told otherwise."""
+
+import argparse
+import socket
+
+from warehouse.cli.arguments import add_data_folder
+from warehouse.layout import Layout
+
+LOOPBACK = ("127.0.0.1", "localhost")
+EVERY_ADDRESS = ("0.0.0.0", "::", "")
+
+
+def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `serve`; it sets `run`, a function of the parsed arguments -> exit status."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="answer with users' lists by HTTP",
+        description="GET /users/ID?n=10, /night, /health; the description of all is /openapi.json, and a page /docs.",
+    )
+    add_data_folder(parser, "the data folder")
+    parser.add_argument("--host", default=LOOPBACK[0], help="the address to listen on (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=8000, help="the port (default 8000; 0: any that is free)")
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further name that requests may call this server by; may be repeated",
+    )
+    parser.set_defaults(run=_serve)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    import uvicorn
+
+    from warehouse.serve.app import make_app
+    from warehouse.serve.open_night import OpenNight
+
+    if args.host in EVERY_ADDRESS and not args.allow_host:
+        raise ValueError(f"--host {args.host} needs --allow-host NAME: the name that requests will call this server by")
+    hosts = [*args.allow_host, *LOOPBACK, *([] if args.host in EVERY_ADDRESS else [args.host])]
+    opened = OpenNight(Layout(args.data))
+    listener = _listener(args.host, args.port)
+    config = uvicorn.Config(make_app(opened, hosts), access_log=False, log_level="warning")
+    address, port = listener.getsockname()[:2]
+    print(f"lists of the night {opened.night.run_date} on http://{address}:{port}/users/ID", flush=True)
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket that listens; the sentence of an OSError says where it could not."""
+    try:
+        return socket.create_server((host, port))
+    except (OSError, OverflowError) as error:
+        raise OSError(
+            f"cannot listen on {host}, port {port} ({error}): choose another with --host and --port"
+        ) from None
