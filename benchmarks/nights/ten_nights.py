@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -258,16 +259,17 @@ def stale(layout: Any, night: str, version: int) -> dict[str, Any]:
 
     def candidate(role: str, found: Any) -> Candidate:
         until = datetime.fromisoformat(found.tags["train_until"])
-        checkpoint = registry.evaluated_checkpoint(tracking, found)
+        checkpoint = registry.evaluated_checkpoint(tracking, found, Path(copies))
         return Candidate(role, int(found.version), checkpoint, until)
 
-    both = [
-        candidate(CHALLENGER, registry.of_night(tracking, night)),
-        candidate("first", tracking.client.get_model_version(tracking.model, str(version))),
-    ]
     splits = pq.read_table(layout.partition("splits", night))
     knobs = current_settings().knobs.evaluation.model_copy(update={"baselines": []})
-    compared = compare_night(splits, both, knobs, "auto")
+    with tempfile.TemporaryDirectory() as copies:
+        both = [
+            candidate(CHALLENGER, registry.of_night(tracking, night)),
+            candidate("first", tracking.client.get_model_version(tracking.model, str(version))),
+        ]
+        compared = compare_night(splits, both, knobs, "auto")
     table = evaluations_table(compared, night).to_pylist()
     wanted = (row for row in table if row["role"] == "first" and row["segment"] == "all" and row["metric"] == METRIC)
     return figures(next(wanted))

@@ -5,8 +5,6 @@ new one is whole, the older run's training state goes, the new checkpoint replac
 (gru4rec/storage/files.py), and the new training state moves in: what a reader finds is always one whole model.
 """
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from gru4rec.cli.paths import check_folder
 from gru4rec.config.options import Config
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint, training_state
-from gru4rec.storage.member_folders import member_folder
+from gru4rec.storage.member_folders import member_folder, member_folders, move_training, remove_run, remove_training
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class ModelFolder:
         """
         if not go_on:
             if self.work != self.path:
-                shutil.rmtree(self.work, ignore_errors=True)
+                remove_run(self.work)
             return False
         first = member_folder(self.work, 1, config.train.members)
         there = first is not None and (first / training_state.MANIFEST).exists()
@@ -66,13 +64,11 @@ class ModelFolder:
         """Write the whole model, in the older one's place where there is one."""
         moves = self.work != self.path
         if moves:
-            for old in _training_state(self.path):
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            remove_training(self.path)
         checkpoint.save(self.path, model, config, extra)
         if moves:
-            for new in _training_state(self.work):
-                os.replace(new, self.path / new.name)
-            shutil.rmtree(self.work)
+            move_training(self.work, self.path)
+            remove_run(self.work)
 
     def kept(self, epoch: str | None, resumed: bool) -> str:
         """What an interrupted run leaves, `epoch` being the last one it finished, and how to go on."""
@@ -85,10 +81,5 @@ class ModelFolder:
 
 def holds_model(folder: Path) -> bool:
     """Whether a run left a model or a training state in a folder."""
-    places = [folder, *folder.glob("member-*")]
+    places = [folder, *member_folders(folder)]
     return any((place / name).exists() for place in places for name in (checkpoint.MANIFEST, training_state.MANIFEST))
-
-
-def _training_state(folder: Path) -> list[Path]:
-    """All that a run keeps beside the checkpoint, the manifest last."""
-    return [*folder.glob("member-*"), *folder.glob("training-*.safetensors"), *folder.glob(training_state.MANIFEST)]

@@ -24,6 +24,7 @@ from gru4rec.storage.files import CheckpointError, read_state, write_state
 
 MANIFEST = "checkpoint.json"
 KIND = "gru4rec checkpoint"
+FILES = ("weights", "vocabulary", "features")
 
 
 @dataclass(frozen=True)

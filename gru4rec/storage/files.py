@@ -7,6 +7,7 @@ one; replacing the manifest is the moment of change, and only then are files of 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any],
     """Write `files` (name like "weights.safetensors" -> bytes) and then the manifest that names them.
 
     folder: made where it is missing. manifest: its file name. kind: what it is, for readers. content: JSON of the rest.
-    Files that the manifest named before and does not name now are removed.
+    Files of older states of this kind are removed; files of others stay.
     Raises TypeError when `content` is not JSON; the folder is then unchanged.
     """
     listed = {}
@@ -38,20 +39,64 @@ def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any],
         listed[name] = {"file": f"{stem}-{digest[:12]}.{suffix}", "bytes": len(data), "sha256": digest}
     text = json.dumps({"kind": kind, "version": VERSION, "files": listed, **content}, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
-    before = _named(folder / manifest)
+    before = _listed(folder / manifest, kind) or {}
     for file, data in placed.items():
         with whole_file(folder / file) as beside:
             beside.write_bytes(data)
     with whole_file(folder / manifest) as beside:
         beside.write_bytes(text.encode())
-    for old_name in before:
-        if old_name not in placed:
-            (folder / old_name).unlink(missing_ok=True)
-    for name in files:
-        stem, suffix = name.split(".", 1)
-        for old in folder.glob(f"{stem}-{'?' * 12}.{suffix}"):
-            if old.name not in placed:
-                old.unlink()
+    stems = tuple({name.split(".", 1)[0] for name in files} | {name.rsplit("-", 1)[0] for name in before})
+    for old in _data_files(folder, stems, before):
+        if old.name not in placed:
+            old.unlink()
+
+
+def remove_state(folder: Path, manifest: str, kind: str, stems: tuple[str, ...]) -> None:
+    """Remove a state that `write_state` wrote, and what interrupted writers of it left; files of others stay.
+
+    The manifest goes first: a folder left without one by an interruption counts as never begun.
+
+    Args:
+        folder: that holds the state.
+        manifest: its file name; one of another kind stays.
+        kind: as it was written.
+        stems: what the names of its data files begin with, such as ("weights", "vocabulary").
+    """
+    listed = _listed(folder / manifest, kind)
+    if listed is not None:
+        (folder / manifest).unlink()
+    data = _data_files(folder, stems, listed or {})
+    unfinished = re.compile(rf"\.(?:{_named(stems)}|{re.escape(manifest)})\.[0-9]+")  # see whole_file
+    for file in [*data, *(file for file in folder.iterdir() if unfinished.fullmatch(file.name) and file.is_file())]:
+        file.unlink()
+
+
+def _data_files(folder: Path, stems: tuple[str, ...], listed: dict[str, int]) -> list[Path]:
+    """The data files of states in a folder, told by their names, which hold the sums of their content.
+
+    Those that a manifest lists are compared with it by size, others by that sum.
+    """
+    found = []
+    for file in folder.iterdir():
+        named = re.fullmatch(_named(stems), file.name)
+        if (
+            named
+            and file.is_file()
+            and not file.is_symlink()
+            and (listed.get(file.name) == file.stat().st_size or _sum(file).startswith(named["sum"]))
+        ):
+            found.append(file)
+    return found
+
+
+def _named(stems: tuple[str, ...]) -> str:
+    """The pattern of the names of data files."""
+    return rf"(?:{'|'.join(map(re.escape, stems))})-(?P<sum>[0-9a-f]{{12}})\.[a-z]+"
+
+
+def _sum(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -76,12 +121,15 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
     return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
 
 
-def _named(manifest: Path) -> list[str]:
-    """The files of the state that is there; none where its manifest cannot be read."""
+def _listed(manifest: Path, kind: str) -> dict[str, int] | None:
+    """File name -> bytes of the state that is there; None where its manifest is missing, unreadable or of others."""
     try:
-        return [Path(entry["file"]).name for entry in json.loads(manifest.read_text())["files"].values()]
+        content = json.loads(manifest.read_text())
+        if content["kind"] != kind:
+            return None
+        return {Path(entry["file"]).name: int(entry["bytes"]) for entry in content["files"].values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return None
 
 
 def _read_checked(folder: Path, entry: dict[str, Any]) -> bytes:

@@ -19,6 +19,7 @@ from gru4rec.storage.files import CheckpointError, read_state, write_state
 
 MANIFEST = "training.json"
 KIND = "gru4rec training state"
+FILES = ("training",)
 
 
 @dataclass(frozen=True)

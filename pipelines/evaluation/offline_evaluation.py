@@ -1,5 +1,6 @@
 """The asset `offline_evaluation`: the challenger, the champion and the baselines on the night's held-out sessions."""
 
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,9 @@ def offline_evaluation(
         splits = warehouse.read("splits", day)
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
-        candidates = _candidates(tracking, challenger)
-        comparison = compare_night(splits, candidates, config, "auto")
+        with tempfile.TemporaryDirectory() as copies:
+            candidates = _candidates(tracking, challenger, Path(copies))
+            comparison = compare_night(splits, candidates, config, "auto")
         table = evaluations_table(comparison, day)
     file = warehouse.layout.partition("evaluations", day)
     _write(table, file)
@@ -102,21 +104,24 @@ def _trained_before_test(train_until: datetime | None, comparison: Comparison) -
     )
 
 
-def _candidates(tracking: Tracking, challenger: "ModelVersion") -> list[Candidate]:
-    """The challenger's two checkpoints, and the measured one of the champion where that is another version."""
+def _candidates(tracking: Tracking, challenger: "ModelVersion", copies: Path) -> list[Candidate]:
+    """The challenger's two checkpoints, and the measured one of the champion where that is another version.
+
+    They are copied into the folder `copies`.
+    """
 
     def until(version: "ModelVersion") -> datetime | None:
         text = version.tags.get("train_until")
         return datetime.fromisoformat(text) if text else None
 
     number = int(challenger.version)
-    measured = registry.evaluated_checkpoint(tracking, challenger)
-    served = registry.served_checkpoint(challenger)
+    measured = registry.evaluated_checkpoint(tracking, challenger, copies)
+    served = registry.served_checkpoint(challenger, copies)
     found = [Candidate(CHALLENGER, number, measured, until(challenger))]
     found.append(Candidate(SERVED, number, served, None))
     champion = registry.aliased(tracking, registry.CHAMPION)
     if champion is not None and int(champion.version) != number:
-        checkpoint = registry.evaluated_checkpoint(tracking, champion)
+        checkpoint = registry.evaluated_checkpoint(tracking, champion, copies)
         found.append(Candidate(CHAMPION, int(champion.version), checkpoint, until(champion)))
     return found
 

@@ -1,6 +1,8 @@
 """A night's lists: the champion scores every user's context, and `warehouse` stages, audits and publishes the lists."""
 
+import tempfile
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.policy.resources import Warehouse
@@ -38,7 +40,8 @@ def publish_night(
     from warehouse.steps.contexts.shelf import shelf
 
     engine, layout = warehouse.engine(), warehouse.layout
-    recommender = Recommender.load(registry.served_checkpoint(champion))
+    with tempfile.TemporaryDirectory() as copy:
+        recommender = Recommender.load(registry.served_checkpoint(champion, Path(copy)))
     shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
     users = audience(engine, layout, day, knobs.window_days)
     expected = Expected(n=knobs.n, users=users, items=shown.of(recommender.scorer.vocabulary.ids))

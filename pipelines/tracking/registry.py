@@ -3,6 +3,7 @@
 Promotion is data: an alias that moves, and tags that say why.
 """
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,19 +58,25 @@ def register(tracking: "Tracking", logged: "ModelInfo", tags: "Mapping[str, str]
     return int(made.version)
 
 
-def evaluated_checkpoint(tracking: "Tracking", version: "ModelVersion") -> Path:
-    """A local folder with the checkpoint that was trained without the held-out days."""
+def evaluated_checkpoint(tracking: "Tracking", version: "ModelVersion", below: Path) -> Path:
+    """The checkpoint that was trained without the held-out days.
+
+    It is copied into a new folder below one that the caller removes: left to itself, MLflow fills the system's
+    temporary folder.
+    """
     import mlflow
 
-    return Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="evaluated"))
+    place = tempfile.mkdtemp(dir=below)
+    return Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="evaluated", dst_path=place))
 
 
-def served_checkpoint(version: "ModelVersion") -> Path:
-    """A local folder with the checkpoint that serves."""
+def served_checkpoint(version: "ModelVersion", below: Path) -> Path:
+    """The checkpoint that serves, copied likewise."""
     import mlflow
 
+    place = tempfile.mkdtemp(dir=below)
     uri = f"models:/{version.name}/{version.version}"
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)) / "artifacts" / "checkpoint"
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=place)) / "artifacts" / "checkpoint"
 
 
 def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:

@@ -1,6 +1,9 @@
 """Nights that really run, on a tiny synthetic shop: what stands afterwards, twice the same, one asset alone."""
 
 import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,16 @@ FIRST, SECOND = "2026-01-07", "2026-01-08"
 
 
 @pytest.fixture(scope="module")
-def nights(house: Any) -> Any:
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder in the place of the system's temporary one."""
+    folder, before = tmp_path_factory.mktemp("temporary"), tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    yield folder
+    tempfile.tempdir = before
+
+
+@pytest.fixture(scope="module")
+def nights(house: Any, temporary: Path) -> Any:
     """Two nights, the second one twice."""
     house.results["first"] = house.run("nightly", FIRST)
     house.results["second"] = house.run("nightly", SECOND)
@@ -55,6 +67,12 @@ def test_nights_succeed_and_all_checks_pass(nights: Any) -> None:
         checks = result.get_asset_check_evaluations()
         assert len({check.check_name for check in checks}) >= 5
         assert all(check.passed for check in checks), [check for check in checks if not check.passed]
+
+
+def test_nights_leave_no_copies_of_models_in_the_temporary_folder(nights: Any, temporary: Path) -> None:
+    """Of DuckDB's connections an empty folder stays, which the next process uses again."""
+    left = {path.relative_to(temporary).as_posix() for path in temporary.rglob("*")}
+    assert left <= {f"warehouse-spill-{os.getuid()}"}
 
 
 def test_two_nights_are_two_partitions_and_a_night_twice_is_one_copy(nights: Any) -> None:
@@ -114,12 +132,12 @@ def test_the_logged_model_answers_as_a_pyfunc(nights: Any) -> None:
     assert answer["context_length"] >= 1
 
 
-def test_the_served_model_knows_the_last_day_and_the_measured_one_does_not(nights: Any) -> None:
+def test_the_served_model_knows_the_last_day_and_the_measured_one_does_not(nights: Any, tmp_path: Path) -> None:
     from gru4rec.storage.checkpoint import load
 
     version = registry.of_night(nights.tracking, SECOND)
-    measured = load(registry.evaluated_checkpoint(nights.tracking, version))
-    served = load(registry.served_checkpoint(version))
+    measured = load(registry.evaluated_checkpoint(nights.tracking, version, tmp_path))
+    served = load(registry.served_checkpoint(version, tmp_path))
     assert served.vocabulary.counts.sum() > measured.vocabulary.counts.sum()
     assert served.config.train.epochs == int(metadata(nights, "gru4rec_model", SECOND)["best_epoch"])
     assert served.extra["temperature"] == measured.extra["temperature"]

@@ -6,11 +6,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.shell.guard import Guard
+from tests.pipelines.browser import Browser
 
 ROOT = Path(__file__).resolve().parents[3]
 PORT = 3000
@@ -181,6 +184,58 @@ def test_the_real_server_changes_nothing_for_a_foreign_page(server: str, tmp_pat
     with connect(f"ws://{server}/graphql", origin=own, subprotocols=["graphql-ws"]) as subscription:
         subscription.send(json.dumps({"type": "connection_init"}))
         assert json.loads(subscription.recv(timeout=30)) == {"type": "connection_ack"}
+
+
+ATTACKS = """
+<body><script>
+const url = "%(graphql)s", mutation = %(mutation)s, json = JSON.stringify({query: mutation});
+const asked = url + "?query=" + encodeURIComponent(mutation);
+const send = (to, options) => fetch(to, {mode: "no-cors", credentials: "include", ...options}).catch(() => 0);
+const socket = new Promise(done => {
+  const opened = new WebSocket(url.replace("http", "ws"), "graphql-ws");
+  opened.onopen = () => { document.title = "opened"; done(); };
+  opened.onerror = done;
+});
+const image = new Promise(done => { const one = new Image(); one.onload = one.onerror = done; one.src = asked; });
+const form = new Promise(done => {
+  document.body.innerHTML = `<iframe name="inside"></iframe><form method="post" target="inside"></form>`;
+  document.querySelector("iframe").onload = done;
+  document.querySelector("form").action = asked;
+  document.querySelector("form").submit();
+});
+Promise.all([
+  send(asked), send(asked, {method: "POST"}), send(url, {method: "POST", body: json}), socket, image, form,
+  send(url, {method: "POST", body: json, headers: {"Content-Type": "application/json"}, mode: "cors"}),
+]).then(() => { window.tried = true; });
+</script></body>
+"""
+
+
+@pytest.mark.slow
+def test_a_page_of_another_origin_in_a_real_browser_changes_nothing(server: str, tmp_path: Path) -> None:
+    page = (ATTACKS % {"graphql": f"http://{server}/graphql", "mutation": json.dumps(LAUNCH)}).encode()
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    browser = Browser(tmp_path)
+    try:
+        with ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
+            threading.Thread(target=other.serve_forever, daemon=True).start()
+            browser.call("Page.navigate", url=f"http://127.0.0.1:{other.server_port}/")
+            browser.until("window.tried === true")
+            assert browser.do("document.title") != "opened"
+            other.shutdown()
+    finally:
+        browser.close()
+    assert _limits(tmp_path) == []
 
 
 def _limits(tmp_path: Path) -> list[tuple[str, int]]:

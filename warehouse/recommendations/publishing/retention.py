@@ -10,7 +10,7 @@ from pathlib import Path
 from deltalake import CommitProperties, DeltaTable
 
 from warehouse.recommendations.errors import RecommendationsError
-from warehouse.recommendations.publishing.staging import REJECTED, audit_file, staging_folder
+from warehouse.recommendations.publishing.staging import A_DAY, REJECTED, audit_file, staging_folder
 from warehouse.recommendations.publishing.sweeping import sweep
 from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
 from warehouse.values import at_least
@@ -48,7 +48,7 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
     table = DeltaTable(path)
     removed = table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=vacuum_hours >= SAFE_HOURS)
     oldest = kept[0].isoformat() if kept else ""
-    for rejected in staging_folder(path).glob(f"*{REJECTED}"):
+    for rejected in staging_folder(path).glob(f"{A_DAY}{REJECTED}"):
         if rejected.name < oldest:
             audit_file(rejected).unlink(missing_ok=True)
             shutil.rmtree(rejected)

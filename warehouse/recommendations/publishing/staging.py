@@ -32,6 +32,7 @@ from warehouse.tables import RECOMMENDATIONS
 LOCK = ".lock"
 WRITING = ".writing"
 REJECTED = ".rejected"
+A_DAY = "[0-9]" * 4 + "-[0-9][0-9]" * 2  # the names of our files and folders begin with their night
 
 
 def staging_folder(table: Path) -> Path:
@@ -219,7 +220,7 @@ def clear_dead(folder: Path) -> tuple[set[str], list[Path]]:
     """Remove the staged nights of dead writers; returns the nights of living ones (ISO dates) and what was removed."""
     live: set[str] = set()
     gone: list[Path] = []
-    for lock in folder.glob(f"*{LOCK}"):
+    for lock in folder.glob(f"{A_DAY}{LOCK}"):
         try:
             handle = os.open(lock, os.O_RDWR)
         except FileNotFoundError:

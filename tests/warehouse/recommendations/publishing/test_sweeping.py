@@ -48,6 +48,13 @@ def test_what_looks_like_litter_and_is_not_ours_stays(nights):
     for file in foreign:
         file.parent.mkdir(exist_ok=True)
         file.write_text("precious")
+    staging = path.with_name("recommendations_staging")
+    for place in ("mine.writing", "mine.rejected", "0000.writing"):
+        (staging / place).mkdir(parents=True)
+        foreign.append(staging / place / "part-00000.parquet")
+    foreign += [staging / "mine.lock", staging / "0000.lock"]
+    for file in foreign[-5:]:
+        file.write_text("precious")
     link = night / f"part-00001-{uuid4()}.parquet"
     link.symlink_to(nights.layout.recommendations / "other" / f"{name}.parquet")
     litter = [
@@ -60,5 +67,6 @@ def test_what_looks_like_litter_and_is_not_ours_stays(nights):
     for file in litter:
         file.write_text("half a file")
     assert table.sweep(nights.layout) == sorted(str(file) for file in litter)
+    table.retain(nights.layout, 1)
     assert {file.read_text() for file in foreign} == {"precious"}
     assert link.is_symlink()
