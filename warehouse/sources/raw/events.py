@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from warehouse.days import days_between, midnight
 from warehouse.engine.errors import DataError, disk_sentences
+from warehouse.engine.parquet_files import ID_TYPE
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
@@ -58,7 +59,7 @@ def write_events(
     names = log.names or tuple(log.columns)
     order = tuple(name for name in EVENTS.names if name in names and name != "timestamp")
     with engine.open() as db, disk_sentences():
-        define_log(db, log)
+        text = define_log(db, log)
         sql = statement(
             "log_by_day",
             columns=ColumnList(names),
@@ -66,7 +67,7 @@ def write_events(
             floor=midnight(EARLIEST),
             ceiling=midnight(datetime.now(UTC).date() + timedelta(days=1)),
         )
-        with _DayFiles(layout, log.name, fill) as files, Progress("events", enabled=progress) as bar:
+        with _DayFiles(layout, log.name, fill, text) as files, Progress("events", enabled=progress) as bar:
             with bar.watching(db.progress):
                 reader = db.reader(sql)
                 batches = iter(reader)
@@ -90,8 +91,9 @@ def _read_as(db: Database) -> str:
 class _DayFiles:
     """Writes batches, sorted by their last column, the day, into one file a day. One file is open at a time."""
 
-    def __init__(self, layout: Layout, name: str, fill: bool) -> None:
-        self._layout, self._name, self._fill = layout, name, fill
+    def __init__(self, layout: Layout, name: str, fill: bool, text: tuple[str, ...] = ()) -> None:
+        """Begin; `text`: id columns that should be whole numbers and are not, which their schema then says."""
+        self._layout, self._name, self._fill, self._text = layout, name, fill, text
         self._stack = ExitStack()
         self._writer: pq.ParquetWriter | None = None
         self.first: date | None = None
@@ -135,5 +137,7 @@ class _DayFiles:
         import pyarrow.parquet as pq
 
         self._stack.close()
+        for place in map(schema.get_field_index, self._text):
+            schema = schema.set(place, schema.field(place).with_metadata({ID_TYPE: "int64"}))
         path = self._stack.enter_context(replacing(self._layout.raw_events(day) / f"{self._name}.parquet"))
         self._writer = self._stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))

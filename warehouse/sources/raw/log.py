@@ -1,7 +1,7 @@
 """The files of a log: found, checked for their columns, and defined as a view with the columns of a raw table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
@@ -9,6 +9,8 @@ from warehouse.engine.parquet_files import schema_of
 from warehouse.engine.protocol import Database, FileColumn
 from warehouse.engine.statements import statement
 from warehouse.engine.text_files import TextForm, require
+
+ID_COLUMNS = ("user_id", "item_id")
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,40 @@ class LogFiles:
     names: tuple[str, ...] = ()
 
 
-def define_log(db: Database, log: LogFiles) -> None:
-    """Define the view `log`; FileNotFoundError for a missing file, DataError for a missing column."""
+def define_log(db: Database, log: LogFiles) -> tuple[str, ...]:
+    """Define the view `log`; returns what `left_as_text` says.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        DataError: a column is missing.
+    """
     require_columns(log)
-    db.view("lines" if log.through else "log", list(log.files), log.columns, form=log.form)
+    text = left_as_text(db, log)
+    columns = {name: replace(c, read="text") if name in text else c for name, c in log.columns.items()}
+    db.view("lines" if log.through else "log", list(log.files), columns, form=log.form)
     if log.through:
         db.define("log", statement(log.through))
+    return text
+
+
+def left_as_text(db: Database, log: LogFiles) -> tuple[str, ...]:
+    """The id columns that should be whole numbers and hold other text, which is therefore kept as it was found.
+
+    Rows with such an id are rejected later, by the step that makes the events, with their text.
+    """
+    wanted = tuple(name for name in ID_COLUMNS if not log.through and _wants_numbers(log.columns.get(name)))
+    if not wanted:
+        return ()
+    found = {f"{name}_found": replace(log.columns[name], read="text") for name in wanted}
+    numbers = {name: log.columns[name] for name in wanted}
+    missing = {name: None for other in ID_COLUMNS if other not in wanted for name in (other, f"{other}_found")}
+    db.view("ids", list(log.files), {**numbers, **found, **missing}, form=log.form)
+    counts = dict(zip(ID_COLUMNS, db.rows(statement("log_ids"))[0], strict=True))
+    return tuple(name for name in wanted if counts[name])
+
+
+def _wants_numbers(column: FileColumn | None) -> bool:
+    return column is not None and column.read == "int64"
 
 
 def require_columns(log: LogFiles) -> None:
