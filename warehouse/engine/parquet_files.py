@@ -14,12 +14,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NUMBERS, TEXTS = ("integer", "float", "decimal"), ("string", "bytes", "uuid")  # kinds of columns that may be ids
+SUFFIXES = (".parquet", ".parq", ".pq")
 ID_TYPE = b"id_type"  # in a raw column's metadata: what an import was asked to make of ids that it left as text
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The parquet files of a folder, by name. Those whose name starts with a dot are left out: they are unfinished."""
-    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+    """The parquet files below a folder, at any depth, by name.
+
+    What is called `_*` or `.*` is left out: writers leave such marks and unfinished files.
+
+    Raises:
+        DataError: another file lies there, or a link to a folder: it would not be read.
+    """
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            if path.suffix.lower() not in SUFFIXES or any(path.iterdir()):
+                continue
+        elif path.is_dir() or path.suffix.lower() not in SUFFIXES:
+            what = "a link to a folder" if path.is_dir() else "no parquet file by its name"
+            raise DataError(
+                f"{path} is {what} and would not be read: import it, call it {SUFFIXES[0]} if it is one, or give it a "
+                f"name that begins with _ to leave it out"
+            )
+        found.append(path)
+    return found
 
 
 def schema_of(path: Path) -> "pa.Schema":

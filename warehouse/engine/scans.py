@@ -7,7 +7,7 @@ from pathlib import Path
 from warehouse.engine.parquet_files import plain_type, schema_of
 from warehouse.engine.protocol import FileColumn, ViewColumns
 from warehouse.engine.statements import identifier, quoted
-from warehouse.engine.text_files import Delimited, TextForm, column_names
+from warehouse.engine.text_files import Delimited, TextForm, column_names, packing
 
 _FILENAME = "_source file of the row_"  # a name that no raw column has, so that a raw column "filename" stays readable
 _EXACT = {"halffloat": 2**11, "float": 2**24, "double": 2**53}  # up to where each tells neighbouring numbers apart
@@ -19,7 +19,7 @@ _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm | None) -> str:
     """A SELECT over files; see Database.view."""
     if form is not None:
-        return _select(columns, filename, _text(files, form), {})
+        return _scan_text(files, columns, filename, form)
     if columns is None or not any(source is not None and source.read in _TYPED for source in columns.values()):
         return _select(columns, filename, _parquet(files, bool(filename)), {})
     # Where types decide, files of one shape are read together: across types the engine would cast, and round.
@@ -46,26 +46,39 @@ def _parquet(files: Sequence[Path], with_filename: bool) -> str:
     return f"read_parquet([{_listed(files)}], union_by_name := true, hive_partitioning := false{extra})"
 
 
-def _text(files: Sequence[Path], form: TextForm) -> str:
+def _scan_text(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm) -> str:
+    """A SELECT over text files; those that are packed alike and have the same columns are read together."""
+    shapes: dict[tuple[str, tuple[str, ...]], list[Path]] = {}
+    for path in files:
+        if isinstance(form, Delimited) or columns is None:
+            names = column_names(path, form)
+        else:  # the fields that are asked for, wherever they first stand
+            named = (source.column for source in columns.values() if source is not None and source.read != "constant")
+            names = list(dict.fromkeys(named))
+        shapes.setdefault((packing(path), tuple(names)), []).append(path)
+    return " UNION ALL ".join(
+        _select(columns, filename, _text(alike, names, form, packed), {}) for (packed, names), alike in shapes.items()
+    )
+
+
+def _text(files: Sequence[Path], names: Sequence[str], form: TextForm, packed: str) -> str:
     """Text files with every field as text; a row that lacks an announced field is refused."""
-    names = column_names(files[0], form)
+    listed = f"[{_listed(files)}], compression := {quoted(packed)}"
+    fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
     if isinstance(form, Delimited):
-        fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
         # DuckDB 2.0 moves a TRY_CAST of a bare column into its CSV reader, where it fails the statement instead of
         # giving NULL. Around nullif it stays outside; empty fields are NULL as before.
         plain = ", ".join(f"nullif({identifier(name)}, '') AS {identifier(name)}" for name in names)
         return (
-            f"(SELECT {plain} FROM read_csv([{_listed(files)}], columns := {{{fields}}}, auto_detect := false, "  # noqa: S608
+            f"(SELECT {plain} FROM read_csv({listed}, columns := {{{fields}}}, auto_detect := false, "  # noqa: S608
             f"header := {'false' if form.names else 'true'}, delim := {quoted(form.delimiter)}, "
             f"quote := {quoted(form.quote)}, escape := {quoted(form.quote)}, encoding := {quoted(form.encoding)}))"
         )
     if not form.explode:
-        fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
-        return f"read_json([{_listed(files)}], format := 'newline_delimited', columns := {{{fields}}})"
+        return f"read_json({listed}, format := 'newline_delimited', records := 'true', columns := {{{fields}}})"
     inner = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
-    outer = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
-    listed = f"{identifier(form.explode)}: {quoted(f'STRUCT({inner})[]')}"
-    rows = f"read_json([{_listed(files)}], format := 'newline_delimited', columns := {{{outer}, {listed}}})"
+    nested = f"{identifier(form.explode)}: {quoted(f'STRUCT({inner})[]')}"
+    rows = f"read_json({listed}, format := 'newline_delimited', records := 'true', columns := {{{fields}, {nested}}})"
     # A field comes from the list's element where it has one, else from the line.
     merged = ", ".join(
         f"coalesce(row.{identifier(name)}, line.{identifier(name)}) AS {identifier(name)}" for name in names

@@ -38,7 +38,11 @@ from warehouse.sources.raw.log import LogFiles, files_in
 from warehouse.tables import ID_TYPES
 from warehouse.values import TIME_UNITS, one_of
 
-FORMATS = {"parquet": ("*.parquet",), "csv": ("*.csv", "*.csv.gz"), "jsonl": ("*.jsonl", "*.jsonl.gz")}
+FORMATS = {
+    "parquet": ("*.parquet",),
+    "csv": ("*.csv", "*.csv.gz", "*.csv.zst"),
+    "jsonl": ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst"),
+}
 FILE_KEYS = {"format", "files", "delimiter", "quote", "encoding", "names", "explode"}
 EVENT_KEYS = FILE_KEYS | {
     "user_id", "item_id", "timestamp", "timestamp_unit", "timestamp_format", "session_id", "event_type", "dwell",

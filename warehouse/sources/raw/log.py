@@ -8,7 +8,7 @@ from warehouse.engine.errors import DataError
 from warehouse.engine.parquet_files import schema_of
 from warehouse.engine.protocol import Database, FileColumn
 from warehouse.engine.statements import statement
-from warehouse.engine.text_files import TextForm, require
+from warehouse.engine.text_files import JsonLines, TextForm, require, require_fields
 
 ID_COLUMNS = ("user_id", "item_id")
 
@@ -71,7 +71,7 @@ def _wants_numbers(column: FileColumn | None) -> bool:
 
 
 def require_columns(log: LogFiles) -> None:
-    """FileNotFoundError for a missing file; DataError where one lacks a column, or text files differ in theirs."""
+    """FileNotFoundError for a missing file; DataError where one lacks a column, or all JSON lines lack it."""
     if not log.files:
         raise FileNotFoundError("no file to import was found: check the path")
     needed = tuple(source.column for source in log.columns.values() if source.read != "constant")
@@ -83,11 +83,11 @@ def require_columns(log: LogFiles) -> None:
             missing = [name for name in needed if name not in names]
             if missing:
                 raise DataError(f"{path} has no column {', '.join(map(repr, missing))} (it has {', '.join(names)})")
+    elif isinstance(log.form, JsonLines):
+        require_fields(log.files, log.form, needed)
     else:
-        shapes = {tuple(require(path, log.form, needed)): path for path in log.files}
-        if len(shapes) > 1:
-            one, other = list(shapes.values())[:2]
-            raise DataError(f"{one} and {other} have different columns: import them one by one")
+        for path in log.files:
+            require(path, log.form, needed)
 
 
 def files_in(path: Path, *patterns: str) -> tuple[Path, ...]:
