@@ -1,7 +1,7 @@
 """Where everything lies below one root folder. The folder is the database: one parquet file a table and day.
 
-raw/events/2026-01-31/*.parquet   what arrived on that day, in the shape its owner gave it
-raw/items/*.parquet               the catalogue as last delivered
+raw/events/2026-01-31/**/*.parquet  what arrived on that day, in the shape its owner gave it
+raw/items/**/*.parquet            the catalogue as last delivered
 deliveries/2026-01-31.json        which raw files a day's events were read from
 events/2026-01-31.parquet         a table's partition: always one whole file
 recommendations/                  a Delta table, one partition a night

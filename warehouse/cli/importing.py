@@ -40,6 +40,11 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("source", metavar="SOURCE", choices=SOURCES, help="one of the sources above")
     parser.add_argument("path", metavar="PATH", type=Path, help="the file or the folder to read")
     parser.add_argument("--mapping", metavar="FILE", type=Path, help="for SOURCE log: what the columns are (TOML)")
+    parser.add_argument(
+        "--name",
+        default="",
+        help="what the import is called: one of the same name replaces all that it wrote (default: by PATH)",
+    )
     _add_common(parser)
     parser.set_defaults(run=_import)
 
@@ -66,7 +71,7 @@ def _import(arguments: argparse.Namespace) -> int:
     run, _ = SOURCES[arguments.source]
     extra = {"mapping": arguments.mapping} if arguments.source == "log" else {}
     layout, engine = Layout(arguments.data), DuckDBEngine(memory_limit=arguments.memory_limit)
-    report = run(engine, layout, arguments.path, progress=not arguments.quiet, **extra)
+    report = run(engine, layout, arguments.path, unit=arguments.name, progress=not arguments.quiet, **extra)
     print(
         f"{report.events:,} events of {report.first_day} to {report.last_day} and {report.items:,} items "
         f"written below {layout.raw}"

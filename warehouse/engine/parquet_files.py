@@ -13,10 +13,34 @@ from warehouse.engine.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NUMBERS, TEXTS = ("integer", "float", "decimal"), ("string", "bytes", "uuid")  # kinds of columns that may be ids
+SUFFIXES = (".parquet", ".parq", ".pq")
+ID_TYPE = b"id_type"  # in a raw column's metadata: what an import was asked to make of ids that it left as text
+
 
 def files_of(folder: Path) -> list[Path]:
-    """The parquet files of a folder, by name. Those whose name starts with a dot are left out: they are unfinished."""
-    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+    """The parquet files below a folder, at any depth, by name.
+
+    What is called `_*` or `.*` is left out: writers leave such marks and unfinished files.
+
+    Raises:
+        DataError: another file lies there, or a link to a folder: it would not be read.
+    """
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            if path.suffix.lower() not in SUFFIXES or any(path.iterdir()):
+                continue
+        elif path.is_dir() or path.suffix.lower() not in SUFFIXES:
+            what = "a link to a folder" if path.is_dir() else "no parquet file by its name"
+            raise DataError(
+                f"{path} is {what} and would not be read: import it, call it {SUFFIXES[0]} if it is one, or give it a "
+                f"name that begins with _ to leave it out"
+            )
+        found.append(path)
+    return found
 
 
 def schema_of(path: Path) -> "pa.Schema":
@@ -67,22 +91,45 @@ def naming_damaged(files: Iterable[Path]) -> Iterator[None]:
 
 
 def kind(field_type: "pa.DataType") -> str:
-    """What a column can be read as: integer, float, string, timestamp, date, null, or the type's own name."""
+    """What a column can be read as: one of the names below, or the type's own name.
+
+    A decimal of more than 38 digits keeps its own name: the engine would round it.
+    """
+    import pyarrow as pa
     import pyarrow.types as t
 
-    if t.is_dictionary(field_type):
-        return kind(field_type.value_type)
+    field_type = plain_type(field_type)
+    if isinstance(field_type, pa.UuidType):
+        return "uuid"
+    if t.is_fixed_size_binary(field_type) and field_type.byte_width == 16:
+        return "uuid"
+    if t.is_decimal(field_type) and field_type.precision <= 38:
+        return "decimal"
     tests = (
         ("integer", t.is_integer),
         ("float", t.is_floating),
         ("string", t.is_string),
         ("string", t.is_large_string),
         ("string", t.is_string_view),
+        ("bytes", t.is_binary),
+        ("bytes", t.is_large_binary),
+        ("bytes", t.is_fixed_size_binary),
         ("timestamp", t.is_timestamp),
         ("date", t.is_date),
         ("null", t.is_null),
     )
     return next((name for name, test in tests if test(field_type)), str(field_type))
+
+
+def plain_type(field_type: "pa.DataType") -> "pa.DataType":
+    """The type of a column's values: not that of a dictionary around them, nor of an extension other than a UUID."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(field_type):
+        return plain_type(field_type.value_type)
+    if isinstance(field_type, pa.BaseExtensionType) and not isinstance(field_type, pa.UuidType):
+        return plain_type(field_type.storage_type)
+    return field_type
 
 
 def column_kinds(schemas: dict[Path, "pa.Schema"], column: str, allowed: tuple[str, ...], expected: str) -> set[str]:
@@ -100,21 +147,30 @@ def column_kinds(schemas: dict[Path, "pa.Schema"], column: str, allowed: tuple[s
     return found - {"null"}
 
 
-def id_type(schemas: dict[Path, "pa.Schema"], column: str, wanted: str = "auto") -> tuple[str, bool]:
-    """How an id column is kept ("int64" or "string"), and whether some files have text that must become whole numbers.
+def id_type(schemas: dict[Path, "pa.Schema"], column: str, wanted: str = "auto") -> str:
+    """How an id column is kept: "int64" or "string".
 
-    "auto": whole numbers stay int64 and text stays string; files that disagree are refused.
+    "auto": whole numbers are int64, floats and decimals of whole values too; text, bytes and UUIDs are string; files
+    that disagree are refused. A column that an import wanted to be int64 (see `ID_TYPE`) is int64 though it is text.
     """
-    kinds = column_kinds(schemas, column, ("integer", "string"), "a whole number or text")
-    if wanted == "auto" and len(kinds) == 2:
-        examples = {kind(schema.field(column).type): path.name for path, schema in schemas.items()}
+    kinds = column_kinds(schemas, column, (*NUMBERS, *TEXTS), "a whole number or text")
+    if wanted == "auto":
+        there = [schema.field(column) for schema in schemas.values()]
+        marked = {(field.metadata or {}).get(ID_TYPE, b"").decode() for field in there} - {""}
+        if len(marked) == 1:
+            return marked.pop()
+    if wanted == "auto" and kinds & set(NUMBERS) and kinds & set(TEXTS):
+        numbers, text = (
+            next(path.name for path, schema in schemas.items() if kind(schema.field(column).type) in group)
+            for group in (NUMBERS, TEXTS)
+        )
         raise DataError(
-            f"column {column!r} is a whole number in {examples['integer']} and text in {examples['string']}: "
+            f"column {column!r} is a whole number in {numbers} and text in {text}: "
             f"set its type to int64 or string in the configuration"
         )
     if wanted == "auto":
-        wanted = "string" if kinds == {"string"} else "int64"
-    return wanted, wanted == "int64" and "string" in kinds
+        return "string" if kinds & set(TEXTS) else "int64"
+    return wanted
 
 
 def present(schemas: dict[Path, "pa.Schema"], column: str) -> bool:

@@ -23,7 +23,9 @@ class FileColumn:
 
     Args:
         column: the files' name of it.
-        read: "as is", "text", "is null", "int64" or "double" (NULL where the value is no such number), "micros" (a
+        read: "as is", "text", "is null", "id" (a whole number, or text where the type has no number of 64 bits; NULL
+            where a number is not whole or not exact), "int64" (likewise, and NULL where its text would not read back
+            the same), "double" (NULL where the value is no such number), "micros" (a
             timestamp as whole microseconds since 1970), "time" (UTC, NULL where it cannot be read), or "constant"
             (`column` is itself the value).
         unit: for a "time" of numbers since 1970: s, ms, us or ns.

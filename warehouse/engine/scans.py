@@ -1,24 +1,43 @@
 """How DuckDB reads files. Only here do names and paths from outside become SQL, and each of them is quoted."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from warehouse.engine.parquet_files import plain_type, schema_of
 from warehouse.engine.protocol import FileColumn, ViewColumns
 from warehouse.engine.statements import identifier, quoted
-from warehouse.engine.text_files import Delimited, TextForm, column_names
+from warehouse.engine.text_files import Delimited, TextForm, column_names, packing
 
 _FILENAME = "_source file of the row_"  # a name that no raw column has, so that a raw column "filename" stays readable
-_NUMBERS = {"int64": "BIGINT", "double": "DOUBLE"}
+_EXACT = {"halffloat": 2**11, "float": 2**24, "double": 2**53}  # up to where each tells neighbouring numbers apart
+_TEXT = ("string", "large_string", "string_view")
+_TYPED = ("id", "int64")  # readings that depend on the type of the files' column
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm | None) -> str:
     """A SELECT over files; see Database.view."""
-    selected = ["*"] if columns is None else [f"{expression(s)} AS {identifier(n)}" for n, s in columns.items()]
+    if form is not None:
+        return _scan_text(files, columns, filename, form)
+    if columns is None or not any(source is not None and source.read in _TYPED for source in columns.values()):
+        return _select(columns, filename, _parquet(files, bool(filename)), {})
+    # Where types decide, files of one shape are read together: across types the engine would cast, and round.
+    shapes: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for path in files:
+        shape = {field.name: str(plain_type(field.type)) for field in schema_of(path)}
+        named = {source.column for source in columns.values() if source is not None}
+        shapes.setdefault(tuple((name, shape[name]) for name in sorted(named) if name in shape), []).append(path)
+    return " UNION ALL ".join(
+        _select(columns, filename, _parquet(alike, bool(filename)), dict(shape)) for shape, alike in shapes.items()
+    )
+
+
+def _select(columns: ViewColumns | None, filename: str, source: str, types: Mapping[str, str]) -> str:
+    """A SELECT of a view's columns; `types`: those of the files' columns, where they matter."""
+    selected = ["*"] if columns is None else [f"{expression(s, types)} AS {identifier(n)}" for n, s in columns.items()]
     if filename:
         selected.append(f"{identifier(_FILENAME)} AS {identifier(filename)}")
-    source = _parquet(files, bool(filename)) if form is None else _text(files, form)
     return f"SELECT {', '.join(selected)} FROM {source}"  # noqa: S608 - every part is quoted
 
 
@@ -27,26 +46,39 @@ def _parquet(files: Sequence[Path], with_filename: bool) -> str:
     return f"read_parquet([{_listed(files)}], union_by_name := true, hive_partitioning := false{extra})"
 
 
-def _text(files: Sequence[Path], form: TextForm) -> str:
+def _scan_text(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm) -> str:
+    """A SELECT over text files; those that are packed alike and have the same columns are read together."""
+    shapes: dict[tuple[str, tuple[str, ...]], list[Path]] = {}
+    for path in files:
+        if isinstance(form, Delimited) or columns is None:
+            names = column_names(path, form)
+        else:  # the fields that are asked for, wherever they first stand
+            named = (source.column for source in columns.values() if source is not None and source.read != "constant")
+            names = list(dict.fromkeys(named))
+        shapes.setdefault((packing(path), tuple(names)), []).append(path)
+    return " UNION ALL ".join(
+        _select(columns, filename, _text(alike, names, form, packed), {}) for (packed, names), alike in shapes.items()
+    )
+
+
+def _text(files: Sequence[Path], names: Sequence[str], form: TextForm, packed: str) -> str:
     """Text files with every field as text; a row that lacks an announced field is refused."""
-    names = column_names(files[0], form)
+    listed = f"[{_listed(files)}], compression := {quoted(packed)}"
+    fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
     if isinstance(form, Delimited):
-        fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
         # DuckDB 2.0 moves a TRY_CAST of a bare column into its CSV reader, where it fails the statement instead of
         # giving NULL. Around nullif it stays outside; empty fields are NULL as before.
         plain = ", ".join(f"nullif({identifier(name)}, '') AS {identifier(name)}" for name in names)
         return (
-            f"(SELECT {plain} FROM read_csv([{_listed(files)}], columns := {{{fields}}}, auto_detect := false, "  # noqa: S608
+            f"(SELECT {plain} FROM read_csv({listed}, columns := {{{fields}}}, auto_detect := false, "  # noqa: S608
             f"header := {'false' if form.names else 'true'}, delim := {quoted(form.delimiter)}, "
             f"quote := {quoted(form.quote)}, escape := {quoted(form.quote)}, encoding := {quoted(form.encoding)}))"
         )
     if not form.explode:
-        fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
-        return f"read_json([{_listed(files)}], format := 'newline_delimited', columns := {{{fields}}})"
+        return f"read_json({listed}, format := 'newline_delimited', records := 'true', columns := {{{fields}}})"
     inner = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
-    outer = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
-    listed = f"{identifier(form.explode)}: {quoted(f'STRUCT({inner})[]')}"
-    rows = f"read_json([{_listed(files)}], format := 'newline_delimited', columns := {{{outer}, {listed}}})"
+    nested = f"{identifier(form.explode)}: {quoted(f'STRUCT({inner})[]')}"
+    rows = f"read_json({listed}, format := 'newline_delimited', records := 'true', columns := {{{fields}, {nested}}})"
     # A field comes from the list's element where it has one, else from the line.
     merged = ", ".join(
         f"coalesce(row.{identifier(name)}, line.{identifier(name)}) AS {identifier(name)}" for name in names
@@ -54,28 +86,58 @@ def _text(files: Sequence[Path], form: TextForm) -> str:
     return f"(SELECT {merged} FROM (SELECT *, unnest({identifier(form.explode)}) AS row FROM {rows}) AS line)"  # noqa: S608
 
 
-def expression(source: FileColumn | None) -> str:
-    """A source column as DuckDB reads it."""
-    if source is None:
-        return "CAST(NULL AS VARCHAR)"
-    if source.read == "constant":
+def expression(source: FileColumn | None, types: Mapping[str, str] | None = None) -> str:
+    """A source column as DuckDB reads it; `types`: those of the files' columns, where they matter."""
+    if source is not None and source.read == "constant":
         return quoted(source.column)
-    column = identifier(source.column)
+    if source is None or (types and source.column not in types):
+        return "CAST(NULL AS VARCHAR)"
+    column, kind = identifier(source.column), (types or {}).get(source.column, "string")
     if source.read == "text":
         return f"CAST({column} AS VARCHAR)"
-    if source.read in _NUMBERS:
-        return f"TRY_CAST({column} AS {_NUMBERS[source.read]})"
+    if source.read == "id":
+        return _id(column, kind)
+    if source.read == "int64":
+        return _reads_back(_id(column, kind))
+    if source.read == "double":
+        return f"TRY_CAST({column} AS DOUBLE)"
     if source.read == "micros":
         return f"epoch_us({column})"
     if source.read == "is null":
-        return f"{column} IS NULL"
+        # DuckDB 2.0 folds isnan to false where a parquet file's statistics, which leave NaN out, hold none.
+        return f"({column} IS NULL OR CAST({column} AS VARCHAR) = 'nan')" if kind in _EXACT else f"{column} IS NULL"
     if source.read == "time" and source.form:
         return f"CAST(try_strptime({column}, {quoted(source.form)}) AS TIMESTAMPTZ)"
     if source.read == "time" and source.unit:
-        return _since_1970(column, source.unit)
+        number = _since_1970(column, source.unit)
+        return f"coalesce({number}, TRY_CAST({column} AS TIMESTAMPTZ))" if types and kind in _TEXT else number
     if source.read == "time":
         return f"TRY_CAST({column} AS TIMESTAMPTZ)"
     return column
+
+
+def _id(column: str, kind: str) -> str:
+    """An id as a whole number or as text; NULL where it is not whole, or a float too large to be exact, or no text."""
+    if kind in _EXACT:
+        whole = f"{column} = trunc({column}) AND abs({column}) < {_EXACT[kind]}"
+        return f"CASE WHEN {whole} THEN TRY_CAST({column} AS BIGINT) END"
+    if kind.startswith("decimal"):
+        return f"CASE WHEN {column} = trunc({column}) THEN TRY_CAST({column} AS HUGEINT) END"
+    if kind == "fixed_size_binary[16]":
+        digits = f"lower(hex({column}))"
+        parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+        return " || '-' || ".join(f"substr({digits}, {start}, {length})" for start, length in parts)
+    if "binary" in kind:
+        return f"try(decode({column}))"
+    if kind.startswith(("int", "uint")):
+        return column
+    return f"CAST({column} AS VARCHAR)"
+
+
+def _reads_back(value: str) -> str:
+    """A whole number of 64 bits; NULL where it would not read back as the very same text (1e3, 0x1F, 007)."""
+    number = f"TRY_CAST({value} AS BIGINT)"
+    return f"CASE WHEN CAST({number} AS VARCHAR) = CAST({value} AS VARCHAR) THEN {number} END"
 
 
 def _since_1970(column: str, unit: str) -> str:

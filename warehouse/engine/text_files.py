@@ -1,4 +1,4 @@
-"""Text files as logs are published in: delimited (CSV and its kin) and JSON lines, plain or gzipped.
+"""Text files as logs are published in: delimited (CSV and its kin) and JSON lines, plain or packed (gzip, zstd).
 
 The first lines of a file are looked at before its rows are read, so that a wrong delimiter or a missing column gives
 one clear sentence. Columns of a delimited file without a header are named by whoever knows the format.
@@ -6,8 +6,9 @@ one clear sentence. Columns of a delimited file without a header are named by wh
 
 import csv
 import gzip
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,15 @@ from warehouse.engine.errors import DataError
 from warehouse.values import one_of
 
 PROBED_LINES = 100
+MARKS = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}  # what a packed file begins with
 
 
 @dataclass(frozen=True)
@@ -46,24 +56,92 @@ class JsonLines:
 TextForm = Delimited | JsonLines
 
 
-def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
-    """A text file, unpacked if its name ends in .gz; DataError for a folder, FileNotFoundError for nothing."""
+def packing(path: Path) -> str:
+    """How a file is packed, by its first bytes: "gzip", "zstd" or "none".
+
+    Raises:
+        DataError: it is a folder, or packed in a way that cannot be read.
+        FileNotFoundError: it does not exist.
+    """
     if path.is_dir():
         raise DataError(f"{path} is a folder: a file is expected there")
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: check the path")
-    if path.suffix == ".gz":
+    with path.open("rb") as file:
+        start = file.read(6)
+    found = next((name for mark, name in MARKS.items() if start.startswith(mark)), "none")
+    if found in ("gzip", "zstd", "none"):
+        return found
+    raise DataError(f"{path} is packed ({found}): unpack it, or pack it with gzip or zstd")
+
+
+def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
+    """A text file, unpacked where its bytes are packed; faults are those of `packing`."""
+    packed = packing(path)
+    if packed == "gzip":
         return gzip.open(path, "rt", encoding=encoding, newline="")
+    if packed == "zstd":
+        import pyarrow as pa
+
+        return io.TextIOWrapper(pa.input_stream(str(path), compression="zstd"), encoding=encoding, newline="")
     return path.open(encoding=encoding, newline="")
 
 
 def column_names(path: Path, form: TextForm) -> list[str]:
-    """The columns of a file, from its header or (JSON lines) from its first lines; DataError if it has no line."""
+    """The columns of a file, from its header or (JSON lines) from its first lines; DataError if it has no line.
+
+    Columns without a name, and later ones of a name that stands before, get names of their own.
+    """
+    found: list[str] = []
+    for place, name in enumerate(_header(path, form), 1):
+        found.append(f"{name}(column {place})" if not name or name in found else name)
+    return found
+
+
+def require(path: Path, form: TextForm, needed: Iterable[str]) -> list[str]:
+    """The file's columns; DataError that names the file and every column that is missing, or stands twice."""
+    header = _header(path, form)
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise _lacking(path, form, missing, header)
+    for name in needed:
+        if header.count(name) > 1:
+            raise DataError(f"{path} has the column {name!r} {header.count(name)} times: keep one of them")
+    return column_names(path, form)
+
+
+def require_fields(paths: Sequence[Path], form: JsonLines, needed: Iterable[str]) -> None:
+    """DataError unless every field stands in some line of some JSON lines file, wherever that is."""
+    there: dict[str, None] = {}
+    for path in paths:
+        there |= dict.fromkeys(_header(path, form))
+    lacking = {name for name in needed if name not in there}
+    for path in paths if lacking else ():
+        with open_text(path) as file:
+            while lacking and (lines := [line.rstrip("\r\n") for line in islice(file, PROBED_LINES)]):
+                lacking -= set(_json_fields(path, lines, form))
+    if lacking:
+        raise _lacking(paths[0], form, [name for name in needed if name in lacking], list(there))
+
+
+def _lacking(path: Path, form: TextForm, missing: list[str], there: list[str]) -> DataError:
+    hint = ""
+    if isinstance(form, Delimited) and len(there) == 1:
+        hint = f"; the delimiter {form.delimiter!r} may be wrong"
+    return DataError(
+        f"{path} has no column {', '.join(map(repr, missing))} (it has {', '.join(map(repr, there[:20]))}){hint}"
+    )
+
+
+def _header(path: Path, form: TextForm) -> list[str]:
+    """The names of the columns as they stand in the file."""
     encoding = form.encoding if isinstance(form, Delimited) else "utf-8"
     try:
         with open_text(path, encoding) as file:
             lines = [line.rstrip("\r\n") for line in islice(file, PROBED_LINES)]
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (DataError, FileNotFoundError):
+        raise
+    except (ValueError, EOFError, OSError) as error:  # Arrow's own error of a broken zstd file is a ValueError
         raise DataError(f"{path} cannot be read as {encoding} text ({error}): name the right encoding") from error
     if lines:
         lines[0] = lines[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
@@ -80,20 +158,6 @@ def column_names(path: Path, form: TextForm) -> list[str]:
             f"({', '.join(form.names)}; delimiter {form.delimiter!r}): check the delimiter"
         )
     return list(form.names)
-
-
-def require(path: Path, form: TextForm, needed: Iterator[str] | tuple[str, ...]) -> list[str]:
-    """The file's columns; DataError that names the file and every missing column."""
-    names = column_names(path, form)
-    missing = [name for name in needed if name not in names]
-    if missing:
-        hint = ""
-        if isinstance(form, Delimited) and len(names) == 1:
-            hint = f"; the delimiter {form.delimiter!r} may be wrong"
-        raise DataError(
-            f"{path} has no column {', '.join(map(repr, missing))} (it has {', '.join(map(repr, names[:20]))}){hint}"
-        )
-    return names
 
 
 def _fields(line: str, form: Delimited) -> list[str]:

@@ -35,10 +35,15 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import rows_of, write_items
 from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.unit import unit_of
 from warehouse.tables import ID_TYPES
 from warehouse.values import TIME_UNITS, one_of
 
-FORMATS = {"parquet": ("*.parquet",), "csv": ("*.csv", "*.csv.gz"), "jsonl": ("*.jsonl", "*.jsonl.gz")}
+FORMATS = {
+    "parquet": ("*.parquet",),
+    "csv": ("*.csv", "*.csv.gz", "*.csv.zst"),
+    "jsonl": ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst"),
+}
 FILE_KEYS = {"format", "files", "delimiter", "quote", "encoding", "names", "explode"}
 EVENT_KEYS = FILE_KEYS | {
     "user_id", "item_id", "timestamp", "timestamp_unit", "timestamp_format", "session_id", "event_type", "dwell",
@@ -48,7 +53,7 @@ ITEM_KEYS = FILE_KEYS | {"item_id", "title", "features", "numbers", "item_id_typ
 
 
 def import_mapped(
-    engine: Engine, layout: Layout, path: Path, *, mapping: Path | None = None, progress: bool = False
+    engine: Engine, layout: Layout, path: Path, *, mapping: Path | None = None, unit: str = "", progress: bool = False
 ) -> ImportReport:
     """Write a log's events, and its items where the mapping has a section of them.
 
@@ -60,9 +65,11 @@ def import_mapped(
         raise ValueError("a log of one's own needs --mapping FILE, a TOML file that names its columns")
     sections = _sections(mapping)
     items = _items(mapping, sections["items"], path) if "items" in sections else None
-    report = write_events(engine, layout, _events(mapping, sections["events"], path), progress=progress)
-    written = write_items(layout, rows_of(engine, items)) if items else 0
-    return replace(report, items=written)
+    catalogue = rows_of(engine, items) if items else None  # read first, as it may be broken
+    report = write_events(
+        engine, layout, _events(mapping, sections["events"], path), unit=unit_of(path, unit), progress=progress
+    )
+    return report if catalogue is None else replace(report, items=write_items(layout, catalogue))
 
 
 def _sections(mapping: Path) -> dict[str, dict[str, Any]]:

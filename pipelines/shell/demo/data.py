@@ -99,7 +99,7 @@ def _movielens(layout: Layout, wheel: Path) -> tuple[date, date]:
 
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder, [name for name in archive.namelist() if name.startswith(INSIDE)])
-        import_movielens(DuckDBEngine(), layout, Path(folder) / INSIDE)
+        import_movielens(DuckDBEngine(), layout, Path(folder) / INSIDE, unit="movielens-100k")
     days = layout.raw_days()
     return days[0], days[-1]
 

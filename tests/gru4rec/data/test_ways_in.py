@@ -28,6 +28,7 @@ def tried(frame: Any, **columns: Any) -> list[tuple[str, ...]] | str:
     return [tuple(items[begin:end]) for begin, end in itertools.pairwise(ends)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["item_id", "session_id"])
 def test_the_same_ids_from_every_type_and_tool(role: str, tmp_path: Path) -> None:
     counts: Counter[str] = Counter()

@@ -71,9 +71,9 @@ def test_a_missing_column(standing, clock, missing):
 @pytest.mark.parametrize(
     ("column", "values", "sentence"),
     [
-        ("user_id", [1.0], "column 'user_id' of .*b.parquet is double: a whole number or text is expected"),
+        ("user_id", [True], "column 'user_id' of .*b.parquet is bool: a whole number or text is expected"),
         ("item_id", [[1]], "column 'item_id' of .*b.parquet is list"),
-        ("item_id", [b"x"], "column 'item_id' of .*b.parquet is binary"),
+        ("item_id", pa.array([1], pa.decimal256(76, 0)), "column 'item_id' of .*b.parquet is decimal256"),
         ("timestamp", [True], "column 'timestamp' of .*b.parquet is bool"),
         ("timestamp", [5], "is a number: set timestamp_unit to s, ms, us or ns"),
     ],

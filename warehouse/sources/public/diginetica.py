@@ -14,11 +14,14 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import items_of, write_items
 from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.unit import unit_of
 
 FORM = Delimited(";")
 
 
-def import_diginetica(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
+def import_diginetica(
+    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+) -> ImportReport:
     """Write the views of items and, if their files exist, the products with price (log2), name tokens and category."""
     views = files_in(path, "train-item-views.csv*")
     session, item, timeframe, day = _spelled(views[0], "sessionid", "itemid", "timeframe", "eventdate")
@@ -35,11 +38,9 @@ def import_diginetica(engine: Engine, layout: Layout, path: Path, *, progress: b
         names=("user_id", "item_id", "timestamp", "session_id"),
     )
     catalogue = _catalogue(path) if path.is_dir() else {}
-    report = write_events(engine, layout, log, progress=progress)
-    if not catalogue:
-        return report
-    items = write_items(layout, items_of(engine, catalogue, "diginetica_items"))
-    return replace(report, items=items)
+    items = items_of(engine, catalogue, "diginetica_items") if catalogue else None  # read first, as it may be broken
+    report = write_events(engine, layout, log, unit=unit_of(path, unit), progress=progress)
+    return report if items is None else replace(report, items=write_items(layout, items))
 
 
 def _catalogue(folder: Path) -> dict[str, LogFiles]:

@@ -18,6 +18,7 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import write_items
 from warehouse.sources.raw.log import LogFiles
+from warehouse.sources.raw.unit import unit_of
 from warehouse.tables import ITEMS
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Shape:
     read: Callable[[Path], Iterator[Film]]
 
 
-def import_movielens(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
+def import_movielens(
+    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+) -> ImportReport:
     """Write a MovieLens folder as raw events and raw items.
 
     Raises:
@@ -70,7 +73,7 @@ def import_movielens(engine: Engine, layout: Layout, path: Path, *, progress: bo
         },
         shape.form,
     )
-    report = write_events(engine, layout, log, progress=progress)
+    report = write_events(engine, layout, log, unit=unit_of(path, unit), progress=progress)
     items = write_items(layout, _table(films))
     return replace(report, items=items)
 

@@ -10,9 +10,10 @@ from warehouse.engine.text_files import JsonLines
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.unit import unit_of
 
 
-def import_otto(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
+def import_otto(engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False) -> ImportReport:
     """Write the events of one jsonl file, or of all in a folder. The set has no catalogue."""
     columns = {
         "user_id": FileColumn("session", "int64"),
@@ -22,4 +23,4 @@ def import_otto(engine: Engine, layout: Layout, path: Path, *, progress: bool = 
         "event_type": FileColumn("type"),
     }
     log = LogFiles(files_in(path, "*.jsonl", "*.jsonl.gz"), columns, JsonLines("events"))
-    return write_events(engine, layout, log, progress=progress)
+    return write_events(engine, layout, log, unit=unit_of(path, unit), progress=progress)

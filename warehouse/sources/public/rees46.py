@@ -9,9 +9,12 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import items_of, write_items
 from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.unit import unit_of
 
 
-def import_rees46(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
+def import_rees46(
+    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+) -> ImportReport:
     """Write the events of all months in a folder (or of one file), and every item as it was last seen."""
     files = files_in(path, "*.csv", "*.csv.gz")
     item, time = FileColumn("product_id", "int64"), FileColumn("event_time", "time")
@@ -33,6 +36,6 @@ def import_rees46(engine: Engine, layout: Layout, path: Path, *, progress: bool 
         "brand": FileColumn("brand"),
         "price": FileColumn("price"),
     }
-    report = write_events(engine, layout, events, progress=progress)
-    items = write_items(layout, items_of(engine, {"seen": LogFiles(files, described, Delimited())}, "rees46_items"))
-    return replace(report, items=items)
+    items = items_of(engine, {"seen": LogFiles(files, described, Delimited())}, "rees46_items")
+    report = write_events(engine, layout, events, unit=unit_of(path, unit), progress=progress)
+    return replace(report, items=write_items(layout, items))

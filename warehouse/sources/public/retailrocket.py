@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warehouse.engine.protocol import Engine, FileColumn
 from warehouse.engine.text_files import Delimited
@@ -9,9 +10,15 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import items_of, write_items
 from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.unit import unit_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
-def import_retailrocket(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
+def import_retailrocket(
+    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+) -> ImportReport:
     """Write the events (view, addtocart, transaction) and, if the files of properties exist, the items' categories."""
     events = LogFiles(
         files_in(path, "events.csv*"),
@@ -24,15 +31,16 @@ def import_retailrocket(engine: Engine, layout: Layout, path: Path, *, progress:
         Delimited(),
     )
     properties = tuple(sorted(path.glob("item_properties*.csv*"))) if path.is_dir() else ()
-    report = write_events(engine, layout, events, progress=progress)
-    if not properties:
-        return report
+    items = _categories(engine, properties) if properties else None  # read first, as it may be broken
+    report = write_events(engine, layout, events, unit=unit_of(path, unit), progress=progress)
+    return report if items is None else replace(report, items=write_items(layout, items))
+
+
+def _categories(engine: Engine, properties: tuple[Path, ...]) -> "pa.Table":
     columns = {
         "item_id": FileColumn("itemid", "int64"),
         "property": FileColumn("property"),
         "value": FileColumn("value"),
         "timestamp": FileColumn("timestamp", "time", "ms"),
     }
-    log = LogFiles(properties, columns, Delimited())
-    items = write_items(layout, items_of(engine, {"properties": log}, "retailrocket_items"))
-    return replace(report, items=items)
+    return items_of(engine, {"properties": LogFiles(properties, columns, Delimited())}, "retailrocket_items")

@@ -11,23 +11,27 @@ from warehouse.engine.text_files import Delimited
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import items_of, write_items
-from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.log import LogFiles, files_in, require_columns
+from warehouse.sources.raw.unit import unit_of
 
 CLICKS = Delimited(",", ("session", "time", "item", "category"))
 BUYS = Delimited(",", ("session", "time", "item", "price", "quantity"))
 
 
-def import_rsc15(engine: Engine, layout: Layout, path: Path, *, progress: bool = False) -> ImportReport:
+def import_rsc15(engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False) -> ImportReport:
     """Write the clicks, the buys if their file exists, and the items' categories."""
     clicks = files_in(path, "yoochoose-clicks.dat*")
     buys = tuple(sorted(path.glob("yoochoose-buys.dat*"))) if path.is_dir() else ()
     categories = LogFiles(clicks, {"item_id": FileColumn("item", "int64"), "category": FileColumn("category")}, CLICKS)
-    report = write_events(engine, layout, _log(clicks, CLICKS, "click", "clicks"), progress=progress)
-    events = report.events
-    if buys:
-        events += write_events(engine, layout, _log(buys, BUYS, "buy", "buys"), fill=False, progress=progress).events
-    items = write_items(layout, items_of(engine, {"clicks": categories}, "rsc15_items"))
-    return replace(report, events=events, items=items)
+    items = items_of(engine, {"clicks": categories}, "rsc15_items")
+    logs = [_log(clicks, CLICKS, "click", "clicks"), *([_log(buys, BUYS, "buy", "buys")] if buys else [])]
+    for log in logs:  # judged before the first of them is written
+        require_columns(log)
+    name = unit_of(path, unit)
+    report = write_events(engine, layout, logs[0], unit=name, progress=progress)
+    more = [write_events(engine, layout, log, unit=name, fill=False, progress=progress) for log in logs[1:]]
+    events = sum(one.events for one in (report, *more))
+    return replace(report, events=events, items=write_items(layout, items))
 
 
 def _log(files: tuple[Path, ...], form: Delimited, event_type: str, name: str) -> LogFiles:

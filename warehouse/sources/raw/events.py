@@ -1,4 +1,4 @@
-"""A log put on disk as raw events: a folder a day, and in it one parquet file a log.
+"""A log put on disk as raw events: a folder a day, and in it one parquet file an import.
 
 The rows are sorted by time (spilling to disk where they do not fit in memory) and streamed into one file after the
 other, so memory does not grow with the log, and the same log gives the same files. No row is refused here: one with a
@@ -9,17 +9,19 @@ A row without a believable time has no day of its own and is put with the last d
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.days import days_between, midnight
 from warehouse.engine.errors import DataError, disk_sentences
+from warehouse.engine.parquet_files import ID_TYPE
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
 from warehouse.sources.raw.log import LogFiles, define_log
 from warehouse.sources.raw.progress import Progress
+from warehouse.sources.raw.unit import staged
 from warehouse.tables import EVENTS
-from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,25 +42,28 @@ class ImportReport:
 
 
 def write_events(
-    engine: Engine, layout: Layout, log: LogFiles, *, fill: bool = True, progress: bool = False
+    engine: Engine, layout: Layout, log: LogFiles, *, unit: str, fill: bool = True, progress: bool = False
 ) -> ImportReport:
-    """Write raw/events/<day>/<log.name>.parquet for every day from the log's first to its last.
+    """Write raw/events/<day>/<log.name>-<unit>.parquet for every day from the log's first to its last.
 
-    A file of that name is replaced; files of other names stay.
+    All files of that name are replaced, on other days too; files of other names stay. The files take their places when
+    all of them are written.
 
     Args:
+        unit: what the import is called; see `unit_of`.
         fill: write a file of zero rows for a day between that has no row.
         progress: show a bar.
 
     Raises:
-        FileNotFoundError: a file is missing; nothing is written.
-        DataError: a column is missing or no time can be believed, and nothing is written; or a file cannot be read to
-            its end, and the days before that place are written.
+        FileNotFoundError: a file is missing; nothing is changed.
+        DataError: a column is missing, a file cannot be read to its end, or no time is believable; nothing is changed.
     """
     names = log.names or tuple(log.columns)
     order = tuple(name for name in EVENTS.names if name in names and name != "timestamp")
-    with engine.open() as db, disk_sentences():
-        define_log(db, log)
+    with ExitStack() as stack:
+        db = stack.enter_context(engine.open())
+        stack.enter_context(disk_sentences())
+        text = define_log(db, log)
         sql = statement(
             "log_by_day",
             columns=ColumnList(names),
@@ -66,7 +71,8 @@ def write_events(
             floor=midnight(EARLIEST),
             ceiling=midnight(datetime.now(UTC).date() + timedelta(days=1)),
         )
-        with _DayFiles(layout, log.name, fill) as files, Progress("events", enabled=progress) as bar:
+        folder = stack.enter_context(staged(layout, f"{log.name}-{unit}"))
+        with _DayFiles(folder, fill, text) as files, Progress("events", enabled=progress) as bar:
             with bar.watching(db.progress):
                 reader = db.reader(sql)
                 batches = iter(reader)
@@ -90,8 +96,9 @@ def _read_as(db: Database) -> str:
 class _DayFiles:
     """Writes batches, sorted by their last column, the day, into one file a day. One file is open at a time."""
 
-    def __init__(self, layout: Layout, name: str, fill: bool) -> None:
-        self._layout, self._name, self._fill = layout, name, fill
+    def __init__(self, folder: Path, fill: bool, text: tuple[str, ...]) -> None:
+        """Begin; `text`: id columns that should be whole numbers and are not, which their schema then says."""
+        self._folder, self._fill, self._text = folder, fill, text
         self._stack = ExitStack()
         self._writer: pq.ParquetWriter | None = None
         self.first: date | None = None
@@ -102,7 +109,6 @@ class _DayFiles:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # After an error, the open file's own exit removes the unfinished file.
         self._stack.__exit__(*error)  # type: ignore[arg-type]
 
     def write(self, batch: "pa.RecordBatch") -> None:
@@ -135,5 +141,7 @@ class _DayFiles:
         import pyarrow.parquet as pq
 
         self._stack.close()
-        path = self._stack.enter_context(replacing(self._layout.raw_events(day) / f"{self._name}.parquet"))
+        for place in map(schema.get_field_index, self._text):
+            schema = schema.set(place, schema.field(place).with_metadata({ID_TYPE: "int64"}))
+        path = self._folder / f"{day}.parquet"
         self._writer = self._stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))

@@ -7,7 +7,7 @@ from warehouse.engine.errors import disk_sentences
 from warehouse.engine.protocol import Engine
 from warehouse.engine.statements import statement
 from warehouse.layout import Layout
-from warehouse.sources.raw.log import LogFiles, define_log, require_columns
+from warehouse.sources.raw.log import LogFiles, require_columns
 from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ def items_of(engine: Engine, views: Mapping[str, LogFiles], name: str) -> "pa.Ta
 
 def rows_of(engine: Engine, log: LogFiles) -> "pa.Table":
     """The rows of a log as they are: a catalogue that needs no statement of its own."""
+    require_columns(log)
     with engine.open() as db:
-        define_log(db, log)
+        db.view("log", list(log.files), log.columns, form=log.form)
         return db.reader(statement("log_rows")).read_all()
 
 

@@ -1,14 +1,16 @@
 """The files of a log: found, checked for their columns, and defined as a view with the columns of a raw table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
 from warehouse.engine.parquet_files import schema_of
 from warehouse.engine.protocol import Database, FileColumn
 from warehouse.engine.statements import statement
-from warehouse.engine.text_files import TextForm, require
+from warehouse.engine.text_files import JsonLines, TextForm, require, require_fields
+
+ID_COLUMNS = ("user_id", "item_id")
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,44 @@ class LogFiles:
     names: tuple[str, ...] = ()
 
 
-def define_log(db: Database, log: LogFiles) -> None:
-    """Define the view `log`; FileNotFoundError for a missing file, DataError for a missing column."""
+def define_log(db: Database, log: LogFiles) -> tuple[str, ...]:
+    """Define the view `log`; returns what `left_as_text` says.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        DataError: a column is missing.
+    """
     require_columns(log)
-    db.view("lines" if log.through else "log", list(log.files), log.columns, form=log.form)
+    text = left_as_text(db, log)
+    columns = {name: replace(c, read="text") if name in text else c for name, c in log.columns.items()}
+    db.view("lines" if log.through else "log", list(log.files), columns, form=log.form)
     if log.through:
         db.define("log", statement(log.through))
+    return text
+
+
+def left_as_text(db: Database, log: LogFiles) -> tuple[str, ...]:
+    """The id columns that should be whole numbers and hold other text, which is therefore kept as it was found.
+
+    Rows with such an id are rejected later, by the step that makes the events, with their text.
+    """
+    wanted = tuple(name for name in ID_COLUMNS if not log.through and _wants_numbers(log.columns.get(name)))
+    if not wanted:
+        return ()
+    found = {f"{name}_found": replace(log.columns[name], read="text") for name in wanted}
+    numbers = {name: log.columns[name] for name in wanted}
+    missing = {name: None for other in ID_COLUMNS if other not in wanted for name in (other, f"{other}_found")}
+    db.view("ids", list(log.files), {**numbers, **found, **missing}, form=log.form)
+    counts = dict(zip(ID_COLUMNS, db.rows(statement("log_ids"))[0], strict=True))
+    return tuple(name for name in wanted if counts[name])
+
+
+def _wants_numbers(column: FileColumn | None) -> bool:
+    return column is not None and column.read == "int64"
 
 
 def require_columns(log: LogFiles) -> None:
-    """FileNotFoundError for a missing file; DataError where one lacks a column, or text files differ in theirs."""
+    """FileNotFoundError for a missing file; DataError where one lacks a column, or all JSON lines lack it."""
     if not log.files:
         raise FileNotFoundError("no file to import was found: check the path")
     needed = tuple(source.column for source in log.columns.values() if source.read != "constant")
@@ -53,11 +83,11 @@ def require_columns(log: LogFiles) -> None:
             missing = [name for name in needed if name not in names]
             if missing:
                 raise DataError(f"{path} has no column {', '.join(map(repr, missing))} (it has {', '.join(names)})")
+    elif isinstance(log.form, JsonLines):
+        require_fields(log.files, log.form, needed)
     else:
-        shapes = {tuple(require(path, log.form, needed)): path for path in log.files}
-        if len(shapes) > 1:
-            one, other = list(shapes.values())[:2]
-            raise DataError(f"{one} and {other} have different columns: import them one by one")
+        for path in log.files:
+            require(path, log.form, needed)
 
 
 def files_in(path: Path, *patterns: str) -> tuple[Path, ...]:

@@ -25,21 +25,29 @@ def define_checked(
 ) -> tuple[str, ...]:
     """Define the views `raw` and `checked`; returns the columns that the events will have."""
     files = dict(schemas)
-    user_type, user_from_text = parquet_files.id_type(files, config.user_column, config.user_id_type)
-    item_type, item_from_text = parquet_files.id_type(files, config.item_column, config.item_id_type)
     optional = _optional_columns(files, day, config)
-    session_type = _session_type(files, optional.get("session_id"))
     unit = _time_unit(files, config)
-    time_column = config.timestamp_column
+    time_column, session = config.timestamp_column, optional.get("session_id")
+    user_type = parquet_files.id_type(files, config.user_column, config.user_id_type)
+    item_type = parquet_files.id_type(files, config.item_column, config.item_id_type)
+    session_type, session_read = _session_type(files, session)
     columns = {
-        "user_id": FileColumn(config.user_column),
-        "item_id": FileColumn(config.item_column),
+        "user_id": FileColumn(config.user_column, _reading(files, config.user_column, user_type)),
+        "user_text": FileColumn(config.user_column, "text"),
+        "user_is_null": FileColumn(config.user_column, "is null"),
+        "item_id": FileColumn(config.item_column, _reading(files, config.item_column, item_type)),
+        "item_text": FileColumn(config.item_column, "text"),
+        "item_is_null": FileColumn(config.item_column, "is null"),
         "timestamp": FileColumn(time_column, "time", unit),
         "timestamp_text": FileColumn(time_column, "text"),
         "timestamp_is_null": FileColumn(time_column, "is null"),
         **{name: FileColumn(optional[name]) if name in optional else None for name in OPTIONAL},
+        "session_id": None if session is None else FileColumn(session, session_read),
+        "session_text": None if session is None else FileColumn(session, "text"),
+        "session_is_null": None if session is None else FileColumn(session, "is null"),
     }
     db.view("raw", list(files), columns, filename="source_file")
+    user_type, item_type = _wide_enough(db, files, config, user_type, item_type)
     checked = statement(
         "events_checked",
         user_type=_SQL_TYPES[user_type],
@@ -47,8 +55,6 @@ def define_checked(
         session_type=_SQL_TYPES[session_type],
         user_is_text=user_type == "string",
         item_is_text=item_type == "string",
-        user_from_text=user_from_text,
-        item_from_text=item_from_text,
         max_id_length=config.max_id_length,
         floor=midnight(config.floor),
         day_end=midnight(day + timedelta(days=1)),
@@ -73,20 +79,62 @@ def _optional_columns(files: dict[Path, "pa.Schema"], day: date, config: EventsC
     return found
 
 
-def _session_type(schemas: Mapping[Path, "pa.Schema"], column: str | None) -> str:
-    """How session ids are kept, told from the files that have them."""
-    if column is None:
-        return "string"
-    return parquet_files.id_type({path: s for path, s in schemas.items() if column in s.names}, column)[0]
+def _reading(files: dict[Path, "pa.Schema"], column: str, wanted: str) -> str:
+    """How a view reads an id column: text that must become a whole number has to read back the same."""
+    kinds = {parquet_files.kind(schema.field(column).type) for schema in files.values()}
+    return "int64" if wanted == "int64" and kinds & set(parquet_files.TEXTS) else "id"
+
+
+def _wide_enough(
+    db: Database, files: dict[Path, "pa.Schema"], config: EventsConfig, user_type: str, item_type: str
+) -> tuple[str, str]:
+    """The types of user and item ids: text where the configuration leaves it open and a number is beyond int64."""
+    asked = ((config.user_column, config.user_id_type, user_type), (config.item_column, config.item_id_type, item_type))
+    may_be_wide = [
+        wanted == "auto" and found == "int64" and any(_is_wide(schema, column) for schema in files.values())
+        for column, wanted, found in asked
+    ]
+    if not any(may_be_wide):
+        return user_type, item_type
+    (counts,) = db.rows(statement("events_wide"))
+    users, items = (may and count > 0 for may, count in zip(may_be_wide, counts, strict=True))
+    return "string" if users else user_type, "string" if items else item_type
+
+
+def _is_wide(schema: "pa.Schema", column: str) -> bool:
+    """Whether a column's type may hold whole numbers beyond int64."""
+    field_type = parquet_files.plain_type(schema.field(column).type)
+    return str(field_type) == "uint64" or parquet_files.kind(field_type) == "decimal"
+
+
+def _session_type(schemas: Mapping[Path, "pa.Schema"], column: str | None) -> tuple[str, str]:
+    """How session ids are kept, and how a view reads them, told from the files that have them.
+
+    Text where any is text, or of a type that may hold numbers beyond int64, or of one that can be no id: no session
+    may refuse a day that is cut by pauses.
+    """
+    there = [schema for schema in schemas.values() if column is not None and column in schema.names]
+    kinds = {parquet_files.kind(schema.field(column).type) for schema in there} - {"null"}
+    if too_long := [one for one in kinds if one.startswith("decimal256")]:  # the engine would read it as a double
+        first = next(iter(schemas))
+        raise DataError(f"column {column!r} of {first.parent} is {too_long[0]}: write it with 38 digits, or as text")
+    if not kinds <= {*parquet_files.NUMBERS, *parquet_files.TEXTS}:
+        return "string", "text"
+    if not kinds or kinds & set(parquet_files.TEXTS) or any(_is_wide(schema, str(column)) for schema in there):
+        return "string", "id"
+    return "int64", "id"
 
 
 def _time_unit(schemas: dict[Path, "pa.Schema"], config: EventsConfig) -> str:
-    """The unit of a numeric time, "" for timestamps and text; DataError where the configuration leaves it open."""
+    """The unit of a time that is a number, or text of one, else "". DataError where the configuration lacks it."""
     column = config.timestamp_column
     kinds = parquet_files.column_kinds(
-        schemas, column, ("timestamp", "date", "string", "integer", "float"), "a timestamp, ISO text or a number"
+        schemas,
+        column,
+        ("timestamp", "date", "string", "integer", "float", "decimal"),
+        "a timestamp, ISO text or a number",
     )
-    numeric = kinds & {"integer", "float"}
+    numeric = kinds & {"integer", "float", "decimal"}
     first = next(iter(schemas))
     if (numeric and kinds - numeric) or ("string" in kinds and len(kinds) > 1):
         raise DataError(
@@ -95,4 +143,4 @@ def _time_unit(schemas: dict[Path, "pa.Schema"], config: EventsConfig) -> str:
         )
     if numeric and not config.timestamp_unit:
         raise DataError(f"column {column!r} of {first} is a number: set timestamp_unit to s, ms, us or ns (since 1970)")
-    return config.timestamp_unit if numeric else ""
+    return config.timestamp_unit if numeric or kinds == {"string"} else ""

@@ -1,5 +1,6 @@
 -- Every raw row with the first reason that keeps it from being an event; NULL where nothing does.
--- View `raw`: user_id, item_id, session_id, event_type, dwell as found; timestamp read, timestamp_text as found.
+-- View `raw`: user_id, item_id and session_id as whole numbers or text, NULL where they can be neither, and each as text
+-- and with its nulls told apart; event_type and dwell as found; timestamp read, timestamp_text as found.
 SELECT
   TRY_CAST(user_id AS {user_type}) AS user_id,
   TRY_CAST(item_id AS {item_type}) AS item_id,
@@ -8,26 +9,26 @@ SELECT
   CAST(event_type AS STRING) AS event_type,
   TRY_CAST(dwell AS DOUBLE) AS dwell,
   CASE
-    WHEN user_id IS NULL THEN 'user_id is null'
-    WHEN item_id IS NULL THEN 'item_id is null'
+    WHEN user_is_null THEN 'user_id is null'
+    WHEN item_is_null THEN 'item_id is null'
     WHEN {user_is_text} AND CAST(user_id AS STRING) = '' THEN 'user_id is empty'
     WHEN {item_is_text} AND CAST(item_id AS STRING) = '' THEN 'item_id is empty'
     WHEN {user_is_text} AND length(CAST(user_id AS STRING)) > {max_id_length} THEN 'user_id is too long'
     WHEN {item_is_text} AND length(CAST(item_id AS STRING)) > {max_id_length} THEN 'item_id is too long'
-    WHEN TRY_CAST(user_id AS {user_type}) IS NULL
-      OR ({user_from_text} AND CAST(TRY_CAST(user_id AS {user_type}) AS STRING) <> CAST(user_id AS STRING))
-      THEN 'user_id is not a whole number of 64 bits'
-    WHEN TRY_CAST(item_id AS {item_type}) IS NULL
-      OR ({item_from_text} AND CAST(TRY_CAST(item_id AS {item_type}) AS STRING) <> CAST(item_id AS STRING))
-      THEN 'item_id is not a whole number of 64 bits'
+    WHEN {user_is_text} AND user_id IS NULL THEN 'user_id is neither text nor an exact whole number'
+    WHEN {item_is_text} AND item_id IS NULL THEN 'item_id is neither text nor an exact whole number'
+    WHEN TRY_CAST(user_id AS {user_type}) IS NULL THEN 'user_id is not a whole number of 64 bits'
+    WHEN TRY_CAST(item_id AS {item_type}) IS NULL THEN 'item_id is not a whole number of 64 bits'
+    WHEN NOT session_is_null AND TRY_CAST(session_id AS {session_type}) IS NULL
+      THEN 'session_id is neither text nor a whole number of 64 bits'
     WHEN timestamp_is_null THEN 'timestamp is null'
     WHEN timestamp IS NULL THEN 'timestamp is unreadable'
     WHEN timestamp < {floor} THEN 'timestamp is before the floor'
     WHEN timestamp >= {day_end} THEN 'timestamp is in the future of the night'
   END AS reason,
-  CAST(user_id AS STRING) AS user_text,
-  CAST(item_id AS STRING) AS item_text,
+  user_text,
+  item_text,
   timestamp_text,
-  CAST(session_id AS STRING) AS session_text,
+  session_text,
   source_file
 FROM raw

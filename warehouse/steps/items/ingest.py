@@ -14,6 +14,7 @@ from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError, disk_sentences
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.layout import Layout
+from warehouse.steps.items.ids import beyond_int64, item_ids
 from warehouse.tables import ITEMS
 from warehouse.whole_files import replacing
 
@@ -74,20 +75,24 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
     import pyarrow.parquet as pq
 
     schemas = {path: parquet_files.schema_of(path) for path in files}
-    kept_as, _ = parquet_files.id_type(schemas, item_column, item_id_type)
-    parts = []
+    kept_as = parquet_files.id_type(schemas, item_column, item_id_type)
+    read = {}
     for path in files:
         with parquet_files.sentences_of(path):
-            part = pq.ParquetFile(path).read()
+            read[path] = pq.ParquetFile(path).read()
+    if item_id_type == "auto" and any(beyond_int64(part[item_column]) for part in read.values()):
+        kept_as = "string"
+    parts = []
+    for path, part in read.items():
         renamed = {item_column: "item_id", title_column: "title"}
         part = part.rename_columns([renamed.get(name, name) for name in part.column_names])
         place = part.column_names.index("item_id")
         try:
-            part = part.set_column(place, "item_id", part["item_id"].cast(pa.type_for_alias(kept_as)))
-        except pa.ArrowInvalid as error:
+            part = part.set_column(place, "item_id", item_ids(part["item_id"], kept_as))
+        except ValueError as error:
             raise DataError(
-                f"column {item_column!r} of {path} holds an id that is no whole number ({error}): "
-                f"set item_id_type to string"
+                f"column {item_column!r} of {path} holds an id that cannot be kept as {kept_as} ({error}): "
+                f"write the ids as whole numbers or as text"
             ) from error
         parts.append(part)
     try:

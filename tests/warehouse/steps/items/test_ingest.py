@@ -50,7 +50,9 @@ def test_columns_may_have_other_names(layout):
     ("columns", "sentence"),
     [
         ({"id": [1]}, "has no column 'item_id'"),
-        ({"item_id": [1.5]}, "is double: a whole number or text is expected"),
+        ({"item_id": [1.5]}, "a.parquet holds an id that cannot be kept as int64 .*write the ids as whole numbers or"),
+        ({"item_id": [2.0**53]}, "a double of 9007199254740992 or more may have been rounded"),
+        ({"item_id": [[1]]}, "is list<.*: a whole number or text is expected"),
     ],
 )
 def test_a_catalogue_that_cannot_be_one_is_refused(layout, columns, sentence):

@@ -1,0 +1,157 @@
+"""Ids of every type that tools write, from raw parquet to sessions: the same ids, or the row and its text rejected."""
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.tools import as_text, files, id_columns
+from warehouse.sources.mapped import import_mapped
+from warehouse.steps.items.ingest import ingest_items
+
+DAY = date(2024, 3, 1)
+TIMES = [datetime(2024, 3, 1, 10) + timedelta(minutes=minute) for minute in range(6)]
+NAN = float("nan")
+
+
+def day(**changed):
+    return pa.table({"user_id": [1, 1, 1, 2, 2, 2], "item_id": [3, 4, 5, 4, 3, 4], "timestamp": TIMES} | changed)
+
+
+def rejected(shop):
+    rows = pq.read_table(shop.layout.partition("rejected_events", DAY)).to_pylist()
+    return sorted((row["reason"], row["user_id"], row["item_id"], row["session_id"]) for row in rows)
+
+
+def test_hashes_beyond_63_bits_are_sessions(shop):
+    """Of three sessions one was left, and no row was rejected."""
+    hashes = [2**63 + 11, 2**63 + 11, 5, 5, 2**64 - 1, 2**64 - 1]
+    shop.raw(DAY, day(session_id=pa.array(hashes, pa.uint64())))
+    (report,) = shop.ingest(DAY)
+    assert (report.rows, report.rejected) == (6, 0)
+    assert shop.sessions(DAY, sessions="given").sessions == 4  # the session 5 has two users, as has none of the others
+    assert {row[3] for row in shop.table("events", DAY)} == set(map(str, hashes))
+
+
+def test_hashes_beyond_63_bits_are_users_and_items(shop):
+    hashes = [2**63 + 11, 2**63 + 12, 5]
+    shop.raw(DAY, day(user_id=pa.array(hashes * 2, pa.uint64()), item_id=pa.array(hashes * 2, pa.uint64())))
+    (report,) = shop.ingest(DAY)
+    assert (report.rows, report.rejected) == (6, 0)
+    assert {row[:2] for row in shop.table("events", DAY)} == {(str(number), str(number)) for number in hashes}
+    shop.raw(DAY, day(user_id=pa.array([7, 7, 7, 8, 8, 8], pa.uint64())))
+    shop.ingest(DAY)
+    assert {row[0] for row in shop.table("events", DAY)} == {7, 8}
+
+
+def test_the_missing_ids_of_a_float_column_are_the_fault(shop):
+    """pandas writes nullable whole numbers as double with NaN."""
+    shop.raw(DAY, day(user_id=[1.0, NAN, 1.0, 2.0, 2.5, 2.0**60], session_id=[1.0, 1.0, NAN, 2.0, 2.0, 2.0]))
+    (report,) = shop.ingest(DAY)
+    assert report.rejected_by_reason == {"user_id is null": 1, "user_id is not a whole number of 64 bits": 2}
+    assert [row[0] for row in shop.table("events", DAY)] == [1, 1, 2]
+    assert [row[3] for row in shop.table("events", DAY)] == [1, None, 2]
+    assert [row[1] for row in rejected(shop)] == ["1.152921504606847e+18", "2.5", "nan"]
+
+
+def test_decimals_and_uuids_are_ids(shop):
+    uuids = [UUID(int=2**127 + number) for number in (1, 1, 1, 2, 2, 2)]
+    numbers = pa.array([Decimal(number) for number in (1, 1, 1, 2, 2, 2)], pa.decimal128(38, 0))
+    shop.raw(DAY, day(user_id=numbers, session_id=uuids))
+    (report,) = shop.ingest(DAY)
+    assert report.rows == 6
+    assert {(row[0], row[3]) for row in shop.table("events", DAY)} == {(1, str(uuids[0])), (2, str(uuids[3]))}
+    assert shop.sessions(DAY, sessions="given").sessions == 2
+
+
+@pytest.mark.parametrize("odd", [[[1]] * 6, [{"a": 1}] * 6, [True] * 6, [1.5] * 6, TIMES])
+def test_a_session_column_that_nobody_asked_for_refuses_no_day(shop, odd):
+    shop.raw(DAY, day(session_id=odd))
+    (report,) = shop.ingest(DAY)
+    assert report.rows + report.rejected == 6
+    assert report.rows == (0 if odd == [1.5] * 6 else 6)
+
+
+def test_files_of_different_types_do_not_round_each_other(shop):
+    """Read together, a double in one file would make doubles of the whole numbers of the other."""
+    large = 2**53 + 1
+    shop.raw(DAY, day(user_id=[large] * 6), name="a.parquet")
+    shop.raw(DAY, day(user_id=[1.0] * 6), name="b.parquet")
+    shop.raw(DAY, day(user_id=pa.array([2] * 6, pa.uint8()).dictionary_encode()), name="c.parquet")
+    shop.ingest(DAY)
+    assert {row[0] for row in shop.table("events", DAY)} == {large, 1, 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["user_id", "item_id", "session_id"])
+def test_the_same_ids_from_every_type_and_tool(shop, tmp_path, role):
+    counts: Counter[str] = Counter()
+    for name, column in id_columns([1, 1, 2, 2, 3, 3]).items():
+        ids = as_text(column)
+        for tool, path in files(day(**{role: column}), tmp_path / name):
+            target = shop.layout.raw_events(DAY) / "part.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+            try:
+                (report,) = shop.ingest(DAY)
+            except ValueError as error:
+                said = str(error)
+            else:
+                said = ""
+            if said:
+                assert "column" in said, (name, tool, said)
+                assert len(said) < 500, (name, tool, said)
+                assert ids is None or name == "decimal256(76, 0)", (name, tool, said)
+                counts["refused"] += 1
+                continue
+            place = ["user_id", "item_id", "timestamp", "session_id"].index(role)
+            found = {str(row[place]) for row in shop.table("events", DAY)} - {"None"}
+            if (name, tool) in UNKEPT or ids is None:
+                counts["rows rejected"] += 1
+                assert report.rejected or role == "session_id", (name, tool)
+                continue
+            counts["read"] += 1
+            assert (report.rejected, found) == (0, set(ids)), (name, tool)
+            if role == "item_id":
+                shop.layout.raw_items.mkdir(parents=True, exist_ok=True)
+                (shop.layout.raw_items / "items.parquet").write_bytes(path.read_bytes())
+                ingest_items(shop.layout, DAY)
+                assert {str(row[0]) for row in shop.table("items", DAY)} == set(ids), (name, tool)
+    print(f"{role}: {counts.total()} tried, {dict(counts)}")
+    assert counts["read"] > 150
+
+
+# These keep UUIDs as bytes of any length, which are no text.
+UNKEPT = {("uuid bytes", "duckdb"), *((name, tool) for name in ("uuid", "uuid bytes") for tool in ("pandas", "polars"))}
+
+
+def test_text_that_should_be_a_number_is_kept_or_rejected_with_its_text(engine, layout, shop, tmp_path):
+    """Never 12.5 as 13, 0x1F as 31, 1_000 as 1000."""
+    odd = ["12.5", "0x1F", "1_000", "5.41312E+08", "abc", "007", "+7", " 7", "-0", "9223372036854775808"]
+    lines = [f"{text},1,2024-03-01 10:00" for text in [*odd, "7", "-3", "9223372036854775807", "0"]]
+    (tmp_path / "log.csv").write_text("\n".join(["u,i,t", *lines, ""]))
+    (tmp_path / "m.toml").write_text(
+        '[events]\nformat = "csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n'
+        'user_id_type = "int64"\nitem_id_type = "int64"\n'
+    )
+    import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+    (report,) = shop.ingest(DAY)
+    assert report.rejected_by_reason == {"user_id is not a whole number of 64 bits": len(odd)}
+    assert {row[1] for row in rejected(shop)} == set(odd)
+    assert [row[0] for row in shop.table("events", DAY)] == [-3, 0, 7, 2**63 - 1]
+    assert pq.read_schema(layout.partition("events", DAY)).field("user_id").type == pa.int64()
+
+
+def test_text_of_numbers_is_a_time_where_a_unit_is_named(shop):
+    seconds = ["1709287200", "1709287200.25", "2024-03-01T10:00:00Z", "x", "1709287200", "1709287200"]
+    shop.raw(DAY, day(timestamp=seconds))
+    (report,) = shop.ingest(DAY, timestamp_unit="s")
+    assert report.rejected_by_reason == {"timestamp is unreadable": 1}
+    assert {row[2].strftime("%H:%M:%S.%f") for row in shop.table("events", DAY)} == {
+        "10:00:00.000000",
+        "10:00:00.250000",
+    }

@@ -1,0 +1,51 @@
+"""Every file below a raw folder is read, or refused by name."""
+
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warehouse.steps.items.ingest import ingest_items
+
+DAY = date(2024, 3, 1)
+READ = ["a.parquet", "hour=01/b.parquet", "hour=01/part/c.PARQUET", "B.Parq", "d.pq", "spark.parquet/part-0.parquet"]
+LEFT = ["_SUCCESS", "_temporary/x.parquet", ".a.crc", ".hidden/x.parquet", "hour=01/.x.parquet", "hour=01/_metadata"]
+
+
+def test_files_at_any_depth_and_of_any_spelling_are_read(shop, clock):
+    for number, name in enumerate([*READ, *LEFT]):
+        shop.rows(DAY, [(number, 1, clock("10:00"))], name=name)
+    (report,) = shop.ingest(DAY)
+    assert (report.files, report.rows) == (len(READ), len(READ))
+    assert [row[0] for row in shop.table("events", DAY)] == list(range(len(READ)))
+
+
+@pytest.mark.parametrize("name", ["b.csv", "hour=01/b.parquet.gz", "b", "notes/readme.txt", "b.parquet.tmp"])
+def test_another_file_is_refused_by_name(shop, clock, name):
+    shop.rows(DAY, [(1, 1, clock("10:00"))])
+    path = shop.layout.raw_events(DAY) / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("user_id,item_id\n")
+    with pytest.raises(ValueError, match=rf"{name} is no parquet file by its name and would not be read: import it"):
+        shop.ingest(DAY)
+    assert not shop.layout.partition("events", DAY).exists()
+
+
+def test_a_link_to_a_folder_is_refused_by_name(shop, clock, tmp_path):
+    shop.rows(DAY, [(1, 1, clock("10:00"))])
+    (tmp_path / "elsewhere").mkdir()
+    (shop.layout.raw_events(DAY) / "more").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="more is a link to a folder and would not be read"):
+        shop.ingest(DAY)
+
+
+def test_the_catalogue_is_read_by_the_same_rule(shop):
+    shop.layout.raw_items.mkdir(parents=True)
+    (shop.layout.raw_items / "new").mkdir()
+    for number, name in enumerate(["a.parquet", "new/B.PARQ", "_old.parquet"]):
+        pq.write_table(pa.table({"item_id": [number]}), shop.layout.raw_items / name)
+    assert ingest_items(shop.layout, DAY).rows == 2
+    (shop.layout.raw_items / "more.csv").write_text("item_id\n3\n")
+    with pytest.raises(ValueError, match=r"more\.csv is no parquet file by its name"):
+        ingest_items(shop.layout, DAY)
