@@ -158,7 +158,7 @@ def id_type(schemas: dict[Path, "pa.Schema"], column: str, wanted: str = "auto")
         there = [schema.field(column) for schema in schemas.values()]
         marked = {(field.metadata or {}).get(ID_TYPE, b"").decode() for field in there} - {""}
         if len(marked) == 1:
-            return marked.pop()
+            return str(marked.pop())
     if wanted == "auto" and kinds & set(NUMBERS) and kinds & set(TEXTS):
         numbers, text = (
             next(path.name for path, schema in schemas.items() if kind(schema.field(column).type) in group)

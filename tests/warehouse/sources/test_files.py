@@ -32,9 +32,9 @@ def run(engine, layout, folder, kind, more="", **files):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("log__csv__gz", gzip.compress(CSV)),
+        ("log__csv__gz", gzip.compress(CSV, mtime=0)),
         ("log__csv__zst", zstd(CSV)),
-        ("log__csv", gzip.compress(CSV)),
+        ("log__csv", gzip.compress(CSV, mtime=0)),
         ("log__csv", zstd(CSV)),
         ("log__csv__gz", CSV),
     ],
@@ -59,7 +59,7 @@ def test_what_is_packed_otherwise_is_named(tmp_path, engine, layout, start, name
     assert not layout.raw.exists()
 
 
-@pytest.mark.parametrize("content", [zstd(CSV)[:-5], gzip.compress(CSV)[:-9], b"\x28\xb5\x2f\xfdx", b"\x1f\x8bx"])
+@pytest.mark.parametrize("content", [zstd(CSV)[:-5], gzip.compress(CSV, mtime=0)[:-9], b"\x28\xb5\x2f\xfdx", b"\x1f\x8bx"])
 def test_what_is_packed_and_broken_is_named(tmp_path, engine, layout, content):
     with pytest.raises(ValueError, match=r"log\.csv"):
         run(engine, layout, tmp_path / "in", "csv", log__csv=content)
