@@ -221,3 +221,17 @@ def test_mlflow_tells_a_difference_from_noise(nights: Any) -> None:
     assert metrics[less] == pytest.approx(metrics[recall] - metrics["test/popularity/recall_at_20"])
     assert 0 < metrics[f"{less}_low"] < metrics[less] < metrics[f"{less}_high"]
     assert "test/champion/challenger_minus_this/recall_at_20_low" in metrics
+
+
+def test_the_second_night_says_what_the_lists_of_the_first_were_worth(nights: Any) -> None:
+    assert metadata(nights, "realised", FIRST)["skipped"].startswith("no lists were published before 2026-01-07")
+    shown = metadata(nights, "realised", SECOND)
+    assert shown["list_date"] == FIRST
+    rows = pq.read_table(nights.layout.partition("realised", SECOND)).to_pylist()
+    overall = {(row["lists"], row["k"]): row for row in rows if row["by"] == "all"}
+    for lists in ("published", "popular"):
+        row = overall[lists, 10]
+        assert 0 < row["recall_low"] < row["recall"] < row["recall_high"] < 1
+        assert row["mrr"] <= row["hit"]
+    assert 0 < overall["published", 10]["users"] <= overall["published", 10]["came"]
+    assert {row["group"] for row in rows if row["by"] == "model_version"} == {"1"}
