@@ -88,23 +88,15 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
     """
     config = config or EventsConfig()
     day = as_day(day)
-    folder = layout.raw_events(day)
     delivery = look(layout, day)
-    schemas = _raw_schemas(folder, config)
+    schemas = _raw_schemas(layout.raw_events(day), config)
     if not schemas:
         return _write_empty(layout, day)
     types: dict[str, Value] = {"all_types": not config.event_types, "event_types": config.event_types}
     with parquet_files.naming_damaged(schemas), engine.open() as db:
         columns = define_checked(db, schemas, day, config)
         counts = _count(db, types)
-        if not counts.raw and not config.allow_empty_day:
-            raise DataError(
-                f"the raw files of {day} in {folder} hold no rows: deliver the day's events, or set allow_empty_day"
-            )
-        if counts.rejected > config.max_rejected_share * counts.raw:
-            with replacing(layout.partition("rejected_events", day)) as rejected:
-                db.write(statement("events_rejected"), rejected)
-            raise TooManyRejected(day, counts, config.max_rejected_share)
+        _judge(db, layout, day, counts, config)
         order = ColumnList(tuple(name for name in (*EVENTS.key, "dwell") if name in columns), "NULLS LAST")
         accepted = statement("events_accepted", columns=ColumnList(columns), order=order, **types)
         with _both(layout, day) as (events, rejected):
@@ -126,6 +118,19 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
         first=first,
         last=last,
     )
+
+
+def _judge(db: Database, layout: Layout, day: date, counts: _Counts, config: EventsConfig) -> None:
+    """Refuse a day without rows, or with too many rejected ones, before its events are replaced."""
+    if not counts.raw and not config.allow_empty_day:
+        raise DataError(
+            f"the raw files of {day} in {layout.raw_events(day)} hold no rows: deliver the day's events, or set "
+            f"allow_empty_day"
+        )
+    if counts.rejected > config.max_rejected_share * counts.raw:
+        with replacing(layout.partition("rejected_events", day)) as rejected:
+            db.write(statement("events_rejected"), rejected)
+        raise TooManyRejected(day, counts, config.max_rejected_share)
 
 
 def _count(db: Database, types: Mapping[str, Value]) -> _Counts:
