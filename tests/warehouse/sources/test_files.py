@@ -59,7 +59,9 @@ def test_what_is_packed_otherwise_is_named(tmp_path, engine, layout, start, name
     assert not layout.raw.exists()
 
 
-@pytest.mark.parametrize("content", [zstd(CSV)[:-5], gzip.compress(CSV, mtime=0)[:-9], b"\x28\xb5\x2f\xfdx", b"\x1f\x8bx"])
+@pytest.mark.parametrize(
+    "content", [zstd(CSV)[:-5], gzip.compress(CSV, mtime=0)[:-9], b"\x28\xb5\x2f\xfdx", b"\x1f\x8bx"]
+)
 def test_what_is_packed_and_broken_is_named(tmp_path, engine, layout, content):
     with pytest.raises(ValueError, match=r"log\.csv"):
         run(engine, layout, tmp_path / "in", "csv", log__csv=content)
