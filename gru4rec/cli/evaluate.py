@@ -6,6 +6,7 @@ import json
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import held_out_data
 from gru4rec.cli.paths import check_file
+from gru4rec.cli.targets import of_all_targets
 from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.storage import checkpoint
 from gru4rec.storage.files import write_parquet
@@ -31,12 +32,14 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         if figure.segment == "all":
             interval = f"  [{figure.low:.4f}, {figure.high:.4f}]" if arguments.bootstrap else ""
             say(f"{figure.metric:>14} {figure.value:.4f}{interval}")
+    all_targets = of_all_targets(evaluation, held_out)
     if arguments.out is not None:
         table = evaluation.table()
         write_parquet(arguments.out, table.schema, table.to_batches())
         say(f"figures by segment written to {arguments.out}")
     summary = {
         **evaluation.metrics,
+        **all_targets,
         "tie_rule": evaluation.tie_rule,
         "predictions": evaluation.events,
         "sessions": len(held_out.sessions),

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gru4rec.cli import targets
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.epochs import Epochs, as_json
 from gru4rec.cli.files import held_out_data, training_data
@@ -54,7 +55,8 @@ def fit_command(arguments: argparse.Namespace) -> None:
         evaluation = None if held_out is None else evaluate(result.model, held_out, bootstrap=0)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the model is whole; `gru4rec evaluate {arguments.model_dir}` measures it") from None
-    print(json.dumps(summary(result, config, evaluation, measured)), flush=True)
+    second = {} if evaluation is None or held_out is None else targets.of_all_targets(evaluation, held_out)
+    print(json.dumps(summary(result, config, evaluation, measured) | second), flush=True)
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def summary(
     """
     figures = {} if evaluation is None else evaluation.metrics
     return {
-        **{name: figures.get(name) for name in RANK_METRICS},
+        **{name: figures.get(name) for name in (*RANK_METRICS, *targets.KEYS)},
         "events_per_second": round(result.events_per_second, 1),
         "fit_seconds": round(result.seconds, 3),
         "epochs": -(-len(result.history) // config.train.members),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -45,10 +46,36 @@ def test_fit_ends_with_one_json_line(folder: Path, tmp_path: Path, capsys: pytes
     assert again["mrr@20"] == pytest.approx(figures["mrr@20"])
 
 
+def test_figures_come_over_known_targets_and_over_all(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Of the two sessions of items that training does not know, one has nothing else, the other a known one between."""
+    table = pq.read_table(folder / "test.parquet")
+    more = {"session_id": [900, 900, 901, 901, 901], "item_id": [77, 78, 3, 77, 4], "timestamp": [1, 2, 1, 2, 3]}
+    test = tmp_path / "test.parquet"
+    pq.write_table(pa.concat_tables([table, pa.table(more, schema=table.schema)]), test)
+    targets = table.num_rows + 5 - len(set(table["session_id"].to_pylist())) - 2
+    model = str(tmp_path / "m")
+    for command in (
+        ["fit", str(folder / "train.parquet"), "--test", str(test), "--model-dir", model, *SMALL],
+        ["evaluate", model, str(test), "--bootstrap", "0"],
+    ):
+        assert main(command) == 0
+        out, err = capsys.readouterr()
+        figures = json.loads(out.splitlines()[-1])
+        assert figures["unknown_targets"] == 2  # 3 -> 4 has a rank, 77 -> 78 and 3 -> 77 have none
+        assert figures["predictions"] + 2 == targets
+        for metric in ("recall@20", "mrr@20"):
+            expected = figures[metric] * figures["predictions"] / targets
+            assert figures[f"{metric}_all_targets"] == pytest.approx(expected)
+        assert f"2 of {targets} targets are unknown to training and left out; as misses: recall@20 0." in err
+
+
 def test_without_a_test_file_the_figures_are_null(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["fit", str(folder / "train.parquet"), "--model-dir", str(tmp_path), *SMALL]) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert figures["recall@20"] is None
+    assert figures["mrr@20_all_targets"] is None
     assert figures["measured_on"] is None
     assert figures["events_per_second"] > 0
 
