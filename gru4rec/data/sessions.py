@@ -102,31 +102,16 @@ class Sessions:
         """
         clocks = (time,) if isinstance(time, str) else tuple(time)
         names = [*session, item, *clocks] + ([] if weight is None else [weight])
-        missing = [name for name in names if name not in table.column_names]
-        if missing:
-            raise ValueError(f"no column {', '.join(missing)} in the events; they have {', '.join(table.column_names)}")
-        for name in names:
-            if table[name].null_count:
-                raise ValueError(f"column {name} has {table[name].null_count} nulls; drop those rows first")
+        _check_columns(table, names)
         items = in_column(item, vocabulary.encode, table[item])
         known = np.flatnonzero(items >= 0)
         unknown = len(items) - len(known)
         read = [in_column(name, as_times, table[name]) for name in clocks]
         items, times, *ties = [items[known], *(clock.values[known] for clock in read)]
         keys = pa.table({name: in_column(name, as_keys, table[name]) for name in session}).take(known)
-        number = _session_numbers(keys)  # ascending as the keys are
-
-        order = np.lexsort((items, *reversed(ties), times, number))
-        starts = np.flatnonzero(np.diff(number[order], prepend=-1))  # first row of each session in `order`
-        lengths = np.diff(starts, append=len(order))
-        long_enough = np.flatnonzero(lengths >= min_length)
-        by_time = long_enough[np.argsort(times[order[starts[long_enough]]], kind="stable")]
-
-        rows = order[_ranges(starts[by_time], lengths[by_time])]
-        offsets = np.concatenate([[0], np.cumsum(lengths[by_time])]).astype(np.int64)
-        short = len(starts) - len(long_enough)
+        rows, offsets, short = _laid_out(_session_numbers(keys), (times, *ties, items), min_length)
         weights = None if weight is None else table[weight].cast(pa.float32()).to_numpy()[known][rows]
-        keys = keys.take(order[starts[by_time]])
+        keys = keys.take(rows[offsets[:-1]])
         return cls(items[rows], offsets, times[rows], keys, unknown, short, weights, read[0].type)
 
     def select(self, index: Any) -> "Sessions":
@@ -169,6 +154,32 @@ class Sessions:
         unknown = self.unknown + len(items) - len(known)
         short = self.short + int(np.count_nonzero((lengths > 0) & (lengths < min_length)))
         return replace(kept.select(chosen), unknown=unknown, short=short)
+
+
+def _check_columns(table: pa.Table, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise ValueError(f"no column {', '.join(missing)} in the events; they have {', '.join(table.column_names)}")
+    for name in names:
+        if table[name].null_count:
+            raise ValueError(f"column {name} has {table[name].null_count} nulls; drop those rows first")
+
+
+def _laid_out(number: np.ndarray, clocks: Sequence[np.ndarray], min_length: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Events session by session: their rows [E], the sessions' offsets [S+1], and how many sessions were too short.
+
+    Args:
+        number: of each row's session, ascending as the sessions' keys are.
+        clocks: what orders the events of a session; the first is the time, by whose first value sessions are ordered.
+        min_length: the fewest events that a session may have.
+    """
+    order = np.lexsort((*reversed(clocks), number))
+    starts = np.flatnonzero(np.diff(number[order], prepend=-1))  # first row of each session in `order`
+    lengths = np.diff(starts, append=len(order))
+    long_enough = np.flatnonzero(lengths >= min_length)
+    by_time = long_enough[np.argsort(clocks[0][order[starts[long_enough]]], kind="stable")]
+    offsets = np.concatenate([[0], np.cumsum(lengths[by_time])]).astype(np.int64)
+    return order[_ranges(starts[by_time], lengths[by_time])], offsets, len(starts) - len(long_enough)
 
 
 def _session_numbers(keys: pa.Table) -> np.ndarray:

@@ -140,9 +140,7 @@ class Recommender:
         frame: Frame,
         n: int = 20,
         *,
-        session: str = "session_id",
-        item: str = "item_id",
-        time: str = "timestamp",
+        columns: ColumnNames = ColumnNames(),  # noqa: B008  # frozen
         exclude_seen: bool = True,
         allow: Any = None,
         exclude: Any = None,
@@ -151,7 +149,7 @@ class Recommender:
 
         Args:
             frame: the events in any order: an Arrow table, a pandas or polars frame, or the path of parquet.
-            session, item, time: the columns.
+            columns: of the frame; one of them names a session.
             n: as `exclude_seen`, `allow` and `exclude`, that of a Request; it holds for every session.
 
         Returns:
@@ -162,12 +160,12 @@ class Recommender:
             ValueError: a column is missing or has nulls, ids are not of the type that the model knows, there is no
                 event, or nothing is left to recommend.
         """
-        contexts = contexts_of(frame, ColumnNames((session,), item, time), self.scorer.vocabulary)
+        contexts = contexts_of(frame, columns, self.scorer.vocabulary)
         batches = list(self.recommend_stream(contexts, n, exclude_seen, allow, exclude))
         if not batches:
             raise ValueError("there are no events, so there is no session to make a list for")
         rows = pa.Table.from_batches(batches)
-        return rows.rename_columns([session, *rows.column_names[1:]])
+        return rows.rename_columns([columns.session[0], *rows.column_names[1:]])
 
     def similar_items(self, items: int | str | Ids, n: int = 20) -> pa.Table:
         """The n items most like an item, or like each of several: `similar.similar_items` with this scorer."""

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.config.options import Config
+from gru4rec.data.frames import ColumnNames
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
 from gru4rec.serving.recommend import Recommender
@@ -84,7 +85,7 @@ def test_a_frame_of_events_in_any_order_gives_a_list_a_session(numbered: Recomme
     pq.write_table(pa.Table.from_pandas(events), tmp_path / "events.parquet")
     frames = [events, pl.from_pandas(events), pa.Table.from_pandas(events), str(tmp_path / "events.parquet")]
     for frame in frames:
-        rows = numbered.recommend_sessions(frame, n=3, session="visit", item="sku", time="at")
+        rows = numbered.recommend_sessions(frame, n=3, columns=ColumnNames(("visit",), "sku", "at"))
         assert rows["visit"].to_pylist() == ["v1"] * 3 + ["v2"] * 3
         lists = numbered.recommend([[100, 250], [300]], n=3)
         assert rows["item_id"].to_pylist() == lists.to_arrow()["item_id"].to_pylist()
@@ -95,6 +96,6 @@ def test_what_is_no_frame_of_sessions_is_one_sentence(numbered: Recommender) -> 
     with pytest.raises(ValueError, match="column item_id has 1 nulls"):
         numbered.recommend_sessions(pa.table(rows))
     with pytest.raises(ValueError, match="no column visit"):
-        numbered.recommend_sessions(pa.table(rows), session="visit")
+        numbered.recommend_sessions(pa.table(rows), columns=ColumnNames(("visit",)))
     with pytest.raises(ValueError, match="there are no events"):
         numbered.recommend_sessions(pa.table({**rows, "item_id": [100, 110]}).slice(0, 0))
