@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.scoring.added import Added
 from gru4rec.scoring.calibration import log_normaliser
 from gru4rec.scoring.scorer import Linear, Scorer, block_rows
 from gru4rec.scoring.topk import top_k
-from gru4rec.serving.catalogue import Catalogue, Seen
+from gru4rec.serving.catalogue import Catalogue, Touched
 
 POPULARITY = "popularity"  # the model of lists for contexts without a known item
 ROWS = 128  # contexts scored at a time over a catalogue: the scores of a tile stay in the cache
@@ -172,12 +173,25 @@ def _from_states(
     rows = block_rows(len(scorer.vocabulary), ROWS)
     for begin in range(0, len(sessions), rows):
         number = np.arange(begin, min(begin + rows, len(sessions)))
-        row, item, back = _seen(sessions, number)
-        seen = Seen(row, item, scorer.seen_weights(back), again=not rules.exclude_seen)
-        best = catalogue.best(states[begin : begin + rows], rules.n, seen)
+        touched = _touched(scorer, sessions, number, again=not rules.exclude_seen)
+        best = catalogue.best(states[begin : begin + rows], rules.n, touched)
         _check(scorer, bool(np.isfinite(best.normaliser).all()))
         probabilities = np.exp(best.scores / temperature - best.normaliser[:, None])
         yield _Part(number, best.items, best.scores, probabilities)
+
+
+def _touched(scorer: Linear, sessions: Sessions, number: NDArray[np.int64], *, again: bool) -> Touched | None:
+    """What the numbered sessions have seen, and what the scorer adds to the scores of these and of other items."""
+    row, item = _seen(sessions, number)
+    added = scorer.added(sessions, sessions.offsets[number + 1] - 1)
+    if added is None:
+        return None if again else Touched(row, item, np.ones(len(row), dtype=bool))
+    if again:
+        return Touched(added.row, added.item, np.zeros(len(added.row), dtype=bool), added.value)
+    items = len(scorer.vocabulary)
+    both = Added.sum_of([Added(row, item, np.zeros(len(row), np.float32)), added], items)
+    barred = np.isin(both.row * items + both.item, row * items + item)
+    return Touched(both.row, both.item, barred, both.value)
 
 
 @torch.inference_mode()
@@ -206,24 +220,16 @@ def _barred(sessions: Sessions, number: NDArray[np.int64], rules: Rules, items: 
     barred = np.zeros((len(number), items), dtype=bool)
     if rules.barred is not None:
         barred |= rules.barred
-    row, item, _ = _seen(sessions, number)
+    row, item = _seen(sessions, number)
     left_out = np.broadcast_to(rules.exclude_seen, len(number))[row]
     barred[row[left_out], item[left_out]] = True
     return barred
 
 
-def _seen(
-    sessions: Sessions, number: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The items of the numbered sessions, each once.
-
-    Returns:
-        The place of the item's session in `number`, the item, and how many events before the session's last one it was
-        last seen; each int64 [N].
-    """
+def _seen(sessions: Sessions, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The items of the numbered sessions, each once: the place of the session in `number` and the item, int64 [N]."""
     some = sessions.select(number)
     row = np.repeat(np.arange(len(number)), some.lengths)
-    back = some.offsets[row + 1] - 1 - np.arange(len(row))
     items = int(some.items.max(initial=0)) + 1
-    pairs, last = np.unique((row * items + some.items)[::-1], return_index=True)  # backwards: the last time comes first
-    return pairs // items, pairs % items, back[::-1][last]
+    pairs = np.unique(row * items + some.items)
+    return pairs // items, pairs % items
