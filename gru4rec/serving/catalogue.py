@@ -46,13 +46,13 @@ class Touched(NamedTuple):
     Attributes:
         row, item: int64 [N], each pair once.
         barred: whether the item must not be recommended to the row, bool [N]; it counts in the normaliser.
-        added: what is added to the scores, float32 [N]; None for nothing.
+        added: what is added to the scores, float32 [N].
     """
 
     row: NDArray[np.int64]
     item: NDArray[np.int64]
     barred: NDArray[np.bool_]
-    added: NDArray[np.float32] | None = None
+    added: NDArray[np.float32]
 
 
 class _InTiles:
@@ -63,7 +63,7 @@ class _InTiles:
         order = np.argsort(place)
         self.rows = rows
         self.place, self.barred = place[order], touched.barred[order]
-        self.added = None if touched.added is None else touched.added[order] * np.float32(catalogue.scale)
+        self.added = touched.added[order] * np.float32(catalogue.scale)
         self.score = np.zeros(len(place), dtype=np.float32)  # that counts in the normaliser
         bounds = [begin * rows for begin, _ in catalogue.tiles]
         self.cuts = np.searchsorted(self.place, [*bounds, len(catalogue.weight) * rows]).tolist()
@@ -72,9 +72,7 @@ class _InTiles:
         """Add to the scores [T · R] of a tile what is to be added, and bar from the lists what is barred."""
         part = slice(self.cuts[number], self.cuts[number + 1])
         place = self.place[part] - begin * self.rows
-        score = scores[place]
-        if self.added is not None:
-            score += self.added[part]
+        score = scores[place] + self.added[part]
         scores[place] = np.where(self.barred[part], np.float32(-np.inf), score)
         self.score[part] = score
 
@@ -192,8 +190,7 @@ class Catalogue:
             number[some] = np.arange(len(some))
             there = np.flatnonzero(number[touched.row] >= 0)
             place = tuple(torch.from_numpy(part[there]).to(device) for part in (number[touched.row], touched.item))
-            if touched.added is not None:
-                scores[place] += torch.from_numpy(touched.added[there]).to(device) * self.scale
+            scores[place] += torch.from_numpy(touched.added[there]).to(device) * self.scale
         normaliser = scores.new_full((len(some),), torch.nan)
         if normalise:
             normaliser = torch.logsumexp(scores * math.log(2), dim=1)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.scoring.added import Added
 from gru4rec.scoring.calibration import log_normaliser
 from gru4rec.scoring.scorer import Linear, Scorer, block_rows
 from gru4rec.scoring.topk import top_k
@@ -182,16 +181,19 @@ def _from_states(
 
 def _touched(scorer: Linear, sessions: Sessions, number: NDArray[np.int64], *, again: bool) -> Touched | None:
     """What the numbered sessions have seen, and what the scorer adds to the scores of these and of other items."""
-    row, item = _seen(sessions, number)
-    added = scorer.added(sessions, sessions.offsets[number + 1] - 1)
-    if added is None:
-        return None if again else Touched(row, item, np.ones(len(row), dtype=bool))
-    if again:
-        return Touched(added.row, added.item, np.zeros(len(added.row), dtype=bool), added.value)
     items = len(scorer.vocabulary)
-    both = Added.sum_of([Added(row, item, np.zeros(len(row), np.float32)), added], items)
-    barred = np.isin(both.row * items + both.item, row * items + item)
-    return Touched(both.row, both.item, barred, both.value)
+    added = scorer.added(sessions, sessions.offsets[number + 1] - 1)
+    if again:
+        return None if added is None else Touched(added.row, added.item, np.zeros(len(added.row), bool), added.value)
+    row, item = _seen(sessions, number)
+    seen, more = row * items + item, np.empty(0, np.int64) if added is None else added.row * items + added.item
+    pairs, place = np.unique(np.append(seen, more), return_inverse=True)
+    barred = np.zeros(len(pairs), dtype=bool)
+    barred[place[: len(seen)]] = True
+    value = np.zeros(len(pairs), dtype=np.float32)
+    if added is not None:
+        value[place[len(seen) :]] = added.value
+    return Touched(pairs // items, pairs % items, barred, value)
 
 
 @torch.inference_mode()
@@ -227,9 +229,6 @@ def _barred(sessions: Sessions, number: NDArray[np.int64], rules: Rules, items: 
 
 
 def _seen(sessions: Sessions, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The items of the numbered sessions, each once: the place of the session in `number` and the item, int64 [N]."""
+    """Of every event of the numbered sessions the place of its session in `number`, and its item; each int64 [N]."""
     some = sessions.select(number)
-    row = np.repeat(np.arange(len(number)), some.lengths)
-    items = int(some.items.max(initial=0)) + 1
-    pairs = np.unique(row * items + some.items)
-    return pairs // items, pairs % items
+    return np.repeat(np.arange(len(number)), some.lengths), some.items

@@ -34,7 +34,7 @@ def layer(items: int, hidden: int, seed: int, size: float = 1.0) -> Output:
     tile=st.sampled_from([256, 512, 1024]),
     bar=st.sampled_from([0.0, 0.3, 0.97]),
     temperature=st.sampled_from([0.2, 1.0, 7.0]),
-    added=st.sampled_from([None, 0.5, -2.0, -1000.0]),
+    added=st.sampled_from([0.0, 0.5, -2.0, -1000.0]),
     again=st.sampled_from(["all", "none", "some"]),
     sure=st.sampled_from([-2.0, 3.5]),
 )
@@ -46,7 +46,7 @@ def test_best_items_and_normaliser_of_the_plain_way(
     tile: int,
     bar: float,
     temperature: float,
-    added: float | None,
+    added: float,
     again: str,
     sure: float,
 ) -> None:
@@ -57,7 +57,7 @@ def test_best_items_and_normaliser_of_the_plain_way(
     barred[generator.integers(items)] = False
     pairs = np.unique(generator.integers(0, 4 * items, 12))
     row, item = pairs // items, pairs % items
-    weights = None if added is None else np.full(len(pairs), added, dtype=np.float32)
+    weights = np.full(len(pairs), added, dtype=np.float32)
     out = {"all": np.zeros(len(pairs), bool), "none": np.ones(len(pairs), bool)}.get(
         again, generator.random(len(pairs)) < 0.5
     )
@@ -67,7 +67,7 @@ def test_best_items_and_normaliser_of_the_plain_way(
         found = Catalogue(*output, temperature, barred).best(states, n, Touched(row, item, out, weights))
 
     scores = (states.double() @ output.matrix.double().T + output.bias.double()).numpy()
-    scores[row, item] += added or 0.0
+    scores[row, item] += added
     assert found.normaliser == pytest.approx(
         torch.logsumexp(torch.from_numpy(scores / temperature), 1).numpy(), rel=1e-4, abs=1e-4
     )
