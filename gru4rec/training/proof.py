@@ -137,12 +137,12 @@ class _Trial:
 
         Equal results go to the smaller weights.
         """
-        base, best, chosen = self.worth(now), (0.0, 0.0), now
+        base, best, chosen = self.worth(now), (0.0, 0.0), now  # no size is above 0, so no gain of 0 wins
         for setting in others:
             gain = self.worth(setting) - base
             left = float(gain.mean()) - sure * float(gain.std()) / len(gain) ** 0.5
             size = -sum(abs(weight) for weight in setting)
-            if left > 0 and (left, size) > (best[0], best[1] if best[0] else -np.inf):
+            if (left, size) > best:
                 best, chosen = (left, size), setting
         return chosen
 
