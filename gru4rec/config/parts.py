@@ -53,8 +53,9 @@ class ModelConfig(_Part):
     cosine: float = 0.0
     """s of scores s · cos(h, w); 0 for scores h · w + b (network/cosine.py)."""
     repeats: bool = False
-    """Whether items that the session has seen already get two weights of their own, chosen on sessions held out
-    (network/repeats.py)."""
+    """Whether something is added to the scores of items that the session has seen already (network/repeats.py) and of
+    those that often followed the last item in training (network/neighbours.py); how much, sessions held out decide
+    (training/proof.py)."""
 
     def _judge(self) -> None:
         whole("embedding_size", self.embedding_size, 0)

@@ -18,7 +18,9 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network import cosine, gru, repeats
 from gru4rec.network.gru import Layer
 from gru4rec.network.merged import Merged
+from gru4rec.network.neighbours import Neighbours
 from gru4rec.network.pages import filled
+from gru4rec.scoring.added import Added
 from gru4rec.scoring.scorer import Block, Linear
 
 LANES = 1024  # sessions read side by side when scoring
@@ -55,7 +57,9 @@ class GRU4Rec:
         self.layers = self.layers_of(self.dense)
         self._cosines = cosine.blocks(config, merged)
         self._directions: Tensor | None = None
-        self.repeat = torch.zeros(2, dtype=dtype, device=self.device) if config.repeats else None
+        # What training adds to the product where it proves itself: weights of seen items, and neighbours.
+        self.repeat = torch.zeros(repeats.KINDS, dtype=dtype, device=self.device) if config.repeats else None
+        self.neighbours: Neighbours | None = None
 
     @property
     def hidden_size(self) -> int:
@@ -128,6 +132,8 @@ class GRU4Rec:
                     named[f"gru.{number}.{name}"] = value
         if self.repeat is not None:
             named["repeat"] = self.repeat
+        if self.neighbours is not None:
+            named |= self.neighbours.tensors()
         return named
 
     def alike(self, config: ModelConfig, merged: Merged | None = None) -> "GRU4Rec":
@@ -172,9 +178,14 @@ class GRU4Rec:
         """Item biases [I], a view."""
         return self.output[: len(self.vocabulary), self.hidden_size]
 
-    def seen_weights(self, back: np.ndarray) -> np.ndarray | None:
-        """What is added to the scores of items seen `back` events before the last one (Linear's contract)."""
-        return None if self.repeat is None else repeats.of_distance(back, self.repeat)
+    def added(self, sessions: Sessions, events: np.ndarray) -> Added | None:
+        """What is added to the scores after some events (Linear's contract): for items seen, and for neighbours."""
+        parts = []
+        if self.repeat is not None:
+            parts.append(repeats.added(sessions, events, self.repeat))
+        if self.neighbours is not None:
+            parts.append(self.neighbours.added(sessions.items[events]))
+        return Added.sum_of(parts, len(self.vocabulary)) if parts else None
 
     @torch.inference_mode()
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
@@ -210,15 +221,15 @@ class GRU4Rec:
 
     @torch.inference_mode()
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
-        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b, plus the weights of items seen already."""
+        """Scores of the whole catalogue (Scorer's contract): h Wᵀ + b, and what `added` says."""
         weight = self.output_matrix().t()
         bias = self.output_bias()
         buffer = self.output.new_empty(rows, len(self.vocabulary))
         for events, h in _regrouped(self.hidden(sessions, last_only=last_only), rows):
             scores = torch.addmm(bias, h, weight, out=buffer[: len(h)])
-            if self.repeat is not None:
-                begins = sessions.offsets[sessions.session_of(events)]
-                repeats.add(scores, sessions.items, begins, events, self.repeat)
+            added = self.added(sessions, events)
+            if added is not None:
+                added.to(scores)
             yield Block(events, scores)
 
 

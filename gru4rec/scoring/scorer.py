@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.scoring.added import Added
 
 ROWS = 256  # rows scored at once: their scores still stay in the last-level cache for a catalogue of 40k items
 BLOCK_BYTES = 256 << 20  # and at most this many bytes of scores for a large catalogue
@@ -67,11 +68,11 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Linear(Scorer, Protocol):
-    """A scorer whose scores are h · Wᵀ + b, and a number more for items that the session has seen.
+    """A scorer whose scores are h · Wᵀ + b, and a number more for a few items of each row.
 
     For the last input event e of a session with hidden state h, the score of item i is
-    h · output_matrix()[i] + output_bias()[i] + a, where a is seen_weights of the number of events between the last time
-    that i was seen and e; a is 0 for an item that was not seen. `blocks` gives the same scores, up to rounding.
+    h · output_matrix()[i] + output_bias()[i] + a, where a is what `added` says of e and i, or 0 where it says nothing.
+    `blocks` gives the same scores, up to rounding.
     """
 
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
@@ -90,14 +91,15 @@ class Linear(Scorer, Protocol):
         """The item biases b, float [I]."""
         ...
 
-    def seen_weights(self, back: NDArray[np.int64]) -> NDArray[np.float32] | None:
-        """What is added to the scores of items that were last seen `back` events before the last input event.
+    def added(self, sessions: Sessions, events: NDArray[np.int64]) -> Added | None:
+        """What is added to the product after some events; of each score that it names, once.
 
         Args:
-            back: int64 [N], 0 for the last input event itself.
+            sessions: encoded with the scorer's vocabulary.
+            events: positions in `sessions.items` of each row's last input event, int64 [R].
 
         Returns:
-            float32 [N]; None where nothing is ever added.
+            Rows from 0 to R, items and numbers; None where nothing is ever added.
         """
         ...
 

@@ -40,51 +40,48 @@ class Best(NamedTuple):
     normaliser: NDArray[np.float32]
 
 
-class Seen(NamedTuple):
-    """Items that R rows have seen.
+class Touched(NamedTuple):
+    """Scores of R rows that are not left as the product makes them.
 
     Attributes:
         row, item: int64 [N], each pair once.
-        added: what is added to their scores, float32 [N]; None for nothing.
-        again: whether they may be recommended again.
+        barred: whether the item must not be recommended to the row, bool [N]; it counts in the normaliser.
+        added: what is added to the scores, float32 [N].
     """
 
     row: NDArray[np.int64]
     item: NDArray[np.int64]
-    added: NDArray[np.float32] | None = None
-    again: bool = False
+    barred: NDArray[np.bool_]
+    added: NDArray[np.float32]
 
 
-class _Touched:
-    """What R rows have seen, in the order in which the tiles come to it."""
+class _InTiles:
+    """The touched scores of R rows, in the order in which the tiles come to them."""
 
-    def __init__(self, seen: Seen, catalogue: "Catalogue", rows: int) -> None:
-        place = catalogue.column[seen.item] * rows + seen.row
+    def __init__(self, touched: Touched, catalogue: "Catalogue", rows: int) -> None:
+        place = catalogue.column[touched.item] * rows + touched.row
         order = np.argsort(place)
-        self.rows, self.again = rows, seen.again
-        self.place = place[order]
-        self.added = None if seen.added is None else seen.added[order] * np.float32(catalogue.scale)
+        self.rows = rows
+        self.place, self.barred = place[order], touched.barred[order]
+        self.added = touched.added[order] * np.float32(catalogue.scale)
         self.score = np.zeros(len(place), dtype=np.float32)  # that counts in the normaliser
         bounds = [begin * rows for begin, _ in catalogue.tiles]
         self.cuts = np.searchsorted(self.place, [*bounds, len(catalogue.weight) * rows]).tolist()
 
     def mend(self, scores: NDArray[np.float32], number: int, begin: int) -> None:
-        """Add to the scores [T · R] of a tile what is to be added, or bar them from the lists."""
+        """Add to the scores [T · R] of a tile what is to be added, and bar from the lists what is barred."""
         part = slice(self.cuts[number], self.cuts[number + 1])
         place = self.place[part] - begin * self.rows
-        score = scores[place]
-        if self.added is not None:
-            score += self.added[part]
-        scores[place] = score if self.again else -np.inf
+        score = scores[place] + self.added[part]
+        scores[place] = np.where(self.barred[part], np.float32(-np.inf), score)
         self.score[part] = score
 
     def powers(self) -> NDArray[np.float64]:
         """What the barred scores add to the sums of powers, [R]."""
-        if self.again:
-            return np.zeros(self.rows)
         with np.errstate(over="ignore"):
-            powers = np.exp2(self.score)
-        total: NDArray[np.float64] = np.bincount(self.place % self.rows, powers, self.rows).astype(np.float64)
+            powers = np.exp2(self.score[self.barred])
+        row = self.place[self.barred] % self.rows
+        total: NDArray[np.float64] = np.bincount(row, powers, self.rows).astype(np.float64)
         return total
 
 
@@ -122,13 +119,13 @@ class Catalogue:
         self.room: dict[int, Tile] = {}  # by columns; kept, since fresh pages cost as much as a pass
 
     @torch.inference_mode()
-    def best(self, states: Tensor, n: int, seen: Seen | None = None, normalise: bool = True) -> Best:
+    def best(self, states: Tensor, n: int, touched: Touched | None = None, normalise: bool = True) -> Best:
         """The best n of the items that may be recommended.
 
         Args:
             states: hidden states [R, H].
             n: list length.
-            seen: what the rows have seen; None: nothing, or nothing that matters.
+            touched: what is barred or added row by row; None for nothing.
             normalise: whether the normaliser is wanted; without it that of the answer is nan.
         """
         scaled = self.weight.new_empty(len(states), self.units + 1)
@@ -136,28 +133,32 @@ class Catalogue:
         scaled[:, self.units] = self.scale
         k = min(n, len(self.items))
         if scaled.device.type == "cpu":
-            best, again = self._by_tiles(scaled, k, seen, normalise)
+            best, again = self._by_tiles(scaled, k, touched, normalise)
         else:
             shape, again = (len(states), k), np.arange(len(states))
             best = Best(np.empty(shape, np.float32), np.empty(shape, np.int64), np.empty(len(states), np.float32))
         rows = block_rows(len(self.weight))
         for some in np.split(again, range(rows, len(again), rows)) if len(again) else ():
-            best.scores[some], best.items[some], best.normaliser[some] = self._plainly(scaled, some, k, seen, normalise)
+            best.scores[some], best.items[some], best.normaliser[some] = self._plainly(
+                scaled, some, k, touched, normalise
+            )
         return best._replace(scores=best.scores / np.float32(self.scale))
 
-    def _by_tiles(self, scaled: Tensor, k: int, seen: Seen | None, normalise: bool) -> tuple[Best, NDArray[np.int64]]:
+    def _by_tiles(
+        self, scaled: Tensor, k: int, touched: Touched | None, normalise: bool
+    ) -> tuple[Best, NDArray[np.int64]]:
         """The best k, with scaled scores, and the rows [A] whose list or normaliser has to be made the plain way."""
         rows = len(scaled)
         sieve = Sieve(rows, len(self.items), k)
-        touched = None if seen is None or (seen.again and seen.added is None) else _Touched(seen, self, rows)
+        own = None if touched is None else _InTiles(touched, self, rows)
         total, states = scaled.new_zeros(rows), scaled.t()
         for number, (begin, weight) in enumerate(self.tiles):
             if begin >= self.offered and not normalise:
                 break
             tile = self._tile(len(weight), rows)
             torch.mm(weight, states, out=tile.scores)
-            if touched is not None:
-                touched.mend(tile.flat, number, begin)
+            if own is not None:
+                own.mend(tile.flat, number, begin)
             if begin < self.offered:
                 sieve.add(tile, begin)
             if normalise:
@@ -166,7 +167,7 @@ class Catalogue:
         values, items = first_of_each(kept.row, kept.value, self.items.take(kept.column), rows, k)
         if not normalise:
             return Best(values, items, np.full(rows, np.nan, dtype=np.float32)), kept.missing
-        sums = total.numpy() + (0 if touched is None else touched.powers())
+        sums = total.numpy() + (0 if own is None else own.powers())
         safe = (sums < LARGEST) & (sums > SMALLEST)
         normaliser = np.log(sums, where=safe, out=np.zeros(rows)).astype(np.float32)
         return Best(values, items, normaliser), np.union1d(kept.missing, np.flatnonzero(~safe))
@@ -177,23 +178,25 @@ class Catalogue:
             self.room[columns] = Tile(columns, rows)
         return self.room[columns]
 
-    def _plainly(self, scaled: Tensor, some: NDArray[np.int64], k: int, seen: Seen | None, normalise: bool) -> Best:
+    def _plainly(
+        self, scaled: Tensor, some: NDArray[np.int64], k: int, touched: Touched | None, normalise: bool
+    ) -> Best:
         """The best k of some rows [A], with scaled scores, from a matrix of all their scores."""
         device = scaled.device
         column = torch.from_numpy(self.column).to(device)
         scores = (scaled[torch.from_numpy(some).to(device)] @ self.weight.t())[:, column]
-        if seen is not None:
+        if touched is not None:
             number = np.full(len(scaled), -1)
             number[some] = np.arange(len(some))
-            there = np.flatnonzero(number[seen.row] >= 0)
-            place = tuple(torch.from_numpy(part[there]).to(device) for part in (number[seen.row], seen.item))
-            if seen.added is not None:
-                scores[place] += torch.from_numpy(seen.added[there]).to(device) * self.scale
+            there = np.flatnonzero(number[touched.row] >= 0)
+            place = tuple(torch.from_numpy(part[there]).to(device) for part in (number[touched.row], touched.item))
+            scores[place] += torch.from_numpy(touched.added[there]).to(device) * self.scale
         normaliser = scores.new_full((len(some),), torch.nan)
         if normalise:
             normaliser = torch.logsumexp(scores * math.log(2), dim=1)
         scores[:, torch.from_numpy(self.barred).to(device)] = -torch.inf
-        if seen is not None and not seen.again:
-            scores[place] = -torch.inf
+        if touched is not None:
+            barred = torch.from_numpy(touched.barred[there]).to(device)
+            scores[place[0][barred], place[1][barred]] = -torch.inf
         values, items = top_k(scores, k)
         return Best(values.cpu().numpy(), items.cpu().numpy(), normaliser.cpu().numpy())

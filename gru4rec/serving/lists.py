@@ -18,7 +18,7 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.scoring.calibration import log_normaliser
 from gru4rec.scoring.scorer import Linear, Scorer, block_rows
 from gru4rec.scoring.topk import top_k
-from gru4rec.serving.catalogue import Catalogue, Seen
+from gru4rec.serving.catalogue import Catalogue, Touched
 
 POPULARITY = "popularity"  # the model of lists for contexts without a known item
 ROWS = 128  # contexts scored at a time over a catalogue: the scores of a tile stay in the cache
@@ -172,12 +172,28 @@ def _from_states(
     rows = block_rows(len(scorer.vocabulary), ROWS)
     for begin in range(0, len(sessions), rows):
         number = np.arange(begin, min(begin + rows, len(sessions)))
-        row, item, back = _seen(sessions, number)
-        seen = Seen(row, item, scorer.seen_weights(back), again=not rules.exclude_seen)
-        best = catalogue.best(states[begin : begin + rows], rules.n, seen)
+        touched = _touched(scorer, sessions, number, again=not rules.exclude_seen)
+        best = catalogue.best(states[begin : begin + rows], rules.n, touched)
         _check(scorer, bool(np.isfinite(best.normaliser).all()))
         probabilities = np.exp(best.scores / temperature - best.normaliser[:, None])
         yield _Part(number, best.items, best.scores, probabilities)
+
+
+def _touched(scorer: Linear, sessions: Sessions, number: NDArray[np.int64], *, again: bool) -> Touched | None:
+    """What the numbered sessions have seen, and what the scorer adds to the scores of these and of other items."""
+    items = len(scorer.vocabulary)
+    added = scorer.added(sessions, sessions.offsets[number + 1] - 1)
+    if again:
+        return None if added is None else Touched(added.row, added.item, np.zeros(len(added.row), bool), added.value)
+    row, item = _seen(sessions, number)
+    seen, more = row * items + item, np.empty(0, np.int64) if added is None else added.row * items + added.item
+    pairs, place = np.unique(np.append(seen, more), return_inverse=True)
+    barred = np.zeros(len(pairs), dtype=bool)
+    barred[place[: len(seen)]] = True
+    value = np.zeros(len(pairs), dtype=np.float32)
+    if added is not None:
+        value[place[len(seen) :]] = added.value
+    return Touched(pairs // items, pairs % items, barred, value)
 
 
 @torch.inference_mode()
@@ -206,24 +222,13 @@ def _barred(sessions: Sessions, number: NDArray[np.int64], rules: Rules, items: 
     barred = np.zeros((len(number), items), dtype=bool)
     if rules.barred is not None:
         barred |= rules.barred
-    row, item, _ = _seen(sessions, number)
+    row, item = _seen(sessions, number)
     left_out = np.broadcast_to(rules.exclude_seen, len(number))[row]
     barred[row[left_out], item[left_out]] = True
     return barred
 
 
-def _seen(
-    sessions: Sessions, number: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The items of the numbered sessions, each once.
-
-    Returns:
-        The place of the item's session in `number`, the item, and how many events before the session's last one it was
-        last seen; each int64 [N].
-    """
+def _seen(sessions: Sessions, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of every event of the numbered sessions the place of its session in `number`, and its item; each int64 [N]."""
     some = sessions.select(number)
-    row = np.repeat(np.arange(len(number)), some.lengths)
-    back = some.offsets[row + 1] - 1 - np.arange(len(row))
-    items = int(some.items.max(initial=0)) + 1
-    pairs, last = np.unique((row * items + some.items)[::-1], return_index=True)  # backwards: the last time comes first
-    return pairs // items, pairs % items, back[::-1][last]
+    return np.repeat(np.arange(len(number)), some.lengths), some.items

@@ -20,6 +20,7 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model, read_features
 from gru4rec.network.merged import Merged
 from gru4rec.network.model import GRU4Rec
+from gru4rec.network.neighbours import Neighbours
 from gru4rec.storage.files import CheckpointError, read_state, write_state
 
 MANIFEST = "checkpoint.json"
@@ -46,7 +47,8 @@ def save(folder: str | Path, model: GRU4Rec, config: Config, extra: dict[str, An
 
     Raises TypeError when `extra` is not JSON.
     """
-    weights = {name: value.detach().float().cpu().contiguous() for name, value in model.tensors().items()}
+    found = {name: value.detach().cpu().contiguous() for name, value in model.tensors().items()}
+    weights = {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
     merged = None if model.merged is None else model.merged.to_json()
     content = {"config": json.loads(config.to_json()), "merged": merged, "extra": extra or {}}
     files = {"weights.safetensors": save_tensors(weights), "vocabulary.parquet": _vocabulary_bytes(model.vocabulary)}
@@ -65,11 +67,15 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
         config, merged = _recipe(content)
         vocabulary = _read_vocabulary(files["vocabulary.parquet"])
         weights = load_tensors(files["weights.safetensors"])
+        if "repeat" in weights and weights["repeat"].shape == (2,):  # of version 0.1: one weight of all items before
+            weights["repeat"] = weights["repeat"][[0, 1, 1]]
         extra = dict(content["extra"])
         features = read_features(files)
     except (KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException) as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
     model = build_model(config, vocabulary, features, merged=merged, device=resolve_device(device))
+    if "neighbours.items" in weights:  # whether training found some no configuration says
+        model.neighbours = Neighbours.empty(len(vocabulary), weights["neighbours.items"].shape[-1], model.output)
     copy_weights(model, weights, str(folder))
     return Checkpoint(model, config, vocabulary, extra)
 

@@ -1,34 +1,35 @@
 """The members of a model: trained one after another, merged into one, and what is chosen on the way.
 
 What is chosen is state of the merged model, not a setting: how much every second member's scores are multiplied by, and
-the weights of items that a session has seen already.
+what is added to the sum of all (training/added.py).
 """
 
 import dataclasses
 
-import numpy as np
 import torch
 
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
-from gru4rec.network import repeats
 from gru4rec.network.merging import members_of, merge
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import check_network
 from gru4rec.storage import checkpoint
 from gru4rec.storage.member_folders import member_folder, sweep_members
+from gru4rec.training.added import choose, hold_out, last_sessions, with_added
 from gru4rec.training.epochs import FitOptions, FitResult, Member, fit_one
 
-HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of sessions of the newer half that the first member misses
+# Of the weights that the first member needs, what all members together still need once they are scaled to the sum of
+# their scores: the others know more of what comes again.
+SHARE_OF_ALL = 0.6
 SPREAD_TOP, SPREAD_ROWS = 20, 1000  # the spread of scores: from the best to the 20th, over so many predictions
 
 
 def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitResult:
     """Train the members one after another and merge them; see `fit`.
 
-    With `repeats`, its weights are chosen on the validation sessions. Where there are none, they are chosen on some of
-    the training sessions, which the first member then does not see (the others see all).
+    With `repeats`, what is added to the scores is chosen on the validation sessions. Where there are none, it is chosen
+    on some of the training sessions, which the first member then does not see (the others see all).
     """
     members = config.train.members
     recipes = [config.member(order) for order in range(members)]
@@ -45,10 +46,10 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
     model = _merged([result.model for result in results], dataset.sessions, config)
     if config.model.repeats and held_out is not None:
         if options.validation is not None:
-            weights = _weights(model, held_out)
+            weights = choose(model, dataset.sessions, held_out)
         else:  # the first member alone has not seen them; its scores spread less far than all members' sum
-            weights = _weights(results[0].model, held_out) * _reach(config)
-        model = with_repeats(model, weights)
+            weights = choose(results[0].model, seen, held_out).times(_share(config))
+        model = with_added(model, weights, dataset.sessions)
     if options.checkpoint_dir is not None:
         checkpoint.save(options.checkpoint_dir, model, config)
         sweep_members(options.checkpoint_dir, members)
@@ -81,32 +82,13 @@ def _together(model: GRU4Rec, results: list[FitResult]) -> FitResult:
     return FitResult(model, history, results[-1].best_epoch, seconds, events / max(seconds, 1e-9))
 
 
-def hold_out(train: Sessions) -> tuple[Sessions, Sessions]:
-    """(all but some sessions, those): 5% of them, 2000 at most, evenly from the newer half.
-
-    Evenly, for what the newest sessions show is what a model can least do without.
-    """
-    number = min(HELD_OUT_MOST, int(len(train) * HELD_OUT))
-    chosen = len(train) // 2 + np.arange(number) * (len(train) - len(train) // 2) // max(number, 1)
-    kept = np.ones(len(train), bool)
-    kept[chosen] = False
-    return train.select(np.flatnonzero(kept)), train.select(chosen)
-
-
-def with_repeats(model: GRU4Rec, weights: torch.Tensor) -> GRU4Rec:
-    """The model with the weights [2] of items that a session has seen already."""
-    whole = model.alike(dataclasses.replace(model.config, repeats=True), model.merged)
-    for name, value in model.tensors().items():
-        whole.tensors()[name].copy_(value)
-    assert whole.repeat is not None
-    whole.repeat.copy_(weights)
-    return whole
-
-
-def _reach(config: Config) -> float:
-    """How far the sum of all members' scores spreads, the first member's spread being 1."""
-    seconds = config.train.members // 2
-    return config.train.members - seconds + seconds * (config.train.balance if config.train.alternate else 1.0)
+def _share(config: Config) -> float:
+    """What the first member's weights are multiplied by for the sum of all members' scores."""
+    members, seconds = config.train.members, config.train.members // 2
+    if members == 1:
+        return 1.0
+    spread = members - seconds + seconds * (config.train.balance if config.train.alternate else 1.0)
+    return SHARE_OF_ALL * spread
 
 
 def _mix(models: list[GRU4Rec], train: Sessions, config: Config) -> float:
@@ -119,19 +101,6 @@ def _mix(models: list[GRU4Rec], train: Sessions, config: Config) -> float:
 
 def _spread(model: GRU4Rec, train: Sessions) -> float:
     """The median distance between the best and the 20th score, over the last predictions of train."""
-    some = _last(train, SPREAD_ROWS)
+    some = last_sessions(train, SPREAD_ROWS)
     best = [block.scores.topk(min(SPREAD_TOP, block.scores.shape[1]), dim=1).values for block in model.blocks(some)]
     return float(torch.cat([top[:, 0] - top[:, -1] for top in best]).median())
-
-
-def _weights(model: GRU4Rec, held_out: Sessions) -> torch.Tensor:
-    """The weights [2] chosen on the last of the held-out sessions, about repeats.rows() predictions."""
-    some = _last(held_out, repeats.rows(len(model.vocabulary)))
-    return repeats.choose(model.blocks(some), some)
-
-
-def _last(sessions: Sessions, predictions: int) -> Sessions:
-    """The last sessions, as many as it takes for so many predictions."""
-    after = np.cumsum(np.maximum(sessions.lengths[::-1] - 1, 0))
-    enough = min(len(sessions), 1 + int((after < predictions).sum()))
-    return sessions.select(np.arange(len(sessions) - enough, len(sessions)))

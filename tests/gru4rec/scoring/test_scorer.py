@@ -14,6 +14,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.network.model import GRU4Rec
+from gru4rec.scoring.added import Added
 from gru4rec.scoring.calibration import fit_temperature, reliability
 from gru4rec.scoring.scorer import Block, Linear, Scorer, block_rows
 from gru4rec.serving.catalogue import Catalogue
@@ -40,13 +41,15 @@ class MinimalScorer:
 
 
 class MinimalLinear(MinimalScorer):
-    """The same as states and an output layer, with a number more for the last item."""
+    """The same as states and an output layer, with a number more for the last item and one for the item after it."""
 
     __slots__ = ()
 
     def blocks(self, sessions: Sessions, *, last_only: bool = False, rows: int = 256) -> Iterator[Block]:
         for events, scores in super().blocks(sessions, last_only=last_only, rows=rows):
-            scores[torch.arange(len(events)), torch.from_numpy(sessions.items[events])] += 2.0
+            last = torch.from_numpy(sessions.items[events])
+            scores[torch.arange(len(events)), last] += 2.0
+            scores[torch.arange(len(events)), (last + 1) % ITEMS] += 1.5
             yield Block(events, scores)
 
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
@@ -58,17 +61,19 @@ class MinimalLinear(MinimalScorer):
     def output_bias(self) -> torch.Tensor:
         return torch.from_numpy(BIASES)
 
-    def seen_weights(self, back: np.ndarray) -> np.ndarray:
-        return np.where(back == 0, 2.0, 0.0).astype(np.float32)
+    def added(self, sessions: Sessions, events: np.ndarray) -> Added:
+        last, every = sessions.items[events], np.arange(len(events))
+        item, value = np.append(last, (last + 1) % ITEMS), np.repeat(np.float32([2.0, 1.5]), len(events))
+        return Added(np.append(every, every), item, value)
 
 
 class LinearWithoutAddition(MinimalLinear):
-    """A linear scorer that adds nothing for seen items."""
+    """A linear scorer that adds nothing."""
 
     __slots__ = ()
     blocks = MinimalScorer.blocks
 
-    def seen_weights(self, back: np.ndarray) -> None:
+    def added(self, sessions: Sessions, events: np.ndarray) -> None:
         return None
 
 
@@ -93,6 +98,7 @@ def scores_after(scorer: Scorer, items: list[int]) -> np.ndarray:
     scores = WEIGHTS.astype(float) @ state + BIASES
     if type(scorer) is MinimalLinear:
         scores[items[-1]] += 2.0
+        scores[(items[-1] + 1) % ITEMS] += 1.5
     return scores
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from gru4rec.serving import catalogue as module
 from gru4rec.serving import sieve
-from gru4rec.serving.catalogue import Catalogue, Seen
+from gru4rec.serving.catalogue import Catalogue, Touched
 
 
 class Output(NamedTuple):
@@ -34,8 +34,8 @@ def layer(items: int, hidden: int, seed: int, size: float = 1.0) -> Output:
     tile=st.sampled_from([256, 512, 1024]),
     bar=st.sampled_from([0.0, 0.3, 0.97]),
     temperature=st.sampled_from([0.2, 1.0, 7.0]),
-    added=st.sampled_from([None, 0.5, -2.0, -1000.0]),
-    again=st.booleans(),
+    added=st.sampled_from([0.0, 0.5, -2.0, -1000.0]),
+    again=st.sampled_from(["all", "none", "some"]),
     sure=st.sampled_from([-2.0, 3.5]),
 )
 @settings(max_examples=60, deadline=None)
@@ -46,8 +46,8 @@ def test_best_items_and_normaliser_of_the_plain_way(
     tile: int,
     bar: float,
     temperature: float,
-    added: float | None,
-    again: bool,
+    added: float,
+    again: str,
     sure: float,
 ) -> None:
     generator = np.random.default_rng(seed)
@@ -57,20 +57,22 @@ def test_best_items_and_normaliser_of_the_plain_way(
     barred[generator.integers(items)] = False
     pairs = np.unique(generator.integers(0, 4 * items, 12))
     row, item = pairs // items, pairs % items
-    weights = None if added is None else np.full(len(pairs), added, dtype=np.float32)
+    weights = np.full(len(pairs), added, dtype=np.float32)
+    out = {"all": np.zeros(len(pairs), bool), "none": np.ones(len(pairs), bool)}.get(
+        again, generator.random(len(pairs)) < 0.5
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "TILE", tile)
         patch.setattr(sieve, "SURE", sure)  # below zero many rows have to be scored again
-        found = Catalogue(*output, temperature, barred).best(states, n, Seen(row, item, weights, again))
+        found = Catalogue(*output, temperature, barred).best(states, n, Touched(row, item, out, weights))
 
     scores = (states.double() @ output.matrix.double().T + output.bias.double()).numpy()
-    scores[row, item] += added or 0.0
+    scores[row, item] += added
     assert found.normaliser == pytest.approx(
         torch.logsumexp(torch.from_numpy(scores / temperature), 1).numpy(), rel=1e-4, abs=1e-4
     )
     scores[:, barred] = -np.inf
-    if not again:
-        scores[row, item] = -np.inf
+    scores[row[out], item[out]] = -np.inf
     width = min(n, np.count_nonzero(~barred))
     assert found.items.shape == (4, width)
     for line in range(4):

@@ -13,9 +13,10 @@ from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
+from gru4rec.network.neighbours import Neighbours
 from gru4rec.scoring.scorer import Block
 from gru4rec.serving import stream as module
-from gru4rec.serving.recommend import Recommender
+from gru4rec.serving.recommend import Recommender, Request
 from gru4rec.serving.stream import StreamConfig, stream
 
 
@@ -161,18 +162,28 @@ def test_no_contexts_give_no_batches() -> None:
     assert list(stream(scorer(3), [empty], StreamConfig(2))) == []
 
 
-@given(seed=st.integers(0, 10_000), seen=st.booleans(), temperature=st.sampled_from([0.3, 2.0]))
-@settings(max_examples=15, deadline=None)
-def test_a_model_streams_what_its_scores_say_with_weights_for_what_was_seen(
-    seed: int, seen: bool, temperature: float
+@given(
+    seed=st.integers(0, 10_000),
+    seen=st.booleans(),
+    temperature=st.sampled_from([0.3, 2.0]),
+    repeats=st.booleans(),
+    width=st.sampled_from([0, 4]),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_model_streams_and_recommends_what_its_scores_say_with_all_that_is_added_to_them(
+    seed: int, seen: bool, temperature: float, repeats: bool, width: int
 ) -> None:
-    """The pass over hidden states against the plain way over `blocks`, which knows repeats by itself."""
+    """The pass over hidden states against the plain way over `blocks`, which adds weights and bonuses by itself."""
     generator = np.random.default_rng(seed)
     vocabulary = Vocabulary(pa.array([f"i{number:03}" for number in range(60)]), np.ones(60))
-    model = GRU4Rec(Config().override({"hidden_size": 6, "repeats": True}).model, vocabulary)
+    model = GRU4Rec(Config().override({"hidden_size": 6, "repeats": repeats}).model, vocabulary)
     model.initialise(seed)
-    assert model.repeat is not None
-    model.repeat.copy_(torch.from_numpy(generator.normal(size=2) * 3))
+    if model.repeat is not None:
+        model.repeat.copy_(torch.from_numpy(generator.normal(size=3) * 3))
+    if width:
+        some = np.stack([generator.choice(60, width, replace=False) for _ in range(60)]).astype(np.int32)
+        bonus = generator.normal(size=some.shape).astype(np.float32) * 3
+        model.neighbours = Neighbours(torch.from_numpy(some), torch.from_numpy(bonus))
     histories = {
         user: [f"i{item:03}" for item in generator.integers(0, 60, generator.integers(1, 120))] for user in range(6)
     }
@@ -184,6 +195,12 @@ def test_a_model_streams_what_its_scores_say_with_weights_for_what_was_seen(
     assert fast["item_id"].equals(plain["item_id"])
     assert fast["score"].to_numpy() == pytest.approx(plain["score"].to_numpy(), rel=1e-4, abs=1e-4)
     assert fast["probability"].to_numpy() == pytest.approx(plain["probability"].to_numpy(), rel=1e-3)
+    asked = Recommender(model, temperature).recommend_batch(
+        [Request(items, 9, exclude=["i003"], exclude_seen=seen) for items in histories.values()]
+    )
+    assert [item for answer in asked for item in answer.ids.to_pylist()] == fast["item_id"].to_pylist()
+    scores = np.concatenate([answer.scores for answer in asked])
+    assert scores == pytest.approx(fast["score"].to_numpy(), rel=1e-4, abs=1e-4)
 
 
 class Plain:

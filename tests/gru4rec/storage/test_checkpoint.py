@@ -11,6 +11,7 @@ import torch
 from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
+from gru4rec.network.neighbours import Neighbours
 from gru4rec.storage import checkpoint, files
 from gru4rec.storage.checkpoint import MANIFEST
 from gru4rec.storage.files import CheckpointError
@@ -145,3 +146,22 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="is not known"):
         checkpoint.resolve_device("abacus")
+
+
+def test_neighbours_come_back_as_whole_numbers(tmp_path: Path) -> None:
+    model, config = made(repeats=True)
+    model.neighbours = Neighbours(torch.tensor([[1, 2], [2, 0], [0, 0]], dtype=torch.int32), torch.rand(3, 2))
+    checkpoint.save(tmp_path, model, config)
+    loaded = checkpoint.load(tmp_path).model
+    assert loaded.neighbours is not None
+    assert loaded.neighbours.items.dtype == torch.int32
+    assert all(torch.equal(a, b) for a, b in zip(loaded.neighbours, model.neighbours, strict=True))
+
+
+def test_an_older_checkpoint_has_one_weight_for_all_that_was_seen_before(tmp_path: Path) -> None:
+    model, config = made(repeats=True)
+    model.repeat = torch.tensor([0.5, 2.0])
+    checkpoint.save(tmp_path, model, config)
+    repeat = checkpoint.load(tmp_path).model.repeat
+    assert repeat is not None
+    assert repeat.tolist() == [0.5, 2.0, 2.0]

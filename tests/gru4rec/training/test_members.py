@@ -1,4 +1,4 @@
-"""Several models as one, and what a session has seen already."""
+"""Several models as one."""
 
 import numpy as np
 import pytest
@@ -11,14 +11,12 @@ from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.ranking import ranks
-from gru4rec.network import repeats
 from gru4rec.network.merged import Merged
 from gru4rec.network.merging import members_of, merge
 from gru4rec.network.model import GRU4Rec
-from gru4rec.scoring.scorer import Block
 from gru4rec.storage import checkpoint
+from gru4rec.training.added import hold_out
 from gru4rec.training.fit import FitOptions, fit
-from gru4rec.training.members import hold_out, with_repeats
 
 SMALL = {"hidden_size": 6, "batch_size": 30, "epochs": 2, "n_sample": 8}
 
@@ -91,43 +89,6 @@ def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scal
     )
 
 
-def test_weights_of_seen_items_are_added_once() -> None:
-    model = trained(1, 3)
-    plain = all_scores(model, SESSIONS)
-    added = all_scores(with_repeats(model, torch.tensor([10.0, 1.0])), SESSIONS) - plain
-    expected = torch.zeros_like(plain)
-    just_seen = [0, 3, 3, 8, 2, 5, 6, 7, 5, 6]
-    before = [[], [0], [0], [0, 3], [], [], [5], [5, 6], [6, 7], [5, 7]]
-    for row, (now, earlier) in enumerate(zip(just_seen, before, strict=True)):
-        expected[row, now] = 10.0
-        expected[row, earlier] = 1.0
-    torch.testing.assert_close(added, expected)
-
-
-def test_weights_are_found_that_put_repeats_where_they_belong() -> None:
-    rng = np.random.default_rng(0)
-    sessions = Sessions.from_lists([[a, b, a] for a, b in (rng.choice(50, 2, replace=False) for _ in range(400))])
-    events = np.flatnonzero(np.arange(1200) % 3 == 1)  # after two items, the first one comes again
-    scores = torch.from_numpy(rng.normal(size=(400, 50))).float()
-    scores[torch.arange(400), torch.from_numpy(sessions.items[events])] += 3  # what was just seen looks likely
-    just_seen, before = repeats.choose(
-        [Block(events[:120], scores[:120]), Block(events[120:], scores[120:])], sessions
-    ).tolist()
-    assert just_seen < 0 < before
-    begins = sessions.offsets[:-1]
-    repeats.add(scores, sessions.items, begins, events, torch.tensor([just_seen, before]))
-    assert (scores.argmax(1).numpy() == sessions.items[events + 1]).mean() > 0.85
-
-
-def test_weights_that_prove_nothing_stay_zero() -> None:
-    rng = np.random.default_rng(4)
-    sessions = Sessions.from_lists(rng.integers(0, 50, (500, 3)).tolist())  # what was seen says nothing of the next
-    events = np.flatnonzero(np.arange(1500) % 3 < 2)
-    scores = torch.from_numpy(rng.normal(size=(1000, 50))).float()
-    assert repeats.choose([Block(events, scores)], sessions).tolist() == [0.0, 0.0]
-    assert repeats.choose([Block(events[:299], scores[:299])], sessions).tolist() == [0.0, 0.0]
-
-
 def test_sessions_of_the_newer_half_are_held_out() -> None:
     sessions = Sessions.from_lists([[n, n + 1] for n in range(100)])
     most, some = hold_out(sessions)
@@ -142,7 +103,7 @@ def test_a_handful_of_sessions_is_trained_on_and_changes_no_weights() -> None:
     config = Config().override({**SMALL, "batch_size": 1, "members": 2, "repeats": True})
     result = fit(Dataset(train, Vocabulary.build(train.items)), config)
     assert result.model.repeat is not None
-    assert result.model.repeat.tolist() == [0.0, 0.0]
+    assert result.model.repeat.tolist() == [0.0, 0.0, 0.0]
 
 
 def test_fit_with_members_learns_saves_and_resumes(tmp_path) -> None:

@@ -1,0 +1,68 @@
+"""What is added to a trained model's scores: for items that a session has seen, and for what followed the last one.
+
+The weights are chosen on sessions that the model was not fitted on (proof.py). They are state of the model.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gru4rec.baselines.counting import Rules
+from gru4rec.data.sessions import Sessions
+from gru4rec.network.model import GRU4Rec
+from gru4rec.network.neighbours import Neighbours
+from gru4rec.training import proof
+
+HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of sessions of the newer half that the first member misses
+STEPS = 10  # events ahead that rules between items look
+
+
+def hold_out(train: Sessions) -> tuple[Sessions, Sessions]:
+    """(all but some sessions, those): 5% of them, 2000 at most, evenly from the newer half.
+
+    Evenly, for what the newest sessions show is what a model can least do without.
+    """
+    number = min(HELD_OUT_MOST, int(len(train) * HELD_OUT))
+    chosen = len(train) // 2 + np.arange(number) * (len(train) - len(train) // 2) // max(number, 1)
+    kept = np.ones(len(train), bool)
+    kept[chosen] = False
+    return train.select(np.flatnonzero(kept)), train.select(chosen)
+
+
+def choose(model: GRU4Rec, fitted: Sessions, held_out: Sessions) -> proof.Chosen:
+    """The weights that prove themselves on the last of the held-out sessions, about proof.rows() predictions.
+
+    Args:
+        model: that was not fitted on them.
+        fitted: what neighbours are counted in.
+        held_out: what decides.
+    """
+    items = len(model.vocabulary)
+    some = last_sessions(held_out, proof.rows(items))
+    return proof.choose(model.blocks(some), some, neighbours(fitted, items))
+
+
+def with_added(model: GRU4Rec, chosen: proof.Chosen, train: Sessions) -> GRU4Rec:
+    """The model with the chosen weights, and with the neighbours that train shows where they have a weight."""
+    whole = model.alike(dataclasses.replace(model.config, repeats=True), model.merged)
+    for name, value in model.tensors().items():
+        whole.tensors()[name].copy_(value)
+    assert whole.repeat is not None
+    whole.repeat.copy_(chosen.seen)
+    if chosen.neighbours:
+        found = neighbours(train, len(model.vocabulary))
+        whole.neighbours = found.weighed(chosen.neighbours, whole.output)
+    return whole
+
+
+def neighbours(train: Sessions, items: int) -> Neighbours:
+    """What followed each item in train, with weight 1."""
+    rules = Rules.count(train, items, STEPS, "quadratic")
+    return Neighbours.of_rules(rules.rows, rules.columns, rules.weights)
+
+
+def last_sessions(sessions: Sessions, predictions: int) -> Sessions:
+    """The last sessions, as many as it takes for so many predictions."""
+    after = np.cumsum(np.maximum(sessions.lengths[::-1] - 1, 0))
+    enough = min(len(sessions), 1 + int((after < predictions).sum()))
+    return sessions.select(np.arange(len(sessions) - enough, len(sessions)))

@@ -1,0 +1,181 @@
+"""Weights that are added to the scores of a trained model, and must prove themselves on sessions it was not fitted on.
+
+On its own training sessions a model remembers what came next, and every weight looks harmful. Chosen is by rank, for
+some losses' scores are no logits. What counts is the lower end of an interval around a gain, so that a log on which a
+weight does nothing keeps none.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gru4rec.data.sessions import Sessions
+from gru4rec.network import repeats
+from gru4rec.network.neighbours import Neighbours
+from gru4rec.scoring.scorer import Block
+
+TOP = 20  # the cut of the metrics that choose
+FEWEST = 300  # predictions that say anything; with fewer the weights stay 0
+ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so many scores
+# Standard errors taken off a gain: the best of 99 tried pairs must stand out, two would be chance; of four weights of
+# neighbours the best is less of a chance.
+SURE, SURE_OF_FEW = 4.0, 3.0
+# Tried weights, in units of the typical distance between the best and the 20th score. In a log that never shows an item
+# twice running the item just seen comes next all the same once an unknown item between the two has fallen out of a
+# session. Held-out sessions cannot show that, for the model knows their items: hence its weight ends at -0.5.
+BEFORE = (-2.0, -1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
+JUST_SEEN = BEFORE[2:]
+ONE_BEFORE = (*BEFORE, 3.0, 4.0)
+NEIGHBOURS = (0.05, 0.1, 0.15, 0.2)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Weights in the scores' unit.
+
+    seen: of the item just seen, of the one before it and of items seen earlier, [3] (network/repeats.py).
+    neighbours: of what followed the last item (network/neighbours.py); 0 where they proved nothing.
+    """
+
+    seen: Tensor
+    neighbours: float
+
+    def times(self, factor: float) -> "Chosen":
+        """For scores that spread so many times as far."""
+        return Chosen(self.seen * factor, self.neighbours * factor)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that weights can change about how the targets of R predictions rank, with S touched items in all.
+
+    An item is touched where the session has seen it, or where it often followed the last item. Kinds: neither seen (0)
+    nor just seen (1), one before (2), seen earlier (3).
+
+    Attributes:
+        target: score of each target, [R].
+        kind: its kind, [R].
+        bonus: what neighbours of weight 1 add to it, [R].
+        best: the best scores of untouched items, [R, 21].
+        spread: distance between the best and the 21st score of items not seen, [R].
+        rows: of each touched item the prediction it belongs to, [S].
+        kinds: its kind, [S].
+        bonuses: what neighbours of weight 1 add to it, [S].
+        scores: its score, [S].
+    """
+
+    target: Tensor
+    kind: Tensor
+    bonus: Tensor
+    best: Tensor
+    spread: Tensor
+    rows: Tensor
+    kinds: Tensor
+    bonuses: Tensor
+    scores: Tensor
+
+    @classmethod
+    def of(cls, block: Block, sessions: Sessions, neighbours: Neighbours) -> "Standing":
+        """What a block of scores of some sessions says."""
+        events, scores = block.events, block.scores.float().cpu()
+        every, targets = torch.arange(len(events)), torch.from_numpy(sessions.items[events + 1])
+        kinds, bonus = torch.zeros_like(scores, dtype=torch.int8), torch.zeros_like(scores)
+        row, item, kind = map(torch.from_numpy, repeats.seen(sessions, events))
+        kinds[row, item] = (kind + 1).to(torch.int8)
+        neighbours.added(sessions.items[events]).to(bonus)
+        touched = (kinds > 0) | (bonus > 0)
+        rows, items = touched.nonzero(as_tuple=True)
+        new = _best(scores, kinds > 0)
+        return cls(
+            scores[every, targets], kinds[every, targets].long(), bonus[every, targets], _best(scores, touched),
+            new[:, 0] - new[:, -1], rows, kinds[rows, items].long(), bonus[rows, items], scores[rows, items],
+        )  # fmt: skip
+
+    @classmethod
+    def joined(cls, parts: "list[Standing]") -> "Standing":
+        """Several blocks as one."""
+        begins = np.cumsum([0, *(len(part.target) for part in parts)])
+        names = ("target", "kind", "bonus", "best", "spread", "kinds", "bonuses", "scores")
+        whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+        rows = torch.cat([part.rows + int(begin) for part, begin in zip(parts, begins[:-1], strict=True)])
+        return cls(rows=rows, **whole)
+
+    def measure(self, weights: Sequence[float]) -> tuple[Tensor, Tensor]:
+        """Each prediction's hit and reciprocal rank at 20, float64 [R] each.
+
+        Args:
+            weights: of items just seen, one before and seen earlier, and of neighbours.
+        """
+        of_kind, of_bonus = torch.tensor([0.0, *weights[:3]]), weights[3]
+        target = self.target + of_kind[self.kind] + of_bonus * self.bonus
+        above = (self.best > target[:, None]).sum(1)
+        scores = self.scores + of_kind[self.kinds] + of_bonus * self.bonuses
+        above.index_add_(0, self.rows, (scores > target[self.rows]).long())
+        hit = (above < TOP).double()
+        return hit, hit / (above + 1.0)
+
+
+class _Trial:
+    """Settings of the four weights, in units of `unit`, against each other."""
+
+    def __init__(self, found: Standing) -> None:
+        self.found = found
+        self.unit = float(found.spread.median())
+        hit, reciprocal = found.measure((0.0,) * 4)
+        self.of_hit, self.of_reciprocal = (1.0 / max(float(base.mean()), 1e-9) for base in (hit, reciprocal))
+
+    def worth(self, setting: Sequence[float]) -> Tensor:
+        """recall@20 and MRR@20 of each prediction, each relative to its mean without weights, [R]."""
+        hit, reciprocal = self.found.measure([weight * self.unit for weight in setting])
+        return hit * self.of_hit + reciprocal * self.of_reciprocal
+
+    def surest(self, now: tuple[float, ...], others: Iterable[tuple[float, ...]], sure: float) -> tuple[float, ...]:
+        """The setting whose gain over `now` is the largest after `sure` standard errors; `now` where none is above 0.
+
+        Equal results go to the smaller weights.
+        """
+        base, best, chosen = self.worth(now), (0.0, 0.0), now  # no size is above 0, so no gain of 0 wins
+        for setting in others:
+            gain = self.worth(setting) - base
+            left = float(gain.mean()) - sure * float(gain.std()) / len(gain) ** 0.5
+            size = -sum(abs(weight) for weight in setting)
+            if (left, size) > best:
+                best, chosen = (left, size), setting
+        return chosen
+
+
+def rows(items: int) -> int:
+    """How many predictions to look at over a catalogue of so many items."""
+    return max(100, min(ROWS, CELLS // max(items, 1)))
+
+
+def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) -> Chosen:
+    """The weights under which the targets rank best: recall@20 and MRR@20, each relative to no weights.
+
+    The pair of weights of what was just seen and what was seen before comes first, then that of the item one before and
+    that of earlier ones by themselves, then the neighbours'. Of each the gain counts that is left after some standard
+    errors; where none is left the weight stays as it was, 0 at first. So do all with fewer than FEWEST predictions.
+
+    Args:
+        blocks: scores of the sessions by a model that was not fitted on them.
+        sessions: what was scored.
+        neighbours: counted in what the model was fitted on, with weight 1.
+    """
+    parts = [Standing.of(block, sessions, neighbours) for block in blocks]
+    if sum(len(part.target) for part in parts) < FEWEST:
+        return Chosen(torch.zeros(3), 0.0)
+    trial = _Trial(Standing.joined(parts))
+    best = trial.surest((0.0,) * 4, ((just, b, b, 0.0) for just in JUST_SEEN for b in BEFORE), SURE)
+    best = trial.surest(best, ((best[0], one, best[2], 0.0) for one in ONE_BEFORE), SURE)
+    best = trial.surest(best, ((*best[:2], earlier, 0.0) for earlier in BEFORE), SURE)
+    best = trial.surest(best, ((*best[:3], weight) for weight in NEIGHBOURS), SURE_OF_FEW)
+    return Chosen(torch.tensor(best[:3]) * trial.unit, best[3] * trial.unit)
+
+
+def _best(scores: Tensor, without: Tensor) -> Tensor:
+    """The best scores of each row [R, 21], those that are left out standing behind all others."""
+    best = scores.masked_fill(without, -torch.inf).topk(min(TOP + 1, scores.shape[1]), dim=1).values
+    return best.clamp(min=float(scores.min()))
