@@ -20,7 +20,7 @@ import torch
 from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
-from gru4rec.serving.catalogue import Catalogue, Seen
+from gru4rec.serving.catalogue import Catalogue, Touched
 from gru4rec.serving.lists import ROWS
 from gru4rec.serving.recommend import Recommender
 
@@ -57,7 +57,9 @@ def by_chunks(model: GRU4Rec, users: int, n: int) -> dict[str, float]:
     seconds = {"bare product": 0.0, "product, then torch.topk": 0.0, "lists": 0.0, "lists and probabilities": 0.0}
     for chunk in range(-2, users // ROWS):
         states = torch.rand(ROWS, units, generator=generator) * 2 - 1
-        seen = Seen(row, np.random.default_rng(chunk + 2).integers(0, items, len(row)))
+        pairs = np.unique(row * items + np.random.default_rng(chunk + 2).integers(0, items, len(row)))
+        nothing = np.zeros(len(pairs), np.float32)
+        seen = Touched(pairs // items, pairs % items, np.ones(len(pairs), bool), nothing)
 
         def topk(states: torch.Tensor = states) -> None:
             torch.mm(states, weight.t(), out=buffer).topk(n, 1)
