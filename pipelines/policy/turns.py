@@ -52,6 +52,16 @@ def hold(context: dg.AssetExecutionContext, layout: Layout, days: Iterable[str])
             json.dump(mine, file)
 
 
+def release(layout: Layout, run_id: str) -> None:
+    """Give back the days of a run that has ended in a process that lives on: its home may not be known to others."""
+    for path in (layout.root / ".nights").glob("*.json"):
+        with path.open("r+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            holder = _read(file.read())
+            if holder and holder["run"] == run_id:
+                file.truncate(0)
+
+
 def after_older_nights(context: dg.AssetExecutionContext) -> None:
     """Refuse a night of a backfill while an older one is unfinished: its model would know later days than that night.
 

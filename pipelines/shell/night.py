@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from pipelines.settings.read import SettingsError, current_settings
+from warehouse.layout import Layout
 
 
 def night(day: str | None = None, *, backfill: bool = False) -> bool:
@@ -59,11 +60,13 @@ def execute(job: str, **options: Any) -> bool:
 
     from pipelines.definitions import defs
     from pipelines.policy.failures import is_stated, reason
+    from pipelines.policy.turns import release
 
     with dg.DagsterInstance.get() as instance:
         done = defs.resolve_job_def(job).execute_in_process(
             instance=instance, raise_on_error=False, run_config={"loggers": {"plain": {}}}, **options
         )
+    release(Layout(current_settings().root), done.run_id)
     failures = [event for event in done.all_events if event.is_step_failure]
     for event in failures:
         if not is_stated(event):

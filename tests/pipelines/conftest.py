@@ -76,12 +76,13 @@ class House:
     def run(self, job: str, day: str | None = None, config: dict[str, Any] | None = None, **options: Any) -> Any:
         """Execute a job (or, with `select`, some of nightly's assets) in this process; failures are in the result."""
         from pipelines.definitions import defs
+        from pipelines.policy.turns import release
 
         select = options.pop("select", None)
         resolved = defs.resolve_job_def(job)
         config = {"loggers": {"plain": {}}, **(config or {})}
         config["resources"] = {name: {"config": one.model_dump()} for name, one in self.resources().items()}
-        return resolved.execute_in_process(
+        result = resolved.execute_in_process(
             instance=self.instance,
             partition_key=day,
             run_config=config,
@@ -89,6 +90,8 @@ class House:
             asset_selection=select,
             **options,
         )
+        release(self.layout, result.run_id)  # as the shell does: this process lives on, and its home is its own
+        return result
 
 
 @pytest.fixture(scope="session")
