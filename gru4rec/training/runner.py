@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch._dynamo.exc import TorchDynamoException
 
 from gru4rec.network.precision import within
 from gru4rec.training.update.step import Step
@@ -105,6 +104,8 @@ def _compiled(step: Step) -> Callable[[Window], Tensor]:
 
     What fails does so before anything is run, so no update is made twice.
     """
+    from torch._dynamo.exc import TorchDynamoException  # loads the compiler: for who compiles alone
+
     torch.compiler.reset()  # each model has an update of its own, and torch keeps but a few versions of a function
     compiled = torch.compile(step.run, fullgraph=True, dynamic=False)
     chosen: list[Callable[[Window], Tensor]] = [compiled]
