@@ -2,14 +2,16 @@
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.dataset import Dataset
+from gru4rec.storage.checkpoint import resolve_device
 from gru4rec.training.epochs import EpochReport, FitOptions, FitResult, fit_one
 from gru4rec.training.members import fit_members
+from gru4rec.training.runner import forget_compiled
 from gru4rec.training.threads import paying_threads
 from gru4rec.training.trainer import DivergenceError
 
@@ -38,7 +40,8 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     if options.validation is not None:  # in the vocabulary of training, with its cold items
         options = dataclasses.replace(options, validation=_like(options.validation, dataset))
     _check(dataset, config, options.validation)
-    with _threads(options.threads or paying_threads(config)):
+    forget_compiled()
+    with _threads(options.threads or paying_threads(config)), _current(resolve_device(options.device)):
         if config.train.members > 1 or config.model.repeats:
             return fit_members(dataset, config, options)
         return fit_one(dataset, config, options)
@@ -64,6 +67,11 @@ def _check(dataset: Dataset, config: Config, validation: Dataset | None) -> None
         return
     if not (validation.sessions.lengths > 1).any():
         raise ValueError("no validation session has two known items, so nothing can be measured; give longer sessions")
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Graphs are captured on the device that is current, the first one unless said."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 @contextmanager
