@@ -22,6 +22,7 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import copy_known
 from gru4rec.storage import checkpoint
 from gru4rec.storage.training_state import TrainingState, fingerprint, load_training, save_training
+from gru4rec.training.processes.leader import Crew
 from gru4rec.training.progress import with_bar
 from gru4rec.training.stopping import EarlyStopping
 from gru4rec.training.trainer import Trainer
@@ -52,6 +53,9 @@ class FitOptions:
     threads: int | None = None
     """torch's threads during the call; None takes as many as pay and are free (training/threads.py). Sums of another
     number of threads may round in another way: name one where a run must be equal to the bit on any machine."""
+    processes: int = 1
+    """How many processes of this machine make the updates together: each takes some of the lanes (batch_size) of every
+    window. It pays for very many lanes alone (docs/scale.md). `threads` are those of each."""
     on_epoch: Callable[[EpochReport], None] | None = None
     """Called with the report of each epoch."""
     progress: bool = False
@@ -130,12 +134,15 @@ def train(dataset: Dataset, config: Config, options: FitOptions, member: Member)
     folder = None if options.checkpoint_dir is None else Path(options.checkpoint_dir)
     model = _initial_model(dataset, config, options)
     sessions = last_events(dataset.sessions, config.train.max_length) if config.train.max_length else dataset.sessions
+    crew = Crew(model, sessions, config)
     trainer = Trainer(model, sessions, config)
     stopping = EarlyStopping(config.train, model)
     data = fingerprint(sessions, model) if folder is not None else ""
     history = _resumed(folder, config, data, trainer, stopping) if folder is not None and options.resume else []
     sample = None if options.validation is None else _sample(options.validation.sessions, config)
+    crew.begin(trainer)
     while len(history) < config.train.epochs and not stopping.stop:
+        crew.epoch(len(history) + 1)
         report = yield from _epoch(trainer, len(history) + 1, member, progress=options.progress)
         if sample is not None:
             report = dataclasses.replace(report, validation=_validate(model, sample, config.train.monitor))
@@ -145,6 +152,7 @@ def train(dataset: Dataset, config: Config, options: FitOptions, member: Member)
             _save(folder, config, data, trainer, stopping, history)
         if options.on_epoch is not None:
             options.on_epoch(report)
+    crew.end()
     stopping.leave_kept(model)
     seconds = sum(report.seconds for report in history)
     return FitResult(model, history, stopping.best_epoch, seconds, trainer.events * len(history) / max(seconds, 1e-9))

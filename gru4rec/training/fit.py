@@ -11,9 +11,11 @@ from gru4rec.data.dataset import Dataset
 from gru4rec.storage.checkpoint import resolve_device
 from gru4rec.training.epochs import EpochReport, FitOptions, FitResult, fit_one
 from gru4rec.training.members import fit_members
+from gru4rec.training.processes import leader
 from gru4rec.training.runner import forget_compiled
 from gru4rec.training.threads import paying_threads
 from gru4rec.training.trainer import DivergenceError
+from gru4rec.training.update import group
 
 __all__ = ["DivergenceError", "EpochReport", "FitOptions", "FitResult", "fit"]
 
@@ -32,6 +34,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     Raises:
         ConfigError: the configuration asks for validation sessions, or for features, that are not given.
         ValueError: there is nothing to train on, or the folder holds another run.
+        ChildProcessError: one of several processes ended; the last good checkpoint stays.
         DivergenceError: the loss is no number any more, or far above its beginning; the last good checkpoint stays.
     """
     options = options or FitOptions()
@@ -40,8 +43,12 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     if options.validation is not None:  # in the vocabulary of training, with its cold items
         options = dataclasses.replace(options, validation=_like(options.validation, dataset))
     _check(dataset, config, options.validation)
+    size = group.current().size
+    leader.check(config, options.processes if size == 1 else size)
     forget_compiled()
-    with _threads(options.threads or paying_threads(config)), _current(resolve_device(options.device)):
+    device = resolve_device(options.device)
+    threads = options.threads or max(1, paying_threads(config) // options.processes)
+    with _threads(threads), _current(device), leader.workers(options.processes):
         if config.train.members > 1 or config.model.repeats:
             return fit_members(dataset, config, options)
         return fit_one(dataset, config, options)

@@ -11,11 +11,12 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from gru4rec.training.epochs import FitResult, Training
+from gru4rec.training.update import group
 
 
 def pays(device: torch.device) -> bool:
-    """Whether members train faster side by side; a CPU has its hands full with one."""
-    return device.type == "cuda"
+    """Whether members train faster side by side; a CPU has its hands full with one, and so has a group of processes."""
+    return device.type == "cuda" and group.current().size == 1
 
 
 def run_together(trainings: Sequence[Training], device: torch.device) -> list[FitResult]:

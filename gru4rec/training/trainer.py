@@ -17,6 +17,7 @@ from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.sessions import Sessions
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.runner import make_runner
+from gru4rec.training.update import group
 from gru4rec.training.update.step import Step
 from gru4rec.training.windows.device_loader import DeviceLoader
 from gru4rec.training.windows.loader import CHUNK, WindowLoader
@@ -31,13 +32,17 @@ class DivergenceError(ValueError):
 
 
 def build_step(model: GRU4Rec, config: Config) -> Step:
-    """The update that fits the model. The code of features is loaded only where features are used.
+    """The update that fits the model and its processes. The code of features is loaded only where features are used.
 
     Raises:
         ConfigError: features are configured, but the model has none.
     """
     if not config.features.selected_features:
-        return Step(model, config)
+        if group.current().size == 1:
+            return Step(model, config)
+        from gru4rec.training.update.parallel_step import ParallelStep
+
+        return ParallelStep(model, config)
     from gru4rec.network.feature_model import FeatureGRU4Rec
     from gru4rec.training.update.feature_step import FeatureStep
 
@@ -131,7 +136,7 @@ class Trainer:
         """All updates of one epoch, `read_every` chunks at a time."""
         chunks, updates = list[_Made](), 0
         for windows, events in self._loader.chunks(self._schedule()):
-            chunks.append(_Made(self._runner.updates(windows), events, updates))
+            chunks.append(_Made(self._step.whole(self._runner.updates(windows)), events, updates))
             updates += len(windows)
             if len(chunks) == self._read_every:
                 yield _Unread(chunks)
