@@ -4,22 +4,41 @@ Request: one row a list, columns `items` (ids, oldest first), optional `n` (defa
 of `mlflow models serve`: `{"dataframe_records": [{"items": [1, 2], "n": 10, "exclude": [7]}]}`, or
 `{"inputs": [{"items": [1, 2]}]}`. Response: one object a row, in the order of the request:
 `{"items": [{"rank", "item_id", "score", "probability"}, ...], "model", "version", "context_length", "unknown"}`.
+The lists of a request hold at most 20,000 items together. Served by MLflow, the model stands behind
+`gru4rec.requests.guard`.
 """
 
-from collections.abc import Mapping
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.utils.yaml_utils import read_yaml
 
+from gru4rec.config.sentences import brief
+from gru4rec.requests.guard import Guard
+from gru4rec.requests.rows import read_requests
 from gru4rec.serving.answers import Recommendations
-from gru4rec.serving.recommend import Recommender, Request
+from gru4rec.serving.recommend import Recommender
 
 ARTIFACT = "model"  # the name of the artifact that holds the checkpoint's folder
-FIELDS = {"items", "n", "exclude"}
-MAX_N = 1000
+REGISTERED = "registered_model_meta"  # the file where MLflow notes the version when it fetches one from a registry
+
+
+class RequestFault(MlflowException):
+    """A request that cannot be answered: HTTP 400 and one sentence, to which MLflow adds nothing on the way out."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(brief(sentence), error_code=INVALID_PARAMETER_VALUE)
+        self._sentence = self.message
+
+    def serialize_as_json(self) -> str:
+        """The body of the answer; `message` itself is rewritten by MLflow's server, with the whole request in it."""
+        return json.dumps({"error_code": self.error_code, "message": self._sentence})
 
 
 class GRU4RecModel(PythonModel):
@@ -29,22 +48,24 @@ class GRU4RecModel(PythonModel):
     _skip_type_hint_validation = True
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Open the checkpoint among the artifacts."""
-        self.recommender = Recommender.load(context.artifacts[ARTIFACT], device="auto")
-        self.version = str((context.model_config or {}).get("version") or self.recommender.version)
+        """Open the checkpoint among the artifacts; where MLflow's server loads the model, put the guard before it."""
+        checkpoint = Path(context.artifacts[ARTIFACT])
+        self.recommender = Recommender.load(checkpoint, device="auto")
+        self.version = _registered_version(checkpoint.parents[1]) or self.recommender.version
+        _guard_the_server()
 
     # no type hint on model_input: MLflow would take one for a schema and refuse the other forms
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Answer every row of the request.
 
         Raises:
-            MlflowException: (HTTP 400) the request has another form, or ids of another type than the model's.
+            RequestFault: (HTTP 400) the request has another form, asks for too much, or has ids of another type than
+                the model's.
         """
         try:
-            requests = [read_request(number, row) for number, row in enumerate(_rows(model_input))]
-            answers = self.recommender.recommend_batch(requests)
+            answers = self.recommender.recommend_batch(read_requests(model_input))
         except ValueError as error:
-            raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from error
+            raise RequestFault(str(error)) from error
         return [self._response(answer) for answer in answers]
 
     def _response(self, answer: Recommendations) -> dict[str, Any]:
@@ -61,42 +82,32 @@ class GRU4RecModel(PythonModel):
         }
 
 
-def read_request(number: int, row: Mapping[str, Any]) -> Request:
-    """One row of a request; ValueError with the row's number says what is wrong with it."""
-    # numpy's scalars and arrays, which MLflow makes of some bodies, as Python's own
-    plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in row.items()}
-    given = {key: value for key, value in plain.items() if not _absent(value)}
-    if unknown := sorted(set(given) - FIELDS):
-        raise ValueError(f"row {number} has unknown fields {', '.join(unknown)}; use {', '.join(sorted(FIELDS))}")
-    if "items" not in given:
-        raise ValueError(f"row {number} has no items; give a list of item ids, oldest first")
-    items, exclude = (_ids(number, name, given.get(name, [])) for name in ("items", "exclude"))
-    n = given.get("n", 20)
-    if isinstance(n, bool) or not isinstance(n, (int, float)) or n not in range(1, MAX_N + 1):
-        raise ValueError(f"n of row {number} is {n!r}; give a whole number from 1 to {MAX_N}")
-    return Request(items, int(n), exclude)
+def _registered_version(folder: Path) -> str:
+    """The version of a model that was fetched from a registry, by a number or an alias; "" for another model."""
+    if not (folder / REGISTERED).is_file():
+        return ""
+    return str(read_yaml(str(folder), REGISTERED)["model_version"])
 
 
-def _ids(number: int, name: str, value: Any) -> list[Any]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{name} of row {number} is {value!r}; give a list of item ids")
-    return list(value)
+def _guard_the_server() -> None:
+    """Have MLflow's server put the guard before its application.
 
+    The server's module `app` loads the model and makes a FastAPI application then; it has no place for a middleware,
+    so in this process, which is the server's alone, FastAPI's applications come with the guard.
+    """
+    if "mlflow.pyfunc.scoring_server.app" not in sys.modules:
+        return
+    import fastapi
 
-def _rows(model_input: Any) -> list[Mapping[str, Any]]:
-    """The rows of whatever form MLflow hands over: a data frame, a list of objects, or one object."""
-    if hasattr(model_input, "to_dict"):
-        return list(model_input.to_dict(orient="records"))
-    given = model_input.tolist() if hasattr(model_input, "tolist") else model_input
-    rows = list(given) if isinstance(given, (list, tuple)) else [given]
-    if not all(isinstance(row, Mapping) for row in rows):
-        raise ValueError('a request is a list of objects such as {"items": [1, 2], "n": 10}')
-    return rows
+    class Guarded(fastapi.FastAPI):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self._guard = Guard(super().__call__)
 
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self._guard(scope, receive, send)
 
-def _absent(value: Any) -> bool:
-    """None, or the NaN that a data frame puts where a row lacks a column."""
-    return value is None or (isinstance(value, float) and value != value)
+    fastapi.FastAPI = Guarded  # type: ignore[misc]
 
 
 set_model(GRU4RecModel())

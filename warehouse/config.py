@@ -15,8 +15,9 @@ class EventsConfig:
     """raw events -> events + rejected_events.
 
     Args:
-        user_column: the raw files' name of the column; likewise the other `*_column`. Those of session, event type and
-            dwell may be missing in the files.
+        user_column: the raw files' name of the column; likewise the other `*_column`. Those of sequence, session,
+            event type and dwell may be missing in the files.
+        sequence_column: whole numbers that order a user's events of one time; without it their item ids do.
         timestamp_unit: of times that are numbers since 1970: s, ms, us or ns; "" for other times.
         user_id_type: int64, string, or "auto": int64 where the files have whole numbers, else string.
         item_id_type: likewise.
@@ -30,6 +31,7 @@ class EventsConfig:
     user_column: str = "user_id"
     item_column: str = "item_id"
     timestamp_column: str = "timestamp"
+    sequence_column: str = "sequence"
     session_column: str = "session_id"
     event_type_column: str = "event_type"
     dwell_column: str = "dwell"

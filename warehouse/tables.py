@@ -94,11 +94,12 @@ EVENTS = Table(
         USER,
         ITEM,
         Column("timestamp", TIME, "when"),
+        Column("sequence", "int64", "orders events of one time, where the log says how they came", optional=True),
         Column("session_id", "id", "the log's own session, where it has one", optional=True),
         Column("event_type", "string", "view, cart, purchase, ... where the log says", optional=True),
         Column("dwell", "double", "seconds the user stayed, as the client measured them", optional=True),
     ),
-    ("user_id", "timestamp", "item_id", "session_id", "event_type"),
+    ("user_id", "timestamp", "sequence", "item_id", "session_id", "event_type"),
 )
 REJECTED_EVENTS = Table(
     "rejected_events",
@@ -131,10 +132,13 @@ SESSIONS = Table(
         Column("session_start", TIME, "time of the session's first event: with user_id, names the session"),
         ITEM,
         Column("timestamp", TIME, "when"),
+        Column(
+            "sequence", "int64", "orders events of one time; the largest number where none was known", optional=True
+        ),
         Column("copy", "int16", "0: the event; 1, 2, ...: a repeat for long dwell (dwell = repeat)", optional=True),
         Column("weight", "float", "what the event counts for in training (dwell = weight)", optional=True),
     ),
-    ("user_id", "session_start", "timestamp", "item_id", "copy"),
+    ("user_id", "session_start", "timestamp", "sequence", "item_id", "copy"),
 )
 SPLITS = Table(
     "splits",
@@ -143,7 +147,7 @@ SPLITS = Table(
         *(column for column in SESSIONS.columns if column.name != "copy"),
         Column("split", "string", "train, validation or test, by the time the session starts"),
     ),
-    ("user_id", "session_start", "timestamp", "item_id"),
+    ("user_id", "session_start", "timestamp", "sequence", "item_id"),
 )
 RECOMMENDATIONS = Table(
     "recommendations",

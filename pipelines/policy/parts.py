@@ -30,7 +30,7 @@ def dataset(rows: "pa.Table") -> "Dataset":
     """The sessions of the rows with a vocabulary of their own; events carry weights where the table has them."""
     from gru4rec.data.dataset import Dataset
 
-    return Dataset.from_table(rows, session=SESSION_KEY, weight=_weight(rows))
+    return Dataset.from_table(rows, session=SESSION_KEY, time=_time(rows), weight=_weight(rows))
 
 
 def encode(rows: "pa.Table", vocabulary: "Vocabulary", *, weighted: bool = False) -> "Sessions":
@@ -44,9 +44,14 @@ def encode(rows: "pa.Table", vocabulary: "Vocabulary", *, weighted: bool = False
     from gru4rec.data.sessions import Sessions
 
     weight = _weight(rows) if weighted else None
-    return Sessions.from_table(rows, vocabulary, session=SESSION_KEY, weight=weight)
+    return Sessions.from_table(rows, vocabulary, session=SESSION_KEY, time=_time(rows), weight=weight)
 
 
 def _weight(rows: "pa.Table") -> str | None:
     """The column of the events' weights, where [sessions] dwell is "weight"."""
     return "weight" if "weight" in rows.column_names else None
+
+
+def _time(rows: "pa.Table") -> tuple[str, ...]:
+    """The columns that order events: the sequence too, where the log has one."""
+    return ("timestamp", "sequence") if "sequence" in rows.column_names else ("timestamp",)

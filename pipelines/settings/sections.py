@@ -65,6 +65,11 @@ class Events(Section):
     user_column: Name = Field(default="user_id", description="the raw files' column that says who")
     item_column: Name = Field(default="item_id", description="the raw files' column that says what")
     timestamp_column: Name = Field(default="timestamp", description="the raw files' column that says when")
+    sequence_column: str = Field(
+        default="sequence",
+        description="the raw files' column of whole numbers that orders a user's events of one time, where they have "
+        "one; without it their item ids do",
+    )
     session_column: str = Field(default="session_id", description="the raw files' own session, where they have one")
     event_type_column: str = Field(
         default="event_type", description="view, cart, purchase, ..., where the raw files say"

@@ -8,7 +8,8 @@ item_id = "sku"
 timestamp = "at"
 timestamp_unit = "ms"           # for numbers since 1970: s, ms, us, ns; left out for ISO text and timestamps
 timestamp_format = "%d.%m.%Y %H:%M:%S"    # for other text
-session_id = "visit"            # optional, as are event_type and dwell (seconds)
+session_id = "visit"            # optional, as are event_type, dwell (seconds) and
+sequence = "row"                # whole numbers that order a user's events of one time
 user_id_type = "int64"          # text files only: ids become whole numbers instead of staying text
 item_id_type = "int64"
 delimiter = ";"                 # csv only; also quote, encoding, names (the columns, where there is no header)
@@ -46,8 +47,8 @@ FORMATS = {
 }
 FILE_KEYS = {"format", "files", "delimiter", "quote", "encoding", "names", "explode"}
 EVENT_KEYS = FILE_KEYS | {
-    "user_id", "item_id", "timestamp", "timestamp_unit", "timestamp_format", "session_id", "event_type", "dwell",
-    "user_id_type", "item_id_type",
+    "user_id", "item_id", "timestamp", "timestamp_unit", "timestamp_format", "sequence", "session_id", "event_type",
+    "dwell", "user_id_type", "item_id_type",
 }  # fmt: skip
 ITEM_KEYS = FILE_KEYS | {"item_id", "title", "features", "numbers", "item_id_type"}
 
@@ -107,7 +108,7 @@ def _events(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
         "item_id": _id(mapping, section, "item_id"),
         "timestamp": FileColumn(section["timestamp"], "time", unit, form),
     }
-    for key in ("session_id", "event_type"):
+    for key in ("sequence", "session_id", "event_type"):
         if key in section:
             columns[key] = FileColumn(_text(mapping, "events", section, key))
     if "dwell" in section:

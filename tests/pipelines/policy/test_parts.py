@@ -33,3 +33,20 @@ def test_a_session_is_a_user_and_a_start_and_weights_are_read_only_where_wanted(
     assert sorted(weighted.weights.tolist()) == [1, 2, 4, 5]
     assert parts.encode(trained, vocabulary).weights is None
     assert parts.encode(trained.drop_columns(["weight"]), vocabulary, weighted=True).weights is None
+
+
+def test_a_sequence_orders_events_of_one_time() -> None:
+    rows = pa.table(
+        {
+            "user_id": [1] * 4,
+            "session_start": [10] * 4,
+            "item_id": [5, 2, 7, 9],
+            "timestamp": [10] * 4,
+            "sequence": [3, 1, 2, 0],
+        }
+    )
+    made = parts.dataset(rows)
+    assert made.vocabulary.decode(made.sessions.items).to_pylist() == [9, 2, 7, 5]
+    assert parts.encode(rows, made.vocabulary).items.tolist() == made.sessions.items.tolist()
+    held_out = made.held_out(rows.take([2, 0, 1, 3]))
+    assert held_out.sessions.items.tolist() == made.sessions.items.tolist()

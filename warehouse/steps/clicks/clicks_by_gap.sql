@@ -1,5 +1,6 @@
 -- View `events` -> clicks of some users, each with the start of its session; a pause over the gap ends a session.
 -- An event delivered twice counts once. The item before, clicked again in the same session, is a repeat.
+-- Events of one time come in their sequence, where there is one, else in the order of their items.
 -- Times are microseconds since 1970, in the result too: whole numbers are computed with several times faster.
 -- next_time: when the session's next click came; NULL for its last one.
 WITH gaps AS (
@@ -22,10 +23,10 @@ timed AS (
     {event_columns},
     micros AS timestamp,
     max(CASE WHEN is_start THEN micros END)
-      OVER (PARTITION BY user_id ORDER BY micros, item_id ROWS UNBOUNDED PRECEDING) AS session_start,
+      OVER (PARTITION BY user_id ORDER BY {event_order} ROWS UNBOUNDED PRECEDING) AS session_start,
     CASE WHEN NOT lead(is_start) OVER w THEN lead(micros) OVER w END AS next_time
   FROM clicks
-  WINDOW w AS (PARTITION BY user_id ORDER BY micros, item_id)
+  WINDOW w AS (PARTITION BY user_id ORDER BY {event_order})
 )
 SELECT {click_columns}
 FROM timed

@@ -1,5 +1,6 @@
 -- View `events` -> clicks of some users, each with the start of its session, where the log names the session itself.
 -- An event delivered twice counts once. The item before, clicked again in the same session, is a repeat.
+-- Events of one time come in their sequence, where there is one, else in the order of their items.
 -- Times are microseconds since 1970, in the result too: whole numbers are computed with several times faster.
 -- next_time: when the session's next click came; NULL for its last one.
 WITH numbered AS (
@@ -27,7 +28,7 @@ timed AS (
     micros AS timestamp,
     lead(micros) OVER w AS next_time
   FROM clicks
-  WINDOW w AS (PARTITION BY user_id, session_id ORDER BY micros, item_id)
+  WINDOW w AS (PARTITION BY user_id, session_id ORDER BY {event_order})
 )
 SELECT {click_columns}
 FROM timed

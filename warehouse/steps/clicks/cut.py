@@ -1,7 +1,9 @@
 """events of a window -> clicks: each event with the start of its session, one range of users after the other."""
 
 import math
+from collections.abc import Collection
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from warehouse.config import ContextConfig, SessionsConfig
 from warehouse.days import first_of_window, midnight
@@ -14,6 +16,13 @@ from warehouse.layout import Layout
 from warehouse.tables import EVENTS, SESSIONS
 
 
+class Events(NamedTuple):
+    """What the view `events` holds: its users in ranges, and the optional columns that its sessions take over."""
+
+    users: tuple[Users, ...]
+    columns: tuple[str, ...]
+
+
 def define_events(
     db: Database,
     layout: Layout,
@@ -21,11 +30,8 @@ def define_events(
     config: SessionsConfig | ContextConfig,
     *,
     with_dwell: bool = False,
-) -> tuple[Users, ...]:
+) -> Events:
     """Define the view `events`: the window, and enough before it to know which sessions began earlier.
-
-    Returns:
-        Its users in ranges.
 
     Raises:
         FileNotFoundError: `run_date` has no events.
@@ -51,7 +57,7 @@ def define_events(
     db.view("arrived", list(schemas), columns)
     names, end = ColumnList(tuple(columns)), midnight(run_date) + timedelta(days=1)
     db.define("events", statement("events_window", columns=names, first=midnight(lookback), end=end))
-    return tuple(user_ranges(schemas))
+    return Events(tuple(user_ranges(schemas)), tuple(name for name in ("sequence", "dwell") if name in columns))
 
 
 def first_read(run_date: date, config: SessionsConfig | ContextConfig) -> date:
@@ -63,6 +69,8 @@ def _columns(there: set[str], *, given: bool, with_dwell: bool) -> dict[str, Fil
     """The columns of the view `events`; `there`: those that some partition has."""
     columns: dict[str, FileColumn | None] = {name: FileColumn(name) for name in EVENTS.required}
     columns["micros"] = FileColumn("timestamp", "micros")
+    if "sequence" in there:
+        columns["sequence"] = FileColumn("sequence")
     if given:
         columns["session_id"] = FileColumn("session_id")
     if with_dwell:
@@ -70,16 +78,16 @@ def _columns(there: set[str], *, given: bool, with_dwell: bool) -> dict[str, Fil
     return columns
 
 
-def cut_clicks(
-    db: Database, config: SessionsConfig | ContextConfig, users: tuple[Users, ...], *, with_dwell: bool = False
-) -> None:
-    """Cut the view `events` into sessions: `clicks` on disk, with the columns of the table, not sorted."""
-    measured = ("dwell",) if with_dwell else ()
-    next_time = ("next_time",) if with_dwell else ()
-    names = (*SESSIONS.required, *measured, *next_time)
+def cut_clicks(db: Database, config: SessionsConfig | ContextConfig, events: Events) -> tuple[str, ...]:
+    """Cut the view `events` into sessions: `clicks` on disk, not sorted. Returns its columns.
+
+    They are those of the table, with dwell also `next_time`.
+    """
+    dwell = ("dwell",) if "dwell" in events.columns else ()
+    names = (*SESSIONS.required, *events.columns, *(("next_time",) if dwell else ()))
     values: dict[str, Value] = {
-        "event_columns": ColumnList(("user_id", "item_id", "micros", *measured)),
-        "event_order": ColumnList(("micros", "item_id", *measured), "NULLS LAST"),
+        "event_columns": ColumnList(("user_id", "item_id", "micros", *events.columns)),
+        "event_order": in_order(events.columns, "micros", "item_id", *dwell),
         "click_columns": ColumnList(names),
         "keep_repeats": config.repeats == "keep",
     }
@@ -88,5 +96,16 @@ def cut_clicks(
         values["gap_microseconds"] = round(config.gap_minutes * 60e6)
     times = {"session_start", "timestamp", "next_time"}
     columns = {name: FileColumn(name, "time", "us") if name in times else FileColumn(name) for name in names}
-    for low, high in users:
+    for low, high in events.users:
         db.spool("clicks", statement(name, low=low, high=high, **values), columns, more=True)
+    return names
+
+
+def in_order(columns: Collection[str], *names: str, suffix: str = "NULLS LAST") -> ColumnList:
+    """What clicks are sorted by: columns with the sequence, where there is one, before the item.
+
+    So items of one time come in the order of their ids only where nothing says how they came.
+    """
+    sequence = ("sequence",) if "sequence" in columns else ()
+    place = names.index("item_id")
+    return ColumnList((*names[:place], *sequence, *names[place:]), suffix)

@@ -13,9 +13,9 @@ from warehouse.config import ContextConfig
 from warehouse.days import as_day, first_of_window, midnight
 from warehouse.engine.protocol import Engine
 from warehouse.engine.row_groups import ROW_GROUP
-from warehouse.engine.statements import statement
+from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
-from warehouse.steps.clicks.cut import cut_clicks, define_events
+from warehouse.steps.clicks.cut import cut_clicks, define_events, in_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,13 +38,18 @@ def contexts(
     run_date = as_day(run_date)
     with ExitStack() as stack:
         db = stack.enter_context(engine.open())
-        cut_clicks(db, config, define_events(db, layout, run_date, config))
+        columns = cut_clicks(db, config, define_events(db, layout, run_date, config))
         db.define(
             "clicks_of_window",
             statement("clicks_of_window", first=midnight(first_of_window(run_date, config.window_days))),
         )
         name = "contexts_session" if config.source == "session" else "contexts_events"
-        reader = db.reader(statement(name, max_events=config.max_events), ROW_GROUP)
+        order = {
+            "times": ColumnList(("timestamp", "sequence") if "sequence" in columns else ("timestamp",)),
+            "latest_first": in_order(columns, "timestamp", "item_id", suffix="DESC NULLS FIRST"),
+            "order": in_order(columns, "user_id", "timestamp", "item_id"),
+        }
+        reader = db.reader(statement(name, max_events=config.max_events, **order), ROW_GROUP)
         opened = stack.pop_all()
 
     def batches() -> Iterator[pa.RecordBatch]:

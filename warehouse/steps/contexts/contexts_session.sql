@@ -3,12 +3,12 @@ WITH ranked AS (
   SELECT
     user_id,
     item_id,
-    timestamp,
+    {times},
     session_start = max(session_start) OVER (PARTITION BY user_id) AS is_last,
-    row_number() OVER (PARTITION BY user_id ORDER BY timestamp DESC, item_id DESC) AS age
+    row_number() OVER (PARTITION BY user_id ORDER BY {latest_first}) AS age
   FROM clicks_of_window
 )
 SELECT user_id, item_id
 FROM ranked
 WHERE is_last AND age <= {max_events}
-ORDER BY user_id, timestamp, item_id
+ORDER BY {order}

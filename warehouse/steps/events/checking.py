@@ -27,7 +27,7 @@ def define_checked(
     files = dict(schemas)
     optional = _optional_columns(files, day, config)
     unit = _time_unit(files, config)
-    time_column, session = config.timestamp_column, optional.get("session_id")
+    time_column, session, sequence = config.timestamp_column, optional.get("session_id"), optional.get("sequence")
     user_type = parquet_files.id_type(files, config.user_column, config.user_id_type)
     item_type = parquet_files.id_type(files, config.item_column, config.item_id_type)
     session_type, session_read = _session_type(files, session)
@@ -42,6 +42,8 @@ def define_checked(
         "timestamp_text": FileColumn(time_column, "text"),
         "timestamp_is_null": FileColumn(time_column, "is null"),
         **{name: FileColumn(optional[name]) if name in optional else None for name in OPTIONAL},
+        "sequence": None if sequence is None else FileColumn(sequence, "int64"),
+        "sequence_is_null": None if sequence is None else FileColumn(sequence, "is null"),
         "session_id": None if session is None else FileColumn(session, session_read),
         "session_text": None if session is None else FileColumn(session, "text"),
         "session_is_null": None if session is None else FileColumn(session, "is null"),
@@ -66,17 +68,31 @@ def define_checked(
 def _optional_columns(files: dict[Path, "pa.Schema"], day: date, config: EventsConfig) -> dict[str, str]:
     """The optional columns that some raw file has: our name -> the files' own. DataError if a needed one is missing."""
     wanted = (
+        ("sequence", config.sequence_column),
         ("session_id", config.session_column),
         ("event_type", config.event_type_column),
         ("dwell", config.dwell_column),
     )
     found = {name: column for name, column in wanted if parquet_files.present(files, column)}
+    if "sequence" in found:
+        _judge_sequence(files, config.sequence_column)
     if config.event_types and "event_type" not in found:
         raise DataError(
             f"event_types is set, but no raw file of {day} has the column {config.event_type_column!r}: "
             f"name it in event_type_column, or leave event_types empty"
         )
     return found
+
+
+def _judge_sequence(files: dict[Path, "pa.Schema"], column: str) -> None:
+    """DataError where the sequence can be no whole number."""
+    for path, schema in files.items():
+        kind = parquet_files.kind(schema.field(column).type) if column in schema.names else "null"
+        if kind not in (*parquet_files.NUMBERS, "string", "null"):
+            raise DataError(
+                f"column {column!r} of {path} is {kind}: write whole numbers that order events of one time, or set "
+                f"sequence_column to ''"
+            )
 
 
 def _reading(files: dict[Path, "pa.Schema"], column: str, wanted: str) -> str:

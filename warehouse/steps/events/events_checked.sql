@@ -1,10 +1,12 @@
 -- Every raw row with the first reason that keeps it from being an event; NULL where nothing does.
 -- View `raw`: user_id, item_id and session_id as whole numbers or text, NULL where they can be neither, and each as text
--- and with its nulls told apart; event_type and dwell as found; timestamp read, timestamp_text as found.
+-- and with its nulls told apart; sequence as a whole
+-- number; event_type and dwell as found; timestamp read, timestamp_text as found.
 SELECT
   TRY_CAST(user_id AS {user_type}) AS user_id,
   TRY_CAST(item_id AS {item_type}) AS item_id,
   timestamp,
+  TRY_CAST(sequence AS BIGINT) AS sequence,
   TRY_CAST(session_id AS {session_type}) AS session_id,
   CAST(event_type AS STRING) AS event_type,
   TRY_CAST(dwell AS DOUBLE) AS dwell,
@@ -21,6 +23,8 @@ SELECT
     WHEN TRY_CAST(item_id AS {item_type}) IS NULL THEN 'item_id is not a whole number of 64 bits'
     WHEN NOT session_is_null AND TRY_CAST(session_id AS {session_type}) IS NULL
       THEN 'session_id is neither text nor a whole number of 64 bits'
+    WHEN NOT sequence_is_null AND TRY_CAST(sequence AS BIGINT) IS NULL
+      THEN 'sequence is not a whole number of 64 bits'
     WHEN timestamp_is_null THEN 'timestamp is null'
     WHEN timestamp IS NULL THEN 'timestamp is unreadable'
     WHEN timestamp < {floor} THEN 'timestamp is before the floor'

@@ -15,13 +15,16 @@ from warehouse.days import as_day, first_of_window, midnight
 from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.ranges import Users
-from warehouse.engine.statements import statement
+from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
-from warehouse.steps.clicks.cut import cut_clicks, define_events
+from warehouse.steps.clicks.cut import Events, cut_clicks, define_events
 from warehouse.steps.events.calendar import Calendar, calendar
 from warehouse.steps.sessions.dwell.stays import count_stays, define_stays, rows_by_stay
 from warehouse.steps.sessions.filters.fixpoint import drop_until_stable
+from warehouse.tables import SESSIONS
 from warehouse.whole_files import replacing
+
+LAST = 2**63 - 1  # the sequence of an event that has none
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,14 @@ def build_sessions(
     if config.missing_days == "fail" and (problem := window.problem()):
         raise DataError(f"{problem}: deliver them and read them, or set missing_days to 'warn'")
     with engine.open() as db:
-        ranges = define_events(db, layout, run_date, config, with_dwell=with_dwell)
-        cut_clicks(db, config, ranges, with_dwell=with_dwell)
+        events = define_events(db, layout, run_date, config, with_dwell=with_dwell)
+        names = cut_clicks(db, config, events)
         seen = _count(db, config, start)
-        found = _find(db, config, start, ranges)
+        _define_inside(db, start, names)
+        found = _find(db, config, events.users)
         rounds = drop_until_stable(db, config.min_session_length, config.min_item_support)
         with replacing(layout.partition("sessions", run_date)) as path:
-            rows = db.write_parts(_rows(db, config, ranges), path)
+            rows = db.write_parts(_rows(db, config, events), path)
             if not rows:
                 raise DataError(_nothing_left(first_day, run_date, config, seen.events, found.sessions))
             known, absurd = count_stays(db) if with_dwell else (0, 0)
@@ -138,19 +142,33 @@ def _count(db: Database, config: SessionsConfig, start: datetime) -> _Seen:
     return _Seen(events, unnamed, named, edge)
 
 
-def _find(db: Database, config: SessionsConfig, start: datetime, users: tuple[Users, ...]) -> _Found:
-    """Define the view `inside` and spool `found_sessions`."""
+def _define_inside(db: Database, start: datetime, names: tuple[str, ...]) -> None:
+    """Define the view `inside`. An event without a sequence comes last among those of its time that have one."""
+    if "sequence" not in names:
+        db.define("inside", statement("clicks_inside", window_start=start))
+        return
+    others = ColumnList(tuple(name for name in names if name != "sequence"))
+    db.define("inside", statement("clicks_inside_in_order", window_start=start, columns=others, last=LAST))
+
+
+def _find(db: Database, config: SessionsConfig, users: tuple[Users, ...]) -> _Found:
+    """Spool `found_sessions` from the view `inside`."""
     rate = float(config.max_events_per_minute)
-    db.define("inside", statement("clicks_inside", window_start=start))
     limits = {"max_length": config.max_session_length, "max_rate": rate, "rate_or_one": rate or 1.0}
     for low, high in users:
         db.spool("found_sessions", statement("sessions_found", low=low, high=high, **limits), more=True)
     return _Found(*map(int, db.rows(statement("sessions_counts"))[0]))
 
 
-def _rows(db: Database, config: SessionsConfig, users: tuple[Users, ...]) -> list[str]:
+def _rows(db: Database, config: SessionsConfig, events: Events) -> list[str]:
     """The statements of the table's rows, one for each range of users; with dwell also the view `stays`."""
+    sequence = ("sequence",) if "sequence" in events.columns else ()
+    columns = ColumnList((*SESSIONS.required, *sequence))
+    order = tuple(name for name in SESSIONS.key if name in SESSIONS.required or name in sequence)
     if config.dwell == "off":
-        return [statement("sessions_plain", low=low, high=high) for low, high in users]
-    define_stays(db, config)
-    return rows_by_stay(config, users)
+        return [
+            statement("sessions_plain", low=low, high=high, columns=columns, order=ColumnList(order))
+            for low, high in events.users
+        ]
+    define_stays(db, config, columns)
+    return rows_by_stay(config, events.users, columns, order)

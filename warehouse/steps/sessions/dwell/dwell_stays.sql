@@ -1,13 +1,10 @@
 -- Clicks with `left_at`, the time at which the user left the item: as measured, else the time of the next click; NULL
 -- where unknown. A stay that is negative or longer than the limit is unknown, and marked absurd.
 WITH timed AS (
-  SELECT user_id, session_start, item_id, timestamp, next_time, TRY_CAST(dwell AS DOUBLE) AS dwell FROM inside
+  SELECT {columns}, next_time, TRY_CAST(dwell AS DOUBLE) AS dwell FROM inside
 )
 SELECT
-  user_id,
-  session_start,
-  item_id,
-  timestamp,
+  {columns},
   CASE
     WHEN dwell >= 0 AND dwell <= {limit_seconds} THEN timestamp + dwell * INTERVAL 1 SECOND
     WHEN dwell IS NULL AND next_time <= timestamp + {limit_seconds} * INTERVAL 1 SECOND THEN next_time

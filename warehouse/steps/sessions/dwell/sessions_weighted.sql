@@ -1,5 +1,5 @@
 -- The sessions table of some users, where a click weighs 1, and 1 more for every full threshold that the user stayed.
-SELECT user_id, session_start, item_id, timestamp, CAST(1 + copy AS FLOAT) AS weight
+SELECT {columns}, CAST(1 + copy AS FLOAT) AS weight
 FROM stays
 ANTI JOIN dropped_sessions USING (user_id, session_start)
 ANTI JOIN dropped_items USING (item_id)
@@ -8,4 +8,4 @@ JOIN range({max_copies}) AS copies(copy)
   AND (copy + 1 = {max_copies} OR left_at IS NULL
     OR left_at < timestamp + (copy + 1) * {threshold_seconds} * INTERVAL 1 SECOND)
 WHERE ({low} IS NULL OR user_id >= {low}) AND ({high} IS NULL OR user_id < {high})
-ORDER BY user_id, session_start, timestamp, item_id
+ORDER BY {order}

@@ -3,19 +3,23 @@
 from warehouse.config import SessionsConfig
 from warehouse.engine.protocol import Database
 from warehouse.engine.ranges import Users
-from warehouse.engine.statements import statement
+from warehouse.engine.statements import ColumnList, statement
 
 
-def define_stays(db: Database, config: SessionsConfig) -> None:
-    """Define the view `stays`: the clicks of the view `inside`, with the time at which the user left the item."""
-    db.define("stays", statement("dwell_stays", limit_seconds=float(config.dwell_limit_seconds)))
+def define_stays(db: Database, config: SessionsConfig, columns: ColumnList) -> None:
+    """Define the view `stays`: columns of the view `inside`, with the time at which the user left the item."""
+    db.define("stays", statement("dwell_stays", columns=columns, limit_seconds=float(config.dwell_limit_seconds)))
 
 
-def rows_by_stay(config: SessionsConfig, users: tuple[Users, ...]) -> list[str]:
+def rows_by_stay(
+    config: SessionsConfig, users: tuple[Users, ...], columns: ColumnList, order: tuple[str, ...]
+) -> list[str]:
     """The statements of the table's rows, one for each range of users, out of the view `stays`."""
-    name = "sessions_repeated" if config.dwell == "repeat" else "sessions_weighted"
+    repeated = config.dwell == "repeat"
+    name = "sessions_repeated" if repeated else "sessions_weighted"
+    layout = {"columns": columns, "order": ColumnList((*order, "copy") if repeated else order)}
     copies = {"max_copies": config.dwell_max_copies, "threshold_seconds": float(config.dwell_threshold_seconds)}
-    return [statement(name, low=low, high=high, **copies) for low, high in users]
+    return [statement(name, low=low, high=high, **layout, **copies) for low, high in users]
 
 
 def count_stays(db: Database) -> tuple[int, int]:

@@ -1,0 +1,30 @@
+"""A small model saved as MLflow saves it."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from gru4rec.config.options import Config
+from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.model import GRU4Rec
+from gru4rec.storage import checkpoint
+
+
+def saved_model(folder: Path) -> Path:
+    """Write below a folder a checkpoint of the items 1 to 30, of version 3, and an MLflow model; returns the latter."""
+    import mlflow
+
+    import gru4rec
+
+    config = Config().override({"hidden_size": 8})
+    model = GRU4Rec(config.model, Vocabulary(pa.array(range(1, 31)), np.arange(30, 0, -1)))
+    model.initialise(1)
+    checkpoint.save(folder / "checkpoint", model, config, {"temperature": 2.0, "model_version": 3})
+    mlflow.pyfunc.save_model(
+        folder / "model",
+        python_model=str(Path(gru4rec.__path__[0]) / "pyfunc.py"),
+        artifacts={"model": str(folder / "checkpoint")},
+        pip_requirements=["torch"],
+    )
+    return folder / "model"
