@@ -26,7 +26,7 @@ from pipelines.settings.launchpad import EvaluationKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import Tracking
-from warehouse.whole_files import replacing
+from warehouse.sums import summed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,7 +129,7 @@ def _candidates(tracking: Tracking, challenger: "ModelVersion", copies: Path) ->
 def _write(table: "pa.Table", file: Path) -> None:
     import pyarrow.parquet as pq
 
-    with replacing(file) as temporary:
+    with summed(file) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

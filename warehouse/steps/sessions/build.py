@@ -21,7 +21,7 @@ from warehouse.steps.clicks.cut import cut_clicks, define_events
 from warehouse.steps.events.calendar import Calendar, calendar
 from warehouse.steps.sessions.dwell.stays import count_stays, define_stays, rows_by_stay
 from warehouse.steps.sessions.filters.fixpoint import drop_until_stable
-from warehouse.whole_files import replacing
+from warehouse.sums import summed
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def build_sessions(
         seen = _count(db, config, start)
         found = _find(db, config, start, ranges)
         rounds = drop_until_stable(db, config.min_session_length, config.min_item_support)
-        with replacing(layout.partition("sessions", run_date)) as path:
+        with summed(layout.partition("sessions", run_date)) as path:
             rows = db.write_parts(_rows(db, config, ranges), path)
             if not rows:
                 raise DataError(_nothing_left(first_day, run_date, config, seen.events, found.sessions))
