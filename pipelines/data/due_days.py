@@ -60,9 +60,8 @@ def due_days(layout: "Layout", night: date, config: "EventsConfig") -> list[date
         first_read(night, step_config(ContextConfig, knobs.sessions, knobs.contexts)),
     )
     window = calendar(layout, first, night)
-    due = {*window.unread, *window.stale, *window.damaged, *(window.missing if config.allow_empty_day else ())} - {
-        night
-    }
+    empty = window.missing if config.allow_empty_day else ()
+    due = {*window.unread, *window.stale, *window.damaged, *empty} - {night}
     return [day for day in sorted(due) if DAILY.has_partition_key(day.isoformat())]
 
 
