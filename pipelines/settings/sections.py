@@ -24,6 +24,7 @@ from pipelines.settings.kinds import (
     RankMetric,
     Refit,
     Share,
+    UnreadableChampion,
     Zone,
 )
 
@@ -206,6 +207,12 @@ class Gate(Section):
     min_known_share: float = Field(
         default=0.9,
         description="the items of this share of the champion's training events must be known to the challenger",
+    )
+
+    unreadable_champion: UnreadableChampion = Field(
+        default="judge",
+        description='when the champion\'s files are gone or spoiled: "judge" the challenger as on a first night, or '
+        '"refuse" it',
     )
 
     @property
