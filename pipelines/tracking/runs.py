@@ -36,6 +36,8 @@ class Tracking:
     Raises StoreUnusable where a sqlite file cannot be used.
     """
 
+    REPORTS = "reports"  # of a run's artifacts: the pages that tell people of nights
+
     def __init__(self, uri: str, artifacts: Path, experiment: str, model: str, system_metrics: bool = False) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -82,9 +84,21 @@ class Tracking:
             raise ValueError(f"The MLflow experiment {name!r} was deleted: restore it, or name another in [mlflow].")
         return str(found.experiment_id)
 
-    def page(self, run_id: str) -> str:
-        """The address of a run in the MLflow UI."""
-        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+    def page(self, run_id: str, artifact: str = "") -> str:
+        """The address of a run, or of one of its artifacts, in the MLflow UI's pages for trained models."""
+        shown = f"/artifacts/{artifact}" if artifact else ""
+        kind = "workflowType=machine_learning"  # without it the UI opens as one about chat traces
+        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}{shown}?{kind}"
+
+    def keep_report(self, run_id: str, page: Path) -> None:
+        """Lay a night's page among a run's artifacts; a run that somebody has deleted from MLflow goes without."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.log_artifact(run_id, str(page), self.REPORTS)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
 
     def _hide_default(self) -> None:
         """Delete the empty experiment that MLflow puts into a new store: its artifacts would go to ./mlruns."""
