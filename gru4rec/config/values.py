@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 RANK_METRIC = re.compile(r"(recall|mrr|ndcg)@[1-9]\d*")
+Alternating = Mapping[str, Any] | tuple[Mapping[str, Any], ...]  # settings by name, or a list of such
 WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -52,7 +53,7 @@ def typed(name: str, value: Any, kind: Any) -> Any:
     Args:
         name: of the field, for the sentence.
         value: from Python, JSON, TOML or YAML.
-        kind: the field's type: int, float, bool, str, a Literal of texts or a Mapping.
+        kind: the field's type: int, float, bool, str, a Literal of texts, a Mapping or Alternating.
 
     Raises:
         ConfigError: the value is of another type, or none of the choices.
@@ -61,10 +62,10 @@ def typed(name: str, value: Any, kind: Any) -> Any:
         if value not in get_args(kind):
             raise ConfigError(f"{name} is {value!r}; use one of {', '.join(get_args(kind))}")
         return value
-    if get_origin(kind) in (Mapping, dict):
-        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            raise ConfigError(f'{name} is {value!r}; use settings by name, such as {{"loss": "bpr-max"}}')
-        return MappingProxyType(dict(value))
+    if kind == Alternating and isinstance(value, (list, tuple)):
+        return tuple(_settings(name, own) for own in value)
+    if kind == Alternating or get_origin(kind) in (Mapping, dict):
+        return _settings(name, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -72,12 +73,21 @@ def typed(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
+def _settings(name: str, value: Any) -> Mapping[str, Any]:
+    """Settings by name, as a mapping that cannot be changed."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ConfigError(f'{name} is {value!r}; use settings by name, such as {{"loss": "bpr-max"}}')
+    return MappingProxyType(dict(value))
+
+
 def from_text(name: str, text: str, kind: Any) -> Any:
     """A word of the command line as its field's type; the caller judges the value.
 
-    Settings by name are written [loss=bpr-max,batch_size=8] or as JSON. Raises ConfigError.
+    Settings by name are written [loss=bpr-max,batch_size=8] or as JSON, a list of them as JSON. Raises ConfigError.
     """
-    if get_origin(kind) in (Mapping, dict):
+    if kind == Alternating and re.match(r"\s*\[\s*\{", text):
+        return _json(name, text)
+    if kind == Alternating or get_origin(kind) in (Mapping, dict):
         return _pairs(name, text)
     try:
         if kind is bool:
@@ -103,13 +113,17 @@ def _words(text: str) -> list[str]:
     return [word.strip().strip("\"'") for word in inside.split(",")] if inside.strip() else []
 
 
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} is {text!r}, which is not JSON: {error}") from None
+
+
 def _pairs(name: str, text: str) -> dict[str, Any]:
     """{"loss": "bpr-max"} of JSON as it is; of name=value pairs the values are text still."""
     if text.lstrip().startswith("{"):
-        try:
-            return dict(json.loads(text))
-        except ValueError as error:
-            raise ConfigError(f"{name} is {text!r}, which is not JSON: {error}") from None
+        return dict(_json(name, text))
     pairs = [word.partition("=") for word in _words(text)]
     wrong = [key for key, equals, _ in pairs if not equals]
     if wrong:

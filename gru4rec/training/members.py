@@ -2,8 +2,8 @@
 
 They are trained one after another, or side by side on a GPU, with the same result.
 
-What is chosen is state of the merged model, not a setting: how much every second member's scores are multiplied by, and
-what is added to the sum of all (training/added.py).
+What is chosen is state of the merged model, not a setting: what each member's scores are multiplied by, and what is
+added to the sum of all (training/added.py).
 """
 
 import dataclasses
@@ -78,7 +78,7 @@ def _starts(recipes: list[Config], older: GRU4Rec | None) -> list[GRU4Rec | None
 
 
 def _merged(models: list[GRU4Rec], train: Sessions, config: Config) -> GRU4Rec:
-    return models[0] if len(models) == 1 else merge(models, _mix(models, train, config))
+    return models[0] if len(models) == 1 else merge(models, _factors(models, train, config))
 
 
 def _all(model: GRU4Rec, results: list[FitResult], *, together: bool) -> FitResult:
@@ -91,19 +91,21 @@ def _all(model: GRU4Rec, results: list[FitResult], *, together: bool) -> FitResu
 
 def _share(config: Config) -> float:
     """What the first member's weights are multiplied by for the sum of all members' scores."""
-    members, seconds = config.train.members, config.train.members // 2
-    if members == 1:
+    if config.train.members == 1:
         return 1.0
-    spread = members - seconds + seconds * (config.train.balance if config.train.alternate else 1.0)
-    return SHARE_OF_ALL * spread
+    members = range(config.train.members)
+    return SHARE_OF_ALL * sum(config.train.balance if config.train.own(order) else 1.0 for order in members)
 
 
-def _mix(models: list[GRU4Rec], train: Sessions, config: Config) -> float:
-    """The factor that makes the second member's scores spread as far as `balance` says; 1 for members of one kind."""
-    if not config.train.alternate:
-        return 1.0
-    first, second = (_spread(model, train) for model in models[:2])
-    return config.train.balance * first / second if first > 0 and second > 0 else config.train.balance
+def _factors(models: list[GRU4Rec], train: Sessions, config: Config) -> list[float]:
+    """What makes the scores of each member that differs from the first spread as far as `balance` says; else 1."""
+    factors = [1.0] * len(models)
+    differing = [order for order in range(len(models)) if config.train.own(order)]
+    first = _spread(models[0], train) if differing else 0.0
+    for order in differing:
+        spread = _spread(models[order], train)
+        factors[order] = config.train.balance * (first / spread if first > 0 and spread > 0 else 1.0)
+    return factors
 
 
 def _spread(model: GRU4Rec, train: Sessions) -> float:
