@@ -135,7 +135,7 @@ def train(dataset: Dataset, config: Config, options: FitOptions, member: Member)
     model = _initial_model(dataset, config, options)
     sessions = last_events(dataset.sessions, config.train.max_length) if config.train.max_length else dataset.sessions
     crew = Crew(model, sessions, config)
-    trainer = Trainer(model, sessions, config)
+    trainer = Trainer(model, sessions, config, columns=crew.columns)
     stopping = EarlyStopping(config.train, model)
     data = fingerprint(sessions, model) if folder is not None else ""
     history = _resumed(folder, config, data, trainer, stopping) if folder is not None and options.resume else []

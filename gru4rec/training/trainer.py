@@ -31,8 +31,10 @@ class DivergenceError(ValueError):
     """The loss is not a number any more, or far above where it began; the message says when, and what to try."""
 
 
-def build_step(model: GRU4Rec, config: Config) -> Step:
+def build_step(model: GRU4Rec, config: Config, *, columns: bool = False) -> Step:
     """The update that fits the model and its processes. The code of features is loaded only where features are used.
+
+    columns: whether several processes share the columns of the item table, and not the lanes.
 
     Raises:
         ConfigError: features are configured, but the model has none.
@@ -41,8 +43,9 @@ def build_step(model: GRU4Rec, config: Config) -> Step:
         if group.current().size == 1:
             return Step(model, config)
         from gru4rec.training.update.parallel_step import ParallelStep
+        from gru4rec.training.update.sharded_step import ShardedStep
 
-        return ParallelStep(model, config)
+        return ShardedStep(model, config) if columns else ParallelStep(model, config)
     from gru4rec.network.feature_model import FeatureGRU4Rec
     from gru4rec.training.update.feature_step import FeatureStep
 
@@ -89,8 +92,12 @@ class _Unread:
 class Trainer:
     """A model, its training sessions, and all state of their training."""
 
-    def __init__(self, model: GRU4Rec, train: Sessions, config: Config, *, on_device: bool | None = None) -> None:
+    def __init__(
+        self, model: GRU4Rec, train: Sessions, config: Config, *, on_device: bool | None = None, columns: bool = False
+    ) -> None:
         """on_device: whether the model's device makes the windows too; None where that pays (trains_on_device).
+
+        columns: see build_step.
 
         With the same seed both make the same updates on a CPU, but for the order of sums.
         """
@@ -100,7 +107,7 @@ class Trainer:
         self._limit = torch.tensor(math.inf, dtype=torch.float64)  # mean loss above which a chunk counts as diverged
         on_device = trains_on_device(model) if on_device is None else on_device
         self._generator = torch.Generator(model.device if on_device else "cpu").manual_seed(config.train.seed)
-        self._step = build_step(model, config)
+        self._step = build_step(model, config, columns=columns)
         self._loader: DeviceLoader | WindowLoader
         if on_device:
             self._loader = DeviceLoader(train, model, config, self._generator)
@@ -129,6 +136,7 @@ class Trainer:
                 yield from self._read(under_way.popleft(), number)
         for unread in under_way:
             yield from self._read(unread, number)
+        self._step.end_epoch()
         if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
             self._diverged(unread.chunks[-1], number)
 

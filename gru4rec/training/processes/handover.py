@@ -22,6 +22,8 @@ class Handover:
     model: GRU4Rec
     sessions: Sessions
     config: Config
+    columns: bool = False
+    """Whether the processes share the columns of the item table; else they share the lanes."""
 
     def send(self) -> None:
         """Give it to all workers."""
@@ -30,6 +32,7 @@ class Handover:
             "config": self.config.to_json(),
             "device": self.model.device.type,
             "dtype": str(self.model.output.dtype).removeprefix("torch."),
+            "columns": self.columns,
             "threads": torch.get_num_threads(),
             "arrays": {name: [len(array), str(array.dtype)] for name, array in arrays.items()},
         }
@@ -52,7 +55,7 @@ class Handover:
         vocabulary = Vocabulary(pa.array(np.arange(len(counts))), counts)  # what the ids are does not matter here
         model = GRU4Rec(config.model, vocabulary, device=device, dtype=getattr(torch, header["dtype"]))
         sessions = Sessions(arrays["items"], arrays["offsets"], weights=arrays.get("weights"))
-        return cls(model, sessions, config)
+        return cls(model, sessions, config, header["columns"])
 
 
 def share_state(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -17,7 +17,9 @@ from gru4rec.training.processes.handover import Handover, share_state
 from gru4rec.training.processes.worker import RANK, SIZE, STORE, join
 from gru4rec.training.trainer import Trainer
 from gru4rec.training.update import group
+from gru4rec.training.update.optimizer import Optimizer
 
+LARGEST_TABLE = 32 * 2**30  # bytes of the item table and its optimizer's slots that every process can hold whole
 PATIENCE = 10.0  # seconds for workers to end by themselves
 
 
@@ -25,10 +27,11 @@ class Crew:
     """The workers of one training; with no others in the group every call does nothing."""
 
     def __init__(self, model: GRU4Rec, sessions: Sessions, config: Config) -> None:
-        """Hand the training to them; the leader's own trainer is made after this."""
+        """Hand the training to them; the leader's own trainer is made after this, with these `columns`."""
         self._alone = group.current().size == 1
+        self.columns = not self._alone and table_bytes(model, config) > LARGEST_TABLE
         if not self._alone:
-            Handover(model, sessions, config).send()
+            Handover(model, sessions, config, self.columns).send()
 
     def begin(self, trainer: Trainer) -> None:
         """Let all begin where the leader stands."""
@@ -45,6 +48,12 @@ class Crew:
         self.epoch(0)
 
 
+def table_bytes(model: GRU4Rec, config: Config) -> int:
+    """Bytes of the item table with what the optimizer keeps beside it."""
+    slots = Optimizer(config.optimizer, model.device, model.output.dtype).slots
+    return int(model.output.numel() * model.output.element_size() * (1 + len(slots)))
+
+
 def check(config: Config, processes: int) -> None:
     """Raise ConfigError where several processes cannot train what the configuration asks for."""
     if processes == 1:
@@ -53,6 +62,8 @@ def check(config: Config, processes: int) -> None:
         raise ConfigError(f"processes is {processes}; give a number of at least 1")
     if config.features.selected_features:
         raise ConfigError("a model with item features is trained by one process; use processes=1")
+    if config.model.embedding != "shared":
+        raise ConfigError(f"embedding={config.model.embedding} is trained by one process; use embedding=shared")
     fewest = min(config.member(order).train.batch_size for order in range(config.train.members))
     if processes > fewest:
         raise ConfigError(f"{processes} processes cannot share {fewest} lanes (batch_size); use at most {fewest}")

@@ -40,7 +40,7 @@ def _train(header: dict[str, object]) -> None:
     own = int(os.environ.get("LOCAL_RANK", group.current().rank))
     device = torch.device("cuda", own) if header["device"] == "cuda" else torch.device("cpu")
     given = Handover.receive(header, device)
-    trainer = Trainer(given.model, given.sessions, given.config)
+    trainer = Trainer(given.model, given.sessions, given.config, columns=given.columns)
     trainer.restore(share_state(trainer.tensors()))
     while epoch := int(group.hear()["epoch"]):
         try:

@@ -43,10 +43,10 @@ def add_up(tensors: Sequence[Tensor]) -> int:
     return flat.numel() * flat.element_size()
 
 
-def share(tensors: Sequence[Tensor]) -> None:
-    """Give all processes the leader's values, in place."""
+def share(tensors: Sequence[Tensor], rank: int = 0) -> None:
+    """Give all processes the values of one of them, in place; of the leader unless said."""
     for tensor in tensors:
-        dist.broadcast(tensor, src=0)
+        dist.broadcast(tensor, src=rank)
 
 
 def say(content: dict[str, Any]) -> None:

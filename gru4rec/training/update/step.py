@@ -66,10 +66,10 @@ class Step:
             The sum of the predictions' weighted losses, a scalar on the device.
         """
         items, (steps, lanes, _) = window.items, window.keep.shape
-        n_candidates, n_predictions = len(items.weight), steps * lanes
+        n_predictions = steps * lanes
 
         # Forward: rows -> inputs -> states -> queries -> scores -> losses.
-        rows = self.output.gather(items.rows)  # values and gradient [R, W]
+        rows, n_candidates = self._gather(items)  # values and gradient [R, W]
         input_rows = rows if self.input is None or items.input_rows is None else self.input.gather(items.input_rows)
         inputs = self._inputs(items, input_rows).view(steps, lanes, -1)  # [k, B, D]
         if window.embedding_mask is not None:
@@ -97,6 +97,13 @@ class Step:
     def whole(self, losses: Tensor) -> Tensor:
         """What updates lost in all [S], where several processes make them; here the same."""
         return losses
+
+    def end_epoch(self) -> None:
+        """Put the model together where it was spread over processes."""
+
+    def _gather(self, items: WindowItems) -> tuple[Rows, int]:
+        """The rows that the update reads, and how many of them, the first ones, are candidates."""
+        return self.output.gather(items.rows), len(items.weight)
 
     def _inputs(self, items: WindowItems, rows: Rows) -> Tensor:
         """What the first layer reads [N, D]: the inputs' weights, without the bias of a shared embedding."""
@@ -161,7 +168,7 @@ class Step:
         gradients.append(self._dense_gradient[dense])
         if input_rows is not rows:
             gradients.append(input_rows.gradient)
-        clip(gradients, self.config.optimizer.clip_norm)
+        self._clip(gradients)
         self.optimizer.begin_step()
         if rows_move:
             self.output.update(rows, n_candidates)
@@ -169,3 +176,7 @@ class Step:
             self.input.update(input_rows)
         slots = [slot[dense] for slot in self.dense_slots]
         self.optimizer.update(self.model.dense[dense], self._dense_gradient[dense], slots)
+
+    def _clip(self, gradients: list[Tensor]) -> None:
+        """Scale all gradients so that their common norm is at most clip_norm."""
+        clip(gradients, self.config.optimizer.clip_norm)

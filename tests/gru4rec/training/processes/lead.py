@@ -1,6 +1,6 @@
 """A leader in float64 with one worker, as a process of its own: trains and writes the weights and losses that came out.
 
-python -m tests.gru4rec.training.processes.lead PROCESSES CONFIG.json OUT.safetensors
+python -m tests.gru4rec.training.processes.lead PROCESSES CONFIG.json OUT.safetensors [columns]
 """
 
 import sys
@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
+from gru4rec.training.processes import leader
 from gru4rec.training.processes.leader import Crew, workers
 from gru4rec.training.trainer import Trainer
 from tests.gru4rec.comparing import random_sessions
@@ -28,7 +29,7 @@ def main(processes: int, config: Config, out: Path) -> None:
     losses = []
     with workers(processes):
         crew = Crew(model, sessions, config)
-        trainer = Trainer(model, sessions, config)
+        trainer = Trainer(model, sessions, config, columns=crew.columns)
         crew.begin(trainer)
         for epoch in (1, 2):
             crew.epoch(epoch)
@@ -39,4 +40,6 @@ def main(processes: int, config: Config, out: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[4:] == ["columns"]:
+        leader.LARGEST_TABLE = 0
     main(int(sys.argv[1]), Config.from_json(Path(sys.argv[2]).read_text()), Path(sys.argv[3]))

@@ -35,26 +35,28 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bpr-max, momentum, clipping": {
         "loss": "bpr-max", "elu": 0.5, "momentum": 0.3, "clip_norm": 0.5, "learning_rate": 0.05,
     },
-    "separate, 2 layers, k = 2": {"embedding": "separate", "num_layers": 2, "bptt": 2, "dropout_hidden": 0.1},
+    "2 layers, k = 2": {"num_layers": 2, "bptt": 2, "dropout_hidden": 0.1},
 }  # fmt: skip
 
 
-def led(processes: int, config: Config, folder: Path) -> dict[str, torch.Tensor]:
+def led(processes: int, config: Config, folder: Path, *more: str) -> dict[str, torch.Tensor]:
     """What a training by so many processes ends with."""
     settings, out = folder / "config.json", folder / f"{processes}.safetensors"
     settings.write_text(config.to_json())
     command = [sys.executable, "-m", "tests.gru4rec.training.processes.lead", str(processes), str(settings), str(out)]
+    command += more
     subprocess.run(command, check=True, timeout=300)
     return load_file(out)
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == "cosines" else pytest.mark.slow) for n in SETTINGS])
-def test_two_processes_end_where_one_does_in_float64(tmp_path: Path, name: str) -> None:
+def test_processes_end_where_one_does_in_float64_whether_they_share_lanes_or_columns(tmp_path: Path, name: str) -> None:
     config = Config().override({**BASE, **SETTINGS[name]})
-    one, two = led(1, config, tmp_path), led(2, config, tmp_path)
-    assert one.keys() == two.keys()
-    for part, value in one.items():
-        torch.testing.assert_close(two[part], value, rtol=0, atol=1e-9, msg=part)
+    one = led(1, config, tmp_path)
+    for found in (led(2, config, tmp_path), led(2, config, tmp_path, "columns")):
+        assert one.keys() == found.keys()
+        for part, value in one.items():
+            torch.testing.assert_close(found[part], value, rtol=0, atol=1e-9, msg=part)
 
 
 @pytest.mark.parametrize(("lanes", "size"), [(7, 2), (5, 5), (240, 7), (1, 1)])
@@ -114,13 +116,18 @@ def test_members_validation_and_resume_work_with_two_processes(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("changes", "processes", "sentence"),
-    [({}, 8, "cannot share 7 lanes"), ({}, 0, "at least 1"), ({"selected_features": ["a"]}, 2, "by one process")],
+    [
+        ({"embedding": "separate"}, 2, "by one process"),
+        ({}, 8, "cannot share 7 lanes"),
+        ({}, 0, "at least 1"),
+        ({"selected_features": ["a"]}, 2, "by one process"),
+    ],
 )
 def test_what_processes_cannot_share_is_said_before_any_is_started(
     changes: dict[str, Any], processes: int, sentence: str
 ) -> None:
     given = data()
-    if changes:
+    if "selected_features" in changes:
         table = pa.table({"item_id": pa.array(range(9)), "a": pa.array([float(n) for n in range(9)])})
         given = Dataset(given.sessions, given.vocabulary, items=table)
     with pytest.raises(ConfigError, match=sentence):
