@@ -38,8 +38,10 @@ def added(sessions: Sessions, events: NDArray[np.int64], weights: Tensor) -> Add
 def add_on_device(scores: Tensor, columns: Tensor, sessions: DeviceSessions, weights: Tensor) -> None:
     """Add the weights [3] to scores [S, W] after each session's last event, in place, without waiting for the device.
 
-    columns: where each item stands in a row, int64 [I]. All scores are read first. Then those of all events are written,
-    after them those of the events one before the last, then those of the last: the nearest of an item's events wins.
+    All scores are read first. Then those of all events are written, after them those of the events one before the last,
+    then those of the last: of an item's events the nearest wins.
+
+    columns: where each item stands in a row, int64 [I].
     """
     if sessions.host.lengths.max() > REACH + 1:
         sessions = DeviceSessions.sent(last_events(sessions.host, REACH + 1), scores.device)

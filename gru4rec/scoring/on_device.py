@@ -4,7 +4,7 @@ A copy runs beside the host only where the host's memory is pinned; torch keeps 
 piece away again only after the copy that read it. Without a GPU all of it is plain tensors.
 """
 
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -61,21 +61,21 @@ class Arriving:
     """Tensors that are on their way to the host."""
 
     def __init__(self, *tensors: Tensor) -> None:
-        """Send them off."""
+        """Send them off, all from one device."""
         self._event: torch.cuda.Event | None = None
-        self._tensors = [tensor.cpu() if not tensor.is_cuda else _pinned(tensor) for tensor in tensors]
-        if any(tensor.is_cuda for tensor in tensors):
+        self._tensors = [_pinned(tensor) if tensor.is_cuda else tensor.cpu() for tensor in tensors]
+        if tensors[0].is_cuda:
             self._event = torch.cuda.Event(blocking=True)  # whoever waits leaves its core to others
-            self._event.record()
+            self._event.record(torch.cuda.current_stream(tensors[0].device))
 
-    def wait(self) -> list[NDArray[np.generic]]:
+    def wait(self) -> list[NDArray[Any]]:
         """Their values, once they are here."""
         if self._event is not None:
             self._event.synchronize()
         return [tensor.numpy() for tensor in self._tensors]
 
 
-def sent(array: NDArray[np.generic], device: torch.device) -> Tensor:
+def sent(array: NDArray[Any], device: torch.device) -> Tensor:
     """An array as a tensor on a device; the host does not wait for the copy."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     if device.type == "cuda":

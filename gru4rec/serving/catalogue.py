@@ -1,11 +1,11 @@
-"""The output layer laid out for batch top-N on a CPU: product, normaliser and best items in one pass over the catalogue.
+"""The output layer laid out for batch top-N on a CPU: product, normaliser and best items in one pass over the items.
 
-The scores of some rows are made tile by tile of columns, and while a tile is still in the cache what may be
-among the best is taken from it (`sieve`) and its exponentials are summed. Three things ride along in the product itself
-and cost nothing there: the item biases (as one more column, the states having a 1 there), the factor
-log2(e) / temperature, so that the normaliser is a plain sum of powers of two, and items that nobody may be recommended,
-which stand behind all others: they count in the normaliser and are never looked at again. The others stand in random
-order, which the sieve asks for.
+The scores of some rows are made tile by tile of columns, and while a tile is still in the cache what may be among the
+best is taken from it (`sieve`) and its exponentials are summed. Three things ride along in the product itself and cost
+nothing there: the item biases (as one more column, the states having a 1 there), the factor log2(e) / temperature, so
+that the normaliser is a plain sum of powers of two, and items that nobody may be recommended, which stand behind all
+others: they count in the normaliser and are never looked at again. The others stand in random order, which the sieve
+asks for.
 
 Rows for which this was not enough are scored again the plain way. An accelerator wants another order
 (device_catalogue.py).

@@ -37,6 +37,7 @@ class DeviceLists:
             sessions = Sessions(contexts.items, np.concatenate([[0], contexts.offsets[known + 1]]))
         return partial(self._placed, contexts.lengths, known, self._begin(sessions))
 
+    @torch.inference_mode()
     def _begin(self, sessions: Sessions) -> Callable[[], Lists]:
         """The same for contexts that are not empty."""
         there = DeviceSessions.sent(sessions, self.catalogue.device)
@@ -66,24 +67,22 @@ class DeviceLists:
             lists.scores[some], lists.items[some], lists.probabilities[some] = best[:3]
 
     @cached_property
-    def _popular(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _popular(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:  # each [1, W]
         vocabulary = self._scorer.vocabulary
         return popular_items(vocabulary, self._rules, self._rules.width(len(vocabulary)))
 
-    def _placed(
-        self, lengths: NDArray[np.int64], known: NDArray[np.int64], begun: Callable[[], Lists] | None
-    ) -> Lists:
+    def _placed(self, lengths: NDArray[np.int64], known: NDArray[np.int64], begun: Callable[[], Lists] | None) -> Lists:
         """The lists of all contexts: of those without an item the popular ones."""
         found = None if begun is None else begun()
         if found is not None and len(known) == len(lengths):
             return found
         items, shares = self._popular
-        shape = len(lengths), items.shape[-1]
-        columns = [np.broadcast_to(row, shape).copy() for row in (items, shares, shares)]
+        scores = np.repeat(shares, len(lengths), axis=0)
+        lists = Lists(np.repeat(items, len(lengths), axis=0), scores, scores.copy(), lengths)
         if found is not None:
-            for column, own in zip(columns, found[:3], strict=True):
-                column[known] = own
-        return Lists(columns[0], columns[1], columns[2], lengths)
+            lists.items[known], lists.scores[known] = found.items, found.scores
+            lists.probabilities[known] = found.probabilities
+        return lists
 
 
 def last_states(scorer: Linear, sessions: Sessions) -> Tensor:

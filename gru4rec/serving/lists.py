@@ -1,9 +1,9 @@
 """The core of serving: contexts in, lists of the best items out.
 
-`recommend` feeds it a few requests and `stream` millions of users; both only shape its answer (on an accelerator
-`stream` has lists made by device_lists.py, by the same rules). A list orders equal
-scores by item, never holds an item twice, and never holds a barred one. A context without any item gets the popular
-items, and its context_length 0 says so.
+`recommend` feeds it a few requests and `stream` millions of users; both only shape its answer. On an accelerator the
+lists of `stream` are made by device_lists.py, by the same rules. A list orders equal scores by item, never holds an
+item twice, and never holds a barred one. A context without any item gets the popular items, and its context_length 0
+says so.
 """
 
 from collections.abc import Iterator
@@ -91,9 +91,9 @@ def make_lists(
         contexts: the known items of S contexts, oldest first; some may be empty.
         rules: what may stand in the lists.
         temperature: of the probabilities.
-        catalogue: of a Linear scorer on a CPU, made with the same temperature and `rules.barred`, under rules that hold for all
-            lists alike. Lists are then made in one pass over it, which pays for thousands of contexts. Without it they
-            are made from the scores of `blocks`.
+        catalogue: of a Linear scorer on a CPU, made with the same temperature and `rules.barred`, under rules that hold
+            for all lists alike. Lists are then made in one pass over it, which pays for thousands of contexts. Without
+            it they are made from the scores of `blocks`.
 
     Raises:
         TypeError: there is a catalogue, but the scorer is not Linear.

@@ -30,7 +30,9 @@ GROUP_ON_DEVICE = 8192  # the same on an accelerator, where a few groups are und
 ROWS_ON_DEVICE = 1 << 17  # of contexts that are read together there
 MOST_THREADS, FEWEST_THREADS = 12, 4  # beside this one, on an accelerator
 
-T, U = TypeVar("T"), TypeVar("U")
+T = TypeVar("T")
+U = TypeVar("U")
+
 
 @dataclass(frozen=True)
 class StreamConfig:

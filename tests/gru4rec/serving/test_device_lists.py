@@ -22,7 +22,7 @@ from gru4rec.scoring.scorer import Linear
 from gru4rec.serving import device_catalogue
 from gru4rec.serving import stream as module
 from gru4rec.serving.device_catalogue import DEPTH, DeviceCatalogue
-from gru4rec.serving.device_lists import DeviceLists
+from gru4rec.serving.device_lists import DeviceLists, last_states
 from gru4rec.serving.lists import Rules, barred_items
 from gru4rec.serving.stream import StreamConfig, stream, stream_on_device
 
@@ -109,9 +109,9 @@ def test_the_best_are_those_of_a_sort_and_a_row_that_is_not_sure_says_so(
 def test_rows_are_made_again_only_where_many_blocks_share_the_limit_or_sums_overflow() -> None:
     layer, states, sessions = whole_numbers(1200, 5, 100_000, 1)
     there = DeviceSessions.sent(sessions, CPU)
-    huge = torch.cat([torch.full((4, 1), 1e-3), torch.tensor([[200.0]])])
-    assert DeviceCatalogue(layer, 1e13).best(states * huge, there, 9, exclude_seen=True).exact.tolist() == [True] * 5
-    assert DeviceCatalogue(layer, 1e8).best(states * huge, there, 9, exclude_seen=True).exact.tolist() == [True] * 4 + [False]
+    states *= torch.tensor([[1e-3]] * 4 + [[200.0]])
+    assert DeviceCatalogue(layer, 1e13).best(states, there, 9, exclude_seen=True).exact.tolist() == [True] * 5
+    assert DeviceCatalogue(layer, 1e8).best(states, there, 9, exclude_seen=True).exact.tolist() == [True] * 4 + [False]
     layer.matrix.zero_()
     layer.bias.zero_()
     assert not DeviceCatalogue(layer, 1.0).best(states, there, 9, exclude_seen=True).exact.any()
@@ -193,6 +193,21 @@ def test_a_stream_on_a_device_gives_what_the_cpus_does(
         assert there[name].equals(here[name]), name
     for name in ("score", "probability"):
         assert there[name].to_numpy() == pytest.approx(here[name].to_numpy(), rel=1e-5, abs=1e-6), name
+
+
+def test_nothing_asks_the_device_for_a_value() -> None:
+    """Tensors without values: whatever would wait for one fails."""
+    here = model(1, 4)
+    scorer = GRU4Rec(here.config, here.vocabulary, device="meta")
+    assert here.neighbours is not None
+    scorer.neighbours = Neighbours(*(part.to("meta") for part in here.neighbours))
+    sessions = Sessions.from_lists([[1, 2, 3], [4] * (REACH + 5), [5]])
+    catalogue = DeviceCatalogue(scorer, 1.0, np.arange(60) < 9)
+    there = DeviceSessions.sent(sessions, torch.device("meta"))
+    best = catalogue.best(last_states(scorer, sessions), there, 7, exclude_seen=True)
+    assert [tuple(part.shape) for part in best] == [(3, 7), (3, 7), (3, 7), (3,)]
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        bool(best.exact.all())
 
 
 def test_a_model_adds_on_the_device_and_a_scorer_that_cannot_is_asked_what_it_adds() -> None:
