@@ -24,7 +24,7 @@ from warehouse.realised.seen import lists_seen
 from warehouse.recommendations.reading.snapshots import Night
 from warehouse.recommendations.reading.titles import items_file
 from warehouse.tables import POPULARITY, REALISED
-from warehouse.values import at_least, fields_of
+from warehouse.values import fields_of, whole
 from warehouse.whole_files import replacing
 
 KS = (5, 10, 20, 100)  # realised_users.sql counts to the same depths
@@ -48,7 +48,7 @@ class RealisedConfig:
 
     def __post_init__(self) -> None:
         for name, value in fields_of(self, "window_days", "replicates"):
-            at_least(name, value, 1)
+            whole(name, value, 1)
 
 
 class _Scored(NamedTuple):

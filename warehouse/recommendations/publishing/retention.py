@@ -13,7 +13,7 @@ from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.publishing.staging import A_DAY, REJECTED, audit_file, staging_folder
 from warehouse.recommendations.publishing.sweeping import sweep
 from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
-from warehouse.values import at_least
+from warehouse.values import whole
 
 SAFE_HOURS = 168  # Delta's default: a superseded file stays for readers that began before, and for rollback
 
@@ -34,8 +34,8 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
     Nights are counted from the newest one, not from today, so a pipeline that stood still for a month loses nothing.
     Below 168 hours, a reader that opened the table earlier may lose its files, and rollback reaches back less far.
     """
-    at_least("keep_nights", keep_nights, 1, error=RecommendationsError)
-    at_least("vacuum_hours", vacuum_hours, 0, error=RecommendationsError)
+    whole("keep_nights", keep_nights, 1, 36_525, error=RecommendationsError)
+    whole("vacuum_hours", vacuum_hours, 0, 876_600, error=RecommendationsError)
     path = table_path(where)
     table = open_table(path)
     there = nights(table)
