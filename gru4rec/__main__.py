@@ -6,15 +6,19 @@ A mistake that a person can make is one sentence on standard error and exit code
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+
+from gru4rec.config.sentences import brief, shown
 
 VALIDATION_HELP = (
     "events to measure after each epoch and to calibrate the probabilities on; they stop the training early only with "
     "--set patience=N, and choose the best epoch only with --set keep=best"
 )
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 TIE_RULES = ("standard", "conservative", "median")
 
 
@@ -22,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose error is one sentence, without the usage in front of it."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{brief(f'{self.prog}: {message}')} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
         print(f"gru4rec {arguments.command}: {_sentence(error)}", file=sys.stderr)
+        return 2
+    except (RuntimeError, MemoryError) as error:
+        if not _for_want_of_memory(error):
+            raise
+        print(f"gru4rec {arguments.command}: memory does not suffice for what was asked: take less", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print(f"gru4rec {arguments.command}: interrupted: {str(interrupt) or 'nothing was written'}", file=sys.stderr)
@@ -69,7 +78,12 @@ def _sentence(error: ValueError | OSError) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         text = f"{error.filename}: {error.strerror}"
-    return " ".join(text.split())
+    return brief(text)
+
+
+def _for_want_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether memory ran out: numpy's error of it is Python's own, torch's tells it in words alone."""
+    return isinstance(error, MemoryError) or "memory" in str(error)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -107,13 +121,13 @@ def _add_fit(commands: Any) -> None:
         help="replace the model that is there once the new one is whole (with --resume: go on with the replacement)",
     )
     fit.add_argument("--warm-start", type=Path, metavar="DIR", help="start from the weights of this older model")
-    fit.add_argument("--seed", type=int, metavar="S", help="seed of weights, negatives and dropout")
+    fit.add_argument("--seed", type=_whole(0, 2**31 - 101), metavar="S", help="seed of weights, negatives and dropout")
     fit.add_argument(
         "--items", type=Path, metavar="I.parquet", help="items and their features, for --set selected_features=[COLUMN]"
     )
     fit.add_argument(
         "--processes",
-        type=_positive,
+        type=_whole(1, 1024),
         default=1,
         metavar="N",
         help="make the updates with N processes of this machine (pays for very many lanes; or use torchrun)",
@@ -128,11 +142,13 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("model_dir", type=Path, metavar="MODEL_DIR")
     evaluate.add_argument("test", type=Path, metavar="TEST.parquet")
     evaluate.add_argument("--tie-rule", choices=TIE_RULES, help="how equal scores rank (default: the model's own)")
-    evaluate.add_argument("--bootstrap", type=int, default=1000, metavar="B", help="replicates of intervals (0: none)")
+    evaluate.add_argument(
+        "--bootstrap", type=_whole(0, 100_000), default=1000, metavar="B", help="replicates of intervals (0: none)"
+    )
     evaluate.add_argument(
         "--out", type=Path, metavar="TABLE.parquet", help="write all figures, by segment, to this file"
     )
-    evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the bootstrap")
+    evaluate.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="S", help="seed of the bootstrap")
     _add_common(evaluate)
     _add_columns(evaluate)
 
@@ -155,7 +171,7 @@ def _add_recommend(commands: Any) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 (default: auto)")
     default = "all cores; in training, as many as pay and are free"
-    parser.add_argument("--threads", type=_positive, metavar="N", help=f"CPU threads (default: {default})")
+    parser.add_argument("--threads", type=_whole(1, 1024), metavar="N", help=f"CPU threads (default: {default})")
 
 
 def _add_columns(parser: argparse.ArgumentParser) -> None:
@@ -172,11 +188,17 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return value
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        if not WHOLE.fullmatch(text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(
+                f"{shown(text)} is not a whole number of at least {low} and at most {high}"
+            )
+        return int(text)
+
+    return read
 
 
 if __name__ == "__main__":

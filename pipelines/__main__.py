@@ -5,8 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.settings.read import SettingsError, current_settings
+from gru4rec.config.sentences import brief
+from pipelines.settings.read import current_settings
 from pipelines.shell.home import make_home
+from warehouse.cli.arguments import Parser, whole
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -18,27 +20,27 @@ def home() -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code, which is 2 after a mistake that a person can mend."""
-    parser = argparse.ArgumentParser(prog="pipelines", description="The nightly pipeline from the shell.")
+    parser = Parser(prog="pipelines", description="The nightly pipeline from the shell.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, or without network on a shop")
     ui = commands.add_parser("ui", help="Dagster UI and MLflow UI together, on loopback")
-    ui.add_argument("--dagster-port", type=int, default=3000, help="port of the Dagster UI (3000)")
-    ui.add_argument("--mlflow-port", type=int, default=5000, help="port of the MLflow UI (5000)")
+    ui.add_argument("--dagster-port", type=whole(1, 65_535), default=3000, help="port of the Dagster UI (3000)")
+    ui.add_argument("--mlflow-port", type=whole(1, 65_535), default=5000, help="port of the MLflow UI (5000)")
     night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
     night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
     night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
     report = commands.add_parser("report", help="a night's report made again, as one HTML page")
     report.add_argument("--date", help="its day (default: the last day of the partitions)")
     promote = commands.add_parser("promote", help="make a model version champion by hand")
-    promote.add_argument("version", type=int, help="version in the model registry")
+    promote.add_argument("version", type=whole(1, 2**31 - 1), help="version in the model registry")
     promote.add_argument("--reason", required=True, help="why: kept in the version's tags")
     rollback = commands.add_parser("rollback", help="give the alias champion back to the champion before")
     rollback.add_argument("--reason", default="", help="why: kept in the version's tags")
     options = parser.parse_args(arguments)
     try:
         return _run(options)
-    except (SettingsError, FileNotFoundError, ValueError) as error:
-        print(error, file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(brief(str(error)), file=sys.stderr)
         return 2
 
 
@@ -46,6 +48,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "ui":
         from pipelines.shell.ui import serve
 
+        if options.dagster_port == options.mlflow_port:
+            raise ValueError(f"--dagster-port and --mlflow-port are both {options.dagster_port}: give each its own")
         return serve(current_settings(), home(), options.dagster_port, options.mlflow_port)
     if options.command == "night":
         from pipelines.shell.night import night

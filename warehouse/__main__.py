@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 
 from warehouse.cli import importing, recommendations, serve
+from warehouse.cli.arguments import Parser
+from warehouse.sentences import brief
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every subcommand."""
-    parser = argparse.ArgumentParser(
-        prog="warehouse", description="Data at rest: import a log, ask for recommendations."
-    )
+    parser = Parser(prog="warehouse", description="Data at rest: import a log, ask for recommendations.")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     importing.add_commands(subparsers)
     recommendations.add_commands(subparsers)
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed) or 0)
     except (ValueError, OSError) as error:
-        print(f"warehouse: {error}", file=sys.stderr)
+        print(f"warehouse: {brief(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("warehouse: interrupted; nothing half-written stays", file=sys.stderr)

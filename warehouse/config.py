@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from warehouse.tables import ID_TYPES
-from warehouse.values import TIME_UNITS, a_date, a_share, at_least, fields_of, one_of
+from warehouse.values import TIME_UNITS, a_date, a_share, between, distinct_roles, fields_of, one_of, whole
+
+MAX_DAYS = 36_525  # of a window: a hundred years, so that its first day is a date
+MAX_GAP = 525_600.0  # minutes: a year, so that few days before a window need to be read
+MAX_COPIES = 1000  # of an event: the dwell that repeats it is counted in a 16-bit column
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,13 @@ class EventsConfig:
         one_of("timestamp_unit", self.timestamp_unit, ("", *TIME_UNITS))
         for name, value in fields_of(self, "user_id_type", "item_id_type"):
             one_of(name, value, ("auto", *ID_TYPES))
-        at_least("max_id_length", self.max_id_length, 1)
+        whole("max_id_length", self.max_id_length, 1)
         a_share("max_rejected_share", self.max_rejected_share)
         for name, value in fields_of(self, "user_column", "item_column", "timestamp_column"):
             if not value:
                 raise ValueError(f"{name} is empty: it must name a column of the raw files")
+        roles = fields_of(self, *(name for name in vars(self) if name.endswith("_column")))
+        distinct_roles({name: str(value) for name, value in roles if value}, "columns of the raw files")
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,15 @@ class SessionsConfig:
         one_of("repeats", self.repeats, ("drop", "keep"))
         one_of("missing_days", self.missing_days, ("warn", "fail"))
         one_of("dwell", self.dwell, ("off", "repeat", "weight"))
-        for name, value in fields_of(self, "window_days", "min_session_length", "min_item_support", "dwell_max_copies"):
-            at_least(name, value, 1)
-        for name, value in fields_of(self, "max_session_length", "max_events_per_minute"):
-            at_least(name, value, 0)
-        for name, value in fields_of(self, "gap_minutes", "dwell_threshold_seconds", "dwell_limit_seconds"):
-            at_least(name, value, 1e-6)
+        whole("window_days", self.window_days, 1, MAX_DAYS)
+        whole("dwell_max_copies", self.dwell_max_copies, 1, MAX_COPIES)
+        for name, value in fields_of(self, "min_session_length", "min_item_support"):
+            whole(name, value, 1)
+        whole("max_session_length", self.max_session_length, 0)
+        between("max_events_per_minute", self.max_events_per_minute, 0, 1e9)
+        between("gap_minutes", self.gap_minutes, 1e-6, MAX_GAP)
+        for name, value in fields_of(self, "dwell_threshold_seconds", "dwell_limit_seconds"):
+            between(name, value, 1e-6, 1e9)
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ class SplitsConfig:
 
     def __post_init__(self) -> None:
         for name, value in fields_of(self, "validation_days", "test_days"):
-            at_least(name, value, 0)
+            whole(name, value, 0, MAX_DAYS)
         for name, value in fields_of(self, "validation_start", "test_start"):
             object.__setattr__(self, name, None if value is None else a_date(name, value))
         if self.validation_start and self.test_start and self.validation_start > self.test_start:
@@ -149,6 +158,6 @@ class ContextConfig:
         one_of("source", self.source, ("session", "events"))
         one_of("sessions", self.sessions, ("gap", "given"))
         one_of("repeats", self.repeats, ("drop", "keep"))
-        for name, value in fields_of(self, "window_days", "max_events"):
-            at_least(name, value, 1)
-        at_least("gap_minutes", self.gap_minutes, 1e-6)
+        whole("window_days", self.window_days, 1, MAX_DAYS)
+        whole("max_events", self.max_events, 1)
+        between("gap_minutes", self.gap_minutes, 1e-6, MAX_GAP)

@@ -3,13 +3,21 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
+from warehouse.sentences import shown
+
 
 def as_day(day: date | str) -> date:
-    """A day given as a date or as text like 2026-01-31; ValueError names what was given instead."""
+    """A day given as a date or as text like 2026-01-31; ValueError names what was given instead.
+
+    It is one of the years 1900 to 2199: a window before it, or the day after it, is a date too.
+    """
     try:
-        return date.fromisoformat(day) if isinstance(day, str) else date(day.year, day.month, day.day)
+        found = date.fromisoformat(day) if isinstance(day, str) else date(day.year, day.month, day.day)
     except (ValueError, AttributeError):
-        raise ValueError(f"{day!r} is not a day: write it as YYYY-MM-DD") from None
+        raise ValueError(f"{shown(day)} is not a day: write it as YYYY-MM-DD") from None
+    if not 1900 <= found.year < 2200:
+        raise ValueError(f"{found} is no day that data can have: use one of the years 1900 to 2199")
+    return found
 
 
 def midnight(day: date) -> datetime:

@@ -15,8 +15,6 @@ from gru4rec.storage.files import write_parquet
 def evaluate_command(arguments: argparse.Namespace) -> None:
     """Measure a model; a table with intervals goes to standard error, one JSON line to standard output."""
     set_threads(arguments.threads)
-    if arguments.bootstrap < 0:
-        raise ValueError(f"--bootstrap must not be negative, got {arguments.bootstrap}")
     if arguments.out is not None:
         check_file(arguments.out, "--out")
     model = checkpoint.load(arguments.model_dir, arguments.device).model

@@ -10,6 +10,7 @@ import pyarrow as pa
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import read_events
 from gru4rec.cli.paths import check_file
+from gru4rec.config.sentences import shown
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.serving.answers import Recommendations
 from gru4rec.serving.events import contexts_of
@@ -64,9 +65,9 @@ def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
     words = [word.strip() for word in text.split(",") if word.strip()]
     if pa.types.is_string(vocabulary.id_type):
         return pa.array(words, type=pa.string())
-    others = [word for word in words if not INTEGER.match(word) or abs(int(word)) >= 2**63]
+    others = [word for word in words if not INTEGER.match(word) or len(word) > 19 or abs(int(word)) >= 2**63]
     if others:
-        raise ValueError(f"the model's item ids are 64-bit integers, and {', '.join(map(repr, others))} is not one")
+        raise ValueError(f"the model's item ids are 64-bit integers, and {shown(others)[1:-1]} is not one")
     return pa.array([int(word) for word in words], type=pa.int64())
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gru4rec.config import presets
 from gru4rec.config.options import Config, read_settings
+from gru4rec.config.sentences import shown
 from gru4rec.storage import checkpoint
 
 
@@ -20,7 +21,7 @@ def asked_for(arguments: argparse.Namespace) -> dict[str, Any]:
     for pair in arguments.set:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise ValueError(f"--set {pair!r} is not KEY=VALUE; write for example --set epochs=5")
+            raise ValueError(f"--set {shown(pair)} is not KEY=VALUE; write for example --set epochs=5")
         texts[key.strip()] = value.strip()
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
     return {**read_settings(texts), **seed}

@@ -23,6 +23,7 @@ from gru4rec.config.parts import (
     OptimizerConfig,
     TrainConfig,
 )
+from gru4rec.config.sentences import shown
 from gru4rec.config.values import ConfigError, features_from_text, from_text, unknown_setting
 
 __all__ = [
@@ -90,7 +91,9 @@ class Config:
         """
         try:
             given = json.loads(text)
-        except json.JSONDecodeError as error:
+        except RecursionError:
+            raise ConfigError("the configuration is nested too deep; use an object of settings") from None
+        except ValueError as error:  # also of a number of thousands of digits
             raise ConfigError(f"the configuration is not JSON: {error}") from error
         if not isinstance(given, dict):
             raise ConfigError(f"the configuration is a JSON {type(given).__name__}; use an object of settings")
@@ -100,7 +103,10 @@ class Config:
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """As `from_json`, of the object that the JSON holds; one written before version 1.0 is read too."""
         if format_1.is_it(given):
-            given = format_1.convert(given).recipe
+            try:
+                given = format_1.convert(given).recipe
+            except (LookupError, TypeError, AttributeError, OverflowError) as error:
+                raise ConfigError(f"the configuration of version 0.1 cannot be read: {error!r}") from error
         parts = {f.name for f in fields(cls)}
         flat: dict[str, Any] = {}
         for name, value in given.items():
@@ -117,7 +123,7 @@ class Config:
         cycle = ({}, alternate) if isinstance(alternate, Mapping) else alternate
         for name in itertools.chain(*cycle):
             if name not in allowed:
-                raise ConfigError(f"alternate has {name!r}; a member may differ in {', '.join(allowed)}")
+                raise ConfigError(f"alternate has {shown(name)}; a member may differ in {', '.join(allowed)}")
         if cycle[0]:
             raise ConfigError("alternate is a list that begins with settings; begin it with {} for the first member")
         if self.train.members == 1:

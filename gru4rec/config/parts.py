@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
-from gru4rec.config.values import Alternating, ConfigError, number, rank_metric, typed, whole
+from gru4rec.config.sentences import shown
+from gru4rec.config.values import LARGEST, Alternating, ConfigError, number, rank_metric, typed, whole
+
+MAX_WIDTH = 2**14  # units of a layer
 
 Embedding = Literal["shared", "separate", "one-hot"]
 Loss = Literal["cross-entropy", "bpr-max", "top1", "top1-max", "bpr"]
@@ -58,9 +61,9 @@ class ModelConfig(_Part):
     (training/proof.py)."""
 
     def _judge(self) -> None:
-        whole("embedding_size", self.embedding_size, 0)
-        whole("hidden_size", self.hidden_size, 1)
-        whole("num_layers", self.num_layers, 1)
+        whole("embedding_size", self.embedding_size, 0, MAX_WIDTH)
+        whole("hidden_size", self.hidden_size, 1, MAX_WIDTH)
+        whole("num_layers", self.num_layers, 1, 100)
         number("dropout_embedding", self.dropout_embedding, 0.0, 1.0, below=True)
         number("dropout_hidden", self.dropout_hidden, 0.0, 1.0, below=True)
         number("cosine", self.cosine, 0.0)
@@ -102,7 +105,7 @@ class NegativesConfig(_Part):
     """An item is drawn with a probability proportional to its count to this power."""
 
     def _judge(self) -> None:
-        whole("n_sample", self.n_sample, 0)
+        whole("n_sample", self.n_sample, 0, 2**20)
         number("sample_alpha", self.sample_alpha, 0.0)
 
 
@@ -178,16 +181,16 @@ class TrainConfig(_Part):
         return self.alternate[order % len(self.alternate)] if self.alternate else {}
 
     def _judge(self) -> None:
-        whole("batch_size", self.batch_size, 1)
-        whole("epochs", self.epochs, 1)
-        whole("seed", self.seed, 0)
-        whole("bptt", self.bptt, 1)
+        whole("batch_size", self.batch_size, 1, 2**20)
+        whole("epochs", self.epochs, 1, 100_000)
+        whole("seed", self.seed, 0, LARGEST - 100)
+        whole("bptt", self.bptt, 1, 10_000)
         whole("patience", self.patience, 0)
         number("min_delta", self.min_delta, 0.0)
         rank_metric("monitor", self.monitor)
         whole("validation_sample", self.validation_sample, 0)
         whole("max_length", self.max_length, 0)
-        whole("members", self.members, 1)
+        whole("members", self.members, 1, 100)
         number("balance", self.balance, 0.0)
         if self.balance == 0:
             raise ConfigError("balance is 0; members that differ would not count, use members=1 for that")
@@ -215,13 +218,15 @@ class FeatureConfig(_Part):
         names = self.selected_features
         if isinstance(names, (list, tuple)):
             if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
-                raise ConfigError(f"selected_features is {list(names)!r}; name every column once, such as [genres]")
+                raise ConfigError(
+                    f"selected_features is {shown(list(names))}; name every column once, such as [genres]"
+                )
             object.__setattr__(self, "selected_features", dict.fromkeys(names, "auto"))
         super().__post_init__()
 
     def _judge(self) -> None:
         number("id_dropout", self.id_dropout, 0.0, 1.0, below=True)
         for name, kind in self.selected_features.items():
-            typed(f"the kind of {name} in selected_features", kind, FeatureKind)
+            typed(f"the kind of {shown(name)} in selected_features", kind, FeatureKind)
         if self.architecture == "concatenated" and self.training != "simultaneous":
             raise ConfigError(f"training={self.training} needs two subnets, but architecture=concatenated has one")

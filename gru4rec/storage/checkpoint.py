@@ -16,6 +16,7 @@ from safetensors.torch import save as save_tensors
 
 from gru4rec.config import format_1
 from gru4rec.config.options import Config
+from gru4rec.config.sentences import shown
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model, read_features
 from gru4rec.network.merged import Merged, alternating
@@ -71,7 +72,15 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
             weights["repeat"] = weights["repeat"][[0, 1, 1]]
         extra = dict(content["extra"])
         features = read_features(files)
-    except (KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        SafetensorError,
+        pa.ArrowException,
+    ) as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
     model = build_model(config, vocabulary, features, merged=merged, device=resolve_device(device))
     if "neighbours.items" in weights:  # whether training found some no configuration says
@@ -84,7 +93,7 @@ def recipe_in(manifest: str) -> dict[str, Any] | None:
     """The configuration in the text of a checkpoint's manifest; None for a text that is none."""
     try:
         content = json.loads(manifest)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or content.get("kind") != KIND or not isinstance(content.get("config"), dict):
         return None
@@ -124,9 +133,14 @@ def resolve_device(device: torch.device | str) -> torch.device:
     try:
         resolved = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"device {device!r} is not known; use auto, cpu or cuda") from error
-    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {shown(device)} is not known; use auto, cpu or cuda") from error
+    if resolved.type not in ("cpu", "cuda"):
+        raise ValueError(f"device {shown(str(device))} cannot be used; use auto, cpu or cuda")
+    there = torch.cuda.device_count() if resolved.type == "cuda" else 1
+    if resolved.type == "cuda" and not there:
         raise ValueError("device cuda was asked for, but torch sees no GPU here; use auto or cpu")
+    if (resolved.index or 0) >= there:
+        raise ValueError(f"device {shown(str(device))} is not there; there are {there}, counted from 0")
     return resolved
 
 

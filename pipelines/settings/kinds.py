@@ -6,14 +6,17 @@ A validator's error says what the knob may be; which knob it is, and what it was
 import re
 from datetime import date
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gru4rec.config.values import RANK_METRIC
+from warehouse.config import MAX_COPIES, MAX_DAYS, MAX_GAP
+from warehouse.values import a_memory_size, a_zone
 
 FILE_NAME = re.compile(r"\w([\w .+-]*[\w+-])?")
 LONGEST_NAME = 200  # bytes: with an ending, a file's name may have 255
+DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+LONGEST_LIST = 100_000  # characters of an allow or a deny list
 CRON = re.compile(r"@\w+|\S+( \S+){4}")
 
 
@@ -24,9 +27,11 @@ def _as_text(value: Any) -> Any:
 
 def _day(value: str) -> str:
     try:
-        date.fromisoformat(value)
+        known = 1970 <= date.fromisoformat(value).year < 2200
     except ValueError:
-        raise ValueError("use a date like 2026-01-31") from None
+        known = False
+    if not known:
+        raise ValueError("use a date like 2026-01-31, of the years 1970 to 2199")
     return value
 
 
@@ -38,10 +43,9 @@ def _cron(value: str) -> str:
 
 def _zone(value: str) -> str:
     try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
+        return a_zone("timezone", value)
+    except ValueError:
         raise ValueError("use a time zone like Europe/Berlin or UTC") from None
-    return value
 
 
 def _rank_metric(value: str) -> str:
@@ -56,9 +60,31 @@ def _file_name(value: str) -> str:
     return value
 
 
+def _memory_size(value: str) -> str:
+    try:
+        a_memory_size("memory_limit", value)
+    except ValueError:
+        raise ValueError("write it like 4GB or 500MB, or like 50% for a share of the memory") from None
+    return value
+
+
+def _device(value: str) -> str:
+    if not DEVICE.fullmatch(value):
+        raise ValueError('use "auto", "cpu", "cuda", or "cuda:1" for the second GPU')
+    return value
+
+
+def _registered_name(value: str) -> str:
+    if not value.strip() or set(value) & set("/:\0\n"):
+        raise ValueError("use a name without / and :")
+    return value
+
+
 def _item_list(value: str) -> str:
     from warehouse.steps.contexts.shelf import judge_list
 
+    if len(value) > LONGEST_LIST:
+        raise ValueError(f"it has {len(value)} characters; put so many items into a file with item_id")
     judge_list(value)
     return value
 
@@ -68,13 +94,24 @@ Cron = Annotated[str, AfterValidator(_cron)]
 Zone = Annotated[str, AfterValidator(_zone)]
 RankMetric = Annotated[str, AfterValidator(_rank_metric)]
 ItemList = Annotated[str, AfterValidator(_item_list)]  # an allow or a deny list
-Name = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Column = Annotated[str, Field(max_length=LONGEST_NAME)]  # of the raw files; "" for none
+RegisteredName = Annotated[Name, AfterValidator(_registered_name)]  # of an experiment or a model in MLflow
+MemorySize = Annotated[str, AfterValidator(_memory_size)]
+Device = Annotated[str, AfterValidator(_device)]
 FileName = Annotated[str, AfterValidator(_file_name)]  # becomes the name of a file in the data folder
 IdType = Literal["auto", "int64", "string"]
-AtLeastOne = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(ge=1e-6)]
-Share = Annotated[float, Field(ge=0, le=1)]
+LARGEST = 2**31 - 1
+AtLeastOne = Annotated[int, Field(ge=1, le=LARGEST)]
+NotNegative = Annotated[int, Field(ge=0, le=LARGEST)]
+Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
+NoDays = Annotated[int, Field(ge=0, le=MAX_DAYS)]
+Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
+Threads = Annotated[int, Field(ge=0, le=1024)]
+ListLength = Annotated[int, Field(ge=1, le=32_767)]  # ranks are 16-bit numbers
+Minutes = Annotated[float, Field(ge=1e-6, le=MAX_GAP)]
+Positive = Annotated[float, Field(ge=1e-6, le=1e9)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 GateMetric = Literal["recall@20", "mrr@20", "ndcg@20"]  # the evaluation measures the difference between models in these
 Refit = Literal["full", "continue", "none"]
 BaselineName = Literal["popularity", "markov", "sequential rules", "V-SKNN", "VSTAN"]

@@ -6,7 +6,6 @@ file named by GRU4REC_CONFIG. A mistake there is found when the file is read, no
 
 import functools
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from gru4rec.config.sentences import brief
 from pipelines.settings import presets, tracking_server
 from pipelines.settings.knobs import Knobs
 from pipelines.settings.sections import Partitions
@@ -21,6 +21,7 @@ from pipelines.settings.sentences import in_file
 from pipelines.settings.steps import step_config
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
 from warehouse.recommendations.limits import AuditLimits
+from warehouse.toml_files import read_toml
 
 
 class SettingsError(ValueError):
@@ -53,11 +54,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     root = Path(env.get("GRU4REC_DATA") or "data").absolute()
     named = env.get("GRU4REC_CONFIG")
     file = Path(named).absolute() if named else root / "pipeline.toml"
-    if named and not file.is_file():
+    if named and not _is_file(file):
         raise SettingsError(f"GRU4REC_CONFIG names {file}, which does not exist; correct it or unset it.")
-    knobs = _read(file) if file.is_file() else Knobs()
+    knobs = _read(file) if _is_file(file) else Knobs()
     if problem := _problem(knobs, root):
-        raise SettingsError(f"{file}, {problem}.")
+        raise SettingsError(brief(f"{file}, {problem}."))
     uri = env.get(tracking_server.VARIABLE)
     try:
         uri = tracking_server.address(uri) if uri else f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
@@ -74,11 +75,19 @@ def current_settings() -> Settings:
 
 def _read(file: Path) -> Knobs:
     try:
-        return Knobs.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is not valid TOML: {error}") from None
+        return Knobs.model_validate(read_toml(file))
     except ValidationError as error:
-        raise SettingsError(f"{file}, {in_file(error)}.") from None
+        raise SettingsError(brief(f"{file}, {in_file(error)}.")) from None
+    except (ValueError, OSError) as error:
+        raise SettingsError(brief(str(error))) from None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; SettingsError for a path that the system cannot look up, as one with too long a name."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError) as error:
+        raise SettingsError(brief(f"{path} cannot be looked up: {getattr(error, 'strerror', error)}.")) from None
 
 
 def _problem(knobs: Knobs, root: Path) -> str | None:

@@ -12,18 +12,28 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.settings.kinds import (
     AtLeastOne,
     BaselineName,
+    Column,
+    Copies,
     Cron,
     Day,
+    Days,
+    Device,
     FileName,
     GateMetric,
     IdType,
     ItemList,
+    ListLength,
+    MemorySize,
+    Minutes,
     Name,
+    NoDays,
     NotNegative,
     Positive,
     RankMetric,
     Refit,
+    RegisteredName,
     Share,
+    Threads,
     UnreadableChampion,
     Zone,
 )
@@ -56,8 +66,10 @@ class Schedule(Section):
 class Engine(Section):
     """DuckDB."""
 
-    memory_limit: str = Field(default="4GB", description="what DuckDB may hold in memory before it spills to disk")
-    threads: NotNegative = Field(default=0, description="threads of DuckDB; 0: as many as there are cores")
+    memory_limit: MemorySize = Field(
+        default="4GB", description="what DuckDB may hold in memory before it spills to disk"
+    )
+    threads: Threads = Field(default=0, description="threads of DuckDB; 0: as many as there are cores")
 
 
 class Events(Section):
@@ -66,22 +78,22 @@ class Events(Section):
     user_column: Name = Field(default="user_id", description="the raw files' column that says who")
     item_column: Name = Field(default="item_id", description="the raw files' column that says what")
     timestamp_column: Name = Field(default="timestamp", description="the raw files' column that says when")
-    sequence_column: str = Field(
+    sequence_column: Column = Field(
         default="sequence",
         description="the raw files' column of whole numbers that orders a user's events of one time, where they have "
         "one; without it their item ids do",
     )
-    session_column: str = Field(default="session_id", description="the raw files' own session, where they have one")
-    event_type_column: str = Field(
+    session_column: Column = Field(default="session_id", description="the raw files' own session, where they have one")
+    event_type_column: Column = Field(
         default="event_type", description="view, cart, purchase, ..., where the raw files say"
     )
-    dwell_column: str = Field(default="dwell", description="seconds the user stayed, where the raw files say")
+    dwell_column: Column = Field(default="dwell", description="seconds the user stayed, where the raw files say")
     timestamp_unit: Literal["", "s", "ms", "us", "ns"] = Field(
         default="", description='for a raw time that is a number since 1970: "s", "ms", "us" or "ns"'
     )
     user_id_type: IdType = Field(default="auto", description='"int64", "string", or "auto": what the files have')
     item_id_type: IdType = Field(default="auto", description='"int64", "string", or "auto": what the files have')
-    event_types: list[str] = Field(default=[], description="keep only events of these types; empty: all")
+    event_types: list[Name] = Field(default=[], description="keep only events of these types; empty: all")
     floor: Day = Field(default="1990-01-01", description="an event before this day is rejected as unreadable")
     max_id_length: AtLeastOne = Field(default=256, description="a longer id is rejected")
     max_rejected_share: Share = Field(
@@ -95,8 +107,8 @@ class Events(Section):
 class Items(Section):
     """The raw catalogue -> items."""
 
-    item_column: str = Field(default="item_id", description="the raw items' column that names the item")
-    title_column: str = Field(default="title", description="the raw items' column that people read")
+    item_column: Name = Field(default="item_id", description="the raw items' column that names the item")
+    title_column: Column = Field(default="title", description="the raw items' column that people read")
 
 
 class Cut(Section):
@@ -105,7 +117,7 @@ class Cut(Section):
     sessions: Literal["gap", "given"] = Field(
         default="gap", description='"gap": a pause ends a session; "given": the raw session column names it'
     )
-    gap_minutes: Positive = Field(default=30.0, description="the pause that ends a session")
+    gap_minutes: Minutes = Field(default=30.0, description="the pause that ends a session")
     repeats: Literal["drop", "keep"] = Field(
         default="drop",
         description='"drop": an item clicked again straight away counts once; "keep": every click counts',
@@ -115,9 +127,7 @@ class Cut(Section):
 class Sessions(Cut):
     """Events of a window -> sessions."""
 
-    window_days: AtLeastOne = Field(
-        default=30, description="days of events that a night learns from, the run date included"
-    )
+    window_days: Days = Field(default=30, description="days of events that a night learns from, the run date included")
     missing_days: Literal["warn", "fail"] = Field(
         default="warn",
         description='a day of the window that was not delivered, or cannot be read: "warn" names it, "fail" stops',
@@ -128,23 +138,23 @@ class Sessions(Cut):
         default=1000, description="a longer session is a robot's and dropped; 0: no limit"
     )
     max_events_per_minute: float = Field(
-        default=0.0, ge=0, description="a faster session is a robot's and dropped; 0: no limit"
+        default=0.0, ge=0, le=1e9, description="a faster session is a robot's and dropped; 0: no limit"
     )
     dwell: Literal["off", "repeat", "weight"] = Field(
         default="off", description='"repeat" or "weight": an item stayed on for long counts more'
     )
     dwell_threshold_seconds: Positive = Field(default=60.0, description="every full such stay is one more copy")
     dwell_limit_seconds: Positive = Field(default=1800.0, description="a longer stay counts as unknown")
-    dwell_max_copies: AtLeastOne = Field(default=5, description="at most so many rows of one event")
+    dwell_max_copies: Copies = Field(default=5, description="at most so many rows of one event")
 
 
 class Splits(Section):
     """Sessions -> train, validation and test, by time."""
 
-    validation_days: NotNegative = Field(
+    validation_days: NoDays = Field(
         default=1, description="days before the test days that choose the epoch and fit the temperature"
     )
-    test_days: NotNegative = Field(default=1, description="last days of the window, that the model is measured on")
+    test_days: NoDays = Field(default=1, description="last days of the window, that the model is measured on")
     validation_start: Day | None = Field(
         default=None, description="a date instead of a number of days", examples=["2024-12-01"]
     )
@@ -161,8 +171,8 @@ class Model(Section):
         description='parameters to start from: "auto" looks at the data; or a preset\'s name, '
         "or the name of a tuned one",
     )
-    device: str = Field(default="auto", description='"cpu", "cuda" or "auto"')
-    threads: NotNegative = Field(
+    device: Device = Field(default="auto", description='"cpu", "cuda" or "auto"')
+    threads: Threads = Field(
         default=0,
         description="threads of training on a processor; 0: as many as pay and are free, one for narrow models",
     )
@@ -183,7 +193,9 @@ class Evaluation(Section):
         default=["popularity", "markov", "sequential rules", "V-SKNN", "VSTAN"],
         description="what the model is compared with",
     )
-    bootstrap: NotNegative = Field(default=1000, description="resamples of the sessions for the 95% intervals")
+    bootstrap: NotNegative = Field(
+        default=1000, le=100_000, description="resamples of the sessions for the 95% intervals"
+    )
     seed: NotNegative = Field(default=0, description="of the bootstrap and of the sample of sessions")
     max_sessions: NotNegative = Field(
         default=50000, description="at most so many test sessions, a seeded sample; 0: all"
@@ -196,15 +208,17 @@ class Gate(Section):
     metric: GateMetric = Field(
         default="recall@20", description='the figure that decides: "recall@20", "mrr@20" or "ndcg@20"'
     )
-    min_events: int = Field(default=200, description="fewer predictions in the test days: no promotion")
-    min_recall: float = Field(default=0.0, description="floor of recall@20")
-    min_mrr: float = Field(default=0.0, description="floor of mrr@20")
-    min_coverage: float = Field(default=0.0, description="floor of coverage@20")
+    min_events: NotNegative = Field(default=200, description="fewer predictions in the test days: no promotion")
+    min_recall: Share = Field(default=0.0, description="floor of recall@20")
+    min_mrr: Share = Field(default=0.0, description="floor of mrr@20")
+    min_coverage: Share = Field(default=0.0, description="floor of coverage@20")
     best_baseline_share: float = Field(
         default=1.0,
+        ge=0,
+        le=100,
         description="the metric must reach this share of the best baseline's, or lie below it only within noise",
     )
-    min_known_share: float = Field(
+    min_known_share: Share = Field(
         default=0.9,
         description="the items of this share of the champion's training events must be known to the challenger",
     )
@@ -224,9 +238,7 @@ class Gate(Section):
 class Contexts(Section):
     """What each user's list is made from."""
 
-    window_days: AtLeastOne = Field(
-        default=30, description="every user with an event in the last so many days gets a list"
-    )
+    window_days: Days = Field(default=30, description="every user with an event in the last so many days gets a list")
     source: Literal["session", "events"] = Field(
         default="session",
         description='"session": the list is made from the user\'s last session; "events": from the last events',
@@ -237,7 +249,7 @@ class Contexts(Section):
 class Recommendations(Section):
     """The lists, their audit, and how long they are kept."""
 
-    n: AtLeastOne = Field(default=100, description="items a user")
+    n: ListLength = Field(default=100, description="items a user")
     exclude_seen: bool = Field(default=True, description="true: no item of the context is recommended again")
     allow: ItemList = Field(
         default="",
@@ -261,9 +273,10 @@ class Recommendations(Section):
     max_user_drop: Share = Field(
         default=0.5, description="audit: at most this share of users fewer than the night before; 1.0 off"
     )
-    keep_nights: NotNegative = Field(default=90, description="older nights leave the table; 0 keeps all")
+    keep_nights: NoDays = Field(default=90, description="older nights leave the table; 0 keeps all")
     vacuum_hours: NotNegative = Field(
         default=168,
+        le=876_600,
         description="files that no night needs are deleted after so long; "
         "below 168 late readers and rollback may miss them",
     )
@@ -272,8 +285,8 @@ class Recommendations(Section):
 class MLflow(Section):
     """Where training runs and model versions go."""
 
-    experiment: str = Field(default="gru4rec-nightly", description="the experiment all nights are in")
-    model: str = Field(default="gru4rec", description="the registered model's name")
+    experiment: RegisteredName = Field(default="gru4rec-nightly", description="the experiment all nights are in")
+    model: RegisteredName = Field(default="gru4rec", description="the registered model's name")
     system_metrics: bool = Field(default=True, description="true: processor and memory are logged while training")
 
 
@@ -282,9 +295,10 @@ class Tuning(Section):
 
     trials: AtLeastOne = Field(
         default=30,
+        le=100_000,
         description="trials a study has in all, pruned and diverged ones included; a study that was stopped goes on",
     )
-    parallel: AtLeastOne = Field(default=1, description="trials at a time, each on one thread")
+    parallel: AtLeastOne = Field(default=1, le=1024, description="trials at a time, each on one thread")
     study: FileName = Field(
         default="tuning",
         description="the study's name: its file lies in <data folder>/tuning; another name begins anew",
@@ -299,10 +313,10 @@ class Tuning(Section):
     metric: RankMetric = Field(
         default="recall@20", description="what is made as large as possible, on the validation days"
     )
-    epochs: AtLeastOne = Field(default=5, description="of a trial, the best one counts")
-    n_sample: NotNegative = Field(default=2048, description="additional negatives")
-    most_units: AtLeastOne = Field(default=512, description="the widest network tried")
-    selected_features: list[str] = Field(
+    epochs: AtLeastOne = Field(default=5, le=100_000, description="of a trial, the best one counts")
+    n_sample: NotNegative = Field(default=2048, le=2**20, description="additional negatives")
+    most_units: AtLeastOne = Field(default=512, le=2**14, description="the widest network tried")
+    selected_features: list[Name] = Field(
         default=[],
         description='columns of the items table, such as ["genres"]: the network over features is searched too',
     )

@@ -6,12 +6,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gru4rec.config.sentences import shown
 from pipelines.settings.knobs import Knobs
 
 WANTED = {
     "string_type": "text in quotes",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number of 64 bits",
     "float_type": "a number",
     "bool_type": "true or false",
     "list_type": "a list",
@@ -28,7 +30,7 @@ def in_file(error: ValidationError) -> str:
         return _about_a_section(str(section), first)
     if first["type"] == "extra_forbidden":
         known = getattr(Knobs(), str(section)).model_dump()
-        return f"[{section}]: unknown knob {where[0]!r}; {near(str(where[0]), known)}"
+        return f"[{section}]: unknown knob {shown(str(where[0]))}; {near(str(where[0]), known)}"
     return f"[{section}]: {_about_a_knob(where, first)}"
 
 
@@ -47,13 +49,13 @@ def near(name: str, known: Collection[str]) -> str:
 
 def _about_a_section(name: str, error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
-        return f"unknown section [{name}]; {near(name, Knobs.model_fields)}"
-    return f"{name} is {error['input']!r}; write it as a section, [{name}], with its knobs below"
+        return f"unknown section [{name[:80]}]; {near(name, Knobs.model_fields)}"
+    return f"{name} is {shown(error['input'])}; write it as a section, [{name}], with its knobs below"
 
 
 def _about_a_knob(where: Sequence[str | int], error: Mapping[str, Any]) -> str:
     """where: the knob's name, then the place in it, if the knob is a list."""
-    return f"{where[0]} {'holds' if where[1:] else 'is'} {error['input']!r}; {_may_be(error)}"
+    return f"{where[0]} {'holds' if where[1:] else 'is'} {shown(error['input'])}; {_may_be(error)}"
 
 
 def _may_be(error: Mapping[str, Any]) -> str:
@@ -64,6 +66,10 @@ def _may_be(error: Mapping[str, Any]) -> str:
         return f"use a number {BOUNDS[kind].format(**limits)}"
     if kind == "string_too_short":
         return "it must not be empty"
+    if kind == "string_too_long":
+        return f"use at most {limits['max_length']} characters"
+    if kind == "finite_number":
+        return "use a finite number"
     if kind == "value_error":
         return str(limits["error"])
     return f"use {WANTED[kind]}" if kind in WANTED else str(error["msg"])

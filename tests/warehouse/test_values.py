@@ -14,14 +14,50 @@ class Refused(ValueError):
     pass
 
 
-@given(st.floats(allow_nan=True) | st.integers() | st.booleans() | st.text(), st.integers(-5, 5))
-def test_at_least_takes_numbers_from_the_bound_on_and_nothing_else(value, low):
-    good = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value) and value >= low
-    if good:
-        values.at_least("field", value, low)
+ANYTHING = st.floats(allow_nan=True) | st.integers() | st.booleans() | st.text() | st.lists(st.integers()) | st.none()
+
+
+@given(ANYTHING, st.integers(-5, 5))
+def test_whole_numbers_between_two_bounds_and_nothing_else(value, low):
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= 100:
+        values.whole("field", value, low, 100)
     else:
         with pytest.raises(Refused, match="field is "):
-            values.at_least("field", value, low, error=Refused)
+            values.whole("field", value, low, 100, error=Refused)
+
+
+@given(ANYTHING)
+def test_numbers_between_two_bounds_and_nothing_else(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1e9:
+        values.between("field", value, 0, 1e9)
+    else:
+        with pytest.raises(ValueError, match=r"field is .*: it must be a number from 0 to 1e"):
+            values.between("field", value, 0, 1e9)
+
+
+@given(st.recursive(ANYTHING, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_what_is_no_text_and_no_list_of_texts_is_refused(value):
+    if isinstance(value, str) and value and "\0" not in value:
+        assert values.a_text("field", value) == value
+    else:
+        with pytest.raises(ValueError, match=r"field is .*: text is expected"):
+            values.a_text("field", value)
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        with pytest.raises(ValueError, match=r"field is .*: a list of texts is expected"):
+            values.texts("field", value)
+
+
+def test_one_column_has_one_role_but_a_user_may_name_the_session():
+    values.distinct_roles({"user_id": "visit", "session_id": "visit", "item_id": "sku"}, "the mapping")
+    with pytest.raises(ValueError, match="the mapping: user_id and item_id both name 'a'"):
+        values.distinct_roles({"user_id": "a", "item_id": "a"}, "the mapping")
+
+
+@pytest.mark.parametrize("wrong", ["", "Mars/Olympus", "x" * 300, "../etc", 5, None, []])
+def test_a_zone_is_one_that_there_is(wrong):
+    assert values.a_zone("field", "Europe/Athens") == "Europe/Athens"
+    with pytest.raises(ValueError, match=r"field is .*: it must be a time zone"):
+        values.a_zone("field", wrong)
 
 
 @given(st.floats(allow_nan=True))
@@ -54,7 +90,9 @@ def test_dates_come_as_dates_or_text():
             values.a_date("field", wrong)
 
 
-@pytest.mark.parametrize("wrong", ["much", "1GB; DROP", "", "GB", None])
+@pytest.mark.parametrize(
+    "wrong", ["much", "1GB; DROP", "", "GB", None, "500%", "0%", "0GB", "1KB", "9e9GB", "99999999TB", "١GB", "9" * 5000]
+)
 def test_a_memory_size_has_a_number_and_a_unit(wrong):
     for good in ("2GB", "500 MB", "1.5GiB", "80%"):
         values.a_memory_size("field", good)

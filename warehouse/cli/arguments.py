@@ -2,10 +2,24 @@
 
 import argparse
 import os
+import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 from warehouse.days import as_day
+from warehouse.sentences import brief, shown
+
+WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose error is one sentence, without the usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments, and leave with exit status 2."""
+        self.exit(2, f"{brief(f'{self.prog}: {message}')} (see {self.prog} --help)\n")
 
 
 def add_data_folder(parser: argparse.ArgumentParser, what: str) -> None:
@@ -25,3 +39,16 @@ def day(text: str) -> date:
         return as_day(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        if not WHOLE.fullmatch(text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(
+                f"{shown(text)} is not a whole number of at least {low} and at most {high}"
+            )
+        return int(text)
+
+    return read

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from warehouse.cli.arguments import add_data_folder, day
+from warehouse.cli.arguments import Parser, add_data_folder, day
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
 from warehouse.sources.mapped import import_mapped
@@ -28,7 +28,7 @@ SOURCES: dict[str, tuple[Callable[..., ImportReport], str]] = {
 }
 
 
-def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     """Add `import` and `generate`; each sets `run`, a function of the parsed arguments -> exit status."""
     sources = "\n".join(f"  {name:14}{reads}" for name, (_, reads) in SOURCES.items())
     parser = subparsers.add_parser(

@@ -8,22 +8,25 @@ warehouse recommendations verify --all                  exit 1 when a file of a 
 
 import argparse
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse.cli.arguments import add_data_folder, day
+from warehouse.cli.arguments import Parser, add_data_folder, day, whole
 from warehouse.cli.text_tables import aligned, cell
 from warehouse.layout import Layout
+from warehouse.sentences import shown
 
 if TYPE_CHECKING:
     from warehouse.recommendations import Night
 
+WHOLE = re.compile(r"-?[0-9]{1,19}")
 WIDTH = 100  # columns of the terminal that tables are made for
 FRESH_DAYS = 1  # the morning after, the newest night is one day old
 
 
-def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     """Add `recommendations` and its own subcommands; each sets `run`, a function of the parsed arguments -> status."""
     parser = subparsers.add_parser(
         "recommendations",
@@ -35,21 +38,23 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--n", type=int, default=10, help="items to show (default 10)")
     parser.add_argument("--night", type=day, help="a night other than the newest, YYYY-MM-DD")
     parser.add_argument("--require-fresh", action="store_true", help="fail when the newest night is too old")
-    parser.add_argument("--max-age-days", type=int, default=FRESH_DAYS, help="what is too old (default 1)")
+    parser.add_argument("--max-age-days", type=whole(0, 10**6), default=FRESH_DAYS, help="what is too old (default 1)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_show)
     _add_actions(parser.add_subparsers(metavar="ACTION", title="actions of operators"))
 
 
-def _add_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_actions(actions: "argparse._SubParsersAction[Parser]") -> None:
     """Add what operators do with the table."""
     history = actions.add_parser("history", help="what was published, when, from which model")
-    history.add_argument("--limit", type=int, default=20, help="commits to show, newest first (default 20)")
+    history.add_argument(
+        "--limit", type=whole(1, 2**31 - 1), default=20, help="commits to show, newest first (default 20)"
+    )
     history.set_defaults(run=_history)
 
     rollback = actions.add_parser("rollback", help="show the table as it stood before the last publication")
     where_to = rollback.add_mutually_exclusive_group()
-    where_to.add_argument("--to-version", type=int, help="a version of the history")
+    where_to.add_argument("--to-version", type=whole(0, 2**31 - 1), help="a version of the history")
     where_to.add_argument("--to-night", type=day, help="the last publication of this night")
     rollback.add_argument("--reason", default="", help="what the history shall say of it")
     rollback.set_defaults(run=_rollback)
@@ -191,10 +196,9 @@ def _user_id(night: "Night", text: str) -> int | str:
     """The id as the table has it: the shell knows only text."""
     if str(night.schema.field("user_id").type) == "string":
         return text
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"--user {text!r} is not a number, but the user ids of {night.path} are integers") from None
+    if not WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(f"--user {shown(text)} is not a number, but the user ids of {night.path} are integers")
+    return int(text)
 
 
 def _headline(night: "Night") -> str:

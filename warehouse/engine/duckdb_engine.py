@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from warehouse.engine.duckdb_database import DuckDBDatabase
 from warehouse.engine.spill import spill_folder, unused_folder
-from warehouse.values import a_memory_size, at_least
+from warehouse.values import a_memory_size, whole
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +37,7 @@ class DuckDBEngine:
     def __post_init__(self) -> None:
         a_memory_size("memory_limit", self.memory_limit)
         if self.threads is not None:
-            at_least("threads", self.threads, 1)
+            whole("threads", self.threads, 1, 1024)
 
     @contextmanager
     def open(self) -> Iterator[DuckDBDatabase]:

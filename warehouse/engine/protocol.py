@@ -30,12 +30,14 @@ class FileColumn:
             (`column` is itself the value).
         unit: for a "time" of numbers since 1970: s, ms, us or ns.
         form: for a "time" of text that is not ISO, like %d.%m.%Y %H:%M.
+        zone: of the clocks of a "time" that names none, like Europe/Athens; "" for UTC.
     """
 
     column: str
     read: str = "as is"
     unit: str = ""
     form: str = ""
+    zone: str = ""
 
 
 ViewColumns = Mapping[str, FileColumn | None]

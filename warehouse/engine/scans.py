@@ -106,6 +106,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
     if source.read == "is null":
         # DuckDB 2.0 folds isnan to false where a parquet file's statistics, which leave NaN out, hold none.
         return f"({column} IS NULL OR CAST({column} AS VARCHAR) = 'nan')" if kind in _EXACT else f"{column} IS NULL"
+    if source.read == "time" and source.zone:
+        return _local(column, source)
     if source.read == "time" and source.form:
         return f"CAST(try_strptime({column}, {quoted(source.form)}) AS TIMESTAMPTZ)"
     if source.read == "time" and source.unit:
@@ -132,6 +134,19 @@ def _id(column: str, kind: str) -> str:
     if kind.startswith(("int", "uint")):
         return column
     return f"CAST({column} AS VARCHAR)"
+
+
+def _local(column: str, source: FileColumn) -> str:
+    """A time of a clock in a zone; a time that names a zone itself, in its type or after its clock, follows that one.
+
+    Of the hour that a clock shows twice in autumn the second is meant; one that is skipped in spring is an hour later.
+    """
+    zone = quoted(source.zone)
+    if source.form:
+        return f"timezone({zone}, try_strptime({column}, {quoted(source.form)}))"
+    named = f"typeof({column}) LIKE '%TIME ZONE' OR regexp_matches(CAST({column} AS VARCHAR), ':[0-9.]+ *[^0-9.: ]')"
+    own = f"TRY_CAST({column} AS TIMESTAMPTZ)"
+    return f"CASE WHEN {named} THEN {own} ELSE timezone({zone}, TRY_CAST({column} AS TIMESTAMP)) END"
 
 
 def _reads_back(value: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from warehouse.engine.errors import DataError
+from warehouse.sentences import shown
 from warehouse.values import one_of
 
 PROBED_LINES = 100
@@ -39,10 +40,10 @@ class Delimited:
     encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.delimiter) <= 4 or "\n" in self.delimiter:
-            raise ValueError(f"delimiter is {self.delimiter!r}: it must be 1 to 4 characters")
-        if len(self.quote) > 1:
-            raise ValueError(f"quote is {self.quote!r}: it must be one character, or empty for none")
+        if not 1 <= len(self.delimiter) <= 4 or set("\n\r\0") & set(self.delimiter):
+            raise ValueError(f"delimiter is {shown(self.delimiter)}: it must be 1 to 4 characters")
+        if len(self.quote.encode()) > 1 or self.quote in ("\n", "\r", "\0", self.delimiter):
+            raise ValueError(f"quote is {shown(self.quote)}: it must be one character, or empty for none")
         one_of("encoding", self.encoding, ("utf-8", "latin-1", "utf-16"))
 
 

@@ -25,7 +25,7 @@ from warehouse.recommendations.reading.snapshots import Night
 from warehouse.recommendations.reading.titles import items_file
 from warehouse.sums import summed
 from warehouse.tables import POPULARITY, REALISED
-from warehouse.values import at_least, fields_of
+from warehouse.values import fields_of, whole
 
 KS = (5, 10, 20, 100)  # realised_users.sql counts to the same depths
 FIGURES = ("hit", "recall", "mrr")
@@ -48,7 +48,7 @@ class RealisedConfig:
 
     def __post_init__(self) -> None:
         for name, value in fields_of(self, "window_days", "replicates"):
-            at_least(name, value, 1)
+            whole(name, value, 1)
 
 
 class _Scored(NamedTuple):

@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from warehouse.values import a_share, above_zero, at_least, fields_of
+from warehouse.values import a_share, above_zero, fields_of, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,7 @@ class Expected:
     items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        at_least("n", self.n, 1)
+        whole("n", self.n, 1, 32_767)
 
 
 @dataclass(frozen=True)

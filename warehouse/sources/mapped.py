@@ -8,6 +8,7 @@ item_id = "sku"
 timestamp = "at"
 timestamp_unit = "ms"           # for numbers since 1970: s, ms, us, ns; left out for ISO text and timestamps
 timestamp_format = "%d.%m.%Y %H:%M:%S"    # for other text
+time_zone = "Europe/Athens"     # of clocks that name no zone; left out for UTC
 session_id = "visit"            # optional, as are event_type, dwell (seconds) and
 sequence = "row"                # whole numbers that order a user's events of one time
 user_id_type = "int64"          # text files only: ids become whole numbers instead of staying text
@@ -24,7 +25,6 @@ features = ["brand", "category"]
 numbers = ["price"]
 """
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,24 +33,27 @@ from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Engine, FileColumn
 from warehouse.engine.text_files import Delimited, JsonLines, TextForm
 from warehouse.layout import Layout
+from warehouse.sentences import shown
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import rows_of, write_items
 from warehouse.sources.raw.log import LogFiles, files_in
 from warehouse.sources.raw.unit import unit_of
 from warehouse.tables import ID_TYPES
-from warehouse.values import TIME_UNITS, one_of
+from warehouse.toml_files import read_toml
+from warehouse.values import TIME_UNITS, a_text, a_zone, distinct_roles, one_of, texts
 
 FORMATS = {
     "parquet": ("*.parquet",),
     "csv": ("*.csv", "*.csv.gz", "*.csv.zst"),
     "jsonl": ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst"),
 }
-FILE_KEYS = {"format", "files", "delimiter", "quote", "encoding", "names", "explode"}
-EVENT_KEYS = FILE_KEYS | {
-    "user_id", "item_id", "timestamp", "timestamp_unit", "timestamp_format", "sequence", "session_id", "event_type",
-    "dwell", "user_id_type", "item_id_type",
-}  # fmt: skip
-ITEM_KEYS = FILE_KEYS | {"item_id", "title", "features", "numbers", "item_id_type"}
+FILE_TEXTS = ("format", "delimiter", "encoding", "explode")
+ROLES = ("user_id", "item_id", "timestamp", "sequence", "session_id", "event_type", "dwell")
+TEXTS = {
+    "events": (*FILE_TEXTS, *ROLES, "timestamp_unit", "timestamp_format", "time_zone", "user_id_type", "item_id_type"),
+    "items": (*FILE_TEXTS, "item_id", "title", "item_id_type"),
+}
+LISTS = {"events": ("files", "names"), "items": ("files", "names", "features", "numbers")}
 
 
 def import_mapped(
@@ -74,58 +77,66 @@ def import_mapped(
 
 
 def _sections(mapping: Path) -> dict[str, dict[str, Any]]:
-    if not mapping.is_file():
-        raise FileNotFoundError(f"the mapping {mapping} does not exist: check the path")
-    try:
-        sections = tomllib.loads(mapping.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"the mapping {mapping} is not TOML: {error}") from error
-    allowed = {"events": EVENT_KEYS, "items": ITEM_KEYS}
+    """The sections, each value of the type that its key has."""
+    sections = read_toml(mapping, "the mapping")
     for name, section in sections.items():
-        if name not in allowed or not isinstance(section, dict):
-            raise DataError(f"the mapping {mapping} has {name!r}: its sections are [events] and [items]")
-        unknown = sorted(set(section) - allowed[name])
-        if unknown:
+        if name not in TEXTS or not isinstance(section, dict):
+            raise DataError(f"the mapping {mapping} has {shown(name)}: its sections are [events] and [items]")
+        known = {*TEXTS[name], *LISTS[name], "quote"}
+        if unknown := sorted(set(section) - known):
             raise DataError(
-                f"[{name}] of {mapping} has {', '.join(map(repr, unknown))}, which means nothing there: it knows "
-                f"{', '.join(sorted(allowed[name]))}"
+                f"[{name}] of {mapping} has {', '.join(map(shown, unknown[:5]))}, which means nothing there: it knows "
+                f"{', '.join(sorted(known))}"
             )
+        for key, value in section.items():
+            where = f"{key} of [{name}] in {mapping}"
+            if key in LISTS[name]:
+                texts(where, value, error=DataError)
+            elif key != "quote" or value != "":
+                a_text(where, value, error=DataError)
     if "events" not in sections:
         raise DataError(f"the mapping {mapping} has no section [events]")
     return sections
 
 
 def _events(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
-    for key in ("user_id", "item_id", "timestamp"):
-        _text(mapping, "events", section, key)
-    unit, form = section.get("timestamp_unit", ""), section.get("timestamp_format", "")
-    if unit not in ("", *TIME_UNITS) or (unit and form):
-        raise DataError(
-            f"timestamp_unit of {mapping} is {unit!r}: choose one of s, ms, us, ns, and no timestamp_format beside it"
-        )
+    _require(mapping, "events", section, "user_id", "item_id", "timestamp")
     columns = {
         "user_id": _id(mapping, section, "user_id"),
         "item_id": _id(mapping, section, "item_id"),
-        "timestamp": FileColumn(section["timestamp"], "time", unit, form),
+        "timestamp": _clock(mapping, section),
     }
-    for key in ("sequence", "session_id", "event_type"):
+    for key, read in (("sequence", "as is"), ("session_id", "as is"), ("event_type", "as is"), ("dwell", "double")):
         if key in section:
-            columns[key] = FileColumn(_text(mapping, "events", section, key))
-    if "dwell" in section:
-        columns["dwell"] = FileColumn(_text(mapping, "events", section, "dwell"), "double")
+            columns[key] = FileColumn(section[key], read)
+    distinct_roles({key: section[key] for key in columns}, f"[events] of {mapping}", error=DataError)
     return LogFiles(_files(mapping, section, path), columns, _form(mapping, section))
 
 
+def _clock(mapping: Path, section: dict[str, Any]) -> FileColumn:
+    """The column of times and how it is read."""
+    unit, form, zone = (section.get(key, "") for key in ("timestamp_unit", "timestamp_format", "time_zone"))
+    one_of(f"timestamp_unit of {mapping}", unit, ("", *TIME_UNITS), error=DataError)
+    if unit and (form or zone):
+        raise DataError(
+            f"{mapping} has timestamp_unit, for numbers since 1970, and "
+            f"{'timestamp_format' if form else 'time_zone'}, for text and clocks: leave one of the two out"
+        )
+    if zone:
+        a_zone(f"time_zone of {mapping}", zone, error=DataError)
+    return FileColumn(section["timestamp"], "time", unit, form, zone)
+
+
 def _items(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
-    _text(mapping, "items", section, "item_id")
+    _require(mapping, "items", section, "item_id")
     columns = {"item_id": _id(mapping, section, "item_id")}
     if "title" in section:
-        columns["title"] = FileColumn(_text(mapping, "items", section, "title"), "text")
+        columns["title"] = FileColumn(section["title"], "text")
     for key, read in (("features", "as is"), ("numbers", "double")):
-        names = section.get(key, [])
-        if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-            raise DataError(f"{key} of [items] in {mapping} is {names!r}: a list of column names is expected")
-        columns |= {name: FileColumn(name, read) for name in names}
+        for name in section.get(key, []):
+            if name in columns:
+                raise DataError(f"{key} of [items] in {mapping} names {shown(name)}, a column that is there already")
+            columns[name] = FileColumn(name, read)
     return LogFiles(_files(mapping, section, path), columns, _form(mapping, section))
 
 
@@ -135,19 +146,18 @@ def _id(mapping: Path, section: dict[str, Any], key: str) -> FileColumn:
     return FileColumn(section[key], {"": "as is", "int64": "int64", "string": "text"}[wanted])
 
 
-def _text(mapping: Path, name: str, section: dict[str, Any], key: str) -> str:
-    value = section.get(key)
-    if not isinstance(value, str) or not value:
-        raise DataError(f'[{name}] of {mapping} must name a column as {key}, like {key} = "..."')
-    return value
+def _require(mapping: Path, name: str, section: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if key not in section:
+            raise DataError(f'[{name}] of {mapping} must name a column as {key}, like {key} = "..."')
 
 
 def _files(mapping: Path, section: dict[str, Any], path: Path) -> tuple[Path, ...]:
     kind = section.get("format", "parquet")
     one_of(f"format of {mapping}", kind, FORMATS, error=DataError)
     patterns = section.get("files", list(FORMATS[kind]))
-    if not isinstance(patterns, list) or not all(isinstance(pattern, str) and pattern for pattern in patterns):
-        raise DataError(f"files of {mapping} is {patterns!r}: a list of names or patterns is expected")
+    if outside := [pattern for pattern in patterns if Path(pattern).is_absolute() or ".." in Path(pattern).parts]:
+        raise DataError(f"files of {mapping} has {shown(outside[0])}: patterns stay below {path}")
     return files_in(path, *patterns)
 
 
@@ -157,6 +167,6 @@ def _form(mapping: Path, section: dict[str, Any]) -> TextForm | None:
         known = {key: section[key] for key in ("delimiter", "quote", "encoding") if key in section}
         try:
             return Delimited(names=tuple(section.get("names", ())), **known)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise DataError(f"{mapping}: {error}") from error
     return JsonLines(section.get("explode", "")) if kind == "jsonl" else None

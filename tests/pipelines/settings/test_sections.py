@@ -55,7 +55,7 @@ def wrong_and_right(field: FieldInfo) -> tuple[list[Any], list[Any]]:
             right.append(low if field.annotation is int else float(low))
         if (high := getattr(rule, "le", None)) is not None:
             wrong.append(high + 1)
-            right.append(float(high))
+            right.append(high if field.annotation is int else float(high))
         if (above := getattr(rule, "gt", None)) is not None:
             wrong.append(above)
             right.append(above + 0.5)

@@ -84,14 +84,14 @@ def test_a_column_with_quotes_is_a_column(tmp_path, layout, engine):
 @pytest.mark.parametrize(
     ("mapping", "sentence"),
     [
-        ("[events", "is not TOML"),
+        ("[events", "is not valid TOML"),
         ("", r"has no section \[events\]"),
         ("[event]\n", "has 'event'"),
         ('[events]\nuser = "x"\n', "has 'user', which means nothing"),
         ('[events]\nitem_id = "x"\ntimestamp = "y"\n', "must name a column as user_id"),
         (f'[events]\nformat = "xml"\n{COLUMNS}', "format of .* is 'xml'"),
         (f'[events]\nformat = "csv"\n{COLUMNS}timestamp_unit = "h"\n', "timestamp_unit of .* is 'h'"),
-        (f'[events]\nformat = "csv"\n{COLUMNS}delimiter = ""\n', "delimiter is ''"),
+        (f'[events]\nformat = "csv"\n{COLUMNS}delimiter = ""\n', "delimiter of .* is ''"),
         (f'[events]\nformat = "csv"\n{COLUMNS}user_id_type = "uuid"\n', "user_id_type of .* is 'uuid'"),
         (f'[events]\nformat = "csv"\n{COLUMNS}files = "log.csv"\n', "files of .* is 'log.csv'"),
         (f'[events]\nformat = "csv"\nfiles = ["nothing-*"]\n{COLUMNS}', "holds no file like nothing-"),

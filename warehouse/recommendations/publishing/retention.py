@@ -17,7 +17,7 @@ from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.publishing.staging import A_DAY, REJECTED, audit_file, staging_folder
 from warehouse.recommendations.publishing.sweeping import sweep
 from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
-from warehouse.values import at_least
+from warehouse.values import whole
 
 Result = TypeVar("Result")
 
@@ -41,8 +41,8 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
     Nights are counted from the newest one, not from today, so a pipeline that stood still for a month loses nothing.
     Below 168 hours, a reader that opened the table earlier may lose its files, and rollback reaches back less far.
     """
-    at_least("keep_nights", keep_nights, 1, error=RecommendationsError)
-    at_least("vacuum_hours", vacuum_hours, 0, error=RecommendationsError)
+    whole("keep_nights", keep_nights, 1, 36_525, error=RecommendationsError)
+    whole("vacuum_hours", vacuum_hours, 0, 876_600, error=RecommendationsError)
     path = table_path(where)
     kept, dropped = _again(lambda: _drop(open_table(path), keep_nights), path)
     removed = _again(

@@ -13,7 +13,7 @@ from warehouse.recommendations.reading.snapshots import Night, night
 from warehouse.recommendations.reading.titles import items_file
 from warehouse.recommendations.table import MEMORY_LIMIT, HasRecommendations, table_path
 from warehouse.tables import COMPARISON
-from warehouse.values import at_least
+from warehouse.values import whole
 
 _TOP = "CREATE TEMP TABLE {name} AS SELECT user_id, item_id, rank, model FROM read_parquet($files) WHERE rank <= $k"
 _FIGURES = """
@@ -48,7 +48,7 @@ def compare(
 
 
 def _figures(nights: tuple[Night, Night], k: int, scratch: Path) -> dict[str, object]:
-    at_least("k", k, 1)
+    whole("k", k, 1, 32_767)
     a, b = nights
     with DuckDBEngine(MEMORY_LIMIT).connect(scratch) as con:
         for name, found in zip("ab", nights, strict=True):

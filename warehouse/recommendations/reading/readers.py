@@ -13,7 +13,7 @@ from warehouse.recommendations.reading.lookup import Lookup
 from warehouse.recommendations.reading.snapshots import Night, newest, snapshot
 from warehouse.recommendations.reading.titles import Titles, items_file
 from warehouse.recommendations.table import HasRecommendations, open_table, table_path
-from warehouse.values import at_least
+from warehouse.values import whole
 
 UserId = int | str
 
@@ -126,7 +126,7 @@ class Reader:
 
 def _check(n: int, user_ids: Sequence[object], found: Night) -> None:
     """Refuse a question that would find nothing without a word: no items, or ids of the other type."""
-    at_least("n", n, 1, error=RecommendationsError)
+    whole("n", n, 1, 32_767, error=RecommendationsError)
     text = pa.types.is_string(found.schema.field("user_id").type)
     for user in user_ids:
         if isinstance(user, str) != text:

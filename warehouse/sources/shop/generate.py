@@ -15,7 +15,7 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.progress import Progress
 from warehouse.sources.shop.process import MEAN_LENGTH, Shop
 from warehouse.tables import EVENTS, ITEMS
-from warehouse.values import at_least
+from warehouse.values import whole
 from warehouse.whole_files import replacing
 
 SESSIONS_A_USER = 4  # on average; some users come far more often than others
@@ -61,7 +61,7 @@ def write_shop(shop: Shop, layout: Layout, n_events: int, *, progress: bool = Fa
     The last events of a session that runs over midnight lie in the next day's folder. Those that run over the end of
     the last day are left out: a night would not know them yet.
     """
-    at_least("n_events", n_events, 1)
+    whole("n_events", n_events, 1, 10**10)
     days = days_between(shop.opens, shop.last_day)
     users = max(1, round(n_events / MEAN_LENGTH / min(SESSIONS_A_USER, shop.days)))
     activity = np.random.default_rng([shop.seed, 5]).lognormal(0, 1, users)

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 
 from warehouse.days import as_day
-from warehouse.values import a_share, at_least, fields_of
+from warehouse.values import a_share, fields_of, whole
 
 FIRST, SECOND, STAY, JUMP = 0.55, 0.25, 0.10, 0.10
 GROUP_SIZE = 20
@@ -56,10 +56,12 @@ class Shop:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "first_day", as_day(self.first_day))
-        at_least("n_items", self.n_items, 3 * GROUP_SIZE)
-        at_least("days", self.days, 1)
+        whole("n_items", self.n_items, 3 * GROUP_SIZE)
+        whole("days", self.days, 1, 36_525)
+        whole("seed", self.seed, 0)
         for name, value in fields_of(self, "stray", "drift"):
             a_share(name, value, below_one=True)
+        as_day(self.last_day)
 
     @property
     def opens(self) -> date:
