@@ -109,7 +109,7 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
         raise FileNotFoundError(f"no {kind} in {folder}: {manifest} is missing there; give the folder that fit wrote")
     try:
         content = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON ({error}); it is no {kind}, or it was cut short") from error
     if not isinstance(content, dict) or content.get("kind") != kind or not isinstance(content.get("files"), dict):
         raise CheckpointError(f"{path} is not a {kind}; give the folder that fit wrote")
