@@ -33,19 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0 done, 2 a mistake in what was asked, 130 interrupted)."""
     arguments = build_parser().parse_args(argv)
     try:
-        # imported once the arguments are known to be good: torch takes seconds
-        from gru4rec.cli.evaluate import evaluate_command
-        from gru4rec.cli.fit import fit_command
-        from gru4rec.cli.presets import presets_command
-        from gru4rec.cli.recommend import recommend_command
+        if arguments.command == "fit" and int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ:
+            from gru4rec.training.processes import torchrun
 
-        commands = {
-            "fit": fit_command,
-            "evaluate": evaluate_command,
-            "recommend": recommend_command,
-            "presets": presets_command,
-        }
-        commands[arguments.command](arguments)
+            with torchrun.joined() as leads:
+                if leads:
+                    _run(arguments)
+            return 0
+        _run(arguments)
     except BrokenPipeError:  # the reader of our output went away (`| head`): nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
@@ -60,6 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gru4rec {arguments.command}: interrupted: {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return 130
     return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    # imported once the arguments are known to be good: torch takes seconds
+    from gru4rec.cli.evaluate import evaluate_command
+    from gru4rec.cli.fit import fit_command
+    from gru4rec.cli.presets import presets_command
+    from gru4rec.cli.recommend import recommend_command
+
+    commands = {
+        "fit": fit_command,
+        "evaluate": evaluate_command,
+        "recommend": recommend_command,
+        "presets": presets_command,
+    }
+    commands[arguments.command](arguments)
 
 
 def _sentence(error: ValueError | OSError) -> str:
@@ -113,6 +124,13 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--seed", type=_whole(0, 2**31 - 101), metavar="S", help="seed of weights, negatives and dropout")
     fit.add_argument(
         "--items", type=Path, metavar="I.parquet", help="items and their features, for --set selected_features=[COLUMN]"
+    )
+    fit.add_argument(
+        "--processes",
+        type=_whole(1, 1024),
+        default=1,
+        metavar="N",
+        help="make the updates with N processes of this machine (pays for very many lanes; or use torchrun)",
     )
     fit.add_argument("--weight-column", metavar="NAME", help="how much each training event counts in the loss")
     _add_common(fit)

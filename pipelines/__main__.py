@@ -1,4 +1,4 @@
-"""The shell's entrance: `python -m pipelines demo | ui | night | promote | rollback`."""
+"""The shell's entrance: `python -m pipelines demo | ui | night | report | promote | rollback`."""
 
 import argparse
 import os
@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
     night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
     night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
+    report = commands.add_parser("report", help="a night's report made again, as one HTML page")
+    report.add_argument("--date", help="its day (default: the last day of the partitions)")
     promote = commands.add_parser("promote", help="make a model version champion by hand")
     promote.add_argument("version", type=whole(1, 2**31 - 1), help="version in the model registry")
     promote.add_argument("--reason", required=True, help="why: kept in the version's tags")
@@ -54,6 +56,11 @@ def _run(options: argparse.Namespace) -> int:
 
         os.environ["DAGSTER_HOME"] = str(home())
         return 0 if night(options.date, backfill=options.backfill) else 1
+    if options.command == "report":
+        from pipelines.shell.report import report
+
+        print(report(current_settings(), options.date))
+        return 0
     if options.command in ("promote", "rollback"):
         from pipelines.policy.resources import MLflow, resources
         from pipelines.shell import promotion

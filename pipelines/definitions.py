@@ -7,6 +7,7 @@ from pipelines.evaluation import champion_model, offline_evaluation, realised
 from pipelines.nights import jobs, schedule, sensors
 from pipelines.policy.console import plain_console
 from pipelines.policy.resources import resources
+from pipelines.reports import night_report
 from pipelines.serving import recommendations
 from pipelines.settings.read import current_settings
 from pipelines.training import gru4rec_model
@@ -14,7 +15,10 @@ from pipelines.training.tune import tune
 
 __all__ = ["defs"]
 
-ASSETS = [events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations, realised]
+ASSETS = [
+    events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations, realised,
+    night_report,
+]  # fmt: skip
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(ASSETS),

@@ -204,6 +204,7 @@ def test_warehouse_files(ground: Path, tmp_path: Path, capsys: Any) -> None:
 def checkpoints(model: Path, folder: Path) -> Iterator[Path]:
     """Copies of a model in each of which one value of checkpoint.json is of another type."""
     manifest = json.loads((model / "checkpoint.json").read_text())
+    manifest.pop("sum", None)  # as an older version wrote it: with a sum every change is refused for that alone
     bad: list[Any] = [None, 5, -1, 1.5, "x", True, [], [1], {}, {"a": 1}]
     places = [(key,) for key in manifest] + [("config", key) for key in manifest["config"]]
     places += [("config", "model", "hidden_size"), ("config", "train", "alternate"), ("files", "weights.safetensors")]

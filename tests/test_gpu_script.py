@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.gpu import correctness
+from benchmarks.gpu import correctness, lists
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,8 +27,9 @@ def test_every_part_runs_on_a_cpu() -> None:
         "## correctness", "## speed", "## auto", "## lists",
     ]  # fmt: skip
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == (1 + len(correctness.SETTINGS)) + (1 + 4) + (1 + 1) + (1 + 3)
-    assert sum(row.endswith("| equal |") for row in rows) == len(correctness.SETTINGS)
+    of_lists = (1 + 4) + (1 + 7) + (1 + 3) + (1 + len(lists.GROUPS) + len(lists.THREADS))
+    assert len(rows) == (1 + len(correctness.SETTINGS)) + (1 + 4) + (1 + 1) + of_lists
+    assert sum(row.endswith("| equal |") for row in rows) == len(correctness.SETTINGS) + 4
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

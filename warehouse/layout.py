@@ -5,6 +5,7 @@ raw/items/**/*.parquet            the catalogue as last delivered
 deliveries/2026-01-31.json        which raw files a day's events were read from
 events/2026-01-31.parquet         a table's partition: always one whole file
 recommendations/                  a Delta table, one partition a night
+reports/2026-01-31.html           a night's report, for people
 """
 
 from collections.abc import Iterator
@@ -33,6 +34,10 @@ class Layout:
     def recommendations(self) -> Path:
         """Folder of the Delta table."""
         return self.root / "recommendations"
+
+    def report(self, night: date | str) -> Path:
+        """The page that tells people of a night."""
+        return self.root / "reports" / f"{as_day(night).isoformat()}.html"
 
     @property
     def scratch(self) -> Path:

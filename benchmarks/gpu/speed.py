@@ -1,4 +1,4 @@
-"""Training speed on one device: the plain eager way, our updates replayed, and those compiled, round by round in turn.
+"""Training speed on one device: the plain eager way, ours replayed, compiled, and compiled with TF32, round by round.
 
 Ours are whole epochs, with windows, copies, losses and the last chunk that is not full; the eager way runs some steps.
 """
@@ -18,6 +18,7 @@ from gru4rec.config.presets import PRESETS
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
+from gru4rec.training.runner import forget_compiled
 from gru4rec.training.trainer import Trainer
 from gru4rec.training.windows.schedule import build_schedule
 
@@ -32,30 +33,40 @@ ITEMS, SESSIONS = 17_376, 60_000  # as many items as RSC15 1/64
 ROUNDS, EAGER_STEPS = 5, 200
 
 
+WAYS: dict[str, dict[str, Any]] = {
+    "graph": {},
+    "compiled": {"compile": True},
+    "compiled, precision=auto": {"compile": True, "precision": "auto"},
+}
+
+
 def speed(device: torch.device, quick: bool) -> bool:
     """Print steps a second of each setting and way."""
     sessions, counts = sessions_of(500 if quick else ITEMS, 300 if quick else SESSIONS)
-    print("| setting | eager, steps/s | graph | compiled, graph | × eager | events/s | first epoch and compiling, s |")
-    print("|---|---|---|---|---|---|---|")
+    ways = WAYS if device.type == "cuda" else {"graph": {}}
+    print(f"| setting | eager, steps/s | {', steps/s | '.join(ways)}, steps/s | × eager | events/s | first epochs, s |")
+    print("|---|---|" + "---|" * len(ways) + "---|---|---|")
     for name, setting in SETTINGS.items():
         config = setting.override({"epochs": 1, **(SMALL if quick else {})})
-        compiles = device.type == "cuda"
         eager = eager_steps(sessions, counts, config, device)
-        ours = [Epochs(sessions, counts, config, device)]
-        if compiles:
-            ours.append(Epochs(sessions, counts, config.override({"compile": True}), device))
+        forget_compiled()
+        ours = [Epochs(sessions, counts, config.override(changes), device) for changes in ways.values()]
         eager_speed(eager, 10, device)
-        first = [way.steps_per_second() and way.last_seconds for way in ours][-1]
+        first = [f"{way.steps_per_second() and way.last_seconds:.1f}" for way in ours]
         theirs, mine = [], [list[float]() for _ in ours]
         for _ in range(1 if quick else ROUNDS):
             theirs.append(eager_speed(eager, 20 if quick else EAGER_STEPS, device))
             for way, found in zip(ours, mine, strict=True):
                 found.append(way.steps_per_second())
-        rates = [median(found) for found in mine]
-        compiled = f"{rates[1]:.0f}" if compiles else "–"
-        them, ratio, events = median(theirs), rates[-1] / median(theirs), rates[-1] * ours[-1].events_per_step
-        figures = f"{them:.0f} | {rates[0]:.0f} | {compiled} | {ratio:.1f} | {events:.0f} | {first:.1f}"
-        print(f"| {name} | {figures} |", flush=True)
+        rates, them = [median(found) for found in mine], median(theirs)
+        columns = (
+            f"{them:.0f}",
+            *(f"{rate:.0f}" for rate in rates),
+            ", ".join(f"{rate / them:.1f}" for rate in rates),
+            ", ".join(f"{rate * ours[0].events_per_step:.0f}" for rate in rates),
+            ", ".join(first),
+        )
+        print(f"| {name} | {' | '.join(columns)} |", flush=True)
     return True
 
 

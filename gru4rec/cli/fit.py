@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,8 @@ def fit_command(arguments: argparse.Namespace) -> None:
     validation = _held_out("validation", arguments.validation, train, columns)
     test = _held_out("test", arguments.test, train, columns)
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
-    threads = arguments.threads or paying_threads(config)
-    if device.type == "cpu":
-        say(f"threads: {threads} ({cores()} cores)")
-    result = Run(train, config, validation, older, device, threads).train(folder, go_on=arguments.resume)
+    machine = FitOptions(device=device, threads=_threads(arguments, config, device), processes=arguments.processes)
+    result = Run(train, config, validation, older, machine).train(folder, go_on=arguments.resume)
     say(f"model written to {arguments.model_dir}")
     measured = "test" if test is not None else "validation" if validation is not None else None
     held_out = test if test is not None else validation
@@ -67,8 +65,7 @@ class Run:
     config: Config
     validation: Dataset | None
     older: GRU4Rec | None
-    device: torch.device
-    threads: int
+    machine: FitOptions
 
     def train(self, folder: ModelFolder, *, go_on: bool) -> FitResult:
         """Train into a folder and leave the whole model there; KeyboardInterrupt says what is kept."""
@@ -79,10 +76,9 @@ class Run:
         resumed = folder.begin(self.config, go_on)
         if go_on and not resumed:
             say(f"nothing to resume in {folder.work}: training from the beginning")
-        options = FitOptions(
+        options = replace(
+            self.machine,
             validation=self.validation,
-            device=self.device,
-            threads=self.threads,
             on_epoch=epochs,
             progress=True,
             checkpoint_dir=folder.work,
@@ -128,6 +124,15 @@ def summary(
         "unknown_events": 0 if evaluation is None else evaluation.unknown,
         "history": [as_json(report) for report in result.history],
     }
+
+
+def _threads(arguments: argparse.Namespace, config: Config, device: torch.device) -> int:
+    """Threads of each process: those that were asked for, or as many as pay."""
+    threads = int(arguments.threads or max(1, paying_threads(config) // arguments.processes))
+    if device.type == "cpu":
+        each = f" in each of {arguments.processes} processes" if arguments.processes > 1 else ""
+        say(f"threads: {threads}{each} ({cores()} cores)")
+    return threads
 
 
 def _check_ids(arguments: argparse.Namespace, train: Dataset, older: GRU4Rec | None) -> None:

@@ -1,6 +1,6 @@
 """preset auto: a configuration chosen from the data by rule. What each choice rests on: docs/experiments.md, Accuracy.
 
-Two members trained with cross-entropy and logQ, whose scores are cosines, around one trained with BPR-max, merged into
+Three members trained with cross-entropy and logQ, whose scores are cosines, and one trained with BPR-max, merged into
 one model: they err differently, and their sum was better than any of them on the validation part of every log that was
 tried. The weights of items seen already come on top. Small logs need more dropout.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
@@ -47,13 +47,15 @@ def auto(found: Statistics) -> Config:
     if found.predictions >= HUGE:
         return _of_one(CROSS_ENTROPY | GREAT, found)
     if found.predictions >= LARGE:
-        first, other = CROSS_ENTROPY | WIDE | {"members": 2, "balance": 0.6}, {**BPR_MAX, "batch_size": 128}
+        first, other, members = CROSS_ENTROPY | WIDE | {"balance": 0.6}, {**BPR_MAX, "batch_size": 128}, 2
     else:
         small = found.predictions < SMALL
-        first = {**CROSS_ENTROPY, "epochs": 7 if small else 5, "members": 3}
+        first, members = {**CROSS_ENTROPY, "epochs": 7 if small else 5}, 4
         first |= {"dropout_embedding": 0.5} if small else {}
         other = {**BPR_MAX, "hidden_size": 112}
-    return Config().override({**_limited(first, found), "alternate": _limited(other, found), "repeats": True})
+    alternate = [{}, _limited(other, found), *[{}] * (members - 2)]
+    chosen = {**_limited(first, found), "members": members, "alternate": alternate, "repeats": True}
+    return Config().override(chosen)
 
 
 def single(found: Statistics) -> Config:

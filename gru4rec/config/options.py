@@ -8,6 +8,7 @@ weights of seen items) is no option: it stands beside the weights (network/merge
 """
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -30,7 +31,7 @@ __all__ = [
     "TrainConfig", "read_settings",
 ]  # fmt: skip
 
-# What every second member may have of its own, beside loss, negatives and optimizer.
+# What a member may have of its own, beside loss, negatives and optimizer.
 ALTERNATING = ("hidden_size", "dropout_embedding", "dropout_hidden", "cosine", "batch_size")
 
 
@@ -54,10 +55,9 @@ class Config:
             self._check_features()
 
     def member(self, order: int) -> Self:
-        """What member `order` (from 0) is trained with: a seed of its own, and every second one also `alternate`."""
-        own = self.train.alternate if order % 2 else {}
+        """What member `order` (from 0) is trained with: a seed of its own, and what `alternate` says of it."""
         alone = {"members": 1, "alternate": {}, "repeats": False, "seed": self.train.seed + order}
-        return self.override({**own, **alone})
+        return self.override({**self.train.own(order), **alone})
 
     def flat(self) -> dict[str, Any]:
         """All options of all parts, by their own names."""
@@ -119,14 +119,17 @@ class Config:
     def _check_alternate(self) -> None:
         parts = (self.loss, self.negatives, self.optimizer)
         allowed = [f.name for part in parts for f in fields(part)] + list(ALTERNATING)
-        for name in self.train.alternate:
+        alternate = self.train.alternate
+        cycle = ({}, alternate) if isinstance(alternate, Mapping) else alternate
+        for name in itertools.chain(*cycle):
             if name not in allowed:
-                raise ConfigError(
-                    f"alternate has {shown(name)}; every second member may differ in {', '.join(allowed)}"
-                )
+                raise ConfigError(f"alternate has {shown(name)}; a member may differ in {', '.join(allowed)}")
+        if cycle[0]:
+            raise ConfigError("alternate is a list that begins with settings; begin it with {} for the first member")
         if self.train.members == 1:
             raise ConfigError("alternate is for several members: use members=2 or more, or leave it empty")
-        self.member(1)
+        for order in range(len(cycle)):
+            self.member(order)
 
     def _check_features(self) -> None:
         if self.model.embedding != "shared":
@@ -142,9 +145,14 @@ class Config:
 
 
 def _values(part: Any) -> dict[str, Any]:
-    """A part's options by name; of the read-only mapping `alternate`, a copy."""
-    values = {f.name: getattr(part, f.name) for f in fields(part)}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+    """A part's options by name; of read-only mappings, copies."""
+    return {f.name: _copied(getattr(part, f.name)) for f in fields(part)}
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_copied(each) for each in value]
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def read_settings(texts: Mapping[str, str]) -> dict[str, Any]:

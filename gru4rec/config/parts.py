@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from gru4rec.config.sentences import shown
-from gru4rec.config.values import LARGEST, ConfigError, number, rank_metric, typed, whole
+from gru4rec.config.values import LARGEST, Alternating, ConfigError, number, rank_metric, typed, whole
 
 MAX_WIDTH = 2**14  # units of a layer
 
@@ -166,12 +166,19 @@ class TrainConfig(_Part):
     """Only the last so many events of a session are trained on; 0 for all."""
     members: int = 1
     """Models that are trained one after another and merged into one (network/merging.py)."""
-    alternate: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    alternate: Alternating = field(default_factory=lambda: MappingProxyType({}))
     """The settings in which every second member differs from the first: of loss, negatives and optimizer, and
-    hidden_size, dropout_embedding, dropout_hidden, cosine, batch_size."""
+    hidden_size, dropout_embedding, dropout_hidden, cosine, batch_size. Or a list that says it of each member in turn,
+    {} for one like the first; it begins with {}, and starts anew where there are more members."""
     balance: float = 1.0
-    """How far the scores of every second member are to spread once merged, the first member's spread being 1. The
+    """How far the scores of a member that differs are to spread once merged, the first member's spread being 1. The
     factor that this takes is found by training (network/merged.py)."""
+
+    def own(self, order: int) -> Mapping[str, Any]:
+        """The settings in which member `order`, from 0, differs from the first."""
+        if isinstance(self.alternate, Mapping):
+            return self.alternate if order % 2 else {}
+        return self.alternate[order % len(self.alternate)] if self.alternate else {}
 
     def _judge(self) -> None:
         whole("batch_size", self.batch_size, 1, 2**20)
@@ -186,7 +193,7 @@ class TrainConfig(_Part):
         whole("members", self.members, 1, 100)
         number("balance", self.balance, 0.0)
         if self.balance == 0:
-            raise ConfigError("balance is 0; every second member would not count, use members=1 for that")
+            raise ConfigError("balance is 0; members that differ would not count, use members=1 for that")
         if self.max_length == 1:
             raise ConfigError("max_length is 1, which leaves nothing to predict; use 2 or more, or 0 for all events")
 

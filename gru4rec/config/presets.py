@@ -54,9 +54,9 @@ def resolve(name: str, statistics: auto.Statistics | None, changes: Mapping[str,
     """A configuration by name, with changes (`Config.override`).
 
     "auto" looks at the statistics of the training sessions (auto.py). A change to it holds for every member, so it
-    leaves `alternate`, in which every second member differs. Members do not alternate at all where `changes` name a
-    loss, or one member. A model with item features has one member. Scores are cosines with cross-entropy alone, unless
-    `changes` say otherwise.
+    leaves `alternate`, in which some members differ. Members do not alternate at all where `changes` name a loss, or
+    one member. A model with item features has one member. Scores are cosines with cross-entropy alone, unless `changes`
+    say otherwise.
 
     Raises:
         ConfigError: see `judge`; or "auto" was given no statistics.
@@ -67,9 +67,10 @@ def resolve(name: str, statistics: auto.Statistics | None, changes: Mapping[str,
         raise ConfigError("preset auto is chosen from the data; give the statistics of the training sessions")
     chosen = auto.single(statistics) if changes.get("selected_features") else auto.auto(statistics)
     changes = {**_single(changes), **changes}
-    alternate = {key: value for key, value in chosen.train.alternate.items() if key not in changes}
-    if "loss" in changes or changes.get("members") == 1:
-        alternate = {}
+    own = [chosen.train.own(order) for order in range(chosen.train.members)]
+    alternate = [{key: value for key, value in each.items() if key not in changes} for each in own]
+    if "loss" in changes or changes.get("members") == 1 or not any(alternate):
+        alternate = []
     products = {"cosine": 0.0} if changes.get("loss", "cross-entropy") != "cross-entropy" else {}
     return chosen.override({"alternate": alternate, **products, **changes})
 

@@ -12,6 +12,7 @@ from gru4rec.config.sentences import shown
 
 RANK_METRIC = re.compile(r"(recall|mrr|ndcg)@[1-9][0-9]{0,4}")
 WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
+Alternating = Mapping[str, Any] | tuple[Mapping[str, Any], ...]  # settings by name, or a list of such
 LARGEST = 2**31 - 1  # of a whole number that nothing else limits
 HIGHEST = 1e6  # of a number likewise
 WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -59,7 +60,7 @@ def typed(name: str, value: Any, kind: Any) -> Any:
     Args:
         name: of the field, for the sentence.
         value: from Python, JSON, TOML or YAML.
-        kind: the field's type: int, float, bool, str, a Literal of texts or a Mapping.
+        kind: the field's type: int, float, bool, str, a Literal of texts, a Mapping or Alternating.
 
     Raises:
         ConfigError: the value is of another type, or none of the choices.
@@ -68,10 +69,10 @@ def typed(name: str, value: Any, kind: Any) -> Any:
         if value not in get_args(kind):
             raise ConfigError(f"{name} is {shown(value)}; use one of {', '.join(get_args(kind))}")
         return value
-    if get_origin(kind) in (Mapping, dict):
-        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            raise ConfigError(f'{name} is {shown(value)}; use settings by name, such as {{"loss": "bpr-max"}}')
-        return MappingProxyType(dict(value))
+    if kind == Alternating and isinstance(value, (list, tuple)):
+        return tuple(_settings(name, own) for own in value)
+    if kind == Alternating or get_origin(kind) in (Mapping, dict):
+        return _settings(name, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         whole(name, value, -LARGEST)
         return float(value)
@@ -80,12 +81,21 @@ def typed(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
+def _settings(name: str, value: Any) -> Mapping[str, Any]:
+    """Settings by name, as a mapping that cannot be changed."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ConfigError(f'{name} is {shown(value)}; use settings by name, such as {{"loss": "bpr-max"}}')
+    return MappingProxyType(dict(value))
+
+
 def from_text(name: str, text: str, kind: Any) -> Any:
     """A word of the command line as its field's type; the caller judges the value.
 
-    Settings by name are written [loss=bpr-max,batch_size=8] or as JSON. Raises ConfigError.
+    Settings by name are written [loss=bpr-max,batch_size=8] or as JSON, a list of them as JSON. Raises ConfigError.
     """
-    if get_origin(kind) in (Mapping, dict):
+    if kind == Alternating and re.match(r"\s*\[\s*\{", text):
+        return _json(name, text)
+    if kind == Alternating or get_origin(kind) in (Mapping, dict):
         return _pairs(name, text)
     try:
         if kind is bool:
@@ -113,13 +123,17 @@ def _words(text: str) -> list[str]:
     return [word.strip().strip("\"'") for word in inside.split(",")] if inside.strip() else []
 
 
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{name} is {shown(text)}, which is not JSON: {error}") from None
+
+
 def _pairs(name: str, text: str) -> dict[str, Any]:
     """{"loss": "bpr-max"} of JSON as it is; of name=value pairs the values are text still."""
     if text.lstrip().startswith("{"):
-        try:
-            return dict(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{name} is {shown(text)}, which is not JSON: {error}") from None
+        return dict(_json(name, text))
     pairs = [word.partition("=") for word in _words(text)]
     wrong = [key for key, equals, _ in pairs if not equals]
     if wrong:

@@ -53,7 +53,9 @@ class ColumnNames:
     def __post_init__(self) -> None:
         named = [*self.session, self.item, self.time, *filter(None, (self.sequence, self.weight))]
         if twice := next((name for name in named if named.count(name) > 1), None):
-            raise ValueError(f"the column {shown(twice)} is named for two roles; name one each for sessions, items, times")
+            raise ValueError(
+                f"the column {shown(twice)} is named for two roles; name one each for sessions, items, times"
+            )
 
     @property
     def clocks(self) -> tuple[str, ...]:

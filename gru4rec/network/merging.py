@@ -2,11 +2,12 @@
 
 Members with a shared embedding merge exactly into a single wider GRU4Rec: the item rows stand side by side, the GRU's
 weights are block-diagonal, biases add up. What reads a model does not notice, and a night pays one product. Members
-may alternate between two recipes (two losses, say). BPR-max's scores lie closer together than those of cross-entropy:
-the scores of every second member are multiplied by `mix`, so that they weigh as much as they are meant to.
+may have recipes of their own (two losses, say). BPR-max's scores lie closer together than those of cross-entropy: each
+member's scores are multiplied by a factor, so that they weigh as much as they are meant to.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,17 +16,16 @@ from gru4rec.network.merged import Merged
 from gru4rec.network.model import GRU4Rec
 
 
-def merge(members: list[GRU4Rec], mix: float = 1.0) -> GRU4Rec:
-    """One model whose scores are the sum of the members' scores, those of every second one multiplied by `mix`.
+def merge(members: list[GRU4Rec], factors: Sequence[float]) -> GRU4Rec:
+    """One model whose scores are the sum of the members' scores, each multiplied by its factor.
 
     The items' rows are both input and output: a factor on them in the output is divided out of the first layer's
     weights, which read them. Where a member scores by cosines its rows stay, and the scale of its cosines takes the
     factor.
     """
     first = members[0]
-    plain = Merged(tuple(member.config.hidden_size for member in members), (0.0,) * len(members), mix)
-    scales = [member.config.cosine * factor for member, factor in zip(members, plain.factors, strict=True)]
-    state = dataclasses.replace(plain, scales=tuple(scales))
+    scales = [member.config.cosine * factor for member, factor in zip(members, factors, strict=True)]
+    state = Merged(tuple(member.config.hidden_size for member in members), tuple(scales), tuple(factors))
     merged = first.alike(first.config, state)
     rows = [row_factor(scale, factor) for scale, factor in zip(state.scales, state.factors, strict=True)]
     merged.item_rows().copy_(torch.cat([m.item_rows() * row for m, row in zip(members, rows, strict=True)], 1))

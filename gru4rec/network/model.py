@@ -21,9 +21,11 @@ from gru4rec.network.merged import Merged
 from gru4rec.network.neighbours import Neighbours
 from gru4rec.network.pages import filled
 from gru4rec.scoring.added import Added
+from gru4rec.scoring.on_device import DeviceSessions, sent
 from gru4rec.scoring.scorer import Block, Linear
 
 LANES = 1024  # sessions read side by side when scoring
+LANES_ON_DEVICE = 16_384  # the same on an accelerator, which a step of a thousand would leave idle
 
 
 class GRU4Rec:
@@ -187,30 +189,42 @@ class GRU4Rec:
             parts.append(self.neighbours.added(sessions.items[events]))
         return Added.sum_of(parts, len(self.vocabulary)) if parts else None
 
+    def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
+        """Add what `added` says to scores on the model's device (AddsOnDevice's contract)."""
+        if self.repeat is not None:
+            repeats.add_on_device(scores, columns, sessions, self.repeat.float() * scale)
+        if self.neighbours is not None:
+            self.neighbours.add_on_device(scores, columns, sessions, scale)
+
     @torch.inference_mode()
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
         """Queries, some rows at a time: (positions of their last input event int64 [R], h [R, H]).
 
         Every event but the last one of each session gives a row; with `last_only` every session gives one row, after
-        its last event. Sessions start from a zero state; they are read longest first, `LANES` at a time.
+        its last event. Sessions start from a zero state; they are read longest first, `LANES` at a time
+        (`LANES_ON_DEVICE` on an accelerator, and nothing waits for it).
         """
         steps = sessions.lengths if last_only else sessions.lengths - 1
         order = np.argsort(-steps, kind="stable")
         order = order[steps[order] > 0]
-        for begin in range(0, len(order), LANES):
-            lanes = order[begin : begin + LANES]
-            yield from self._hidden_of_lanes(sessions, sessions.offsets[:-1][lanes], steps[lanes], last_only)
+        many = LANES if self.device.type == "cpu" else LANES_ON_DEVICE
+        for begin in range(0, len(order), many):
+            lanes = order[begin : begin + many]
+            yield from self._hidden_of_lanes(sessions, lanes, steps[lanes], last_only)
 
     def _hidden_of_lanes(
-        self, sessions: Sessions, starts: np.ndarray, steps: np.ndarray, last_only: bool
+        self, sessions: Sessions, lanes: np.ndarray, steps: np.ndarray, last_only: bool
     ) -> Iterator[tuple[np.ndarray, Tensor]]:
         """The longest lanes come first, so the lanes that still run at a step are a prefix, which only shrinks."""
         size = self.hidden_size
+        starts = sessions.offsets[:-1][lanes]
+        own = Sessions(sessions.items, sessions.offsets).select(lanes)
+        items, first = sent(own.items, self.device), sent(own.offsets[:-1], self.device)
         states = [self.output.new_zeros(len(starts), size) for _ in self.layers]
         for step in range(int(steps[0])):
             running = int(np.searchsorted(-steps, -step, side="left"))
             events = starts[:running] + step
-            x = self.embed(torch.from_numpy(sessions.items[events]).to(self.device))
+            x = self.embed(items[first[:running] + step])
             x = self.advance(x, states)
             if not last_only:
                 yield events, x

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gru4rec.scoring.added import Added
+from gru4rec.scoring.on_device import DeviceSessions
 
 FOLLOWERS = 20  # kept of each item: on the logs that were tried 50 and all were no better
 SCALE, PRIOR = 100.0, 20.0  # of the share; observations of nothing
@@ -72,3 +73,11 @@ class Neighbours(NamedTuple):
         items, bonus = self.items[place].cpu().numpy(), self.bonus[place].float().cpu().numpy()
         row, column = np.nonzero(bonus)
         return Added(row, items[row, column].astype(np.int64), bonus[row, column])
+
+    def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
+        """Add the neighbours of each session's last item to scores [S, W], in place, without waiting for the device.
+
+        columns: where each item stands in a row, int64 [I]. scale: what the numbers are multiplied by first.
+        """
+        last = sessions.items[sessions.ends]
+        scores.scatter_add_(1, columns[self.items[last].long()], self.bonus[last].float() * scale)

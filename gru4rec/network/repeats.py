@@ -8,11 +8,14 @@ Training chooses them (training/proof.py).
 """
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gru4rec.data.histories import last_events
 from gru4rec.data.sessions import Sessions
 from gru4rec.scoring.added import Added
+from gru4rec.scoring.on_device import DeviceSessions
 
 KINDS = 3  # just seen, one before, earlier
 REACH = 100  # events back that count as seen
@@ -30,6 +33,25 @@ def added(sessions: Sessions, events: NDArray[np.int64], weights: Tensor) -> Add
     value = weights.float().cpu().numpy()[kind]
     counts = value != 0
     return Added(row[counts], item[counts], value[counts])
+
+
+def add_on_device(scores: Tensor, columns: Tensor, sessions: DeviceSessions, weights: Tensor) -> None:
+    """Add the weights [3] to scores [S, W] after each session's last event, in place, without waiting for the device.
+
+    All scores are read first. Then those of all events are written, after them those of the events one before the last,
+    then those of the last: of an item's events the nearest wins.
+
+    columns: where each item stands in a row, int64 [I].
+    """
+    if sessions.host.lengths.max() > REACH + 1:
+        sessions = DeviceSessions.sent(last_events(sessions.host, REACH + 1), scores.device)
+    flat = scores.view(-1)
+    place = sessions.row * scores.shape[1] + columns[sessions.items]
+    before = flat.index_select(0, place)
+    flat.index_copy_(0, place, before + weights[2])
+    one_before = torch.where(sessions.lengths > 1, sessions.ends - 1, sessions.ends)
+    for events, weight in ((one_before, weights[1]), (sessions.ends, weights[0])):
+        flat.index_copy_(0, place[events], before[events] + weight)
 
 
 def seen(

@@ -1,13 +1,14 @@
-"""The output layer laid out for batch top-N: product, normaliser and best items in one pass over the catalogue.
+"""The output layer laid out for batch top-N on a CPU: product, normaliser and best items in one pass over the items.
 
-On a CPU the scores of some rows are made tile by tile of columns, and while a tile is still in the cache what may be
-among the best is taken from it (`sieve`) and its exponentials are summed. Three things ride along in the product itself
-and cost nothing there: the item biases (as one more column, the states having a 1 there), the factor
-log2(e) / temperature, so that the normaliser is a plain sum of powers of two, and items that nobody may be recommended,
-which stand behind all others: they count in the normaliser and are never looked at again. The others stand in random
-order, which the sieve asks for.
+The scores of some rows are made tile by tile of columns, and while a tile is still in the cache what may be among the
+best is taken from it (`sieve`) and its exponentials are summed. Three things ride along in the product itself and cost
+nothing there: the item biases (as one more column, the states having a 1 there), the factor log2(e) / temperature, so
+that the normaliser is a plain sum of powers of two, and items that nobody may be recommended, which stand behind all
+others: they count in the normaliser and are never looked at again. The others stand in random order, which the sieve
+asks for.
 
-Rows for which this was not enough are scored again the plain way. On an accelerator that is the way of all rows.
+Rows for which this was not enough are scored again the plain way. An accelerator wants another order
+(device_catalogue.py).
 """
 
 import math
@@ -22,7 +23,7 @@ from gru4rec.scoring.scorer import block_rows
 from gru4rec.scoring.topk import first_of_each, top_k
 from gru4rec.serving.sieve import STEP, Sieve, Tile
 
-TILE = 4608  # columns scored at a time on a CPU, about: with 128 rows their scores are 2.25 MiB
+TILE = 4608  # columns scored at a time, about: with 128 rows their scores are 2.25 MiB
 LARGEST, SMALLEST = 2.0**100, 2.0**-100  # sums outside are made again, by a way that cannot overflow
 
 
@@ -94,7 +95,7 @@ class Catalogue:
         """Lay out the output matrix [I, H] and bias [I].
 
         Args:
-            matrix, bias: of a linear scorer.
+            matrix, bias: of a linear scorer, on a CPU.
             temperature: of the normaliser.
             barred: True for items that must not be recommended, [I]; None: there are none.
         """
@@ -109,7 +110,7 @@ class Catalogue:
         self.units = matrix.shape[1]
         self.weight = matrix.new_zeros(self.offered + rest, self.units + 1, dtype=torch.float32)
         self.weight[:, self.units] = -torch.inf
-        column = torch.from_numpy(self.column).to(matrix.device)
+        column = torch.from_numpy(self.column)
         self.weight[column, : self.units] = matrix.float()
         self.weight[column, self.units] = bias.float()
         even = STEP * math.ceil(self.offered / max(1, round(self.offered / TILE)) / STEP)
@@ -132,11 +133,7 @@ class Catalogue:
         torch.mul(states, self.scale, out=scaled[:, : self.units])
         scaled[:, self.units] = self.scale
         k = min(n, len(self.items))
-        if scaled.device.type == "cpu":
-            best, again = self._by_tiles(scaled, k, touched, normalise)
-        else:
-            shape, again = (len(states), k), np.arange(len(states))
-            best = Best(np.empty(shape, np.float32), np.empty(shape, np.int64), np.empty(len(states), np.float32))
+        best, again = self._by_tiles(scaled, k, touched, normalise)
         rows = block_rows(len(self.weight))
         for some in np.split(again, range(rows, len(again), rows)) if len(again) else ():
             best.scores[some], best.items[some], best.normaliser[some] = self._plainly(
@@ -182,21 +179,19 @@ class Catalogue:
         self, scaled: Tensor, some: NDArray[np.int64], k: int, touched: Touched | None, normalise: bool
     ) -> Best:
         """The best k of some rows [A], with scaled scores, from a matrix of all their scores."""
-        device = scaled.device
-        column = torch.from_numpy(self.column).to(device)
-        scores = (scaled[torch.from_numpy(some).to(device)] @ self.weight.t())[:, column]
+        scores = (scaled[torch.from_numpy(some)] @ self.weight.t())[:, torch.from_numpy(self.column)]
         if touched is not None:
             number = np.full(len(scaled), -1)
             number[some] = np.arange(len(some))
             there = np.flatnonzero(number[touched.row] >= 0)
-            place = tuple(torch.from_numpy(part[there]).to(device) for part in (number[touched.row], touched.item))
-            scores[place] += torch.from_numpy(touched.added[there]).to(device) * self.scale
+            place = tuple(torch.from_numpy(part[there]) for part in (number[touched.row], touched.item))
+            scores[place] += torch.from_numpy(touched.added[there]) * self.scale
         normaliser = scores.new_full((len(some),), torch.nan)
         if normalise:
             normaliser = torch.logsumexp(scores * math.log(2), dim=1)
-        scores[:, torch.from_numpy(self.barred).to(device)] = -torch.inf
+        scores[:, torch.from_numpy(self.barred)] = -torch.inf
         if touched is not None:
-            barred = torch.from_numpy(touched.barred[there]).to(device)
+            barred = torch.from_numpy(touched.barred[there])
             scores[place[0][barred], place[1][barred]] = -torch.inf
         values, items = top_k(scores, k)
-        return Best(values.cpu().numpy(), items.cpu().numpy(), normaliser.cpu().numpy())
+        return Best(values.numpy(), items.numpy(), normaliser.numpy())

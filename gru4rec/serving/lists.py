@@ -1,8 +1,9 @@
 """The core of serving: contexts in, lists of the best items out.
 
-`recommend` feeds it a few requests and `stream` millions of users; both only shape its answer. A list orders equal
-scores by item, never holds an item twice, and never holds a barred one. A context without any item gets the popular
-items, and its context_length 0 says so.
+`recommend` feeds it a few requests and `stream` millions of users; both only shape its answer. On an accelerator the
+lists of `stream` are made by device_lists.py, by the same rules. A list orders equal scores by item, never holds an
+item twice, and never holds a barred one. A context without any item gets the popular items, and its context_length 0
+says so.
 """
 
 from collections.abc import Iterator
@@ -90,9 +91,9 @@ def make_lists(
         contexts: the known items of S contexts, oldest first; some may be empty.
         rules: what may stand in the lists.
         temperature: of the probabilities.
-        catalogue: of a Linear scorer, made with the same temperature and `rules.barred`, under rules that hold for all
-            lists alike. Lists are then made in one pass over it, which pays for thousands of contexts. Without it they
-            are made from the scores of `blocks`.
+        catalogue: of a Linear scorer on a CPU, made with the same temperature and `rules.barred`, under rules that hold
+            for all lists alike. Lists are then made in one pass over it, which pays for thousands of contexts. Without
+            it they are made from the scores of `blocks`.
 
     Raises:
         TypeError: there is a catalogue, but the scorer is not Linear.
@@ -103,7 +104,7 @@ def make_lists(
     lists = Lists(np.empty(shape, np.int64), np.empty(shape, np.float32), np.empty(shape, np.float32), lengths)
     empty, known = np.flatnonzero(lengths == 0), np.flatnonzero(lengths)
     if len(empty):
-        lists.items[empty], lists.scores[empty] = _popular(scorer.vocabulary, rules.of(empty), shape[1])
+        lists.items[empty], lists.scores[empty] = popular_items(scorer.vocabulary, rules.of(empty), shape[1])
         lists.probabilities[empty] = lists.scores[empty]
     if len(known):
         sessions = Sessions(contexts.items, np.concatenate([[0], contexts.offsets[known + 1]]))
@@ -138,8 +139,8 @@ def _known(vocabulary: Vocabulary, ids: Any) -> NDArray[np.int64]:
     return index[index >= 0]
 
 
-def _popular(vocabulary: Vocabulary, rules: Rules, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Items and their shares of the training events; [W], or [S, W] where the rules differ from list to list."""
+def popular_items(vocabulary: Vocabulary, rules: Rules, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Items and their shares of the training events; [1, W], or [S, W] where the rules differ from list to list."""
     shares = (vocabulary.counts / max(int(vocabulary.counts.sum()), 1)).astype(np.float32)
     if rules.barred is not None:
         shares = np.where(rules.barred, np.float32(-np.inf), shares)
@@ -167,14 +168,14 @@ def _from_states(
     for events, part in scorer.hidden(sessions, last_only=True):
         if states is None:
             states = part.new_empty(len(sessions), part.shape[1])
-        states[torch.from_numpy(sessions.session_of(events)).to(part.device)] = part
+        states[torch.from_numpy(sessions.session_of(events))] = part
     assert states is not None
     rows = block_rows(len(scorer.vocabulary), ROWS)
     for begin in range(0, len(sessions), rows):
         number = np.arange(begin, min(begin + rows, len(sessions)))
         touched = _touched(scorer, sessions, number, again=not rules.exclude_seen)
         best = catalogue.best(states[begin : begin + rows], rules.n, touched)
-        _check(scorer, bool(np.isfinite(best.normaliser).all()))
+        check_finite(scorer, bool(np.isfinite(best.normaliser).all()))
         probabilities = np.exp(best.scores / temperature - best.normaliser[:, None])
         yield _Part(number, best.items, best.scores, probabilities)
 
@@ -204,7 +205,7 @@ def _from_scores(scorer: Scorer, sessions: Sessions, rules: Rules, temperature: 
     for block in scorer.blocks(sessions, last_only=True, rows=block_rows(items)):
         number = sessions.session_of(block.events)
         normaliser = log_normaliser(block.scores, temperature)
-        _check(scorer, bool(normaliser.isfinite().all()))
+        check_finite(scorer, bool(normaliser.isfinite().all()))
         barred = torch.from_numpy(_barred(sessions, number, rules.of(number), items)).to(block.scores.device)
         values, index = top_k(block.scores.masked_fill(barred, -torch.inf), max(width, 1))
         values, index = values[:, :width], index[:, :width]
@@ -212,7 +213,8 @@ def _from_scores(scorer: Scorer, sessions: Sessions, rules: Rules, temperature: 
         yield _Part(number, index.cpu().numpy(), values.cpu().numpy(), probabilities.cpu().numpy())
 
 
-def _check(scorer: Scorer, finite: bool) -> None:
+def check_finite(scorer: Scorer, finite: bool) -> None:
+    """Raise ValueError where the scores of a scorer are not all finite numbers."""
     if not finite:
         raise ValueError(f"{scorer.name} gave a score that is not a finite number; its weights are spoiled")
 

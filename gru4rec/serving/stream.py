@@ -1,25 +1,37 @@
 """Top-N for any number of users, one pass, memory independent of their number.
 
-Contexts come in as record batches, a user's rows side by side; users are gathered into groups, each group is scored
-in blocks of rows that stay in the cache, and its lists leave as one record batch before the next group is read.
+Contexts come in as record batches, a user's rows side by side; users are gathered into groups, and the lists of a group
+leave as one record batch. On a CPU each group is scored in blocks of rows that stay in the cache, before the next one
+is read. On an accelerator three kinds of work go on side by side: threads read contexts into groups, this one starts a
+group's lists on the device (device_lists.py), and threads turn those that are finished into record batches.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from itertools import chain
+from os import cpu_count
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from gru4rec.data.sessions import Sessions
-from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.scoring.scorer import Linear, Scorer
+from gru4rec.serving.batches import Batches
 from gru4rec.serving.catalogue import Catalogue
-from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_lists
+from gru4rec.serving.device_lists import DeviceLists
+from gru4rec.serving.groups import Group, groups_of, whole_users
+from gru4rec.serving.lists import Lists, Rules, barred_items, make_lists
 
 GROUP = 4096  # users whose lists are held at a time
+GROUP_ON_DEVICE = 8192  # the same on an accelerator, where a few groups are under way
+ROWS_ON_DEVICE = 1 << 17  # of contexts that are read together there
+MOST_THREADS, FEWEST_THREADS = 12, 4  # beside this one, on an accelerator
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -48,13 +60,6 @@ class StreamConfig:
             raise ValueError(f"max_context must be at least 1, or None for all, got {self.max_context}")
 
 
-class _Group(NamedTuple):
-    """Some users [U], and the known items of each in order of time, a session a user."""
-
-    users: pa.Array
-    contexts: Sessions
-
-
 def stream(
     scorer: Scorer, contexts: Iterable[pa.RecordBatch], config: StreamConfig, *, allow: Any = None, deny: Any = None
 ) -> Iterator[pa.RecordBatch]:
@@ -79,83 +84,54 @@ def stream(
     rules = Rules(config.n, config.exclude_seen, barred_items(scorer.vocabulary, allow, deny))
     if rules.barred is not None and rules.barred.all():
         raise ValueError("nothing is left to recommend: the allow and deny lists bar every item that the model knows")
+    if isinstance(scorer, Linear) and scorer.output_matrix().device.type != "cpu":
+        yield from stream_on_device(scorer, contexts, config, rules)
+    else:
+        yield from _stream(scorer, contexts, config, rules)
+
+
+def _stream(
+    scorer: Scorer, contexts: Iterable[pa.RecordBatch], config: StreamConfig, rules: Rules
+) -> Iterator[pa.RecordBatch]:
+    """Group after group, in one thread."""
     catalogue = None
     if isinstance(scorer, Linear):
         catalogue = Catalogue(scorer.output_matrix(), scorer.output_bias(), config.temperature, rules.barred)
-    for group in _groups(contexts, scorer.vocabulary, config.max_context):
-        yield _table(group.users, make_lists(scorer, group.contexts, rules, config.temperature, catalogue), scorer)
+    batches = Batches(scorer)
+    for users in whole_users(contexts, GROUP):
+        for group in groups_of(users, scorer.vocabulary, config.max_context, GROUP):
+            lists = make_lists(scorer, group.contexts, rules, config.temperature, catalogue)
+            yield batches.batch(group.users, lists)
 
 
-def _groups(contexts: Iterable[pa.RecordBatch], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
-    """Users in groups of at most GROUP; a batch's last user waits, since the next batch may go on with that user."""
-    waiting: list[pa.RecordBatch] = []
-    held = 0
-    for batch in contexts:
-        if batch.num_rows == 0:
-            continue
-        _check(batch)
-        waiting.append(batch.select(["user_id", "item_id"]))
-        held += batch.num_rows
-        if held >= GROUP:
-            rows = pa.Table.from_batches(waiting).combine_chunks()
-            starts = _run_starts(rows["user_id"])
-            yield from _cut(rows.slice(0, starts[-1]), starts[:-1], vocabulary, limit)
-            rest = rows.slice(starts[-1]).combine_chunks()
-            waiting, held = rest.to_batches(), rest.num_rows
-    if waiting:
-        rows = pa.Table.from_batches(waiting).combine_chunks()
-        yield from _cut(rows, _run_starts(rows["user_id"]), vocabulary, limit)
+def stream_on_device(
+    scorer: Linear, contexts: Iterable[pa.RecordBatch], config: StreamConfig, rules: Rules
+) -> Iterator[pa.RecordBatch]:
+    """As `stream`, where the scorer is on an accelerator: several groups are under way, in order."""
+    making = DeviceLists(scorer, rules, config.temperature)
+    batches = Batches(scorer)
+    most = min(GROUP_ON_DEVICE, making.catalogue.rows)
+    read = partial(groups_of, vocabulary=scorer.vocabulary, limit=config.max_context, most=most)
+
+    def finish(begun: tuple[Group, Callable[[], Lists]]) -> pa.RecordBatch:
+        return batches.batch(begun[0].users, begun[1]())
+
+    threads = max(FEWEST_THREADS, min(MOST_THREADS, (cpu_count() or 1) - 1))
+    pool = ThreadPoolExecutor(threads, "lists")
+    try:
+        groups = chain.from_iterable(_in_order(pool, read, whole_users(contexts, ROWS_ON_DEVICE), 2))
+        begun = ((group, making.begin(group.contexts)) for group in groups)
+        yield from _in_order(pool, finish, begun, threads - 3)  # two threads are left to read
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _check(batch: pa.RecordBatch) -> None:
-    for name in ("user_id", "item_id"):
-        if name not in batch.schema.names:
-            raise ValueError(f"the contexts have no column {name!r}; they have {', '.join(batch.schema.names)}")
-        if batch[name].null_count:
-            raise ValueError(f"{batch[name].null_count} rows of the contexts have no {name}; leave such rows out")
-
-
-def _run_starts(users: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Rows at which another user begins."""
-    column = users.combine_chunks()
-    other = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)
-    return np.concatenate([[0], np.flatnonzero(other) + 1])
-
-
-def _cut(rows: pa.Table, starts: NDArray[np.int64], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
-    """Whole users, cut into groups; of their items the unknown ones go, and of the rest all but the last `limit`."""
-    if len(starts) == 0:
-        return
-    index = vocabulary.encode(rows["item_id"])
-    user = np.repeat(np.arange(len(starts)), np.diff(starts, append=rows.num_rows))
-    keep = index >= 0
-    index, user = index[keep], user[keep]
-    lengths = np.bincount(user, minlength=len(starts))
-    if limit is not None:
-        from_end = np.cumsum(lengths)[user] - np.arange(len(user))
-        index, lengths = index[from_end <= limit], np.minimum(lengths, limit)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    ids = rows["user_id"].combine_chunks().take(pa.array(starts))
-    for first in range(0, len(starts), GROUP):
-        last = min(first + GROUP, len(starts))
-        part = offsets[first : last + 1]
-        yield _Group(ids.slice(first, last - first), Sessions(index[part[0] : part[-1]], part - part[0]))
-
-
-def _table(users: pa.Array, lists: Lists, scorer: Scorer) -> pa.RecordBatch:
-    """The lists of some users as rows, without the places that no item was left for."""
-    count, n = lists.items.shape
-    there = (lists.scores > -np.inf).ravel()
-    row = np.repeat(np.arange(count), n)[there]
-    names = pa.array([scorer.name, POPULARITY])
-    return pa.record_batch(
-        {
-            "user_id": users.take(pa.array(row)),
-            "rank": np.tile(np.arange(1, n + 1, dtype=np.int16), count)[there],
-            "item_id": scorer.vocabulary.decode(lists.items.ravel()[there]),
-            "score": lists.scores.ravel()[there],
-            "probability": lists.probabilities.ravel()[there],
-            "model": names.take(pa.array((lists.context_length == 0).astype(np.int8)[row])),
-            "context_length": np.minimum(lists.context_length, np.iinfo(np.int16).max).astype(np.int16)[row],
-        }
-    )
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], U], source: Iterable[T], ahead: int) -> Iterator[U]:
+    """What the threads make of each of `source`, in order; `ahead` more are under way while one is used."""
+    waiting = deque[Future[U]]()
+    for one in source:
+        waiting.append(pool.submit(work, one))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

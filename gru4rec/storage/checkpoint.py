@@ -19,7 +19,7 @@ from gru4rec.config.options import Config
 from gru4rec.config.sentences import shown
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model, read_features
-from gru4rec.network.merged import Merged
+from gru4rec.network.merged import Merged, alternating
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import Neighbours
 from gru4rec.storage.files import CheckpointError, read_state, write_state
@@ -104,7 +104,8 @@ def _recipe(content: dict[str, Any]) -> tuple[Config, Merged | None]:
     """The configuration and what merging made, of a manifest of any version up to this one."""
     if format_1.is_it(content["config"]):
         old = format_1.convert(content["config"])
-        merged = Merged(old.widths, old.scales, old.mix) if old.widths else None
+        factors = alternating(old.mix, len(old.widths))
+        merged = Merged(old.widths, old.scales, factors) if old.widths else None
         return Config.from_dict(old.recipe), merged
     merged = None if content["merged"] is None else Merged.from_json(content["merged"])
     return Config.from_dict(content["config"]), merged

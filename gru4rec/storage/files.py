@@ -19,6 +19,9 @@ import pyarrow.parquet as pq
 VERSION = 2  # 1: recipe and outcome of merging in one configuration (config/format_1.py)
 
 
+SUM = "sha256"  # of the rest of a manifest, in the manifest; those of older versions have none
+
+
 class CheckpointError(ValueError):
     """A checkpoint that cannot be read: foreign, truncated or of a newer format; the message says which."""
 
@@ -37,7 +40,8 @@ def write_state(folder: Path, manifest: str, kind: str, content: dict[str, Any],
         stem, suffix = name.split(".", 1)
         placed[f"{stem}-{digest[:12]}.{suffix}"] = data
         listed[name] = {"file": f"{stem}-{digest[:12]}.{suffix}", "bytes": len(data), "sha256": digest}
-    text = json.dumps({"kind": kind, "version": VERSION, "files": listed, **content}, indent=2)
+    whole = {"kind": kind, "version": VERSION, "files": listed, **content}
+    text = json.dumps({**whole, SUM: _sum_of_content(json.loads(json.dumps(whole)))}, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
     before = _listed(folder / manifest, kind) or {}
     for file, data in placed.items():
@@ -102,6 +106,8 @@ def _sum(file: Path) -> str:
 def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and the files of `write_state`, checked against their sizes and sums.
 
+    A manifest without a sum of its own, of an older version, is read as it is.
+
     Raises FileNotFoundError where there is no manifest, CheckpointError where what is there cannot be used.
     """
     path = folder / manifest
@@ -118,7 +124,18 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
         raise CheckpointError(
             f"{path} has format version {version}, newer than the {VERSION} known here; use the version that wrote it"
         )
-    return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
+    noted = content.pop(SUM, None)
+    if noted is not None and noted != _sum_of_content(content):
+        raise CheckpointError(f"{path} was changed after it was written (its sum differs); copy the folder again")
+    try:
+        return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} does not name its files as a {kind} does; copy the folder again") from error
+
+
+def _sum_of_content(content: dict[str, Any]) -> str:
+    """The SHA-256 of a manifest's content, whatever blanks it is written with."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _listed(manifest: Path, kind: str) -> dict[str, int] | None:

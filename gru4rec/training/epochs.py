@@ -1,8 +1,8 @@
-"""fit_one(): one model, epoch after epoch, readable top to bottom."""
+"""train(): one model, epoch after epoch, readable top to bottom."""
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import copy_known
 from gru4rec.storage import checkpoint
 from gru4rec.storage.training_state import TrainingState, fingerprint, load_training, save_training
+from gru4rec.training.processes.leader import Crew
 from gru4rec.training.progress import with_bar
 from gru4rec.training.stopping import EarlyStopping
 from gru4rec.training.trainer import Trainer
@@ -30,7 +31,8 @@ from gru4rec.training.trainer import Trainer
 @dataclass(frozen=True)
 class EpochReport:
     """One pass of one member. Epochs and members count from 1; loss: the mean over all events; seconds: without the
-    validation; validation: the monitored metric, recall@20 and mrr@20 on the validation sessions."""
+    validation, and shared with the members that train at the same time; validation: the monitored metric, recall@20 and
+    mrr@20 on the validation sessions."""
 
     epoch: int
     loss: float
@@ -51,6 +53,9 @@ class FitOptions:
     threads: int | None = None
     """torch's threads during the call; None takes as many as pay and are free (training/threads.py). Sums of another
     number of threads may round in another way: name one where a run must be equal to the bit on any machine."""
+    processes: int = 1
+    """How many processes of this machine make the updates together: each takes some of the lanes (batch_size) of every
+    window. It pays for very many lanes alone (docs/scale.md). `threads` are those of each."""
     on_epoch: Callable[[EpochReport], None] | None = None
     """Called with the report of each epoch."""
     progress: bool = False
@@ -100,24 +105,45 @@ class FitResult:
 
 
 class Member(NamedTuple):
-    """Which of a model's members is trained, from 1, and how many there are."""
+    """Which of a model's members is trained, from 1, how many there are, and on which line its bar is drawn."""
 
     number: int = 1
     of: int = 1
+    line: int = 0
 
 
-def fit_one(dataset: Dataset, config: Config, options: FitOptions, member: Member = Member()) -> FitResult:  # noqa: B008
-    """Train a single model, or one member of several, on all sessions of a data set; see `fit`."""
+Training = Generator[None, None, FitResult]  # pauses whenever losses of some updates have been read
+
+
+def fit_one(dataset: Dataset, config: Config, options: FitOptions) -> FitResult:
+    """Train a single model on all sessions of a data set; see `fit`."""
+    return whole(train(dataset, config, options, Member()))
+
+
+def whole(training: Training) -> FitResult:
+    """The result of a training that is run to its end without pauses."""
+    while True:
+        try:
+            next(training)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def train(dataset: Dataset, config: Config, options: FitOptions, member: Member) -> Training:
+    """As fit_one, with pauses in which other members get their turn (side_by_side.py)."""
     folder = None if options.checkpoint_dir is None else Path(options.checkpoint_dir)
     model = _initial_model(dataset, config, options)
     sessions = last_events(dataset.sessions, config.train.max_length) if config.train.max_length else dataset.sessions
-    trainer = Trainer(model, sessions, config)
+    crew = Crew(model, sessions, config)
+    trainer = Trainer(model, sessions, config, columns=crew.columns)
     stopping = EarlyStopping(config.train, model)
     data = fingerprint(sessions, model) if folder is not None else ""
     history = _resumed(folder, config, data, trainer, stopping) if folder is not None and options.resume else []
     sample = None if options.validation is None else _sample(options.validation.sessions, config)
+    crew.begin(trainer)
     while len(history) < config.train.epochs and not stopping.stop:
-        report = _epoch(trainer, len(history) + 1, member, progress=options.progress)
+        crew.epoch(len(history) + 1)
+        report = yield from _epoch(trainer, len(history) + 1, member, progress=options.progress)
         if sample is not None:
             report = dataclasses.replace(report, validation=_validate(model, sample, config.train.monitor))
         history.append(report)
@@ -126,6 +152,7 @@ def fit_one(dataset: Dataset, config: Config, options: FitOptions, member: Membe
             _save(folder, config, data, trainer, stopping, history)
         if options.on_epoch is not None:
             options.on_epoch(report)
+    crew.end()
     stopping.leave_kept(model)
     seconds = sum(report.seconds for report in history)
     return FitResult(model, history, stopping.best_epoch, seconds, trainer.events * len(history) / max(seconds, 1e-9))
@@ -150,16 +177,17 @@ def _resumed(folder: Path, config: Config, data: str, trainer: Trainer, stopping
     return [EpochReport(**report) for report in state.progress["history"]]
 
 
-def _epoch(trainer: Trainer, number: int, member: Member, *, progress: bool) -> EpochReport:
+def _epoch(trainer: Trainer, number: int, member: Member, *, progress: bool) -> Generator[None, None, EpochReport]:
     """One pass over the sessions, with a bar on standard error when asked for."""
     chunks: Iterable[tuple[float, int]] = trainer.epoch(number)
     if progress:
         title = f"member {member.number}/{member.of}, epoch {number}" if member.of > 1 else f"epoch {number}"
-        chunks = with_bar(chunks, trainer.events, title)
+        chunks = with_bar(chunks, trainer.events, title, member.line)
     begin = time.perf_counter()
     total, seen = 0.0, 0
     for loss, events in chunks:
         total, seen = total + loss, seen + events
+        yield
     seconds = time.perf_counter() - begin
     return EpochReport(number, total / seen, seconds, seen / seconds, member=member.number)
 

@@ -2,16 +2,20 @@
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.dataset import Dataset
+from gru4rec.storage.checkpoint import resolve_device
 from gru4rec.training.epochs import EpochReport, FitOptions, FitResult, fit_one
 from gru4rec.training.members import fit_members
+from gru4rec.training.processes import leader
+from gru4rec.training.runner import forget_compiled
 from gru4rec.training.threads import paying_threads
 from gru4rec.training.trainer import DivergenceError
+from gru4rec.training.update import group
 
 __all__ = ["DivergenceError", "EpochReport", "FitOptions", "FitResult", "fit"]
 
@@ -30,6 +34,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     Raises:
         ConfigError: the configuration asks for validation sessions, or for features, that are not given.
         ValueError: there is nothing to train on, or the folder holds another run.
+        ChildProcessError: one of several processes ended; the last good checkpoint stays.
         DivergenceError: the loss is no number any more, or far above its beginning; the last good checkpoint stays.
     """
     options = options or FitOptions()
@@ -38,7 +43,12 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     if options.validation is not None:  # in the vocabulary of training, with its cold items
         options = dataclasses.replace(options, validation=_like(options.validation, dataset))
     _check(dataset, config, options.validation)
-    with _threads(options.threads or paying_threads(config)):
+    size = group.current().size
+    leader.check(config, options.processes if size == 1 else size)
+    forget_compiled()
+    device = resolve_device(options.device)
+    threads = options.threads or max(1, paying_threads(config) // options.processes)
+    with _threads(threads), _current(device), leader.workers(options.processes):
         if config.train.members > 1 or config.model.repeats:
             return fit_members(dataset, config, options)
         return fit_one(dataset, config, options)
@@ -64,6 +74,11 @@ def _check(dataset: Dataset, config: Config, validation: Dataset | None) -> None
         return
     if not (validation.sessions.lengths > 1).any():
         raise ValueError("no validation session has two known items, so nothing can be measured; give longer sessions")
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Graphs are captured on the device that is current, the first one unless said."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""The members of a model: trained one after another, merged into one, and what is chosen on the way.
+"""The members of a model: trained, merged into one, and what is chosen on the way.
 
-What is chosen is state of the merged model, not a setting: how much every second member's scores are multiplied by, and
-what is added to the sum of all (training/added.py).
+They are trained one after another, or side by side on a GPU, with the same result.
+
+What is chosen is state of the merged model, not a setting: what each member's scores are multiplied by, and what is
+added to the sum of all (training/added.py).
 """
 
 import dataclasses
@@ -16,8 +18,9 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import check_network
 from gru4rec.storage import checkpoint
 from gru4rec.storage.member_folders import member_folder, sweep_members
+from gru4rec.training import side_by_side
 from gru4rec.training.added import choose, hold_out, last_sessions, with_added
-from gru4rec.training.epochs import FitOptions, FitResult, Member, fit_one
+from gru4rec.training.epochs import FitOptions, FitResult, Member, train, whole
 
 # Of the weights that the first member needs, what all members together still need once they are scaled to the sum of
 # their scores: the others know more of what comes again.
@@ -26,7 +29,7 @@ SPREAD_TOP, SPREAD_ROWS = 20, 1000  # the spread of scores: from the best to the
 
 
 def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitResult:
-    """Train the members one after another and merge them; see `fit`.
+    """Train the members and merge them; see `fit`.
 
     With `repeats`, what is added to the scores is chosen on the validation sessions. Where there are none, it is chosen
     on some of the training sessions, which the first member then does not see (the others see all).
@@ -37,12 +40,15 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
     seen, held_out = dataset.sessions, None if options.validation is None else options.validation.sessions
     if config.model.repeats and held_out is None:
         seen, held_out = hold_out(dataset.sessions)
-    results = []
+    device = checkpoint.resolve_device(options.device)
+    together = side_by_side.pays(device)
+    trainings = []
     for order, (recipe, start) in enumerate(zip(recipes, starts, strict=True)):
         own = dataclasses.replace(dataset, sessions=seen if order == 0 else dataset.sessions)
         folder = member_folder(options.checkpoint_dir, order + 1, members)
         how = dataclasses.replace(options, warm_start=start, checkpoint_dir=folder)
-        results.append(fit_one(own, recipe, how, Member(order + 1, members)))
+        trainings.append(train(own, recipe, how, Member(order + 1, members, line=order if together else 0)))
+    results = side_by_side.run_together(trainings, device) if together else [whole(training) for training in trainings]
     model = _merged([result.model for result in results], dataset.sessions, config)
     if config.model.repeats and held_out is not None:
         if options.validation is not None:
@@ -53,7 +59,7 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
     if options.checkpoint_dir is not None:
         checkpoint.save(options.checkpoint_dir, model, config)
         sweep_members(options.checkpoint_dir, members)
-    return _together(model, results)
+    return _all(model, results, together=together)
 
 
 def _starts(recipes: list[Config], older: GRU4Rec | None) -> list[GRU4Rec | None]:
@@ -72,11 +78,12 @@ def _starts(recipes: list[Config], older: GRU4Rec | None) -> list[GRU4Rec | None
 
 
 def _merged(models: list[GRU4Rec], train: Sessions, config: Config) -> GRU4Rec:
-    return models[0] if len(models) == 1 else merge(models, _mix(models, train, config))
+    return models[0] if len(models) == 1 else merge(models, _factors(models, train, config))
 
 
-def _together(model: GRU4Rec, results: list[FitResult]) -> FitResult:
-    seconds = sum(result.seconds for result in results)
+def _all(model: GRU4Rec, results: list[FitResult], *, together: bool) -> FitResult:
+    """The result of all members; those that trained side by side took as long as the slowest of them."""
+    seconds = (max if together else sum)(result.seconds for result in results)
     events = sum(result.seconds * result.events_per_second for result in results)
     history = [report for result in results for report in result.history]
     return FitResult(model, history, results[-1].best_epoch, seconds, events / max(seconds, 1e-9))
@@ -84,19 +91,21 @@ def _together(model: GRU4Rec, results: list[FitResult]) -> FitResult:
 
 def _share(config: Config) -> float:
     """What the first member's weights are multiplied by for the sum of all members' scores."""
-    members, seconds = config.train.members, config.train.members // 2
-    if members == 1:
+    if config.train.members == 1:
         return 1.0
-    spread = members - seconds + seconds * (config.train.balance if config.train.alternate else 1.0)
-    return SHARE_OF_ALL * spread
+    members = range(config.train.members)
+    return SHARE_OF_ALL * sum(config.train.balance if config.train.own(order) else 1.0 for order in members)
 
 
-def _mix(models: list[GRU4Rec], train: Sessions, config: Config) -> float:
-    """The factor that makes the second member's scores spread as far as `balance` says; 1 for members of one kind."""
-    if not config.train.alternate:
-        return 1.0
-    first, second = (_spread(model, train) for model in models[:2])
-    return config.train.balance * first / second if first > 0 and second > 0 else config.train.balance
+def _factors(models: list[GRU4Rec], train: Sessions, config: Config) -> list[float]:
+    """What makes the scores of each member that differs from the first spread as far as `balance` says; else 1."""
+    factors = [1.0] * len(models)
+    differing = [order for order in range(len(models)) if config.train.own(order)]
+    first = _spread(models[0], train) if differing else 0.0
+    for order in differing:
+        spread = _spread(models[order], train)
+        factors[order] = config.train.balance * (first / spread if first > 0 and spread > 0 else 1.0)
+    return factors
 
 
 def _spread(model: GRU4Rec, train: Sessions) -> float:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 
-def with_bar(chunks: Iterable[tuple[float, int]], events: int, title: str) -> Iterator[tuple[float, int]]:
+def with_bar(
+    chunks: Iterable[tuple[float, int]], events: int, title: str, line: int = 0
+) -> Iterator[tuple[float, int]]:
     """The chunks of an epoch (sum of losses, number of events) as they come, with a bar that shows the mean loss.
 
-    events: of the whole epoch.
+    events: of the whole epoch. line: where the bar is drawn, below those of the members that train at the same time.
     """
     tqdm = _tqdm()
     if tqdm is None:
@@ -17,7 +19,7 @@ def with_bar(chunks: Iterable[tuple[float, int]], events: int, title: str) -> It
         return
     total, seen = 0.0, 0
     # a bar that stays open would wipe out what is said after an interruption
-    with tqdm(total=events, unit="events", unit_scale=True, desc=title, leave=False) as bar:
+    with tqdm(total=events, unit="events", unit_scale=True, desc=title, position=line, leave=False) as bar:
         for loss, made in chunks:
             total, seen = total + loss, seen + made
             bar.set_postfix(loss=f"{total / seen:.4f}", refresh=False)

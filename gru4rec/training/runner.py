@@ -6,6 +6,7 @@ that is long enough is compiled too, which fuses most kernels. Compiling and cap
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -29,6 +30,12 @@ def make_runner(step: Step, size: int, updates: int) -> "Runner":
     captures = step.capturable and step.model.device.type == "cuda"
     compiles = step.config.train.compile or (captures and updates >= WORTH_COMPILING)
     return CapturedRunner(step, size, compiles=compiles) if captures else Runner(step, compiles)
+
+
+def forget_compiled() -> None:
+    """Drop what was compiled for earlier models: each has an update of its own, and torch keeps but a few of them."""
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
 
 
 class Runner:
@@ -89,7 +96,8 @@ class _Graph:
         self._inputs = Stack(windows.parts.map(torch.clone))
         torch.cuda.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # A stream of its own: cuBLAS has a workspace for each stream, which graphs that run side by side may not share.
+        with torch.cuda.graph(self._graph, stream=torch.cuda.Stream()):
             self._losses = updates(self._inputs)
 
     def replay(self, windows: Stack) -> Tensor:
@@ -106,8 +114,9 @@ def _compiled(step: Step) -> Callable[[Window], Tensor]:
     """
     from torch._dynamo.exc import TorchDynamoException  # loads the compiler: for who compiles alone
 
-    torch.compiler.reset()  # each model has an update of its own, and torch keeps but a few versions of a function
     compiled = torch.compile(step.run, fullgraph=True, dynamic=False)
+    # float32 is what was asked for; whoever wants TF32 says precision=auto
+    warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores", module="torch._inductor")
     chosen: list[Callable[[Window], Tensor]] = [compiled]
 
     def run(window: Window) -> Tensor:

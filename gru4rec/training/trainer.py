@@ -1,9 +1,11 @@
 """A model in training: epoch after epoch the schedule, the windows and the updates, and the state between epochs.
 
-On a GPU the whole epoch lives there (windows/device_loader.py), and losses are read once in READ_EVERY chunks.
+On a GPU the whole epoch lives there (windows/device_loader.py). Losses of READ_EVERY chunks are read together, and only
+when as many more are under way: the device never waits for the host.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.sessions import Sessions
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.runner import make_runner
+from gru4rec.training.update import group
 from gru4rec.training.update.step import Step
 from gru4rec.training.windows.device_loader import DeviceLoader
 from gru4rec.training.windows.loader import CHUNK, WindowLoader
@@ -28,14 +31,21 @@ class DivergenceError(ValueError):
     """The loss is not a number any more, or far above where it began; the message says when, and what to try."""
 
 
-def build_step(model: GRU4Rec, config: Config) -> Step:
-    """The update that fits the model. The code of features is loaded only where features are used.
+def build_step(model: GRU4Rec, config: Config, *, columns: bool = False) -> Step:
+    """The update that fits the model and its processes. The code of features is loaded only where features are used.
+
+    columns: whether several processes share the columns of the item table, and not the lanes.
 
     Raises:
         ConfigError: features are configured, but the model has none.
     """
     if not config.features.selected_features:
-        return Step(model, config)
+        if group.current().size == 1:
+            return Step(model, config)
+        from gru4rec.training.update.parallel_step import ParallelStep
+        from gru4rec.training.update.sharded_step import ShardedStep
+
+        return ShardedStep(model, config) if columns else ParallelStep(model, config)
     from gru4rec.network.feature_model import FeatureGRU4Rec
     from gru4rec.training.update.feature_step import FeatureStep
 
@@ -50,18 +60,44 @@ def trains_on_device(model: GRU4Rec) -> bool:
 
 
 class _Made(NamedTuple):
-    """Updates whose losses have not been read yet."""
+    """Updates of one chunk."""
 
     losses: Tensor  # of each update [S]
     events: int
     before: int  # updates of this epoch that were made earlier
 
 
+class _Unread:
+    """Chunks whose losses come to the host while the device goes on."""
+
+    def __init__(self, chunks: list[_Made]) -> None:
+        self.chunks = chunks
+        sums = torch.stack([made.losses.sum() for made in chunks])
+        self._arrived: torch.cuda.Event | None = None
+        if sums.device.type != "cuda":
+            self._sums = sums
+            return
+        self._sums = torch.empty(sums.shape, dtype=sums.dtype, pin_memory=True)
+        self._sums.copy_(sums, non_blocking=True)
+        self._arrived = torch.cuda.Event()
+        self._arrived.record()
+
+    def sums(self) -> list[float]:
+        """The sum of each chunk's losses; waits until they are there."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return self._sums.tolist()
+
+
 class Trainer:
     """A model, its training sessions, and all state of their training."""
 
-    def __init__(self, model: GRU4Rec, train: Sessions, config: Config, *, on_device: bool | None = None) -> None:
+    def __init__(
+        self, model: GRU4Rec, train: Sessions, config: Config, *, on_device: bool | None = None, columns: bool = False
+    ) -> None:
         """on_device: whether the model's device makes the windows too; None where that pays (trains_on_device).
+
+        columns: see build_step.
 
         With the same seed both make the same updates on a CPU, but for the order of sums.
         """
@@ -71,13 +107,13 @@ class Trainer:
         self._limit = torch.tensor(math.inf, dtype=torch.float64)  # mean loss above which a chunk counts as diverged
         on_device = trains_on_device(model) if on_device is None else on_device
         self._generator = torch.Generator(model.device if on_device else "cpu").manual_seed(config.train.seed)
-        self._step = build_step(model, config)
+        self._step = build_step(model, config, columns=columns)
         self._loader: DeviceLoader | WindowLoader
         if on_device:
             self._loader = DeviceLoader(train, model, config, self._generator)
         else:
             self._loader = WindowLoader(train, model, config, self._generator, static=config.train.compile)
-        self._read_every = READ_EVERY if on_device else 1
+        self._read_every, self._ahead = (READ_EVERY, 1) if on_device else (1, 0)
         self._in_time = build_schedule(train, config.train.batch_size, window=config.train.bptt)
         self.events = self._in_time.events
         updates = config.train.epochs * len(self._in_time) // config.train.bptt
@@ -93,29 +129,38 @@ class Trainer:
             DivergenceError: a chunk's mean loss is not a number, or far above the first update's.
         """
         self._step.begin_epoch(number)
-        updates, unread = 0, list[_Made]()
-        for windows, events in self._loader.chunks(self._schedule()):
-            unread.append(_Made(self._runner.updates(windows), events, updates))
-            updates += len(windows)
-            if len(unread) == self._read_every:
-                yield from self._read(unread, number)
-                last, unread = unread[-1], []
-        if unread:
+        under_way = deque[_Unread]()
+        for unread in self._launched():
+            under_way.append(unread)
+            if len(under_way) > self._ahead:
+                yield from self._read(under_way.popleft(), number)
+        for unread in under_way:
             yield from self._read(unread, number)
-            last = unread[-1]
+        self._step.end_epoch()
         if not math.isfinite(float(self.model.dense.sum() + self.model.output.sum())):
-            self._diverged(last.losses, number, updates)
+            self._diverged(unread.chunks[-1], number)
 
-    def _read(self, unread: list[_Made], epoch: int) -> Iterator[tuple[float, int]]:
-        """Sums of the chunks' losses, and their predictions: the host waits for the device once for all of them."""
+    def _launched(self) -> Iterator[_Unread]:
+        """All updates of one epoch, `read_every` chunks at a time."""
+        chunks, updates = list[_Made](), 0
+        for windows, events in self._loader.chunks(self._schedule()):
+            chunks.append(_Made(self._step.whole(self._runner.updates(windows)), events, updates))
+            updates += len(windows)
+            if len(chunks) == self._read_every:
+                yield _Unread(chunks)
+                chunks = []
+        if chunks:
+            yield _Unread(chunks)
+
+    def _read(self, unread: _Unread, epoch: int) -> Iterator[tuple[float, int]]:
+        """Sums of the chunks' losses, and their predictions."""
         if math.isinf(self._limit):
-            first = unread[0]
+            first = unread.chunks[0]
             lanes = self._config.train.batch_size * self._config.train.bptt
             self._limit.fill_(DIVERGED * (1.0 + float(first.losses[0]) / min(lanes, first.events)))
-        sums = torch.stack([made.losses.sum() for made in unread]).tolist()
-        for total, made in zip(sums, unread, strict=True):
+        for total, made in zip(unread.sums(), unread.chunks, strict=True):
             if not total / made.events <= self._limit:
-                self._diverged(made.losses, epoch, made.before)
+                self._diverged(made, epoch)
             yield total, made.events
 
     def _schedule(self) -> Schedule:
@@ -126,11 +171,11 @@ class Trainer:
         order = self._loader.draws.order(len(self._sessions)).cpu().numpy()
         return build_schedule(self._sessions, train.batch_size, order=order, window=train.bptt)
 
-    def _diverged(self, losses: Tensor, epoch: int, updates: int) -> None:
-        """Raise DivergenceError for the chunk with these losses."""
-        values = losses.cpu().numpy()
+    def _diverged(self, made: _Made, epoch: int) -> None:
+        """Raise DivergenceError for this chunk."""
+        values = made.losses.cpu().numpy()
         bad = np.flatnonzero(~np.isfinite(values))
-        at = updates + (int(bad[0]) if len(bad) else int(values.argmax())) + 1
+        at = made.before + (int(bad[0]) if len(bad) else int(values.argmax())) + 1
         what = "is not a number" if len(bad) else "is far above where it began"
         rate = self._config.optimizer.learning_rate
         raise DivergenceError(

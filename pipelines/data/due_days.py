@@ -1,4 +1,4 @@
-"""Days of a night's window that must be read before it: delivered and never read, or delivered again since."""
+"""Days of a night's window that must be read before it: delivered and never read, delivered again since, or damaged."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,8 @@ def due_days(layout: "Layout", night: date, config: "EventsConfig") -> list[date
         first_read(night, step_config(ContextConfig, knobs.sessions, knobs.contexts)),
     )
     window = calendar(layout, first, night)
-    due = {*window.unread, *window.stale, *(window.missing if config.allow_empty_day else ())} - {night}
+    empty = window.missing if config.allow_empty_day else ()
+    due = {*window.unread, *window.stale, *window.damaged, *empty} - {night}
     return [day for day in sorted(due) if DAILY.has_partition_key(day.isoformat())]
 
 

@@ -3,12 +3,15 @@
 import dagster as dg
 
 from pipelines.evaluation.gate import decide_night
+from pipelines.evaluation.unread import why_unread
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import GateKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
+
+CHECK = "gate_saw_champion"
 
 
 @dg.asset(
@@ -21,6 +24,13 @@ from pipelines.tracking import registry
     owners=OWNERS,
     partitions_def=DAILY,
     deps=["offline_evaluation", "gru4rec_model"],
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset="champion_model",
+            description="The champion's files could be read, so the gate compared with it.",
+        )
+    ],
 )
 def champion_model(
     context: dg.AssetExecutionContext, config: GateKnobs, warehouse: Warehouse, mlflow: MLflow
@@ -31,7 +41,8 @@ def champion_model(
         rows = warehouse.read("evaluations", day).to_pylist()
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
-        decision = decide_night(rows, config, challenger, registry.aliased(tracking, registry.CHAMPION))
+        before = registry.aliased(tracking, registry.CHAMPION)
+        decision = decide_night(rows, config, challenger, before)
     outcome = "promoted" if decision.promoted else "refused"
     registry.tag(tracking, challenger, gate=outcome, gate_reason=decision.reason)
     if decision.promoted:
@@ -46,5 +57,16 @@ def champion_model(
             "challenger_version": int(challenger.version),
             "champion_version": int(champion.version) if champion else "none",
             "champion_run_date": champion.tags.get("run_date", "") if champion else "",
-        }
+        },
+        check_results=[_saw_champion(why_unread(challenger, before))],
+    )
+
+
+def _saw_champion(reason: str | None) -> dg.AssetCheckResult:
+    """A warning where the gate saw no champion though there was one."""
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=reason is None,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="The champion could be read, or there was none." if reason is None else f"Not compared: {reason}.",
     )

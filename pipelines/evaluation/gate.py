@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.evaluation.table import CHALLENGER, CHAMPION, KNOWN
+from pipelines.evaluation.unread import why_unread
 from pipelines.settings.sections import Gate
 
 if TYPE_CHECKING:
@@ -41,10 +42,18 @@ def decide_night(
         challenger: the version trained that night.
         champion: the version that carries the alias now, if there is one.
     """
-    if refusal := _out_of_date(rows, challenger, champion):
+    reason = why_unread(challenger, champion)
+    if refusal := _out_of_date(rows, challenger, None if reason else champion):
         return Decision(False, [refusal])
     late = challenger.tags.get("train_until", "") >= challenger.tags.get("test_from", "")
-    return decide(rows, rules, ["trained_before_test"] if late else [])
+    decision = decide(rows, rules, ["trained_before_test"] if late else [])
+    if reason is None:
+        return decision
+    unseen = f"The gate saw no champion, for {reason}."
+    if rules.unreadable_champion == "refuse":
+        advice = "Put its files back, or promote a version by hand."
+        return Decision(False, [f"{unseen} [gate] unreadable_champion asks to refuse then. {advice}"])
+    return Decision(decision.promoted, [f"{unseen} The challenger is judged as on a first night.", *decision.reasons])
 
 
 def _out_of_date(rows: Sequence[Row], challenger: "ModelVersion", champion: "ModelVersion | None") -> str | None:

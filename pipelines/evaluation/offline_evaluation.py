@@ -19,6 +19,7 @@ from pipelines.evaluation.table import (
     Comparison,
     evaluations_table,
 )
+from pipelines.evaluation.unread import UNREAD
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
 from pipelines.policy.resources import MLflow, Warehouse
@@ -26,7 +27,7 @@ from pipelines.settings.launchpad import EvaluationKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import Tracking
-from warehouse.whole_files import replacing
+from warehouse.sums import summed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +72,7 @@ def offline_evaluation(
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
         with tempfile.TemporaryDirectory() as copies:
-            candidates = _candidates(tracking, challenger, Path(copies))
+            candidates = _candidates(context, tracking, challenger, Path(copies))
             comparison = compare_night(splits, candidates, config, "auto")
         table = evaluations_table(comparison, day)
     file = warehouse.layout.partition("evaluations", day)
@@ -104,10 +105,13 @@ def _trained_before_test(train_until: datetime | None, comparison: Comparison) -
     )
 
 
-def _candidates(tracking: Tracking, challenger: "ModelVersion", copies: Path) -> list[Candidate]:
+def _candidates(
+    context: dg.AssetExecutionContext, tracking: Tracking, challenger: "ModelVersion", copies: Path
+) -> list[Candidate]:
     """The challenger's two checkpoints, and the measured one of the champion where that is another version.
 
-    They are copied into the folder `copies`.
+    They are copied into the folder `copies`. A champion whose files are gone or spoiled is left out: the challenger's
+    tag says so, and the gate reads it.
     """
 
     def until(version: "ModelVersion") -> datetime | None:
@@ -120,16 +124,23 @@ def _candidates(tracking: Tracking, challenger: "ModelVersion", copies: Path) ->
     found = [Candidate(CHALLENGER, number, measured, until(challenger))]
     found.append(Candidate(SERVED, number, served, None))
     champion = registry.aliased(tracking, registry.CHAMPION)
+    unread = ""
     if champion is not None and int(champion.version) != number:
-        checkpoint = registry.evaluated_checkpoint(tracking, champion, copies)
-        found.append(Candidate(CHAMPION, int(champion.version), checkpoint, until(champion)))
+        try:
+            checkpoint = registry.readable(tracking, champion, copies)
+            found.append(Candidate(CHAMPION, int(champion.version), checkpoint, until(champion)))
+        except registry.ModelUnreadable as error:
+            unread = f"{champion.version}: {error}"
+            context.log.warning(f"The champion is not compared with: {error}")
+    if unread != challenger.tags.get(UNREAD, ""):
+        registry.tag(tracking, challenger, **{UNREAD: unread})
     return found
 
 
 def _write(table: "pa.Table", file: Path) -> None:
     import pyarrow.parquet as pq
 
-    with replacing(file) as temporary:
+    with summed(file) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

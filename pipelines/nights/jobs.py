@@ -45,6 +45,6 @@ retrain = dg.define_asset_job(
 )
 serve = dg.define_asset_job(
     "serve",
-    selection=dg.AssetSelection.assets("recommendations"),
-    description="The lists of a night, from whoever is champion: after a failed training, or a promotion by hand.",
+    selection=dg.AssetSelection.assets("recommendations", "night_report"),
+    description="A night's lists from whoever is champion, and its report: after a failed training, or a promotion.",
 )

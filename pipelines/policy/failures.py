@@ -1,14 +1,30 @@
 """A mistake that a person can make ends a step with one sentence; any other exception keeps its traceback."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 
+# What a person put in the wrong place, or took the rights of: a folder where a file is expected, and the reverse.
+WRONG_PLACE = {
+    errno.EISDIR: "is a folder where a file is expected",
+    errno.ENOTDIR: "lies below a file, where a folder is expected",
+    errno.EEXIST: "is in the way, and no folder",
+    errno.ENOTEMPTY: "is a folder with something in it where a file is expected",
+    errno.EACCES: "may not be read or written by this user",
+    errno.EPERM: "may not be changed by this user",
+    errno.EROFS: "lies on a disk that may not be written",
+    errno.ENOSPC: "cannot be written: the disk is full",
+    errno.EDQUOT: "cannot be written: the disk's quota is used up",
+}
+
 
 @contextmanager
 def as_failure() -> Iterator[None]:
     """Turn the libraries' ValueError and FileNotFoundError into a Dagster failure with their sentence.
+
+    So are a file system's refusals that a person can mend, and what MLflow refuses.
 
     A second attempt would end in the same way, so the step is not tried again.
     """
@@ -16,6 +32,19 @@ def as_failure() -> Iterator[None]:
         yield
     except (ValueError, FileNotFoundError) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
+    except OSError as error:
+        if error.errno not in WRONG_PLACE or error.filename is None:
+            raise
+        said = f"{error.filename} {WRONG_PLACE[error.errno]}: put that right and run again"
+        raise dg.Failure(description=said, allow_retries=False) from error
+    except Exception as error:
+        if not type(error).__module__.startswith("mlflow."):
+            raise
+        raise dg.Failure(description=f"MLflow refused: {_first_line(error)}", allow_retries=False) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def reason(event: dg.DagsterEvent) -> str:

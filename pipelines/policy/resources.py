@@ -10,6 +10,7 @@ import dagster as dg
 from pipelines.settings.read import Settings
 from pipelines.settings.tracking_server import lend_credentials
 from warehouse.layout import Layout
+from warehouse.sums import check
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,10 +40,16 @@ class Warehouse(dg.ConfigurableResource):
         return DuckDBEngine(memory_limit=self.memory_limit, threads=self.threads or None, temp_directory=scratch)
 
     def partition(self, table: str, day: str | date) -> Path:
-        """The file of a day of a table; FileNotFoundError says which asset to materialise where there is none."""
+        """The file of a day of a table.
+
+        Raises:
+            FileNotFoundError: there is none; the sentence says which asset to materialise.
+            Damaged: it is not the file that was written.
+        """
         file = self.layout.partition(table, day)
         if not file.is_file():
             raise FileNotFoundError(f"{file} does not exist: materialise {table} for {day} first.")
+        check(file)
         return file
 
     def read(self, table: str, day: str | date) -> "pa.Table":

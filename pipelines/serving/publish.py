@@ -13,6 +13,7 @@ from pipelines.tracking import registry
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+    from gru4rec.serving.recommend import Recommender
     from warehouse.recommendations import Published
 
 
@@ -30,9 +31,8 @@ def publish_night(
 
     Raises:
         AuditFailed: the lists are written beside the table and fail their audit; nothing is visible.
-        ValueError: allow or deny cannot be read.
+        ValueError: allow or deny, or the champion's files cannot be read.
     """
-    from gru4rec.serving.recommend import Recommender
     from warehouse.config import ContextConfig
     from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish
     from warehouse.steps.contexts.audience import audience
@@ -40,8 +40,7 @@ def publish_night(
     from warehouse.steps.contexts.shelf import shelf
 
     engine, layout = warehouse.engine(), warehouse.layout
-    with tempfile.TemporaryDirectory() as copy:
-        recommender = Recommender.load(registry.served_checkpoint(champion, Path(copy)))
+    recommender = _load(champion)
     shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
     users = audience(engine, layout, day, knobs.window_days)
     expected = Expected(n=knobs.n, users=users, items=shown.of(recommender.scorer.vocabulary.ids))
@@ -54,3 +53,17 @@ def publish_night(
     with contexts(engine, layout, day, step_config(ContextConfig, knobs)) as reader:
         batches = recommender.recommend_stream(reader, knobs.n, knobs.exclude_seen, shown.allow, shown.deny)
         return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
+
+
+def _load(champion: "ModelVersion") -> "Recommender":
+    """The champion's recommender; where its files are gone or spoiled, the sentence says how another one serves."""
+    from gru4rec.serving.recommend import Recommender
+
+    try:
+        with tempfile.TemporaryDirectory() as copy:
+            return Recommender.load(registry.served_checkpoint(champion, Path(copy)))
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"the champion, version {champion.version}, cannot serve: {error}; put its files back, or make another "
+            "version champion with `pipelines promote` or `pipelines rollback`"
+        ) from error

@@ -75,8 +75,13 @@ def recommendations(
             )
     yield from _check_results(published.audit)
     yield _read_back(warehouse, published)
-    page = dg.MetadataValue.url(tracking.page(champion.run_id))
-    yield dg.MaterializeResult(metadata={"mlflow_run": page, **_metadata(warehouse, champion, published)})
+    report = warehouse.layout.report(day)
+    links = {
+        "mlflow_run": dg.MetadataValue.url(tracking.page(champion.run_id)),
+        "report": dg.MetadataValue.url(tracking.page(champion.run_id, f"{tracking.REPORTS}/{report.name}")),
+        "report_file": dg.MetadataValue.path(str(report)),  # both are made next, by night_report
+    }
+    yield dg.MaterializeResult(metadata={**links, **_metadata(warehouse, champion, published)})
 
 
 def _check_results(audit: "Audit") -> Iterator[dg.AssetCheckResult]:

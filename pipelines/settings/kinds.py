@@ -115,3 +115,4 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 GateMetric = Literal["recall@20", "mrr@20", "ndcg@20"]  # the evaluation measures the difference between models in these
 Refit = Literal["full", "continue", "none"]
 BaselineName = Literal["popularity", "markov", "sequential rules", "V-SKNN", "VSTAN"]
+UnreadableChampion = Literal["judge", "refuse"]

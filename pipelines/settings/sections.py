@@ -34,6 +34,7 @@ from pipelines.settings.kinds import (
     RegisteredName,
     Share,
     Threads,
+    UnreadableChampion,
     Zone,
 )
 
@@ -220,6 +221,12 @@ class Gate(Section):
     min_known_share: Share = Field(
         default=0.9,
         description="the items of this share of the champion's training events must be known to the challenger",
+    )
+
+    unreadable_champion: UnreadableChampion = Field(
+        default="judge",
+        description='when the champion\'s files are gone or spoiled: "judge" the challenger as on a first night, or '
+        '"refuse" it',
     )
 
     @property

@@ -58,25 +58,60 @@ def register(tracking: "Tracking", logged: "ModelInfo", tags: "Mapping[str, str]
     return int(made.version)
 
 
+class ModelUnreadable(ValueError):
+    """The files of a version are gone or spoiled; the message is the sentence to show."""
+
+
+def readable(tracking: "Tracking", version: "ModelVersion", below: Path) -> Path:
+    """Copy both checkpoints of a version and read them; returns the measured one's folder.
+
+    Raises:
+        ModelUnreadable: one of them is gone or spoiled.
+    """
+    from gru4rec.storage.checkpoint import load
+
+    found = []
+    for copy in (lambda: evaluated_checkpoint(tracking, version, below), lambda: served_checkpoint(version, below)):
+        folder = copy()
+        try:
+            load(folder)
+        except (ValueError, OSError) as error:
+            raise _unreadable(version, error) from error
+        found.append(folder)
+    return found[0]
+
+
+def _unreadable(version: "ModelVersion", error: Exception) -> ModelUnreadable:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ModelUnreadable(f"the files of {version.name} version {version.version} cannot be read ({reason})")
+
+
 def evaluated_checkpoint(tracking: "Tracking", version: "ModelVersion", below: Path) -> Path:
     """The checkpoint that was trained without the held-out days.
 
     It is copied into a new folder below one that the caller removes: left to itself, MLflow fills the system's
     temporary folder.
-    """
-    import mlflow
 
-    place = tempfile.mkdtemp(dir=below)
-    return Path(mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="evaluated", dst_path=place))
+    Raises:
+        ModelUnreadable: its files are gone.
+    """
+    return Path(_copied(version, below, run_id=version.run_id, artifact_path="evaluated"))
 
 
 def served_checkpoint(version: "ModelVersion", below: Path) -> Path:
     """The checkpoint that serves, copied likewise."""
-    import mlflow
-
-    place = tempfile.mkdtemp(dir=below)
     uri = f"models:/{version.name}/{version.version}"
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=place)) / "artifacts" / "checkpoint"
+    return Path(_copied(version, below, artifact_uri=uri)) / "artifacts" / "checkpoint"
+
+
+def _copied(version: "ModelVersion", below: Path, **what: str) -> str:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(mlflow.artifacts.download_artifacts(dst_path=tempfile.mkdtemp(dir=below), **what))
+    except (MlflowException, OSError) as error:
+        raise _unreadable(version, error) from error
 
 
 def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.tracking import store
+
 if TYPE_CHECKING:
     from mlflow import ActiveRun
     from mlflow.entities import Run
@@ -31,7 +33,10 @@ class Tracking:
     """A connection to MLflow: one experiment, one registered model.
 
     uri: a sqlite file or a server. artifacts: the folder for a sqlite file's artifacts; a server has its own place.
+    Raises StoreUnusable where a sqlite file cannot be used.
     """
+
+    REPORTS = "reports"  # of a run's artifacts: the pages that tell people of nights
 
     def __init__(self, uri: str, artifacts: Path, experiment: str, model: str, system_metrics: bool = False) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -40,15 +45,25 @@ class Tracking:
 
         for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        if uri.startswith("sqlite:///"):
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        file = store.file_of(uri)
+        if file is not None:
+            store.judge(file)
+            store.follow(file, artifacts)
+        uri = store.patient(uri)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         self.client = mlflow.MlflowClient(uri, uri)
         self.ui = uri.rstrip("/") if uri.startswith("http") else os.environ.get("GRU4REC_MLFLOW_UI", UI)
         self.model = model
         self.system_metrics = system_metrics
-        self.experiment_id = self._experiment(experiment, artifacts if uri.startswith("sqlite:") else None)
+        try:
+            self.experiment_id = self._experiment(experiment, artifacts if uri.startswith("sqlite:") else None)
+        except Exception as error:
+            if file is None or isinstance(error, ValueError):
+                raise
+            raise store.StoreUnusable(
+                f"MLflow cannot use its database {file} ({_first_line(error)}): {store.HOW}"
+            ) from error
 
     def _experiment(self, name: str, artifacts: Path | None) -> str:
         from mlflow.exceptions import MlflowException
@@ -69,9 +84,21 @@ class Tracking:
             raise ValueError(f"The MLflow experiment {name!r} was deleted: restore it, or name another in [mlflow].")
         return str(found.experiment_id)
 
-    def page(self, run_id: str) -> str:
-        """The address of a run in the MLflow UI."""
-        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+    def page(self, run_id: str, artifact: str = "") -> str:
+        """The address of a run, or of one of its artifacts, in the MLflow UI's pages for trained models."""
+        shown = f"/artifacts/{artifact}" if artifact else ""
+        kind = "workflowType=machine_learning"  # without it the UI opens as one about chat traces
+        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}{shown}?{kind}"
+
+    def keep_report(self, run_id: str, page: Path) -> None:
+        """Lay a night's page among a run's artifacts; a run that somebody has deleted from MLflow goes without."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.log_artifact(run_id, str(page), self.REPORTS)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
 
     def _hide_default(self) -> None:
         """Delete the empty experiment that MLflow puts into a new store: its artifacts would go to ./mlruns."""
@@ -113,6 +140,10 @@ class Tracking:
                 self.client.set_terminated(run.info.run_id, "KILLED")
                 closed.append(run)
         return closed
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def log_dataset(name: str, source: Path, digest: str, context: str) -> None:

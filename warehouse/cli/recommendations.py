@@ -3,6 +3,7 @@
 warehouse recommendations --user 42                     a readable table; --json for programs
 warehouse recommendations --user 42 --require-fresh     exit 2 when last night's table is missing
 warehouse recommendations history | rollback | compare 2026-01-30 2026-01-31 | export FILE | retain --keep-nights 30
+warehouse recommendations verify --all                  exit 1 when a file of a night is missing or damaged
 """
 
 import argparse
@@ -29,7 +30,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     """Add `recommendations` and its own subcommands; each sets `run`, a function of the parsed arguments -> status."""
     parser = subparsers.add_parser(
         "recommendations",
-        help="show a user's list; history, rollback, compare, export, retain",
+        help="show a user's list; history, rollback, compare, export, retain, verify",
         description="Show one user's recommendations of the newest whole night, with titles where they are known.",
     )
     add_data_folder(parser, "the data folder")
@@ -73,6 +74,12 @@ def _add_actions(actions: "argparse._SubParsersAction[Parser]") -> None:
     retain.add_argument("--keep-nights", type=int, required=True, help="nights to keep, counted from the newest")
     retain.add_argument("--vacuum-hours", type=int, default=168, help="keep superseded files this long (default 168)")
     retain.set_defaults(run=_retain)
+
+    verify = actions.add_parser("verify", help="read nights whole, against the sums of their commits")
+    several = verify.add_mutually_exclusive_group()
+    several.add_argument("--night", type=day, help="a night other than the newest, YYYY-MM-DD")
+    several.add_argument("--all", action="store_true", help="every night of the table")
+    verify.set_defaults(run=_verify)
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -170,6 +177,19 @@ def _retain(args: argparse.Namespace) -> int:
         f"{len(done.swept)} files of killed writers removed"
     )
     return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    """One line a night; exit code 1 when one of them is not whole."""
+    from warehouse.recommendations import verify
+    from warehouse.recommendations.table import nights, open_table
+
+    layout = Layout(args.data)
+    chosen = nights(open_table(layout.recommendations)) if args.all else [args.night]
+    found = [verify(layout, one) for one in chosen]
+    for one in found:
+        print(one)
+    return 0 if all(one.whole for one in found) else 1
 
 
 def _user_id(night: "Night", text: str) -> int | str:

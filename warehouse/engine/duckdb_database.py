@@ -11,6 +11,7 @@ from warehouse.engine.row_groups import ROW_GROUP, write_batches
 from warehouse.engine.scans import scan
 from warehouse.engine.statements import identifier, quoted
 from warehouse.engine.text_files import TextForm
+from warehouse.sums import check
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,7 +35,9 @@ class DuckDBDatabase:
         filename: str = "",
         form: TextForm | None = None,
     ) -> None:
-        """See Database.view."""
+        """See Database.view. A file that differs from the sum beside it raises Damaged."""
+        for file in files:
+            check(file)
         self._run(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {scan(files, columns, filename, form)}")
 
     def confine(self) -> None:

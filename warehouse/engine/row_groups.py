@@ -68,6 +68,7 @@ def _encoding(schema: "pa.Schema") -> dict[str, Any]:
     return {
         "compression": "zstd",
         "compression_level": 1,
+        "write_page_checksum": True,
         "use_dictionary": text,
         "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
     }

@@ -23,9 +23,9 @@ from warehouse.realised.bootstrap import BATCH, Floats, PoissonBootstrap
 from warehouse.realised.seen import lists_seen
 from warehouse.recommendations.reading.snapshots import Night
 from warehouse.recommendations.reading.titles import items_file
+from warehouse.sums import summed
 from warehouse.tables import POPULARITY, REALISED
 from warehouse.values import fields_of, whole
-from warehouse.whole_files import replacing
 
 KS = (5, 10, 20, 100)  # realised_users.sql counts to the same depths
 FIGURES = ("hit", "recall", "mrr")
@@ -84,7 +84,7 @@ def score_day(engine: Engine, layout: Layout, day: date | str, config: RealisedC
     head = {"run_date": day, "list_date": night.run_date, "version": night.version, "came": scored.came}
     rows = [{**head, **row} for row in _rows(scored, catalogue)]
     table = pa.Table.from_pylist(rows, schema=REALISED.schema())
-    with replacing(layout.partition("realised", day)) as beside:
+    with summed(layout.partition("realised", day)) as beside:
         pq.write_table(table, beside)
     return table
 

@@ -14,14 +14,16 @@ from deltalake.exceptions import DeltaError
 from warehouse.days import midnight
 from warehouse.recommendations.errors import NoNight
 from warehouse.recommendations.reading.snapshots import Night, snapshot
-from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
+from warehouse.recommendations.reading.verification import verified
+from warehouse.recommendations.table import HasRecommendations, night_files, nights, open_table, table_path
 
 
 def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
     """The night whose lists a reader of the newest whole night got on `day` (UTC).
 
     Raises:
-        NoNight: there is no night before `day`, or vacuum has removed the files that readers saw.
+        NoNight: there is no night before `day`, or the files that readers saw are gone (vacuum removes them) or
+            damaged.
     """
     path = table_path(where)
     there = DeltaTable.is_deltatable(str(path))
@@ -32,13 +34,12 @@ def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
     gone = (
         f"the lists of {earlier[-1]} that readers saw on {day} are no longer in {path}: vacuum has removed their files"
     )
-    try:
-        found = snapshot(table, path, earlier[-1], day)
-    except FileNotFoundError as error:
-        raise NoNight(gone) from error
-    if not all(Path(file).exists() for file in found.files):
+    if not all(Path(file).exists() for file in night_files(table, earlier[-1])):
         raise NoNight(gone)
-    return found
+    state = verified(table, path, earlier[-1])
+    if not state.whole:
+        raise NoNight(f"the lists that readers saw on {day} cannot be scored; {state}")
+    return snapshot(table, path, earlier[-1], day)
 
 
 def _as_of_the_end(table: DeltaTable, path: Path, day: dt.date) -> DeltaTable:

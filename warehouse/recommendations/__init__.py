@@ -41,6 +41,8 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
     from warehouse.recommendations.reading.snapshots import Night as Night
     from warehouse.recommendations.reading.snapshots import latest as latest
     from warehouse.recommendations.reading.snapshots import night as night
+    from warehouse.recommendations.reading.verification import Verified as Verified
+    from warehouse.recommendations.reading.verification import verify as verify
 
 _NAMES_OF = {
     "errors": "AuditFailed NightBusy NoNight RecommendationsError StaleNight WriteFailed",
@@ -55,6 +57,7 @@ _NAMES_OF = {
     "reading.exports": "export_parquet export_ranx",
     "reading.readers": "Reader for_user for_users",
     "reading.snapshots": "Night latest night",
+    "reading.verification": "Verified verify",
 }
 _HOME_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 __all__ = sorted(_HOME_OF)

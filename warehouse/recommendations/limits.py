@@ -99,6 +99,7 @@ class Audit:
     rows: int
     users: int
     checks: tuple[Check, ...]
+    unreadable: tuple[dt.date, ...] = ()  # nights before that can no longer be read, and were not compared with
 
     @property
     def passed(self) -> bool:

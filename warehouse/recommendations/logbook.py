@@ -14,9 +14,10 @@ from deltalake import DeltaTable
 from warehouse.recommendations.table import HasRecommendations, open_table, table_path
 from warehouse.tables import HISTORY
 
+SUMS = "sha256_of_parts"  # of a publication: the names of the night's files with their sums, as JSON
 _LOOK_BACK = 50  # commits: a publication comes every day, with a few commits of cleaning up between
 _NOT_METADATA = {
-    *HISTORY.names, "timestamp", "operationParameters", "operationMetrics", "engineInfo", "clientVersion",
+    *HISTORY.names, SUMS, "timestamp", "operationParameters", "operationMetrics", "engineInfo", "clientVersion",
     "readVersion", "isolationLevel", "isBlindAppend",
 }  # fmt: skip
 
@@ -64,6 +65,15 @@ def publication(table: DeltaTable, run_date: dt.date, version: int) -> dict[str,
     """The last commit up to `version` that published this night; {} when it was cleaned out of the log."""
     commits = (c for c in table.history() if c["version"] <= version and is_publication(c))
     return next((c for c in commits if c["run_date"] == run_date.isoformat()), {})
+
+
+def sums(table: DeltaTable, run_date: dt.date) -> dict[str, str]:
+    """The SHA-256 of every file that the log's publications of a night name; those of older versions name none."""
+    found: dict[str, str] = {}
+    for commit in table.history():
+        if is_publication(commit) and commit["run_date"] == run_date.isoformat():
+            found |= json.loads(commit.get(SUMS) or "{}")
+    return found
 
 
 @dataclass(frozen=True)

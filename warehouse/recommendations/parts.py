@@ -47,6 +47,7 @@ class PartsWriter:
             self.files.append(self.folder / f"part-{len(self.files):05d}.parquet")
             self._writer = pq.ParquetWriter(
                 self.files[-1], self._schema, compression="zstd", compression_level=1, store_schema=False,
+                write_page_checksum=True,
                 use_dictionary=[name for name in self._schema.names if name not in PLAIN],
             )  # fmt: skip
         self._writer.write_table(group, row_group_size=max(group.num_rows, 1))

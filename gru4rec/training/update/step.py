@@ -25,10 +25,12 @@ class Step:
 
     capturable = True  # every window runs through the same operations
 
-    def __init__(self, model: GRU4Rec, config: Config) -> None:
+    def __init__(self, model: GRU4Rec, config: Config, *, lanes: int | None = None) -> None:
+        """lanes: how many of a window's lanes this step works on; None for all."""
         self.model = model
         self.config = config
         train, size = config.train, model.config.hidden_size
+        lanes = train.batch_size if lanes is None else lanes
         self.optimizer = Optimizer(config.optimizer, model.device, model.output.dtype)
         self._buffers = Buffers(model.output)
         self.output = Table(model.output, self.optimizer, self._buffers, "output", bias=size)
@@ -36,11 +38,11 @@ class Step:
         self.dense_slots = [torch.full_like(model.dense, start) for start in self.optimizer.slots.values()]
         self._dense_gradient = torch.zeros_like(model.dense)
         self._layer_gradients = model.layers_of(self._dense_gradient)
-        self.states = [model.output.new_zeros(train.batch_size, size) for _ in model.layers]
+        self.states = [model.output.new_zeros(lanes, size) for _ in model.layers]
         self._product = product_of(train.precision)
         self.rounding = internal(train.precision, model.device.type, size, bf16=cpu_has_bf16())
         output_layer = Cosines if model.config.cosine else Products
-        self._output_layer = output_layer(model, train.batch_size * train.bptt, self._product, self._buffers)
+        self._output_layer = output_layer(model, lanes * train.bptt, self._product, self._buffers)
         self._loss = make_loss(config.loss)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -64,10 +66,10 @@ class Step:
             The sum of the predictions' weighted losses, a scalar on the device.
         """
         items, (steps, lanes, _) = window.items, window.keep.shape
-        n_candidates, n_predictions = len(items.weight), steps * lanes
+        n_predictions = steps * lanes
 
         # Forward: rows -> inputs -> states -> queries -> scores -> losses.
-        rows = self.output.gather(items.rows)  # values and gradient [R, W]
+        rows, n_candidates = self._gather(items)  # values and gradient [R, W]
         input_rows = rows if self.input is None or items.input_rows is None else self.input.gather(items.input_rows)
         inputs = self._inputs(items, input_rows).view(steps, lanes, -1)  # [k, B, D]
         if window.embedding_mask is not None:
@@ -79,7 +81,7 @@ class Step:
         losses, d_scores = self._loss(scores, items.target, items.weight, items.target_weight)  # [N], [N, C]
 
         # Backward: the same way back.
-        share = window.row_weight * (1.0 / n_predictions)  # [N, 1]
+        share = window.row_weight * (1.0 / (steps * self.config.train.batch_size))  # [N, 1]; the mean is over all lanes
         d_queries = self._scores_backward(queries, candidates, scored, d_scores, share, rows.gradient[:n_candidates])
         d_tops = self._queries_backward(d_queries, tops)
         d_inputs = self._recurrent_backward(window, tapes, d_tops)  # [k, B, D]
@@ -91,6 +93,17 @@ class Step:
 
         self._move(rows, input_rows, n_candidates)
         return torch.dot(losses, window.row_weight.squeeze(1))
+
+    def whole(self, losses: Tensor) -> Tensor:
+        """What updates lost in all [S], where several processes make them; here the same."""
+        return losses
+
+    def end_epoch(self) -> None:
+        """Put the model together where it was spread over processes."""
+
+    def _gather(self, items: WindowItems) -> tuple[Rows, int]:
+        """The rows that the update reads, and how many of them, the first ones, are candidates."""
+        return self.output.gather(items.rows), len(items.weight)
 
     def _inputs(self, items: WindowItems, rows: Rows) -> Tensor:
         """What the first layer reads [N, D]: the inputs' weights, without the bias of a shared embedding."""
@@ -155,7 +168,7 @@ class Step:
         gradients.append(self._dense_gradient[dense])
         if input_rows is not rows:
             gradients.append(input_rows.gradient)
-        clip(gradients, self.config.optimizer.clip_norm)
+        self._clip(gradients)
         self.optimizer.begin_step()
         if rows_move:
             self.output.update(rows, n_candidates)
@@ -163,3 +176,7 @@ class Step:
             self.input.update(input_rows)
         slots = [slot[dense] for slot in self.dense_slots]
         self.optimizer.update(self.model.dense[dense], self._dense_gradient[dense], slots)
+
+    def _clip(self, gradients: list[Tensor]) -> None:
+        """Scale all gradients so that their common norm is at most clip_norm."""
+        clip(gradients, self.config.optimizer.clip_norm)

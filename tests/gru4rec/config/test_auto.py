@@ -23,8 +23,8 @@ def test_members_of_both_losses_and_fewer_passes_over_larger_logs() -> None:
     sizes = [auto(Statistics(n // 3, 4 * n // 3, n, 1000, 4.0)) for n in (10**5, 5 * 10**5, 5 * 10**6, 5 * 10**7)]
     members = [[config.member(order) for order in range(config.train.members)] for config in sizes]
     assert [[member.loss.loss for member in own] for own in members] == [
-        ["cross-entropy", "bpr-max", "cross-entropy"],
-        ["cross-entropy", "bpr-max", "cross-entropy"],
+        ["cross-entropy", "bpr-max", "cross-entropy", "cross-entropy"],
+        ["cross-entropy", "bpr-max", "cross-entropy", "cross-entropy"],
         ["cross-entropy", "bpr-max"],
         ["cross-entropy"],
     ]

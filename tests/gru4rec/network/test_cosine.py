@@ -55,7 +55,7 @@ def test_members_of_both_kinds_learn_save_resume_and_serve(tmp_path: Path) -> No
         {**SMALL, "members": 3, "alternate": {"hidden_size": 4, "cosine": 0}, "cosine": 10, "repeats": True}
     )
     model = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path)).model
-    assert model.merged == Merged((6, 4, 6), (10.0, 0.0, 10.0), model.merged.mix)
+    assert model.merged == Merged((6, 4, 6), (10.0, 0.0, 10.0), model.merged.factors)
     assert model.config.cosine == 10.0
     assert (ranks(model, train) <= 2).mean() > 0.5
     loaded = checkpoint.load(tmp_path).model

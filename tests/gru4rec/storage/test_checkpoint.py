@@ -118,8 +118,39 @@ def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def change_manifest(folder: Path, **changes: object) -> None:
+    """What a program of an older version would have written, whose manifests have no sum."""
     path = folder / MANIFEST
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    content = json.loads(path.read_text())
+    del content[files.SUM]
+    path.write_text(json.dumps({**content, **changes}))
+
+
+def test_a_manifest_without_a_sum_is_read(tmp_path: Path) -> None:
+    saved(tmp_path)
+    before = checkpoint.load(tmp_path)
+    change_manifest(tmp_path)
+    assert checkpoint.load(tmp_path).config == before.config
+
+
+def test_a_flipped_bit_of_a_manifest_never_changes_what_is_read(tmp_path: Path) -> None:
+    """Every bit in turn: the same content (blanks do not count) or an error of one sentence."""
+    content = {"extra": {"temperature": 1.25, "names": ["one", "two"]}, "flag": True}
+    files.write_state(tmp_path, MANIFEST, checkpoint.KIND, content, {"weights.safetensors": b"data"})
+    path = tmp_path / MANIFEST
+    good, read = path.read_bytes(), files.read_state(tmp_path, MANIFEST, checkpoint.KIND)
+    seen = 0
+    for place in range(len(good) * 8):
+        flipped = bytearray(good)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        try:
+            there, data = files.read_state(tmp_path, MANIFEST, checkpoint.KIND)
+        except CheckpointError:
+            seen += 1
+        else:
+            there = {name: value for name, value in there.items() if name in read[0]}
+            assert (there, data) == read, f"bit {place}"
+    assert seen > 0.8 * len(good) * 8
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:

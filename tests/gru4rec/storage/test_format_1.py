@@ -36,9 +36,10 @@ def test_recipe_and_state_are_taken_apart(
     old = checkpoint.load(OLD / name)
     assert (old.config.model.hidden_size, old.config.model.cosine) == (4, cosine)
     assert dict(old.config.train.alternate) == alternate
-    assert old.model.merged == Merged(widths, scales, old.model.merged.mix if old.model.merged else 0.0)
     assert old.model.merged is not None
-    assert old.model.merged.mix > 1
+    assert old.model.merged == Merged(widths, scales, old.model.merged.factors)
+    assert old.model.merged.factors == pytest.approx([1, old.model.merged.factors[1], 1][: len(widths)])
+    assert old.model.merged.factors[1] > 1
 
 
 @pytest.mark.parametrize("name", ["merged", "plain", "one"])

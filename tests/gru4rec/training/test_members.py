@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gru4rec.config.auto import Statistics
-from gru4rec.config.options import Config, ConfigError, ModelConfig
+from gru4rec.config.options import Config, ConfigError, ModelConfig, read_settings
 from gru4rec.config.presets import resolve
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
@@ -47,7 +47,7 @@ SESSIONS = Sessions.from_lists([[0, 3, 3, 8, 1], [2, 2], [5, 6, 7, 5, 6, 5]])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_merged_scores_are_the_sum_and_split_undoes_it(layers: int) -> None:
     members = [trained(layers, seed) for seed in (1, 2)]
-    merged = merge(members)
+    merged = merge(members, [1, 1])
     expected = sum(all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), expected, rtol=0, atol=1e-12)
     for part, member in zip(members_of(merged), members, strict=True):
@@ -59,9 +59,9 @@ def test_merged_scores_are_the_sum_and_split_undoes_it(layers: int) -> None:
 @pytest.mark.parametrize("layers", [1, 2])
 def test_members_of_two_widths_and_a_mix_merge_exactly_and_split_as_they_were(layers: int) -> None:
     members = [trained(layers, seed, width) for seed, width in ((1, 5), (2, 3), (3, 5))]
-    merged = merge(members, 0.3)
+    merged = merge(members, [1, 0.3, 1])
     assert merged.hidden_size == 13
-    assert merged.merged == Merged((5, 3, 5), (0.0, 0.0, 0.0), 0.3)
+    assert merged.merged == Merged((5, 3, 5), (0.0, 0.0, 0.0), (1, 0.3, 1))
     first, second, third = (all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), first + 0.3 * second + third, rtol=0, atol=1e-12)
     parts = members_of(merged)
@@ -69,13 +69,13 @@ def test_members_of_two_widths_and_a_mix_merge_exactly_and_split_as_they_were(la
         for name, value in part.tensors().items():
             if name != "output.bias":
                 torch.testing.assert_close(value, member.tensors()[name], rtol=0, atol=1e-12)
-    torch.testing.assert_close(merge(parts, 0.3).output_bias(), merged.output_bias(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(merge(parts, [1, 0.3, 1]).output_bias(), merged.output_bias(), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("scales", [(0.0, 6.0, 0.0), (6.0, 0.0, 3.0), (6.0, 3.0, 0.5), (0.0, 0.0, 2.0)])
 def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scales: tuple[float, ...]) -> None:
     members = [trained(2, seed, 3 + seed, scale) for seed, scale in enumerate(scales)]
-    merged = merge(members, 0.3)
+    merged = merge(members, [1, 0.3, 1])
     first, second, third = (all_scores(member, SESSIONS) for member in members)
     torch.testing.assert_close(all_scores(merged, SESSIONS), first + 0.3 * second + third, rtol=0, atol=1e-12)
     parts = members_of(merged)
@@ -85,7 +85,7 @@ def test_members_that_score_by_cosines_merge_exactly_and_split_as_they_were(scal
             if name != "output.bias":
                 torch.testing.assert_close(value, member.tensors()[name], rtol=0, atol=1e-12)
     torch.testing.assert_close(
-        all_scores(merge(parts, 0.3), SESSIONS), all_scores(merged, SESSIONS), rtol=0, atol=1e-12
+        all_scores(merge(parts, [1, 0.3, 1]), SESSIONS), all_scores(merged, SESSIONS), rtol=0, atol=1e-12
     )
 
 
@@ -147,8 +147,8 @@ def test_alternating_members_differ_as_told_and_weigh_the_same(tmp_path) -> None
     first, second, _ = members_of(result.model)
     reach = [torch.stack([s.topk(20).values[[0, 19]] for s in all_scores(m, train)[-1000:]]) for m in (first, second)]
     wide, mixed = (float((best[:, 0] - best[:, 1]).median()) for best in reach)
-    assert result.model.merged.mix * mixed == pytest.approx(wide, rel=0.05)
-    assert result.model.merged.mix > 1.5  # BPR-max's scores lie closer together
+    assert result.model.merged.factors[1] * mixed == pytest.approx(wide, rel=0.05)
+    assert result.model.merged.factors[1] > 1.5  # BPR-max's scores lie closer together
     assert (ranks(result.model, train) <= 2).mean() > 0.9
     again = fit(Dataset(train, vocabulary), config, FitOptions(checkpoint_dir=tmp_path, resume=True))
     loaded = checkpoint.load(tmp_path)
@@ -162,7 +162,7 @@ def test_alternating_members_differ_as_told_and_weigh_the_same(tmp_path) -> None
         config.override({"learning_rate": 1e-6, "alternate": {}}),
         FitOptions(warm_start=None),
     )
-    assert warm.model.merged == Merged((6, 6, 6), (0.0, 0.0, 0.0), 1.0)
+    assert warm.model.merged == Merged((6, 6, 6), (0.0, 0.0, 0.0), (1, 1, 1))
 
 
 @pytest.mark.parametrize("balance", [0.5, 2.0])
@@ -172,7 +172,7 @@ def test_the_balance_says_how_far_the_second_members_scores_spread(balance: floa
     vocabulary = Vocabulary.build(train.items)
     config = Config().override({**SMALL, "members": 2, "alternate": ALTERNATE})
     even, uneven = (
-        fit(Dataset(train, vocabulary), config.override({"balance": b})).model.merged.mix for b in (1.0, balance)
+        fit(Dataset(train, vocabulary), config.override({"balance": b})).model.merged.factors[1] for b in (1.0, balance)
     )
     assert uneven == pytest.approx(balance * even)
 
@@ -189,7 +189,7 @@ def test_a_warm_start_begins_where_alternating_members_ended() -> None:
         config.override({"learning_rate": 1e-7, "alternate": slow}),
         FitOptions(warm_start=older),
     ).model
-    assert warm.merged.mix == pytest.approx(older.merged.mix, rel=0.05)  # the bias is shared out anew
+    assert warm.merged.factors == pytest.approx(older.merged.factors, rel=0.05)  # the bias is shared out anew
     weights = [(m.output_matrix(), m.layers[0].w_hidden) for m in members_of(warm) + members_of(older)]
     for now, before in zip(weights[:2], weights[2:], strict=True):
         torch.testing.assert_close(now, before, rtol=0, atol=1e-4)
@@ -199,7 +199,7 @@ def test_what_alternates_is_checked() -> None:
     with pytest.raises(ConfigError, match="members=2 or more"):
         Config().override({"alternate": {"loss": "bpr-max"}})
     for wrong in ({"bptt": 2}, {"units": 3}):
-        with pytest.raises(ConfigError, match="every second member may differ in loss, logq"):
+        with pytest.raises(ConfigError, match="a member may differ in loss, logq"):
             Config().override({"members": 2, "alternate": wrong})
     for wrong in (["loss=bpr-max"], "loss=bpr-max", 3, None):
         with pytest.raises(ConfigError, match=r"alternate is .*; use settings by name"):
@@ -214,11 +214,66 @@ def test_what_alternates_is_checked() -> None:
     assert (config.member(0).train.seed, config.member(1).train.seed) == (42, 43)
 
 
+def test_a_list_says_what_each_member_is(tmp_path) -> None:
+    rng = np.random.default_rng(4)
+    train = Sessions.from_lists([[int(s), int(s + 1) % 30, int(s + 2) % 30] for s in rng.integers(0, 30, 300)])
+    cycle = [{}, ALTERNATE, {}, {"hidden_size": 3}]
+    config = Config().override({**SMALL, "members": 5, "alternate": cycle, "balance": 2.0})
+    assert Config.from_json(config.to_json()) == config
+    assert [config.member(n).model.hidden_size for n in range(5)] == [6, 4, 6, 3, 6]
+    assert [config.member(n).loss.loss == "bpr-max" for n in range(5)] == [False, True, False, False, False]
+    model = fit(Dataset(train, Vocabulary.build(train.items)), config, FitOptions(checkpoint_dir=tmp_path)).model
+    assert model.merged is not None
+    factors = model.merged.factors
+    assert [factor == 1.0 for factor in factors] == [True, False, True, False, True]
+    members = [checkpoint.load(tmp_path / f"member-{n}").model for n in range(1, 6)]
+    scores = [all_scores(member, train) for member in members]
+    expected = sum(score * factor for score, factor in zip(scores, factors, strict=True))
+    torch.testing.assert_close(all_scores(model, train), expected, rtol=1e-4, atol=1e-4)
+    best = [score[-1000:].topk(20).values for score in scores]
+    spreads = [float((top[:, 0] - top[:, -1]).median()) for top in best]
+    for order in (1, 3):
+        assert spreads[order] * factors[order] == pytest.approx(2.0 * spreads[0], rel=0.05)
+    assert checkpoint.load(tmp_path).model.merged == model.merged
+
+
+def test_a_list_of_members_is_checked() -> None:
+    for wrong, sentence in (
+        ([{"loss": "bpr-max"}, {}], "begin it with {}"),
+        ([{}, {"units": 3}], "alternate has 'units'"),
+        ([{}, 3], "alternate is 3; use settings by name"),
+        ([{}, {"momentum": 2.0}], "momentum is 2.0"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            Config().override({"members": 2, "alternate": wrong})
+    with pytest.raises(ConfigError, match="members=2 or more"):
+        Config().override({"alternate": [{}, {"loss": "bpr-max"}]})
+    text = '[{}, {"loss": "bpr-max"}, {}]'
+    config = Config().override(read_settings({"members": "3", "alternate": text}))
+    assert [config.member(n).loss.loss for n in range(3)] == ["cross-entropy", "bpr-max", "cross-entropy"]
+    with pytest.raises(ConfigError, match="which is not JSON"):
+        read_settings({"alternate": "[{}, "})
+
+
+def test_what_was_merged_before_members_had_factors_of_their_own_is_read() -> None:
+    older = {"widths": [6, 4, 6], "scales": [12.0, 0.0, 12.0], "mix": 4.5}
+    now = Merged((6, 4, 6), (12.0, 0.0, 12.0), (1.0, 4.5, 1.0))
+    assert Merged.from_json(older) == now
+    assert Merged.from_json(now.to_json()) == now
+    with pytest.raises(ValueError, match="3 widths, but 3 scales and 2 factors"):
+        Merged.from_json({**now.to_json(), "factors": [1.0, 2.0]})
+
+
 def test_changes_to_auto_hold_for_all_members() -> None:
     log = Statistics(sessions=100, events=250, predictions=150, items=3, length=2.5)
     assert resolve("auto", log).train.alternate
     narrow = resolve("auto", log, {"hidden_size": 7})
     assert {narrow.member(n).model.hidden_size for n in (0, 1)} == {7}
+    own = [narrow.member(n).loss.loss for n in range(narrow.train.members)]
+    assert own.count("bpr-max") == 1
+    assert own[1] == "bpr-max"
+    two = resolve("auto", log, {"members": 2})
+    assert [two.member(n).loss.loss for n in (0, 1)] == ["cross-entropy", "bpr-max"]
     for change in ({"loss": "top1"}, {"members": 1}, {"selected_features": ["genre"]}):
         assert not resolve("auto", log, change).train.alternate
 

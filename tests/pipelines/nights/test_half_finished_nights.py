@@ -21,7 +21,7 @@ from warehouse.sources.shop.generate import generate
 NIGHT = "2026-01-03"
 STEPS = (
     "ingest_events", "items", "sessions", "splits", "splits_splits_do_not_overlap", "gru4rec_model",
-    "offline_evaluation", "champion_model", "recommendations", "realised",
+    "offline_evaluation", "champion_model", "recommendations", "realised", "night_report",
 )  # fmt: skip
 SETTINGS = """
 [partitions]

@@ -211,7 +211,21 @@ def test_pages_show_the_main_table_at_once_and_link_to_the_run(nights: Any) -> N
     run = registry.of_night(nights.tracking, SECOND).run_id
     for asset in ("gru4rec_model", "offline_evaluation", "champion_model", "recommendations"):
         link = f"http://127.0.0.1:5000/#/experiments/{nights.tracking.experiment_id}/runs/{run}"
-        assert metadata(nights, asset, SECOND)["mlflow_run"] == link
+        assert metadata(nights, asset, SECOND)["mlflow_run"] == f"{link}?workflowType=machine_learning"
+
+
+def test_every_night_has_its_report_and_the_lists_page_links_to_it(nights: Any) -> None:
+    shown = metadata(nights, "recommendations", SECOND)
+    file = Path(metadata(nights, "night_report", SECOND)["report"])
+    assert file == nights.layout.report(SECOND) == Path(shown["report_file"])
+    text = file.read_text()
+    for said in ("Offline recall@20", "Realised recall@20", "popularity", "Version 3 promoted", "is recommended"):
+        assert said in text
+    assert text.count('<article class="card user">') == 20
+    run = registry.of_night(nights.tracking, SECOND).run_id
+    assert f"/runs/{run}/artifacts/reports/{SECOND}.html?" in shown["report"]
+    [kept] = nights.tracking.client.list_artifacts(run, "reports")
+    assert kept.path == f"reports/{SECOND}.html"
 
 
 def test_mlflow_tells_a_difference_from_noise(nights: Any) -> None:

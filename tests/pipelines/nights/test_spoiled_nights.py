@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.nights.sensors import log_failures, serve_old_champion
 from pipelines.tracking import registry
+from warehouse.sums import summed
 
 GOOD, BAD = "2026-01-07", "2026-01-08"
 LEARNERS = [dg.AssetKey(name) for name in ("gru4rec_model", "offline_evaluation", "champion_model", "recommendations")]
@@ -53,7 +54,8 @@ def shuffle_targets(house: Any) -> None:
         order = np.arange(rows.num_rows)
         order[~test] = np.random.default_rng(0).permutation(order[~test])
         items = rows["item_id"].combine_chunks().take(pa.array(order))
-        pq.write_table(rows.set_column(rows.column_names.index("item_id"), "item_id", items), file)
+        with summed(file) as beside:
+            pq.write_table(rows.set_column(rows.column_names.index("item_id"), "item_id", items), beside)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from warehouse.recommendations import latest
 ROOT = Path(__file__).resolve().parents[3]
 Environment = Callable[[Path, Path], dict[str, str]]
 CHAIN = ("events", "rejected_events", "items", "sessions", "splits", "gru4rec_model", "offline_evaluation")
-CHAIN += ("champion_model", "recommendations", "realised")
+CHAIN += ("champion_model", "recommendations", "realised", "night_report")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +32,38 @@ def audit(
     expected: Expected,
     limits: AuditLimits,
     *,
-    previous: dt.date | None = None,
-    before: Sequence[Path] = (),
+    earlier: Iterable[tuple[dt.date, Sequence[Path]]] = (),
 ) -> Audit:
     """Audit the staged parts of one night against what was asked for and against the night before.
+
+    A night before that can no longer be read stops nobody: the newest one that can is compared with.
 
     Args:
         files: parquet with the columns of `tables.STAGED_NIGHT`, in order of user and rank.
         expected: what the night was asked for.
         limits: how far it may lie from the night before.
-        previous: the night before, where there is one.
-        before: its files.
+        earlier: the nights before with their files, newest first.
     """
     figures = _whole(files, expected)
-    checks = [*_structure(figures, expected), *_distribution(files, figures, expected.n, limits, before)]
-    return Audit(run_date, previous, figures["rows"], figures["users"], tuple(checks))
+    previous, unreadable, found = _against_readable(files, figures["users"], expected.n, earlier)
+    checks = [*_structure(figures, expected), *_distribution(figures, limits, found)]
+    return Audit(run_date, previous, figures["rows"], figures["users"], tuple(checks), unreadable)
+
+
+Against = tuple[float | None, float | None, float | None]  # overlap, change of score, drop of users
+
+
+def _against_readable(
+    files: Sequence[Path], users: int, n: int, earlier: Iterable[tuple[dt.date, Sequence[Path]]]
+) -> tuple[dt.date | None, tuple[dt.date, ...], Against]:
+    """The newest night that can be read, those after it that cannot, and tonight compared with it."""
+    unreadable: list[dt.date] = []
+    for night, before in earlier:
+        try:
+            return night, tuple(unreadable), against(files, before, users, n) if users else (None, None, None)
+        except (OSError, pa.ArrowException):
+            unreadable.append(night)
+    return None, tuple(unreadable), (None, None, None)
 
 
 def _whole(files: Sequence[Path], expected: Expected) -> dict[str, int]:
@@ -68,7 +85,7 @@ def _whole_lists(files: Sequence[Path]) -> Iterator[pa.Table]:
     """The row groups of the parts in turn, each cut where a user's list ends. What is cut off comes with the next."""
     rest: pa.Table | None = None
     for file in files:
-        with pq.ParquetFile(file, read_dictionary=["model"]) as part:
+        with pq.ParquetFile(file, read_dictionary=["model"], page_checksum_verification=True) as part:
             for number in range(part.num_row_groups):
                 rows = part.read_row_group(number, columns=list(STAGED_NIGHT.names), use_threads=False)
                 fallback = _is_fallback(rows["model"])
@@ -156,13 +173,11 @@ def _structure(found: dict[str, int], expected: Expected) -> list[Check]:
     ]
 
 
-def _distribution(
-    files: Sequence[Path], found: dict[str, int], n: int, limits: AuditLimits, before: Sequence[Path]
-) -> list[Check]:
+def _distribution(found: dict[str, int], limits: AuditLimits, compared: Against) -> list[Check]:
     """The checks against the night before; on the first night only the fallback's share is known."""
     users = found["users"]
     share = found["fallback"] / users if users else None
-    overlap, shift, drop = against(files, before, users, n) if before and users else (None, None, None)
+    overlap, shift, drop = compared
     return [
         _limited("fallback_share", share, "<=", limits.max_fallback_share),
         _limited("overlap", overlap, ">=", limits.min_overlap),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import json
 import os
 import shutil
 import uuid
@@ -21,8 +22,10 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
 from warehouse.recommendations.errors import NightBusy
+from warehouse.recommendations.logbook import SUMS
 from warehouse.recommendations.parts import statistics_json
 from warehouse.recommendations.table import night_files
+from warehouse.sums import sum_of
 from warehouse.whole_files import to_disk
 
 
@@ -41,7 +44,7 @@ def commit(
     Args:
         path: the table's folder.
         replaces: the files of the night as this run found it.
-        remembered: what the log's entry says beside.
+        remembered: what the log's entry says beside; the sums of the parts come to it.
 
     Returns:
         The table's version that shows the night.
@@ -53,8 +56,9 @@ def commit(
     folder = f"run_date={run_date.isoformat()}"
     names = [f"{folder}/part-{number:05d}-{uuid.uuid4()}.parquet" for number in range(len(parts))]
     adds = [_add(name, run_date, part) for name, part in zip(names, parts, strict=True)]
+    sums = {Path(name).name: sum_of(part) for name, part in zip(names, parts, strict=True)}
     _move(parts, [path / name for name in names])
-    version = _enter(path, run_date, adds, replaces, remembered)
+    version = _enter(path, run_date, adds, replaces, {**remembered, SUMS: json.dumps(sums)})
     log = path / "_delta_log"
     for kept in (log / f"{version:020d}.json", log):
         to_disk(kept)

@@ -157,10 +157,12 @@ def _refusals(run_date: dt.date, path: Path) -> Iterator[None]:
 
 def _audited(table: DeltaTable, staged: StagedNight, expected: Expected, limits: AuditLimits) -> Audit:
     """Audit the staged night. If it fails, keep it aside with the audit as JSON, and raise `AuditFailed`."""
-    earlier = [night for night in nights(table) if night < staged.run_date]
-    previous = earlier[-1] if earlier else None
-    before = [Path(file) for file in night_files(table, previous)] if previous else []
-    report = audit(staged.files, staged.run_date, expected, limits, previous=previous, before=before)
+    earlier = [
+        (night, [Path(file) for file in night_files(table, night)])
+        for night in reversed(nights(table))
+        if night < staged.run_date
+    ]
+    report = audit(staged.files, staged.run_date, expected, limits, earlier=earlier)
     if report.passed:
         return report
     kept = staged.reject()

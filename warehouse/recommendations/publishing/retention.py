@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
 
 from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.publishing.staging import A_DAY, REJECTED, audit_file, staging_folder
@@ -15,6 +19,9 @@ from warehouse.recommendations.publishing.sweeping import sweep
 from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
 from warehouse.values import whole
 
+Result = TypeVar("Result")
+
+PAUSES = (0.1, 0.5, 1.0, 2.0, 4.0)  # seconds before looking at the table again
 SAFE_HOURS = 168  # Delta's default: a superseded file stays for readers that began before, and for rollback
 
 
@@ -37,7 +44,23 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
     whole("keep_nights", keep_nights, 1, 36_525, error=RecommendationsError)
     whole("vacuum_hours", vacuum_hours, 0, 876_600, error=RecommendationsError)
     path = table_path(where)
-    table = open_table(path)
+    kept, dropped = _again(lambda: _drop(open_table(path), keep_nights), path)
+    removed = _again(
+        lambda: open_table(path).vacuum(
+            vacuum_hours, dry_run=False, enforce_retention_duration=vacuum_hours >= SAFE_HOURS
+        ),
+        path,
+    )
+    oldest = kept[0].isoformat() if kept else ""
+    for rejected in staging_folder(path).glob(f"{A_DAY}{REJECTED}"):
+        if rejected.name < oldest:
+            audit_file(rejected).unlink(missing_ok=True)
+            shutil.rmtree(rejected)
+    return Retained(tuple(kept), tuple(dropped), len(removed), tuple(sweep(path)))
+
+
+def _drop(table: DeltaTable, keep_nights: int) -> tuple[list[dt.date], list[dt.date]]:
+    """Drop all but the newest nights by one commit; returns the nights that are left, and those that went."""
     there = nights(table)
     kept, dropped = there[-keep_nights:], there[:-keep_nights]
     if dropped:
@@ -45,11 +68,22 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
             custom_metadata={"retained_nights": str(len(kept)), "oldest_night": kept[0].isoformat()}
         )
         table.delete(f"run_date < '{kept[0].isoformat()}'", commit_properties=note)
-    table = DeltaTable(path)
-    removed = table.vacuum(vacuum_hours, dry_run=False, enforce_retention_duration=vacuum_hours >= SAFE_HOURS)
-    oldest = kept[0].isoformat() if kept else ""
-    for rejected in staging_folder(path).glob(f"{A_DAY}{REJECTED}"):
-        if rejected.name < oldest:
-            audit_file(rejected).unlink(missing_ok=True)
-            shutil.rmtree(rejected)
-    return Retained(tuple(kept), tuple(dropped), len(removed), tuple(sweep(path)))
+    return kept, dropped
+
+
+def _again(action: Callable[[], Result], path: Path) -> Result:
+    """Do it, again with the table as it then is where another commit (a publication, mostly) came between.
+
+    Raises:
+        RecommendationsError: others committed each time.
+    """
+    for pause in PAUSES:
+        try:
+            return action()
+        except CommitFailedError as error:
+            met = error
+            time.sleep(pause)
+    raise RecommendationsError(
+        f"others wrote to {path} each time that old nights were to be dropped: no night was lost; run retain again "
+        f"when they are done ({str(met).splitlines()[0]})"
+    )

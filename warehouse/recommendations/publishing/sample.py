@@ -88,7 +88,7 @@ def _sample(files: Sequence[Path], ranges: list[Range] | None) -> Sample:
 def _rows(files: Sequence[Path], ranges: list[Range] | None) -> Iterator[pa.Table]:
     """The rows of users within the ranges. Only row groups that may hold one are read."""
     for file in files:
-        with pq.ParquetFile(file) as part:
+        with pq.ParquetFile(file, page_checksum_verification=True) as part:
             for number, found in enumerate(_user_statistics(part.metadata)):
                 near = [r for r in ranges or () if found is None or not (r[1] < found.min or r[0] > found.max)]
                 if ranges is not None and not near:
@@ -105,7 +105,7 @@ def _count_lists(files: Sequence[Path]) -> int:
     """How many lists a published night has: each has exactly one best item."""
     count = 0
     for file in files:
-        with pq.ParquetFile(file) as part:
+        with pq.ParquetFile(file, page_checksum_verification=True) as part:
             for batch in part.iter_batches(columns=["rank"], use_threads=False):
                 count += int((batch["rank"].to_numpy() == 1).sum())
     return count

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.reading.lookup import Lookup
-from warehouse.recommendations.reading.snapshots import ROWS, Night, newest, snapshot
+from warehouse.recommendations.reading.snapshots import Night, newest, snapshot
 from warehouse.recommendations.reading.titles import Titles, items_file
-from warehouse.recommendations.table import MEMORY_LIMIT, HasRecommendations, open_table, table_path
+from warehouse.recommendations.table import HasRecommendations, open_table, table_path
 from warehouse.values import whole
 
 UserId = int | str
@@ -112,14 +111,9 @@ class Reader:
         found = self.night(run_date)
         ids = user_ids.to_pylist() if isinstance(user_ids, pa.Array | pa.ChunkedArray) else list(user_ids)
         _check(n, ids, found)
-        with DuckDBEngine(MEMORY_LIMIT).connect() as con:
-            con.register("wanted", pa.table({"user_id": pa.array(ids, found.schema.field("user_id").type)}))
-            rows = con.sql(
-                f"SELECT {', '.join(found.schema.names)} {ROWS} SEMI JOIN wanted USING (user_id) "
-                "WHERE rank <= $n ORDER BY user_id, rank",
-                params={"files": list(found.files), "n": n},
-            ).to_arrow_table()
-        return rows.cast(found.schema)
+        rows = self._opened(found).many(ids, n, [name for name in found.schema.names if name != "run_date"])
+        dates = pa.repeat(pa.scalar(found.run_date), rows.num_rows)  # stands in the log, not in the files
+        return rows.append_column("run_date", dates).select(found.schema.names).cast(found.schema)
 
     def _opened(self, found: Night) -> Lookup:
         """The night's files, open; opened anew only when they are not those of the last call."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,12 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.recommendations.errors import NoNight, RecommendationsError, StaleNight
 from warehouse.recommendations.logbook import Rollback, standing_rollback
 from warehouse.recommendations.table import (
-    MEMORY_LIMIT,
     HasRecommendations,
     id_types,
     night_files,
@@ -30,7 +29,17 @@ from warehouse.recommendations.table import (
 )
 from warehouse.tables import RECOMMENDATIONS
 
-ROWS = "FROM read_parquet($files, hive_partitioning = true)"  # of a night's files; run_date stands in their paths
+
+@contextmanager
+def damage(file: str | Path) -> Iterator[None]:
+    """Turn what goes wrong while a file of a night is read into a sentence that names it."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise RecommendationsError(
+            f"{file} is missing or damaged ({str(error).splitlines()[0]}): see `warehouse recommendations verify`, "
+            "then publish the night again or roll back"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -56,11 +65,19 @@ class Night:
     rollback: Rollback | None = None
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = ROW_GROUP) -> Iterator[pa.RecordBatch]:
-        """Stream the night in order of user and rank, `rows` at a time; memory does not grow with the night."""
+        """Stream the night in order of user and rank, at most `rows` at a time; memory does not grow with the night.
+
+        The checksum of every page is compared. `RecommendationsError` for a file that is missing or damaged.
+        """
         names = self.schema.names if columns is None else _known(columns, self.schema)
-        with DuckDBEngine(MEMORY_LIMIT).connect() as con:
-            found = con.sql(f"SELECT {', '.join(names)} {ROWS}", params={"files": list(self.files)})
-            yield from found.to_arrow_reader(rows)
+        schema = pa.schema([self.schema.field(name) for name in names])
+        inside = [name for name in names if name != "run_date"]  # stands in the log, not in the files
+        for file in self.files:
+            with damage(file), pq.ParquetFile(file, page_checksum_verification=True) as part:
+                for batch in part.iter_batches(rows, columns=inside, use_threads=False):
+                    found = {name: batch[name] for name in inside}
+                    found["run_date"] = pa.repeat(pa.scalar(self.run_date), batch.num_rows)
+                    yield pa.record_batch([found[name].cast(schema.field(name).type) for name in names], schema=schema)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole night as one Arrow table, in order of user and rank."""
@@ -115,7 +132,8 @@ def snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date | 
         raise NoNight(f"the recommendations table {path} has no night {run_date}: {span}")
     kinds = id_types(table)
     constants = ["model_version", "mlflow_run_id", "generated_at"]  # the same on every row of a night
-    first = pq.ParquetFile(files[0]).read_row_group(0, columns=constants).slice(0, 1)
+    with damage(files[0]), pq.ParquetFile(files[0], page_checksum_verification=True) as part:
+        first = part.read_row_group(0, columns=constants).slice(0, 1)
     age = ((today or dt.datetime.now(dt.UTC).date()) - run_date).days
     schema = RECOMMENDATIONS.schema(**kinds)
     version, run, at = (first[name][0].as_py() for name in constants)

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from warehouse.sums import check
+
 ItemId = int | str
 
 
@@ -41,6 +43,7 @@ class Titles:
         return {item: self._titles[place].as_py() for item in item_ids if (place := self._place(item)) is not None}
 
     def _read(self, items: Path) -> None:
+        check(items)
         if "title" not in pq.read_schema(items).names:
             self._ids = self._titles = pa.array([])
             return

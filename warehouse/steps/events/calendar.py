@@ -6,6 +6,7 @@ from datetime import date
 from warehouse.days import days_between, spans
 from warehouse.layout import Layout
 from warehouse.steps.events.deliveries import changed, delivered
+from warehouse.sums import sound
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Calendar:
         read: those that have a partition of events.
         unread: delivered, but without a partition of events.
         stale: read, but their raw files have changed since.
+        damaged: read, but the partition of events is not the file that was written.
         missing: neither delivered nor read.
     """
 
@@ -24,6 +26,7 @@ class Calendar:
     read: tuple[date, ...]
     unread: tuple[date, ...]
     stale: tuple[date, ...]
+    damaged: tuple[date, ...]
     missing: tuple[date, ...]
 
     def problem(self) -> str | None:
@@ -32,6 +35,7 @@ class Calendar:
             (self.missing, "{} of the window {} not delivered"),
             (self.unread, "{} of the window {} delivered but not read"),
             (self.stale, "{} {} delivered again, and the events read before are used"),
+            (self.damaged, "the events of {} {} damaged"),
         ]
         found = [text.format(spans(days), "was" if len(days) == 1 else "were") for days, text in said if days]
         return "; ".join(found) or None
@@ -43,10 +47,12 @@ def calendar(layout: Layout, first: date, last: date) -> Calendar:
     partitions = {day for day in layout.days("events") if day <= last}
     known = arrived | partitions
     days = tuple(days_between(max(first, min(known)), last)) if known else (last,)
+    damaged = tuple(day for day in days if day in partitions and not sound(layout.partition("events", day)))
     return Calendar(
         days,
         read=tuple(day for day in days if day in partitions),
         unread=tuple(day for day in days if day in arrived - partitions),
         stale=tuple(day for day in days if day in arrived & partitions and changed(layout, day)),
+        damaged=damaged,
         missing=tuple(day for day in days if day not in known),
     )

@@ -21,8 +21,8 @@ from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
 from warehouse.steps.events.checking import define_checked
 from warehouse.steps.events.deliveries import look, record
+from warehouse.sums import summed
 from warehouse.tables import EVENTS, REJECTED_EVENTS
-from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,7 +128,7 @@ def _judge(db: Database, layout: Layout, day: date, counts: _Counts, config: Eve
             f"allow_empty_day"
         )
     if counts.rejected > config.max_rejected_share * counts.raw:
-        with replacing(layout.partition("rejected_events", day)) as rejected:
+        with summed(layout.partition("rejected_events", day)) as rejected:
             db.write(statement("events_rejected"), rejected)
         raise TooManyRejected(day, counts, config.max_rejected_share)
 
@@ -145,7 +145,7 @@ def _count(db: Database, types: Mapping[str, Value]) -> _Counts:
 def _both(layout: Layout, day: date) -> Iterator[tuple[Path, Path]]:
     """Where to write the day's `events` and `rejected_events`: they take their places when both are written."""
     events, rejected = layout.partition("events", day), layout.partition("rejected_events", day)
-    with replacing(events) as new_events, replacing(rejected) as new_rejected:
+    with summed(events) as new_events, summed(rejected) as new_rejected:
         yield new_events, new_rejected
 
 

@@ -21,8 +21,8 @@ from warehouse.steps.clicks.cut import Events, cut_clicks, define_events
 from warehouse.steps.events.calendar import Calendar, calendar
 from warehouse.steps.sessions.dwell.stays import count_stays, define_stays, rows_by_stay
 from warehouse.steps.sessions.filters.fixpoint import drop_until_stable
+from warehouse.sums import summed
 from warehouse.tables import SESSIONS
-from warehouse.whole_files import replacing
 
 LAST = 2**63 - 1  # the sequence of an event that has none
 
@@ -107,7 +107,7 @@ def build_sessions(
         _define_inside(db, start, names)
         found = _find(db, config, events.users)
         rounds = drop_until_stable(db, config.min_session_length, config.min_item_support)
-        with replacing(layout.partition("sessions", run_date)) as path:
+        with summed(layout.partition("sessions", run_date)) as path:
             rows = db.write_parts(_rows(db, config, events), path)
             if not rows:
                 raise DataError(_nothing_left(first_day, run_date, config, seen.events, found.sessions))

@@ -17,7 +17,7 @@ from warehouse.engine.protocol import Database, Engine, FileColumn
 from warehouse.engine.ranges import user_ranges
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
-from warehouse.whole_files import replacing
+from warehouse.sums import summed
 
 PARTS = ("train", "validation", "test")
 
@@ -112,7 +112,7 @@ def build_splits(
     with engine.open() as db:
         copy = FileColumn("copy") if "copy" in names else None
         db.view("sessions", [sessions], {**{name: FileColumn(name) for name in columns}, "copy": copy})
-        with replacing(layout.partition("splits", run_date)) as path:
+        with summed(layout.partition("splits", run_date)) as path:
             rows = db.write_parts(_parts_of_sessions(columns, bounds), path)
             db.view("splits", [path])
             parts = _parts(db, path, bounds)

@@ -1,6 +1,7 @@
 """Old nights and superseded files are let go."""
 
 import pytest
+from deltalake import DeltaTable
 
 from warehouse import recommendations as table
 
@@ -37,3 +38,26 @@ def test_retention_that_would_empty_the_table_is_refused(nights, keep, hours):
     nights.publish(0)
     with pytest.raises(table.RecommendationsError, match="must"):
         table.retain(nights.layout, keep, hours)
+
+
+@pytest.mark.parametrize("again", [1, 9])
+def test_retention_that_meets_publications_looks_again(nights, monkeypatch, again):
+    """Each of the first attempts finds that a rival has replaced the night that it drops in between."""
+    for day in (0, 1, 2):
+        nights.publish(day)
+    delete, met = DeltaTable.delete, []
+
+    def beside(self, predicate, **options):
+        if len(met) < again:
+            met.append(predicate)
+            nights.publish(0, nights.rows(seed=40 + len(met)))
+        return delete(self, predicate, **options)
+
+    monkeypatch.setattr(DeltaTable, "delete", beside)
+    monkeypatch.setattr("warehouse.recommendations.publishing.retention.PAUSES", (0.0, 0.0, 0.0))
+    if again == 1:
+        assert table.retain(nights.layout, keep_nights=2).dropped == (nights.day(0),)
+    else:
+        with pytest.raises(table.RecommendationsError, match=r"others wrote to .* no night was lost"):
+            table.retain(nights.layout, keep_nights=2)
+    assert table.latest(nights.layout).run_date == nights.day(2)

@@ -88,7 +88,8 @@ def test_a_rerun_picks_up_what_arrived_meanwhile_and_leaves_one_file(shop, clock
     shop.rows(DAY, [(1, 2, clock("11:00"))], name="late.parquet")
     (report,) = shop.ingest(DAY)
     assert report.rows == 2
-    assert [path.name for path in shop.layout.partition("events", DAY).parent.iterdir()] == ["2024-03-01.parquet"]
+    there = sorted(path.name for path in shop.layout.partition("events", DAY).parent.iterdir())
+    assert there == [".2024-03-01.parquet.sum", "2024-03-01.parquet"]
 
 
 def test_numeric_clocks_in_every_unit_and_iso_text_give_the_same_time(shop):
@@ -187,7 +188,7 @@ def test_a_delivery_with_too_many_rejected_rows_leaves_the_good_events_of_the_da
     )
     assert shop.layout.partition("events", DAY).read_bytes() == good
     assert len(shop.table("rejected_events", DAY)) == 3
-    assert not list(shop.layout.partition("events", DAY).parent.glob(".*"))
+    assert not list(shop.layout.partition("events", DAY).parent.glob(".*.tmp"))
 
 
 def test_the_rejected_share_may_reach_the_limit(shop, clock):

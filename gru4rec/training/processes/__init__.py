@@ -1,0 +1,1 @@
+"""Training by several processes: the leader holds data and recipe, the workers help with its updates."""

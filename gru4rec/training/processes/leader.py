@@ -1,0 +1,118 @@
+"""The leader of a training by several processes: it starts workers, hands them each training, and announces epochs."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch.distributed as dist
+
+from gru4rec.config.options import Config, ConfigError
+from gru4rec.data.sessions import Sessions
+from gru4rec.network.model import GRU4Rec
+from gru4rec.training.processes.handover import Handover, share_state
+from gru4rec.training.processes.worker import RANK, SIZE, STORE, join
+from gru4rec.training.trainer import Trainer
+from gru4rec.training.update import group
+from gru4rec.training.update.optimizer import Optimizer
+
+LARGEST_TABLE = 32 * 2**30  # bytes of the item table and its optimizer's slots that every process can hold whole
+PATIENCE = 10.0  # seconds for workers to end by themselves
+
+
+class Crew:
+    """The workers of one training; with no others in the group every call does nothing."""
+
+    def __init__(self, model: GRU4Rec, sessions: Sessions, config: Config) -> None:
+        """Hand the training to them; the leader's own trainer is made after this, with these `columns`."""
+        self._alone = group.current().size == 1
+        self.columns = not self._alone and table_bytes(model, config) > LARGEST_TABLE
+        if not self._alone:
+            Handover(model, sessions, config, self.columns).send()
+
+    def begin(self, trainer: Trainer) -> None:
+        """Let all begin where the leader stands."""
+        if not self._alone:
+            share_state(trainer.tensors())
+
+    def epoch(self, number: int) -> None:
+        """Let all make this epoch; the leader must make it too."""
+        if not self._alone:
+            group.say({"epoch": number})
+
+    def end(self) -> None:
+        """This training is over."""
+        self.epoch(0)
+
+
+def table_bytes(model: GRU4Rec, config: Config) -> int:
+    """Bytes of the item table with what the optimizer keeps beside it."""
+    slots = Optimizer(config.optimizer, model.device, model.output.dtype).slots
+    return int(model.output.numel() * model.output.element_size() * (1 + len(slots)))
+
+
+def check(config: Config, processes: int) -> None:
+    """Raise ConfigError where several processes cannot train what the configuration asks for."""
+    if processes == 1:
+        return
+    if processes < 1:
+        raise ConfigError(f"processes is {processes}; give a number of at least 1")
+    if config.features.selected_features:
+        raise ConfigError("a model with item features is trained by one process; use processes=1")
+    if config.model.embedding != "shared":
+        raise ConfigError(f"embedding={config.model.embedding} is trained by one process; use embedding=shared")
+    fewest = min(config.member(order).train.batch_size for order in range(config.train.members))
+    if processes > fewest:
+        raise ConfigError(f"{processes} processes cannot share {fewest} lanes (batch_size); use at most {fewest}")
+
+
+@contextmanager
+def workers(processes: int) -> Iterator[None]:
+    """Lead so many processes of this machine inside the block; a group that is there already (torchrun) stays.
+
+    Raises:
+        ChildProcessError: a worker ended while it was needed.
+    """
+    if processes == 1 or group.current().size > 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="gru4rec-processes-") as folder:
+        store = str(Path(folder) / "store")
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing listens beyond this machine
+        started = [_start(store, rank, processes) for rank in range(1, processes)]
+        try:
+            join(store, 0, processes)
+            yield
+            group.say({"end": True})
+        except RuntimeError as error:
+            ended = [process.poll() for process in started if process.poll() is not None]
+            if not ended:
+                raise
+            raise ChildProcessError(
+                f"a process of the training ended (exit code {ended[0]}) while the others needed it: "
+                f"go on with resume, or use one process ({str(error).splitlines()[0][:200]})"
+            ) from error
+        finally:
+            if dist.is_initialized():
+                dist.destroy_process_group()
+            _end(started)
+
+
+def _start(store: str, rank: int, size: int) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    known = {**os.environ, "PYTHONPATH": path, STORE: store, RANK: str(rank), SIZE: str(size)}
+    command = [sys.executable, "-m", "gru4rec.training.processes.worker"]
+    return subprocess.Popen(command, env=known, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def _end(started: list[subprocess.Popen[bytes]]) -> None:
+    """Wait a little for workers that were told to end, then end them."""
+    for process in started:
+        try:
+            process.wait(PATIENCE if sys.exc_info()[0] is None else 0.5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

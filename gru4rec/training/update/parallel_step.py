@@ -1,0 +1,66 @@
+"""The update that several processes make together: each takes lanes of every window, and gradients are added up.
+
+Windows, negatives and dropout masks come from the same generator state in every process, so nothing but the gathered
+rows' gradients has to be exchanged: R rows of the table and the dense weights, once an update. The optimizer then makes
+the same move everywhere. In float64 the result is that of one process up to rounding.
+"""
+
+from torch import Tensor
+
+from gru4rec.config.options import Config
+from gru4rec.network.model import GRU4Rec
+from gru4rec.training.update import group
+from gru4rec.training.update.step import Step
+from gru4rec.training.update.tables import Rows
+from gru4rec.training.windows.window import Window
+
+
+class ParallelStep(Step):
+    """Step on this process's lanes."""
+
+    capturable = False  # the exchange is launched by the host
+
+    def __init__(self, model: GRU4Rec, config: Config) -> None:
+        own = group.current().lanes(config.train.batch_size)
+        super().__init__(model, config, lanes=own.stop - own.start)
+        self._own = own
+        self.exchanged = 0  # bytes of the last update
+
+    def run(self, window: Window) -> Tensor:
+        """As Step.run, of all lanes; returns the loss of this process's own."""
+        return super().run(part_of(window, self._own))
+
+    def whole(self, losses: Tensor) -> Tensor:
+        """As Step.whole: the sums over all processes."""
+        losses = losses.clone()
+        group.add_up([losses])
+        return losses
+
+    def _move(self, rows: Rows, input_rows: Rows, n_candidates: int) -> None:
+        gradients = [rows.gradient, self._dense_gradient]
+        if input_rows is not rows:
+            gradients.append(input_rows.gradient)
+        self.exchanged = group.add_up(gradients)
+        super()._move(rows, input_rows, n_candidates)
+
+
+def part_of(window: Window, lanes: slice) -> Window:
+    """The window of some of the lanes; its candidates and rows stay those of all lanes."""
+    steps, all_lanes, _ = window.keep.shape
+
+    def own(by_prediction: Tensor) -> Tensor:
+        """Of a tensor [N, ..], the part of these lanes."""
+        return by_prediction.view(steps, all_lanes, *by_prediction.shape[1:])[:, lanes].flatten(0, 1)
+
+    items = window.items._replace(
+        target=own(window.items.target),
+        target_weight=own(window.items.target_weight),
+        inputs=own(window.items.inputs),
+    )
+    return Window(
+        items,
+        window.keep[:, lanes],
+        own(window.row_weight),
+        None if window.embedding_mask is None else window.embedding_mask[:, lanes],
+        None if window.hidden_masks is None else window.hidden_masks[:, :, lanes],
+    )

@@ -1,0 +1,169 @@
+"""What a night's report tells: read from the tables on disk and from MLflow, so that it can be made again any day.
+
+A part that a night did not leave behind is None: a report is made of a failed night too, and says what is missing.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from pipelines.policy.resources import Warehouse
+from pipelines.reports.over_nights import Judged, judged_nights, newest_versions
+from pipelines.settings.read import current_settings
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+    from pipelines.tracking.runs import Tracking
+    from warehouse.account.arrivals import Arrived, SessionsKept
+    from warehouse.account.changes import Catalogue, Drift, Lists
+    from warehouse.account.users import User
+
+METRIC = "recall@20"
+DAYS = 30  # of the charts over days and nights
+TOP = 10  # items of the lists that are compared and shown
+
+
+@dataclass(frozen=True)
+class Data:
+    """What came in.
+
+    by_day: (day, events, rejected rows). missing: a sentence about the window, None for a whole one.
+    """
+
+    today: "Arrived | None"
+    before: "Arrived | None"
+    by_day: list[tuple[date, int, int]]
+    sessions: "SessionsKept | None"
+    missing: str | None
+    drift: "Drift | None"
+    catalogue: "Catalogue | None"
+
+
+@dataclass(frozen=True)
+class Model:
+    """How good the night's model is. rows: the evaluations table. version: the night's newest, None without one."""
+
+    rows: list[dict[str, Any]]
+    nights: list[Judged]
+    version: "ModelVersion | None"
+    page: str
+
+    @property
+    def gate(self) -> str:
+        """ "promoted" or "refused"; "" where the gate did not speak."""
+        return str(self.version.tags.get("gate", "")) if self.version else ""
+
+    @property
+    def reason(self) -> str:
+        """The gate's own sentences, without the word that says again what it did."""
+        said = str(self.version.tags.get("gate_reason", "")) if self.version else ""
+        return said.removeprefix("Promoted: ")
+
+
+@dataclass(frozen=True)
+class ListsOfNight:
+    """The night's lists beside those of the night before. changed: a row of the table `comparison`."""
+
+    now: "Lists"
+    before: "Lists | None"
+    changed: dict[str, Any] | None
+    users: "list[User]"
+
+
+@dataclass(frozen=True)
+class Realised:
+    """What readers' lists were worth. curve: all users at k = 20, by day; today: all rows of the night's own day."""
+
+    curve: list[dict[str, Any]]
+    today: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All parts of a night's report."""
+
+    night: date
+    data: Data
+    model: Model
+    lists: ListsOfNight | None
+    realised: Realised
+
+
+def gather(warehouse: Warehouse, tracking: "Tracking", night: date) -> Contents:
+    """Read it all.
+
+    Raises:
+        FileNotFoundError: the night left nothing to report on.
+    """
+    found = Contents(
+        night, _data(warehouse, night), _model(warehouse, tracking, night), _lists(warehouse, night),
+        _realised(warehouse, night),
+    )  # fmt: skip
+    if found.data.today is None and found.lists is None and not found.model.rows:
+        raise FileNotFoundError(
+            f"There is nothing to report on {night}: no events of that day were read, no model was evaluated, and no "
+            f"lists stand in the table below {warehouse.root}."
+        )
+    return found
+
+
+def _data(warehouse: Warehouse, night: date) -> Data:
+    from warehouse.account.arrivals import arrived, by_day, sessions_kept
+    from warehouse.account.changes import catalogue, drift
+    from warehouse.days import first_of_window
+    from warehouse.steps.events.calendar import calendar
+
+    engine, layout = warehouse.engine(), warehouse.layout
+    window = current_settings().knobs.sessions.window_days
+    days = by_day(layout, night, DAYS)
+    earlier = [day for day, *_ in days if day < night]
+    return Data(
+        today=arrived(engine, layout, night),
+        before=arrived(engine, layout, earlier[-1]) if earlier else None,
+        by_day=days,
+        sessions=sessions_kept(engine, layout, night),
+        missing=calendar(layout, first_of_window(night, window), night).problem(),
+        drift=drift(engine, layout, night, window),
+        catalogue=catalogue(engine, layout, night),
+    )
+
+
+def _model(warehouse: Warehouse, tracking: "Tracking", night: date) -> Model:
+    import pyarrow.parquet as pq
+
+    file = warehouse.layout.partition("evaluations", night)
+    rows = pq.read_table(file).to_pylist() if file.is_file() else []
+    versions = newest_versions(tracking)
+    version = versions.get(night.isoformat())
+    nights = judged_nights(warehouse, versions, night, METRIC, DAYS)
+    return Model(rows, nights, version, tracking.page(version.run_id) if version else "")
+
+
+def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
+    from warehouse.account import changes
+    from warehouse.account.users import drawn
+
+    engine, layout = warehouse.engine(), warehouse.layout
+    found = changes.published(layout, night)
+    if found is None:
+        return None
+    earlier = changes.night_before(layout, night)
+    past = changes.published(layout, earlier) if earlier else None
+    window = current_settings().knobs.contexts.window_days
+    return ListsOfNight(
+        now=changes.lists(engine, found),
+        before=changes.lists(engine, past) if past else None,
+        changed=changes.compared(layout, night, past.run_date, TOP) if past else None,
+        users=drawn(engine, layout, found, n=TOP, window_days=window),
+    )
+
+
+def _realised(warehouse: Warehouse, night: date) -> Realised:
+    import pyarrow.parquet as pq
+
+    from warehouse.realised.band import curve
+
+    file = warehouse.layout.partition("realised", night)
+    today = pq.read_table(file).to_pylist() if file.is_file() else []
+    return Realised(curve(warehouse.layout, night, DAYS), today)

@@ -1,0 +1,95 @@
+"""What came in on a day: events, rejected rows, and the sessions of the night that they ended up in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow.parquet as pq
+
+from warehouse.days import as_day, midnight
+from warehouse.engine.protocol import Database, Engine
+from warehouse.engine.statements import statement
+from warehouse.layout import Layout
+
+LENGTHS = ((2, "2"), (3, "3"), (5, "4-5"), (10, "6-10"), (20, "11-20"))  # longest of a class, and its name
+LONGEST = "over 20"
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One day's events. late: of an earlier day. reasons: rejected rows by their reason, the most frequent first."""
+
+    day: date
+    events: int
+    users: int
+    items: int
+    late: int
+    reasons: Mapping[str, int]
+
+    @property
+    def rejected(self) -> int:
+        """All rejected rows of the day."""
+        return sum(self.reasons.values())
+
+
+@dataclass(frozen=True)
+class SessionsKept:
+    """A night's sessions. by_length: sessions of each class of LENGTHS. parts: split -> (sessions, events)."""
+
+    sessions: int
+    events: int
+    by_length: Mapping[str, int]
+    parts: Mapping[str, tuple[int, int]]
+
+    @property
+    def mean_length(self) -> float:
+        """Events a session."""
+        return self.events / self.sessions if self.sessions else 0.0
+
+
+def arrived(engine: Engine, layout: Layout, day: date | str) -> Arrived | None:
+    """What a day's partitions of events and rejected events hold; None where its events were never read."""
+    day = as_day(day)
+    events, refused = layout.partition("events", day), layout.partition("rejected_events", day)
+    if not events.is_file():
+        return None
+    with engine.open() as db:
+        db.view("arrived", [events])
+        ((events_read, users, items, late),) = db.rows(statement("account_day", first=midnight(day)))
+        reasons: dict[str, int] = {}
+        if refused.is_file():
+            db.view("refused", [refused])
+            reasons = {str(reason): int(rows) for reason, rows in db.rows(statement("account_reasons"))}
+    return Arrived(day, int(events_read), int(users), int(items), int(late), reasons)
+
+
+def by_day(layout: Layout, last: date | str, days: int) -> list[tuple[date, int, int]]:
+    """(day, events, rejected rows) of the newest `days` days that were read, up to `last`; from the files' footers."""
+    there = [day for day in layout.days("events") if day <= as_day(last)][-days:]
+    return [(day, _rows(layout, "events", day), _rows(layout, "rejected_events", day)) for day in there]
+
+
+def sessions_kept(engine: Engine, layout: Layout, night: date | str) -> SessionsKept | None:
+    """A night's sessions by length and by part of the split; None where the night has no sessions."""
+    sessions, splits = layout.partition("sessions", night), layout.partition("splits", night)
+    if not sessions.is_file():
+        return None
+    with engine.open() as db:
+        db.view("sessions", [sessions])
+        counted = [(int(length), int(number)) for length, number in db.rows(statement("account_lengths"))]
+        parts = _parts(db, layout, night) if splits.is_file() else {}
+    by_length = {name: 0 for _, name in LENGTHS} | {LONGEST: 0}
+    for length, number in counted:
+        by_length[next((name for longest, name in LENGTHS if length <= longest), LONGEST)] += number
+    total = sum(number for _, number in counted)
+    return SessionsKept(total, sum(length * number for length, number in counted), by_length, parts)
+
+
+def _parts(db: Database, layout: Layout, night: date | str) -> dict[str, tuple[int, int]]:
+    db.view("splits", [layout.partition("splits", night)])
+    return {str(name): (int(sessions), int(events)) for name, sessions, events in db.rows(statement("account_parts"))}
+
+
+def _rows(layout: Layout, table: str, day: date) -> int:
+    file = layout.partition(table, day)
+    return int(pq.read_metadata(file).num_rows) if file.is_file() else 0
