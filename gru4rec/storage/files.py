@@ -120,7 +120,7 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
     if not isinstance(content, dict) or content.get("kind") != kind or not isinstance(content.get("files"), dict):
         raise CheckpointError(f"{path} is not a {kind}; give the folder that fit wrote")
     version = content.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or version > VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, newer than the {VERSION} known here; use the version that wrote it"
         )
