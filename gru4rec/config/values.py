@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from gru4rec.config.sentences import shown
 
 RANK_METRIC = re.compile(r"(recall|mrr|ndcg)@[1-9][0-9]{0,4}")
+WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 Alternating = Mapping[str, Any] | tuple[Mapping[str, Any], ...]  # settings by name, or a list of such
 LARGEST = 2**31 - 1  # of a whole number that nothing else limits
 HIGHEST = 1e6  # of a number likewise
@@ -99,6 +100,8 @@ def from_text(name: str, text: str, kind: Any) -> Any:
     try:
         if kind is bool:
             return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+        if kind is int and not WHOLE.fullmatch(text):
+            raise ValueError
         return kind(text) if kind in (int, float) else text
     except (KeyError, ValueError):
         raise ConfigError(f"{name} is {shown(text)}; give {WANTED[kind]}") from None

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gru4rec.config.sentences import shown
 from gru4rec.data.text_files import header, is_text, read_text
 
 
@@ -38,6 +39,9 @@ class ColumnNames:
         time: the column that events are ordered by.
         weight: the column of the weights that training events have in the loss; None where all count alike.
         sequence: the column that says in which order events of one time came; None where nothing says so.
+
+    Raises:
+        ValueError: a column is named for two roles.
     """
 
     session: tuple[str, ...] = ("session_id",)
@@ -45,6 +49,13 @@ class ColumnNames:
     time: str = "timestamp"
     weight: str | None = None
     sequence: str | None = None
+
+    def __post_init__(self) -> None:
+        named = [*self.session, self.item, self.time, *filter(None, (self.sequence, self.weight))]
+        if twice := next((name for name in named if named.count(name) > 1), None):
+            raise ValueError(
+                f"the column {shown(twice)} is named for two roles; name one each for sessions, items, times"
+            )
 
     @property
     def clocks(self) -> tuple[str, ...]:

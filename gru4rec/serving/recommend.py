@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias, overload
 import numpy as np
 import pyarrow as pa
 
+from gru4rec.config.sentences import shown
 from gru4rec.data.frames import ColumnNames, Frame
 from gru4rec.data.ids import as_ids
 from gru4rec.data.sessions import Sessions
@@ -73,7 +74,10 @@ class Recommender:
         checkpoint = load(directory, device)
         checkpoint.model.freeze()
         extra = checkpoint.extra
-        return cls(checkpoint.model, float(extra.get("temperature", 1.0)), str(extra.get("model_version", "")))
+        temperature = extra.get("temperature", 1.0)
+        if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not 0 < temperature < np.inf:
+            raise ValueError(f"the temperature in {directory} is {shown(temperature)}; give a number above 0")
+        return cls(checkpoint.model, float(temperature), str(extra.get("model_version", "")))
 
     @overload
     def recommend(

@@ -70,7 +70,7 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
         weights = load_tensors(files["weights.safetensors"])
         if "repeat" in weights and weights["repeat"].shape == (2,):  # of version 0.1: one weight of all items before
             weights["repeat"] = weights["repeat"][[0, 1, 1]]
-        extra = dict(content["extra"])
+        extra = dict(content["extra"].items())
         features = read_features(files)
     except (
         LookupError,

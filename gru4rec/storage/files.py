@@ -115,19 +115,22 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
         raise FileNotFoundError(f"no {kind} in {folder}: {manifest} is missing there; give the folder that fit wrote")
     try:
         content = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON ({error}); it is no {kind}, or it was cut short") from error
     if not isinstance(content, dict) or content.get("kind") != kind or not isinstance(content.get("files"), dict):
         raise CheckpointError(f"{path} is not a {kind}; give the folder that fit wrote")
     version = content.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or version > VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, newer than the {VERSION} known here; use the version that wrote it"
         )
     noted = content.pop(SUM, None)
     if noted is not None and noted != _sum_of_content(content):
         raise CheckpointError(f"{path} was changed after it was written (its sum differs); copy the folder again")
-    return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
+    try:
+        return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} does not name its files as a {kind} does; copy the folder again") from error
 
 
 def _sum_of_content(content: dict[str, Any]) -> str:

@@ -45,6 +45,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         default="",
         help="what the import is called: one of the same name replaces all that it wrote (default: by PATH)",
     )
+    parser.add_argument("--memory-limit", default="2GB", help="memory of the engine (default 2GB)")
     _add_common(parser)
     parser.set_defaults(run=_import)
 
@@ -61,7 +62,6 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add_data_folder(parser, "the data folder to write to")
-    parser.add_argument("--memory-limit", default="2GB", help="memory of the engine (default 2GB)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 

@@ -10,7 +10,6 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -19,6 +18,7 @@ from warehouse.sentences import shown
 from warehouse.values import one_of
 
 PROBED_LINES = 100
+LONGEST_LINE = 2**24  # characters, of the lines that are looked at
 MARKS = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -107,7 +107,7 @@ def require(path: Path, form: TextForm, needed: Iterable[str]) -> list[str]:
         raise _lacking(path, form, missing, header)
     for name in needed:
         if header.count(name) > 1:
-            raise DataError(f"{path} has the column {name!r} {header.count(name)} times: keep one of them")
+            raise DataError(f"{path} has the column {shown(name)} {header.count(name)} times: keep one of them")
     return column_names(path, form)
 
 
@@ -119,7 +119,7 @@ def require_fields(paths: Sequence[Path], form: JsonLines, needed: Iterable[str]
     lacking = {name for name in needed if name not in there}
     for path in paths if lacking else ():
         with open_text(path) as file:
-            while lacking and (lines := [line.rstrip("\r\n") for line in islice(file, PROBED_LINES)]):
+            while lacking and (lines := _lines(path, file)):
                 lacking -= set(_json_fields(path, lines, form))
     if lacking:
         raise _lacking(paths[0], form, [name for name in needed if name in lacking], list(there))
@@ -130,7 +130,7 @@ def _lacking(path: Path, form: TextForm, missing: list[str], there: list[str]) -
     if isinstance(form, Delimited) and len(there) == 1:
         hint = f"; the delimiter {form.delimiter!r} may be wrong"
     return DataError(
-        f"{path} has no column {', '.join(map(repr, missing))} (it has {', '.join(map(repr, there[:20]))}){hint}"
+        f"{path} has no column {', '.join(map(shown, missing))} (it has {', '.join(map(shown, there[:20]))}){hint}"
     )
 
 
@@ -139,7 +139,7 @@ def _header(path: Path, form: TextForm) -> list[str]:
     encoding = form.encoding if isinstance(form, Delimited) else "utf-8"
     try:
         with open_text(path, encoding) as file:
-            lines = [line.rstrip("\r\n") for line in islice(file, PROBED_LINES)]
+            lines = _lines(path, file)
     except (DataError, FileNotFoundError):
         raise
     except (ValueError, EOFError, OSError) as error:  # Arrow's own error of a broken zstd file is a ValueError
@@ -161,9 +161,20 @@ def _header(path: Path, form: TextForm) -> list[str]:
     return list(form.names)
 
 
+def _lines(path: Path, file: TextIO) -> list[str]:
+    """The next PROBED_LINES lines, none of which may be longer than LONGEST_LINE: a file of zeros is one line."""
+    lines: list[str] = []
+    while len(lines) < PROBED_LINES and (line := file.readline(LONGEST_LINE + 1)):
+        if len(line) > LONGEST_LINE:
+            raise DataError(f"{path} has a line of more than {LONGEST_LINE:,} characters: deliver it again")
+        lines.append(line.rstrip("\r\n"))
+    return lines
+
+
 def _fields(line: str, form: Delimited) -> list[str]:
     if len(form.delimiter) > 1 or not form.quote:
         return line.split(form.delimiter)
+    csv.field_size_limit(LONGEST_LINE)  # by default Python refuses a field of over 128 KB
     return next(csv.reader([line], delimiter=form.delimiter, quotechar=form.quote), [])
 
 
@@ -175,7 +186,9 @@ def _json_fields(path: Path, lines: list[str], form: JsonLines) -> dict[str, Non
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except RecursionError:
+            raise DataError(f"line {number} of {path} is nested too deep: one object a line is expected") from None
+        except ValueError as error:  # also of a number of thousands of digits
             raise DataError(f"line {number} of {path} is not JSON ({error}): one object a line is expected") from error
         if not isinstance(row, dict):
             raise DataError(f"line {number} of {path} is no JSON object: one object a line is expected")

@@ -43,7 +43,7 @@ def staged(layout: Layout, unit: str) -> Iterator[Path]:
 
     After an error nothing has changed. What a killed import left is removed by the next one of its name.
     """
-    folder = layout.raw / f".import-{unit}"
+    folder, is_new = layout.raw / f".import-{unit}", not layout.root.exists()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -52,6 +52,8 @@ def staged(layout: Layout, unit: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _remove_if_empty(layout.raw)
+        if is_new:
+            _remove_if_empty(layout.root)
 
 
 def _put_in_place(layout: Layout, unit: str, files: list[Path]) -> None:
