@@ -1,4 +1,4 @@
-"""The shell's entrance: `python -m pipelines demo | ui | night | promote | rollback`."""
+"""The shell's entrance: `python -m pipelines demo | ui | night | check | promote | rollback`."""
 
 import argparse
 import os
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
     night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
     night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
+    commands.add_parser("check", help="list what of the data folder cannot be read, and what to do")
     promote = commands.add_parser("promote", help="make a model version champion by hand")
     promote.add_argument("version", type=int, help="version in the model registry")
     promote.add_argument("--reason", required=True, help="why: kept in the version's tags")
@@ -50,6 +51,10 @@ def _run(options: argparse.Namespace) -> int:
 
         os.environ["DAGSTER_HOME"] = str(home())
         return 0 if night(options.date, backfill=options.backfill) else 1
+    if options.command == "check":
+        from pipelines.shell.check import check
+
+        return check(current_settings())
     if options.command in ("promote", "rollback"):
         from pipelines.policy.resources import MLflow, resources
         from pipelines.shell import promotion
