@@ -61,11 +61,14 @@ def _tables(layout: Layout, found: Findings) -> None:
 def _partition_problem(file: Path) -> str | None:
     """What is wrong with a partition, with what to do; None for a whole one."""
     from warehouse.engine.parquet_files import schema_of
+    from warehouse.sums import Damaged
     from warehouse.sums import check as check_sum
 
     try:
         check_sum(file)
         schema_of(file)
+    except Damaged as error:
+        return str(error)
     except ValueError as error:
         return f"{error}; materialise {file.parent.name} for {file.stem} again"
     return None
