@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-all lint rooms constraints clean
+.PHONY: help demo ui test test-all torture lint rooms constraints clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -26,6 +26,10 @@ test: $(INSTALLED) ## Run the tests (the fast ones)
 
 test-all: $(INSTALLED) ## Run all tests, the slow ones too
 	$(BIN)/python -m pytest -n 2
+
+torture: $(INSTALLED) ## Kill, spoil and race whole nights (hours): make torture KILLS=1000 SPOILED=300 RIVALS=20 SEED=0
+	$(BIN)/python -m benchmarks.torture --kills $(or $(KILLS),1000) --spoiled $(or $(SPOILED),300) \
+		--rivals $(or $(RIVALS),20) --seed $(or $(SEED),0)
 
 lint: $(INSTALLED) ## Style, types and the walls between the packages
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The shell's entrance: `python -m pipelines demo | ui | night | report | promote | rollback`."""
+"""The shell's entrance: `python -m pipelines demo | ui | night | report | check | promote | rollback`."""
 
 import argparse
 import os
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
     report = commands.add_parser("report", help="a night's report made again, as one HTML page")
     report.add_argument("--date", help="its day (default: the last day of the partitions)")
+    commands.add_parser("check", help="list what of the data folder cannot be read, and what to do")
     promote = commands.add_parser("promote", help="make a model version champion by hand")
     promote.add_argument("version", type=whole(1, 2**31 - 1), help="version in the model registry")
     promote.add_argument("--reason", required=True, help="why: kept in the version's tags")
@@ -61,6 +62,10 @@ def _run(options: argparse.Namespace) -> int:
 
         print(report(current_settings(), options.date))
         return 0
+    if options.command == "check":
+        from pipelines.shell.check import check
+
+        return check(current_settings())
     if options.command in ("promote", "rollback"):
         from pipelines.policy.resources import MLflow, resources
         from pipelines.shell import promotion

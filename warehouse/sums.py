@@ -40,11 +40,14 @@ def check(path: Path) -> None:
     Raises:
         Damaged: it differs. A file without a sum, or a file that is missing, passes.
     """
-    known = noted(path)
-    if not known or not path.is_file():
-        return
-    state = path.stat()
-    if not _matches(path, tuple(known), state.st_ino, state.st_size, state.st_mtime_ns):
+    known: list[str] = []
+    while (before := known) != (known := noted(path)):  # a writer may have replaced file and sum in between
+        if not known or not path.is_file():
+            return
+        state = path.stat()
+        if _matches(path, tuple(known), state.st_ino, state.st_size, state.st_mtime_ns):
+            return
+    if before:
         raise Damaged(
             f"{path} was damaged or changed after it was written (its sum differs): materialise {path.parent.name} for "
             f"{path.stem} again; to keep it as it is, delete {_beside(path).name} beside it"

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: written beside, kept through a power cut, then put in place in one step."""
 
+import errno
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ def replacing(path: Path) -> Iterator[Path]:
     what is found there was left by a killed process.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a file is to be written where a folder is", str(path))
     named = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.tmp")
     for leftover in path.parent.iterdir():
         if named.fullmatch(leftover.name) and not leftover.is_dir():

@@ -68,7 +68,8 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
 
     with as_failure():
         hold(context, warehouse.layout, context.partition_keys)
-    engine, reports = warehouse.engine(), []
+        engine = warehouse.engine()
+    reports: list[EventsReport] = []
     selected = {key.name for key in context.selected_asset_check_keys}
     with as_failure():
         wanted = step_config(EventsConfig, config)

@@ -43,11 +43,11 @@ def champion_model(
         challenger = registry.of_night(tracking, day)
         before = registry.aliased(tracking, registry.CHAMPION)
         decision = decide_night(rows, config, challenger, before)
-    outcome = "promoted" if decision.promoted else "refused"
-    registry.tag(tracking, challenger, gate=outcome, gate_reason=decision.reason)
-    if decision.promoted:
-        registry.promote(tracking, challenger, by=f"gate of {day}", reason=decision.reason)
-    champion = registry.aliased(tracking, registry.CHAMPION)
+        outcome = "promoted" if decision.promoted else "refused"
+        registry.tag(tracking, challenger, gate=outcome, gate_reason=decision.reason)
+        if decision.promoted:
+            registry.promote(tracking, challenger, by=f"gate of {day}", reason=decision.reason)
+        champion = registry.aliased(tracking, registry.CHAMPION)
     context.log.info(f"Version {challenger.version} {outcome}. {decision.reason}")
     return dg.MaterializeResult(
         metadata={

@@ -10,6 +10,7 @@ import multiprocessing
 import socket
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -54,7 +55,7 @@ def hold(context: dg.AssetExecutionContext, layout: Layout, days: Iterable[str])
 
 def release(layout: Layout, run_id: str) -> None:
     """Give back the days of a run that has ended in a process that lives on: its home may not be known to others."""
-    for path in (layout.root / ".nights").glob("*.json"):
+    for path in filter(Path.is_file, (layout.root / ".nights").glob("*.json")):
         with path.open("r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             holder = _read(file.read())

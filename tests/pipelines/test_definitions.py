@@ -36,6 +36,7 @@ SNAPSHOT = {
         "splits:every_part_has_sessions",
         "splits:splits_do_not_overlap",
         "offline_evaluation:trained_before_test",
+        "champion_model:gate_saw_champion",
         "realised:realised_within_its_band",
         "recommendations:recommendations_complete",
         *(f"recommendations:audit_{name}" for name in CHECKS),

@@ -15,7 +15,7 @@ from warehouse.days import midnight
 from warehouse.recommendations.errors import NoNight
 from warehouse.recommendations.reading.snapshots import Night, snapshot
 from warehouse.recommendations.reading.verification import verified
-from warehouse.recommendations.table import HasRecommendations, night_files, nights, open_table, table_path
+from warehouse.recommendations.table import HasRecommendations, night_files, nights, opened_if_there, table_path
 
 
 def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
@@ -26,8 +26,8 @@ def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
             damaged.
     """
     path = table_path(where)
-    there = DeltaTable.is_deltatable(str(path))
-    table = _as_of_the_end(open_table(path), path, day) if there else None
+    now = opened_if_there(path)
+    table = None if now is None else _as_of_the_end(now, path, day)
     earlier = [] if table is None else [night for night in nights(table) if night < day]
     if table is None or not earlier:
         raise NoNight(f"no lists were published before {day} in {path}: there is nothing to score on that day")

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
 from warehouse.tables import RECOMMENDATIONS
@@ -37,11 +37,33 @@ def table_path(where: HasRecommendations | str | Path) -> Path:
 
 
 def open_table(path: Path) -> DeltaTable:
-    """Open the table, or raise `NoNight` with a sentence."""
+    """Open the table.
+
+    Raises:
+        NoNight: there is none.
+        RecommendationsError: its log cannot be read.
+    """
+    if path.is_file():
+        raise RecommendationsError(
+            f"{path} is a file, where the recommendations table's folder is expected: move it away"
+        )
     try:
         return DeltaTable(path)
     except (TableNotFoundError, FileNotFoundError) as error:
         raise NoNight(f"there is no recommendations table at {path}: run a night first") from error
+    except (DeltaError, OSError) as error:
+        raise RecommendationsError(
+            f"the log of the recommendations table cannot be read ({str(error).splitlines()[0][:300]}): put "
+            f"{path / '_delta_log'} back from a copy, or move {path} away and run the nights again"
+        ) from error
+
+
+def opened_if_there(path: Path) -> DeltaTable | None:
+    """The table; None where there is none. RecommendationsError where its log cannot be read."""
+    try:
+        return open_table(path)
+    except NoNight:
+        return None
 
 
 def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
@@ -50,13 +72,13 @@ def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
     Making it takes two commits (table, constraints). A writer that is killed between them leaves the constraints to the
     next one. The caller holds the staging folder's lock, so that two first nights do not make the table twice.
     """
-    if not DeltaTable.is_deltatable(str(path)):
+    if opened_if_there(path) is None:
         path.mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
             path, schema, partition_by=["run_date"], name=RECOMMENDATIONS.name,
             description="Top-N recommendations per user, one partition a night",
         )  # fmt: skip
-    table = DeltaTable(path)
+    table = open_table(path)
     have = id_types(table)
     for column in ("user_id", "item_id"):
         if have[column] != schema.field(column).type:

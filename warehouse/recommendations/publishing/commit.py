@@ -24,14 +24,15 @@ from deltalake.transaction import AddAction
 from warehouse.recommendations.errors import NightBusy
 from warehouse.recommendations.logbook import SUMS
 from warehouse.recommendations.parts import statistics_json
-from warehouse.recommendations.table import night_files
+from warehouse.recommendations.table import night_files, opened_if_there
 from warehouse.sums import sum_of
 from warehouse.whole_files import to_disk
 
 
 def found_files(path: Path, run_date: dt.date) -> frozenset[str]:
     """The files of a night as the table shows it now; none when there is no such night, or no table."""
-    return frozenset(night_files(DeltaTable(path), run_date)) if DeltaTable.is_deltatable(str(path)) else frozenset()
+    table = opened_if_there(path)
+    return frozenset() if table is None else frozenset(night_files(table, run_date))
 
 
 def commit(

@@ -40,10 +40,10 @@ def changed(layout: Layout, day: date) -> bool:
     """
     try:
         known: Delivery = json.loads(layout.delivery(day).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        files = _named(layout, day)
+        return files.keys() != known.keys() or any(_differs(path, known[name]) for name, path in files.items())
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):  # no record, or a spoiled one
         return True
-    files = _named(layout, day)
-    return files.keys() != known.keys() or any(_differs(path, known[name]) for name, path in files.items())
 
 
 def _named(layout: Layout, day: date) -> dict[str, Path]:

@@ -1,0 +1,1 @@
+"""Torture of whole nights: kills at random moments, a data folder spoiled file by file, rivals for one day."""

@@ -1,0 +1,154 @@
+"""A night in a process of its own, in seconds: the parent has everything imported, and forks.
+
+A night is the job *nightly* of a tiny shop, run by Dagster in one process, as `python -m pipelines night` runs it.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FIRST, SECOND = "2026-01-02", "2026-01-03"
+SETTINGS = f"""
+[partitions]
+first_day = "2026-01-01"
+last_day = "{SECOND}"
+[engine]
+threads = 1
+[sessions]
+window_days = 3
+min_item_support = 1
+[splits]
+validation_days = 0
+test_days = 1
+[model]
+preset = "rsc15"
+device = "cpu"
+threads = 1
+[model.overrides]
+hidden_size = 8
+epochs = 1
+n_sample = 16
+batch_size = 32
+[evaluation]
+baselines = ["popularity"]
+bootstrap = 20
+[gate]
+min_events = 1
+best_baseline_share = 0.0
+[recommendations]
+n = 5
+keep_nights = 5
+[mlflow]
+system_metrics = false
+"""
+LIMIT = 300.0  # seconds after which a night that says nothing has failed
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a night ended.
+
+    Args:
+        signal: that killed the process; 0 where it ended by itself.
+        success: whether the job says that every step succeeded.
+        sentences: of the steps that failed with one.
+        traces: the stack traces of what failed otherwise.
+        seconds: that it ran.
+    """
+
+    signal: int
+    success: bool
+    sentences: list[str]
+    traces: list[str]
+    seconds: float
+
+
+def warm() -> None:
+    """Import all that a night needs, so that a fork begins at once; no thread may be started."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+class Night:
+    """A running night."""
+
+    def __init__(self, root: Path, day: str, job: str = "nightly") -> None:
+        self._answer = root.parent / f"{root.name}.answer.json"
+        self._answer.unlink(missing_ok=True)
+        self._begun = time.monotonic()
+        sys.stdout.flush()
+        self.process = os.fork()
+        if self.process == 0:
+            _child(root, day, job, self._answer)
+
+    def kill(self, which: int) -> None:
+        """Send a signal, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process, which)
+
+    def ended(self, limit: float = LIMIT) -> Ended:
+        """Wait for the end; one that outlives `limit` seconds is killed and has failed."""
+        late = False
+        while True:
+            found, status = os.waitpid(self.process, os.WNOHANG)
+            if found:
+                break
+            if time.monotonic() - self._begun > limit and not late:
+                late = True
+                self.kill(9)
+            time.sleep(0.02)
+        seconds = time.monotonic() - self._begun
+        if late:
+            return Ended(0, False, [], [f"nothing was heard for {limit:.0f} s"], seconds)
+        which = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        try:
+            said = json.loads(self._answer.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            said = {"success": False, "sentences": [], "traces": [] if which else ["the process said nothing"]}
+        return Ended(which, said["success"], said["sentences"], said["traces"], seconds)
+
+
+def _child(root: Path, day: str, job: str, answer: Path) -> None:
+    """Run the night, write down how it went, and leave without the parent's endings."""
+    with (root.parent / f"{root.name}.log").open("ab", buffering=0) as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        said = _run(root, day, job)
+    except BaseException:
+        said = {"success": False, "sentences": [], "traces": [traceback.format_exc()]}
+    answer.write_text(json.dumps(said), encoding="utf-8")
+    os._exit(0 if said["success"] else 1)
+
+
+def _run(root: Path, day: str, job: str) -> dict[str, Any]:
+    import dagster as dg
+
+    from pipelines.definitions import defs
+    from pipelines.policy.failures import is_stated, reason
+    from pipelines.policy.resources import resources
+    from pipelines.settings.read import load
+
+    given = resources(load({"GRU4REC_DATA": str(root)}))
+    config: dict[str, Any] = {"loggers": {"plain": {}}}
+    config["resources"] = {name: {"config": one.model_dump()} for name, one in given.items()}
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=day,
+            run_config=config,
+            raise_on_error=False,
+        )
+    failures = [event for event in done.all_events if event.is_step_failure]
+    return {
+        "success": done.success,
+        "sentences": [reason(event) for event in failures if is_stated(event)],
+        "traces": [event.step_failure_data.error_display_string for event in failures if not is_stated(event)],
+    }

@@ -1,0 +1,127 @@
+"""`pipelines check`: what of the data folder cannot be read, and what to do about it. It changes nothing."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.policy.resources import MLflow, resources
+from pipelines.settings.read import Settings
+from pipelines.tracking import registry, store
+from warehouse.layout import Layout
+
+TABLES = ("events", "rejected_events", "items", "sessions", "splits", "evaluations", "realised")
+FOLDERS = (*TABLES, "raw", "deliveries", "recommendations", "recommendations_staging", "mlflow", ".scratch", ".nights")
+AGAIN = "run that night again, or roll the table back"
+ANOTHER = "put its files back, or `pipelines promote` another version; without it the gate judges as on a first night"
+
+
+@dataclass
+class Findings:
+    """A sentence for each thing that cannot be read; what was read; what has no sums because it is older."""
+
+    problems: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check(settings: Settings) -> int:
+    """Print the findings, problems first; returns the exit code: 1 where there is a problem."""
+    found = look(settings)
+    for line in (*found.problems, *found.notes):
+        print(f"- {line}")
+    print(f"{len(found.problems)} problem(s); read: {', '.join(found.read) or 'nothing, for there is nothing yet'}")
+    return 1 if found.problems else 0
+
+
+def look(settings: Settings) -> Findings:
+    """Read every table, every night and the models that serve or may serve next."""
+    found, layout = Findings(), Layout(settings.root)
+    for name in FOLDERS:
+        if (path := settings.root / name).exists() and not path.is_dir():
+            found.problems.append(f"{path} is a file where a folder is expected: move it away")
+    _tables(layout, found)
+    _recommendations(layout, found)
+    _models(settings, found)
+    return found
+
+
+def _tables(layout: Layout, found: Findings) -> None:
+    from warehouse.sums import noted
+
+    files = [layout.partition(table, day) for table in TABLES for day in layout.days(table)]
+    found.problems += filter(None, map(_partition_problem, files))
+    unsummed = sum(not noted(file) for file in files)
+    if unsummed:
+        found.notes.append(f"{unsummed} partitions have no sum: an older version wrote them, and damage may go unseen")
+    if files:
+        found.read.append(f"{len(files)} partitions")
+
+
+def _partition_problem(file: Path) -> str | None:
+    """What is wrong with a partition, with what to do; None for a whole one."""
+    from warehouse.engine.parquet_files import schema_of
+    from warehouse.sums import Damaged
+    from warehouse.sums import check as check_sum
+
+    try:
+        check_sum(file)
+        schema_of(file)
+    except Damaged as error:
+        return str(error)
+    except ValueError as error:
+        return f"{error}; materialise {file.parent.name} for {file.stem} again"
+    return None
+
+
+def _recommendations(layout: Layout, found: Findings) -> None:
+    from warehouse import recommendations
+    from warehouse.recommendations.table import nights, open_table
+
+    try:
+        there = nights(open_table(layout.recommendations))
+    except recommendations.NoNight:
+        return
+    except recommendations.RecommendationsError as error:
+        found.problems.append(str(error))
+        return
+    states = [recommendations.verify(layout, night) for night in there]
+    found.problems += [f"{problem}: {AGAIN}" for state in states for problem in state.problems]
+    unsummed = [str(state.run_date) for state in states if state.unsummed]
+    if unsummed:
+        found.notes.append(f"nights without sums in the table's log, of an older version: {', '.join(unsummed)}")
+    if states:
+        found.read.append(f"{len(states)} nights of recommendations")
+
+
+def _models(settings: Settings, found: Findings) -> None:
+    """The champion, the one before it, and the challenger; a store that is not there yet is not made."""
+    file = store.file_of(settings.tracking_uri)
+    if file is not None and not (file.exists() or file.parent.is_file()):
+        return
+    mlflow: MLflow = resources(settings)["mlflow"]
+    try:
+        tracking = mlflow.open()
+    except ValueError as error:
+        found.problems.append(str(error))
+        return
+    aliased = {name: registry.aliased(tracking, name) for name in (registry.CHAMPION, registry.CHALLENGER)}
+    with tempfile.TemporaryDirectory() as copies:
+        for name, version in aliased.items():
+            if version is None:
+                continue
+            try:
+                folder = registry.readable(tracking, version, Path(copies))
+            except registry.ModelUnreadable as error:
+                found.problems.append(f"{name}: {error}: {ANOTHER}")
+                continue
+            found.read.append(f"{name} (version {version.version})")
+            found.notes += _without_sum(name, folder)
+
+
+def _without_sum(name: str, folder: Path) -> Iterator[str]:
+    from gru4rec.storage.checkpoint import MANIFEST
+    from gru4rec.storage.files import SUM
+
+    if f'"{SUM}": "' not in (folder / MANIFEST).read_text(encoding="utf-8").splitlines()[-2]:
+        yield f"the manifest of the {name} has no sum: an older version wrote it, and damage to it may go unseen"

@@ -1,0 +1,95 @@
+"""`pipelines check`: one line for each thing that cannot be read, with what to do; it changes nothing."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from pipelines.settings.read import Settings, load
+from pipelines.shell.check import check
+from warehouse.layout import Layout
+from warehouse.recommendations import Expected, NightFacts, publish
+from warehouse.sums import summed
+
+NIGHT = dt.date(2026, 1, 3)
+
+
+def settings(root: Path) -> Settings:
+    return load({"GRU4REC_DATA": str(root)})
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A partition of events and of items, and a published night."""
+    layout = Layout(tmp_path / "data")
+    for name in ("events", "items"):
+        with summed(layout.partition(name, NIGHT)) as beside:
+            pq.write_table(pa.table({"user_id": [1, 2, 3], "item_id": [4, 5, 6]}), beside)
+    rows = {
+        "user_id": [1, 1],
+        "rank": pa.array([1, 2], pa.int16()),
+        "item_id": [4, 5],
+        "score": pa.array([2.0, 1.0], pa.float32()),
+        "probability": pa.array([0.5, 0.2], pa.float32()),
+        "model": ["GRU4Rec"] * 2,
+        "context_length": pa.array([3, 3], pa.int16()),
+    }
+    publish(layout, NIGHT, pa.table(rows).to_batches(), NightFacts(), Expected(n=2))
+    return layout.root
+
+
+def test_an_empty_folder_and_a_whole_one_have_no_problem(root: Path, tmp_path: Path, capsys) -> None:
+    assert check(settings(tmp_path / "nothing")) == 0
+    assert capsys.readouterr().out == "0 problem(s); read: nothing, for there is nothing yet\n"
+    assert not (tmp_path / "nothing").exists()
+    before = tree(root)
+    assert check(settings(root)) == 0
+    assert capsys.readouterr().out == "0 problem(s); read: 2 partitions, 1 nights of recommendations\n"
+    assert tree(root) == before
+
+
+def test_each_thing_that_cannot_be_read_is_a_line_with_what_to_do(root: Path, capsys) -> None:
+    events = root / "events" / f"{NIGHT}.parquet"
+    events.write_bytes(events.read_bytes()[:-9] + b"\x00" * 9)
+    (root / "sessions").write_text("a file")
+    [part] = [Path(file) for file in DeltaTable(root / "recommendations").file_uris()]
+    part.unlink()
+    (root / "items" / f".{NIGHT}.parquet.sum").unlink()
+    (root / "mlflow").mkdir()
+    (root / "mlflow" / "mlflow.db").write_text("not a database")
+    before = tree(root)
+    assert check(settings(root)) == 1
+    said = capsys.readouterr().out
+    assert tree(root) == before
+    for line in (
+        f"{root / 'sessions'} is a file where a folder is expected: move it away",
+        f"{events} was damaged or changed after it was written",
+        f"materialise events for {NIGHT} again",
+        f"{part} is missing: run that night again, or roll the table back",
+        "mlflow.db cannot be used (file is not a database): put a copy of it back",
+        "1 partitions have no sum: an older version wrote them",
+        "4 problem(s)",
+    ):
+        assert line in said
+    assert all(len(line) < 500 for line in said.splitlines())
+
+
+@pytest.mark.parametrize("spoil", ["cut", "a file"])
+def test_a_table_whose_log_cannot_be_read_is_a_line(root: Path, capsys, spoil: str) -> None:
+    if spoil == "cut":
+        first = root / "recommendations" / "_delta_log" / f"{0:020d}.json"
+        first.write_text(first.read_text()[:200])
+    else:
+        (root / "recommendations").rename(root / "kept")
+        (root / "recommendations").write_text("a file")
+    assert check(settings(root)) == 1
+    said = capsys.readouterr().out
+    assert "recommendations" in said
+    assert "put" in said or "move it away" in said

@@ -1,0 +1,75 @@
+"""`make torture` on a few cases, and the pieces by which it judges: they must see a night that lacks a part."""
+
+import datetime as dt
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from benchmarks.torture.counts import Counts, partial, sentence_problem
+from benchmarks.torture.nights import SECOND, Ended
+from benchmarks.torture.readers import seen
+from benchmarks.torture.spoil import WAYS
+from warehouse.recommendations import Expected, NightFacts, publish
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def published(root: Path, users: int) -> None:
+    """The night SECOND with two items a user."""
+    count = 2 * users
+    rows = pa.table(
+        {
+            "user_id": np.repeat(np.arange(users), 2),
+            "rank": pa.array([1, 2] * users, pa.int16()),
+            "item_id": [7, 8] * users,
+            "score": pa.array([2.0, 1.0] * users, pa.float32()),
+            "probability": pa.array([0.5, 0.2] * users, pa.float32()),
+            "model": ["GRU4Rec"] * count,
+            "context_length": pa.array([3] * count, pa.int16()),
+        }
+    )
+    publish(root / "recommendations", dt.date.fromisoformat(SECOND), rows.to_batches(), NightFacts(), Expected(n=2))
+
+
+def test_a_night_of_which_a_part_is_missing_is_seen(tmp_path: Path) -> None:
+    assert partial(tmp_path, [(0, 1, 7)]) is None, "no night is no part of one"
+    published(tmp_path, users=3)
+    found = seen(tmp_path, SECOND)
+    whole = [(user, rank, item) for user in range(3) for rank, item in ((1, 7), (2, 8))]
+    assert found == {"package": whole, "duckdb": whole, "polars": whole}
+    assert partial(tmp_path, whole) is None
+    assert partial(tmp_path, [*whole, (3, 1, 7)]) == "package sees 6 rows of 7"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_spoil_a_file_spoils_it(tmp_path: Path, way: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"some bytes of a file")
+    WAYS[way](file, random.Random(1))
+    assert not file.is_file() or file.read_bytes() != b"some bytes of a file"
+    assert file.is_dir() == (way == "a folder")
+
+
+def test_what_counts_as_held(capsys: pytest.CaptureFixture) -> None:
+    assert sentence_problem(Ended(0, False, ["the disk is full: free some space"], [], 1.0)) is None
+    assert sentence_problem(Ended(0, False, [], [], 1.0)) == "no word at all"
+    assert "a stack trace" in str(sentence_problem(Ended(0, False, ["said"], ["Traceback\nKeyError: 'x'"], 1.0)))
+    counts = Counts()
+    counts.add("one", None, "the same lists")
+    counts.add("two", "no word at all", "one sentence")
+    assert str(counts) == "2 tried, 1 held (1 the same lists), 1 failed"
+    assert "FAILED two: no word at all" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_few_of_each() -> None:
+    command = [sys.executable, "-m", "benchmarks.torture", "--kills", "4", "--spoiled", "4", "--rivals", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for kind, tried in (("spoiled", 4), ("rivals", 1), ("kills", 4)):
+        assert f"{kind}: {tried} tried, {tried} held" in done.stdout
