@@ -14,6 +14,8 @@ from pipelines.settings.sections import Gate
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+    from warehouse.realised.band import Band
+
 Row = Mapping[str, Any]
 
 
@@ -31,7 +33,11 @@ class Decision:
 
 
 def decide_night(
-    rows: Sequence[Row], rules: Gate, challenger: "ModelVersion", champion: "ModelVersion | None"
+    rows: Sequence[Row],
+    rules: Gate,
+    challenger: "ModelVersion",
+    champion: "ModelVersion | None",
+    realised: "Band | None" = None,
 ) -> Decision:
     """The decision of a night.
 
@@ -40,11 +46,15 @@ def decide_night(
         rules: [gate].
         challenger: the version trained that night.
         champion: the version that carries the alias now, if there is one.
+        realised: what readers' lists were worth on the night's day, where that was scored.
     """
     if refusal := _out_of_date(rows, challenger, champion):
         return Decision(False, [refusal])
     late = challenger.tags.get("train_until", "") >= challenger.tags.get("test_from", "")
-    return decide(rows, rules, ["trained_before_test"] if late else [])
+    failed = ["trained_before_test"] if late else []
+    if rules.heed_realised and realised is not None and realised.fell:
+        failed.append(f"realised_within_its_band (recall@20 of {realised.value:.4f}, its edge is {realised.low:.4f})")
+    return decide(rows, rules, failed)
 
 
 def _out_of_date(rows: Sequence[Row], challenger: "ModelVersion", champion: "ModelVersion | None") -> str | None:

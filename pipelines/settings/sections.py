@@ -24,6 +24,7 @@ from pipelines.settings.kinds import (
     RankMetric,
     Refit,
     Share,
+    Webhook,
     Zone,
 )
 
@@ -202,6 +203,11 @@ class Gate(Section):
         default=0.9,
         description="the items of this share of the champion's training events must be known to the challenger",
     )
+    heed_realised: bool = Field(
+        default=False,
+        description="true: no promotion on a day whose realised recall fell below its band: its data, or the lists, "
+        "are in doubt",
+    )
 
     @property
     def floors(self) -> dict[str, float]:
@@ -263,6 +269,15 @@ class MLflow(Section):
     experiment: str = Field(default="gru4rec-nightly", description="the experiment all nights are in")
     model: str = Field(default="gru4rec", description="the registered model's name")
     system_metrics: bool = Field(default=True, description="true: processor and memory are logged while training")
+
+
+class Alerts(Section):
+    """Who is told when a night fails."""
+
+    url: Webhook = Field(
+        default="",
+        description='a webhook that gets {"text": the job, the night and the reason} as JSON when a run fails; "" none',
+    )
 
 
 class Tuning(Section):
