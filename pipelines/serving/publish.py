@@ -40,7 +40,7 @@ def publish_night(
     from warehouse.steps.contexts.shelf import shelf
 
     engine, layout = warehouse.engine(), warehouse.layout
-    with tempfile.TemporaryDirectory() as copy:
+    with tempfile.TemporaryDirectory() as copy, registry.saying_whose(registry.CHAMPION, champion.version):
         recommender = Recommender.load(registry.served_checkpoint(champion, Path(copy)))
     shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
     users = audience(engine, layout, day, knobs.window_days)

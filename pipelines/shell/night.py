@@ -4,9 +4,13 @@ The assets' log lines go to standard error. A failed step says why at once, and 
 two stands the stack trace of an error that nobody foresaw.
 """
 
+import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from pipelines.settings.read import SettingsError, current_settings
@@ -14,6 +18,7 @@ from warehouse.layout import Layout
 
 # By this tag the UI shows a run on its job's page: the repository and the code location of workspace.yaml.
 REPOSITORY_TAG, REPOSITORY = ".dagster/repository", "__repository__@gru4rec_nightly"
+LEAST = 2**20  # bytes: with fewer left, a database cannot write its next page
 
 
 def night(day: str | None = None, *, backfill: bool = False) -> bool:
@@ -79,7 +84,7 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
     from pipelines.policy.failures import is_stated, reason
     from pipelines.policy.turns import release
 
-    with dg.DagsterInstance.get() as instance:
+    with _full_disk_said(job, options.get("partition_key", "no partition")), dg.DagsterInstance.get() as instance:
         done = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
@@ -98,6 +103,21 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
         _tell(job, options.get("partition_key", "no partition"), why, done.run_id)
         print(f"{job} failed: {why}", file=sys.stderr)
     return found
+
+
+@contextmanager
+def _full_disk_said(job: str, night: str) -> Iterator[None]:
+    """Turn what Dagster's database says of a full disk, which is a stack trace, into a sentence; told to people too."""
+    try:
+        yield
+    except Exception as error:
+        places = (current_settings().root, Path(os.environ["DAGSTER_HOME"]))
+        full = next((place for place in places if shutil.disk_usage(place).free < LEAST), None)
+        if full is None:
+            raise
+        why = f"the disk that holds {full} is full: free space and run it again; no table was left half written"
+        _tell(job, night, why, "not recorded")
+        raise ValueError(f"{job} failed: {why} ({' '.join(str(error).split())[:200]})") from error
 
 
 def _tell(job: str, night: str, why: str, run_id: str) -> None:

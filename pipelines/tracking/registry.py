@@ -4,11 +4,12 @@ Promotion is data: an alias that moves, and tags that say why.
 """
 
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models.model import ModelInfo
@@ -77,6 +78,18 @@ def served_checkpoint(version: "ModelVersion", below: Path) -> Path:
     place = tempfile.mkdtemp(dir=below)
     uri = f"models:/{version.name}/{version.version}"
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=place)) / "artifacts" / "checkpoint"
+
+
+@contextmanager
+def saying_whose(role: str, version: int | str) -> "Iterator[None]":
+    """Let an error about a copied checkpoint, whose path says nothing, name the version and what helps."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        way = "train the night again"
+        if role == CHAMPION:
+            way = "make another version champion (`pipelines promote VERSION --reason ...` or `pipelines rollback`)"
+        raise ValueError(f"The {role}, version {version}, cannot be read: {way}. What was found: {error}") from error
 
 
 def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:
