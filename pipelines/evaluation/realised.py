@@ -117,7 +117,7 @@ def _check(found: "Band | None") -> dg.AssetCheckResult:
     elif found.low is None:
         said = f"Recall@20 is {found.value:.4f}; {found.nights} scored days before it are too few for a band."
     else:
-        side = "below" if found.fell else "not below"
+        side = "below" if found.fell else "not below" if found.value >= found.low else "not certainly below"
         said = (
             f"Recall@20 is {found.value:.4f}, {side} {found.low:.4f}, the edge of the last {found.nights} scored days."
         )
