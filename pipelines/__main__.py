@@ -78,7 +78,8 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     from pipelines.shell.demo.run import demo
 
-    return demo(Path(os.environ.get("GRU4REC_DATA") or "data").absolute(), home())
+    root = Path(os.environ.get("GRU4REC_DATA") or "demo").absolute()
+    return demo(root, Path(os.environ.get("DAGSTER_HOME") or root / "dagster").absolute())
 
 
 if __name__ == "__main__":

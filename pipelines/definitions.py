@@ -25,7 +25,7 @@ defs = dg.Definitions(
     asset_checks=dg.load_asset_checks_from_modules([splits]),
     jobs=[jobs.nightly, jobs.backfill_events, jobs.retrain, jobs.serve, tune],
     schedules=[schedule.nightly_schedule],
-    sensors=[sensors.log_failures, sensors.serve_old_champion],
+    sensors=[sensors.log_failures, sensors.alert_failures, sensors.serve_old_champion],
     resources=resources(current_settings()),
     loggers={"console": dg.colored_console_logger, "plain": plain_console},
 )

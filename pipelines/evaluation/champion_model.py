@@ -1,17 +1,24 @@
 """The asset `champion_model`: asks the gate, and alone moves the alias champion from night to night."""
 
+from datetime import date
+
 import dagster as dg
 
-from pipelines.evaluation.gate import decide_night
+from pipelines.evaluation import figures
+from pipelines.evaluation.gate import Decision, decide_night
+from pipelines.evaluation.over_nights import judged_nights, newest_versions
 from pipelines.evaluation.unread import why_unread
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import GateKnobs
 from pipelines.settings.partitions import DAILY
+from pipelines.settings.read import current_settings
 from pipelines.tracking import registry
+from pipelines.tracking.runs import NOTE_TAG
 
-CHECK = "gate_saw_champion"
+CHECK, SAW = "gate_holds", "gate_saw_champion"
+NIGHTS = 30  # of the chart
 
 
 @dg.asset(
@@ -23,12 +30,19 @@ CHECK = "gate_saw_champion"
     kinds={"mlflow"},
     owners=OWNERS,
     partitions_def=DAILY,
-    deps=["offline_evaluation", "gru4rec_model"],
+    deps=[
+        "offline_evaluation",
+        "gru4rec_model",
+        *(["realised"] if current_settings().knobs.gate.heed_realised else []),
+    ],
     check_specs=[
         dg.AssetCheckSpec(
-            CHECK,
+            SAW,
             asset="champion_model",
             description="The champion's files could be read, so the gate compared with it.",
+        ),
+        dg.AssetCheckSpec(
+            CHECK, asset="champion_model", description="The night's challenger was promoted; if not, the reason."
         )
     ],
 )
@@ -36,20 +50,27 @@ def champion_model(
     context: dg.AssetExecutionContext, config: GateKnobs, warehouse: Warehouse, mlflow: MLflow
 ) -> dg.MaterializeResult:
     """Decide by the night's figures, move the alias or leave it, and write the reason."""
+    from warehouse.realised.band import band
+
     day = context.partition_key
     with as_failure():
         rows = warehouse.read("evaluations", day).to_pylist()
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
         before = registry.aliased(tracking, registry.CHAMPION)
-        decision = decide_night(rows, config, challenger, before)
+        realised = band(warehouse.layout, date.fromisoformat(day)) if config.heed_realised else None
+        decision = decide_night(rows, config, challenger, before, realised)
         outcome = "promoted" if decision.promoted else "refused"
         registry.tag(tracking, challenger, gate=outcome, gate_reason=decision.reason)
+        said = f"**Version {challenger.version} {outcome}.** {decision.reason}\n\n{challenger.description or ''}"
+        tracking.client.set_tag(challenger.run_id, NOTE_TAG, said)
         if decision.promoted:
             registry.promote(tracking, challenger, by=f"gate of {day}", reason=decision.reason)
         champion = registry.aliased(tracking, registry.CHAMPION)
     context.log.info(f"Version {challenger.version} {outcome}. {decision.reason}")
+    nights = judged_nights(warehouse, newest_versions(tracking), date.fromisoformat(day), figures.METRIC, NIGHTS)
     return dg.MaterializeResult(
+        check_results=[_check(decision), _saw_champion(why_unread(challenger, before))],
         metadata={
             "decision": outcome,
             "mlflow_run": dg.MetadataValue.url(tracking.page(challenger.run_id)),
@@ -57,15 +78,22 @@ def champion_model(
             "challenger_version": int(challenger.version),
             "champion_version": int(champion.version) if champion else "none",
             "champion_run_date": champion.tags.get("run_date", "") if champion else "",
+            "nights": dg.MetadataValue.md(figures.inline(figures.over_nights(nights))),
         },
-        check_results=[_saw_champion(why_unread(challenger, before))],
+    )
+
+
+def _check(decision: Decision) -> dg.AssetCheckResult:
+    """A refusal as a warning: the night goes on with the old champion."""
+    return dg.AssetCheckResult(
+        check_name=CHECK, passed=decision.promoted, severity=dg.AssetCheckSeverity.WARN, description=decision.reason
     )
 
 
 def _saw_champion(reason: str | None) -> dg.AssetCheckResult:
     """A warning where the gate saw no champion though there was one."""
     return dg.AssetCheckResult(
-        check_name=CHECK,
+        check_name=SAW,
         passed=reason is None,
         severity=dg.AssetCheckSeverity.WARN,
         description="The champion could be read, or there was none." if reason is None else f"Not compared: {reason}.",

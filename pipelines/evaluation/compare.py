@@ -17,6 +17,7 @@ from pipelines.evaluation.table import BASELINE, SERVED, Comparison, Measured
 from pipelines.policy import parts
 from pipelines.settings import sections
 from pipelines.settings.kinds import BaselineName
+from pipelines.tracking import registry
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gru4rec.data.sessions import Sessions
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.scoring.scorer import Scorer
+    from gru4rec.storage.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,11 @@ def compare_night(
     import pyarrow.compute as pc
 
     from gru4rec.scoring.calibration import reliability
-    from gru4rec.storage.checkpoint import load
 
     rows = parts.part(splits, "test")
     if rows.num_rows == 0:
         raise ValueError("The test days hold no session: hold out more days in [splits], or widen the window.")
-    challenger = load(candidates[0].checkpoint, device)
+    challenger = _loaded(candidates[0], device)
     held_out = _held_out(splits, challenger.vocabulary, knobs)
     test_from, test_until = pc.min(rows["session_start"]).as_py(), pc.max(rows["timestamp"]).as_py()
     leaking = [one for one in candidates[1:] if _knew(one, test_from)]
@@ -116,12 +117,18 @@ def _scorers(
     candidates: Sequence[Candidate], held_out: _HeldOut, device: str
 ) -> "Iterator[tuple[str, int | None, Scorer]]":
     """Role, version and model of each candidate and baseline, loaded or fitted when its turn comes."""
-    from gru4rec.storage.checkpoint import load
-
     for candidate in candidates:
-        yield candidate.role, candidate.version, load(candidate.checkpoint, device).model
+        yield candidate.role, candidate.version, _loaded(candidate, device).model
     for name in held_out.knobs.baselines:
         yield BASELINE, None, baseline(name, held_out.train, held_out.test.vocabulary)
+
+
+def _loaded(candidate: Candidate, device: str) -> "Checkpoint":
+    """A candidate's checkpoint; one that cannot be read says whose it is and what helps."""
+    from gru4rec.storage.checkpoint import load
+
+    with registry.saying_whose(candidate.role, candidate.version):
+        return load(candidate.checkpoint, device)
 
 
 def _knew(candidate: Candidate, test_from: datetime) -> bool:

@@ -2,20 +2,24 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from pipelines.evaluation.over_nights import Judged
 
 SHOWN = ("recall_by_session_length", "coverage_against_recall")
 METRIC = "recall@20"
 
 
-def draw(rows: Sequence[dict[str, Any]], reliability: Any, losses: Sequence[tuple[int, float]]) -> dict[str, bytes]:
+def draw(
+    rows: Sequence[dict[str, Any]], reliability: Any, losses: Mapping[str, Sequence[tuple[int, float]]]
+) -> dict[str, bytes]:
     """All pictures of a night.
 
     Args:
         rows: the evaluations table.
         reliability: confidence and accuracy of the first item, by bin.
-        losses: (epoch, loss) of the training.
+        losses: (epoch, loss) of the training, by member.
 
     Returns:
         PNG files by the picture's name.
@@ -48,6 +52,14 @@ def realised_curve(rows: Sequence[dict[str, Any]]) -> bytes:
     return _picture(lambda axes: _realised(axes, rows))
 
 
+def over_nights(nights: Sequence[Judged]) -> bytes:
+    """Challenger, champion and best baseline of each night, promotions marked, as PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    return _picture(lambda axes: _nights(axes, nights))
+
+
 def _picture(paint: Any) -> bytes:
     from matplotlib.figure import Figure
 
@@ -60,8 +72,11 @@ def _picture(paint: Any) -> bytes:
     return target.getvalue()
 
 
-def _training_curve(axes: Any, losses: Sequence[tuple[int, float]]) -> None:
-    axes.plot([epoch for epoch, _ in losses], [loss for _, loss in losses], marker="o")
+def _training_curve(axes: Any, losses: Mapping[str, Sequence[tuple[int, float]]]) -> None:
+    for member, points in losses.items():
+        axes.plot([epoch for epoch, _ in points], [loss for _, loss in points], marker="o", label=member)
+    if len(losses) > 1:
+        axes.legend(fontsize="small", frameon=False)
     axes.set(xlabel="epoch", ylabel="loss", title="Training")
 
 
@@ -74,8 +89,14 @@ def _by_length(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     wanted = [row for row in rows if row["metric"] == METRIC and row["segment"].startswith(prefix)]
     labels = list(dict.fromkeys(row["segment"].removeprefix(prefix) for row in wanted))
     for name in dict.fromkeys(_name(row) for row in wanted if row["role"] != "served"):
-        values = {row["segment"].removeprefix(prefix): row["value"] for row in wanted if _name(row) == name}
-        axes.plot(labels, [values.get(label) for label in labels], marker="o", label=name)
+        own = {row["segment"].removeprefix(prefix): row for row in wanted if _name(row) == name and row["n"]}
+        spread = [
+            [row["value"] - row["low"] for row in own.values()],
+            [row["high"] - row["value"] for row in own.values()],
+        ]
+        axes.errorbar(list(own), [row["value"] for row in own.values()], spread, marker="o", capsize=2, label=name)
+    events = {row["segment"].removeprefix(prefix): row["n"] for row in wanted if row["role"] == "challenger"}
+    axes.set_xticks(labels, [f"{label}\nn = {events.get(label, 0):,}" for label in labels])
     axes.set(xlabel="events in the session", ylabel=METRIC, title="Recall by session length", ylim=(0, None))
     axes.legend(fontsize="small", frameon=False)
 
@@ -92,6 +113,22 @@ def _coverage(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     axes.margins(0.2)
 
 
+def _nights(axes: Any, nights: Sequence[Judged]) -> None:
+    places = [one.night for one in nights]
+    for name, style in (("best", "tab:grey"), ("champion", "tab:orange"), ("challenger", "tab:blue")):
+        rows = [getattr(one, name) for one in nights]
+        values = [row["value"] if row else None for row in rows]
+        axes.plot(places, values, color=style, marker=".", label="best baseline" if name == "best" else name)
+        if name == "challenger":
+            axes.fill_between(places, [row["low"] for row in rows], [row["high"] for row in rows], alpha=0.2)
+    won = [one for one in nights if one.gate == "promoted"]
+    ring = {"s": 90, "facecolors": "none", "edgecolors": "tab:green", "label": "promoted"}
+    axes.scatter([one.night for one in won], [one.challenger["value"] for one in won], **ring)
+    axes.set(xlabel="night", ylabel=METRIC, title="Challenger, champion, best baseline", ylim=(0, None))
+    axes.tick_params(axis="x", labelrotation=45)
+    axes.legend(fontsize="small", frameon=False)
+
+
 def _realised(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     for lists in ("published", "popular"):
         part = [row for row in rows if row["lists"] == lists]
@@ -104,9 +141,10 @@ def _realised(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _reliability(axes: Any, reliability: Any) -> None:
+    most = min(1.0, 1.1 * max([*reliability.confidence, *reliability.accuracy, 0.05]))  # the points fill the picture
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
     axes.plot(reliability.confidence, reliability.accuracy, marker="o")
     axes.set(
         xlabel="said probability of the first item", ylabel="share of hits",
-        title=f"Reliability (expected calibration error {reliability.ece:.3f})", xlim=(0, 1), ylim=(0, 1),
+        title=f"Reliability (expected calibration error {reliability.ece:.3f})", xlim=(0, most), ylim=(0, most),
     )  # fmt: skip

@@ -15,6 +15,8 @@ from pipelines.settings.sections import Gate
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+    from warehouse.realised.band import Band
+
 Row = Mapping[str, Any]
 
 
@@ -32,7 +34,11 @@ class Decision:
 
 
 def decide_night(
-    rows: Sequence[Row], rules: Gate, challenger: "ModelVersion", champion: "ModelVersion | None"
+    rows: Sequence[Row],
+    rules: Gate,
+    challenger: "ModelVersion",
+    champion: "ModelVersion | None",
+    realised: "Band | None" = None,
 ) -> Decision:
     """The decision of a night.
 
@@ -41,12 +47,16 @@ def decide_night(
         rules: [gate].
         challenger: the version trained that night.
         champion: the version that carries the alias now, if there is one.
+        realised: what readers' lists were worth on the night's day, where that was scored.
     """
     reason = why_unread(challenger, champion)
     if refusal := _out_of_date(rows, challenger, None if reason else champion):
         return Decision(False, [refusal])
     late = challenger.tags.get("train_until", "") >= challenger.tags.get("test_from", "")
-    decision = decide(rows, rules, ["trained_before_test"] if late else [])
+    failed = ["trained_before_test"] if late else []
+    if rules.heed_realised and realised is not None and realised.fell:
+        failed.append(f"realised_within_its_band (recall@20 of {realised.value:.4f}, its edge is {realised.low:.4f})")
+    decision = decide(rows, rules, failed)
     if reason is None:
         return decision
     unseen = f"The gate saw no champion, for {reason}."

@@ -1,5 +1,6 @@
 """The asset `offline_evaluation`: the challenger, the champion and the baselines on the night's held-out sessions."""
 
+import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -144,8 +145,15 @@ def _write(table: "pa.Table", file: Path) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def _losses(tracking: Tracking, run_id: str) -> list[tuple[int, float]]:
-    return [(point.step, point.value) for point in tracking.client.get_metric_history(run_id, "loss")]
+def _losses(tracking: Tracking, run_id: str) -> dict[str, list[tuple[int, float]]]:
+    """(epoch, loss) of the measured training, by member; of a single model under its only name."""
+    names = [name for name in tracking.client.get_run(run_id).data.metrics if re.fullmatch(r"(member_\d+/)?loss", name)]
+    return {
+        name.removesuffix("/loss").replace("_", " "): [
+            (point.step, point.value) for point in tracking.client.get_metric_history(run_id, name)
+        ]
+        for name in sorted(names)
+    }
 
 
 def _metadata(

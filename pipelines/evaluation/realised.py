@@ -4,7 +4,7 @@ It reads the table of recommendations as it stood on the day and does not wait f
 model fails still says what yesterday's lists were worth.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -12,8 +12,9 @@ import dagster as dg
 from pipelines.evaluation import figures
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, markdown_table, parquet_metadata
-from pipelines.policy.resources import Warehouse
+from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.partitions import DAILY
+from pipelines.tracking.runs import Tracking, numbers
 
 if TYPE_CHECKING:
     from warehouse.realised.band import Band
@@ -41,7 +42,7 @@ CURVE_DAYS = 60
         )
     ],
 )
-def realised(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: MLflow) -> dg.MaterializeResult:
     """Score the lists; on a day before which nothing was published, say so and leave nothing."""
     from warehouse.realised.band import band, curve
     from warehouse.realised.score import score_day
@@ -56,6 +57,8 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mate
             context.log.info(str(reason))
             return dg.MaterializeResult(metadata={"skipped": str(reason)}, check_results=[_check(None)])
     found = band(layout, day)
+    for version in _log(mlflow.open(), rows, day):
+        context.log.warning(f"MLflow has no version {version}, which made lists of {day}: its figures are not logged")
     return dg.MaterializeResult(
         metadata={
             "lists": dg.MetadataValue.md(_brief(rows)),
@@ -65,6 +68,41 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mate
         },
         check_results=[_check(found)],
     )
+
+
+def _log(tracking: Tracking, rows: list[dict[str, Any]], day: date) -> list[str]:
+    """Write the figures to the run of each version that made lists; returns the versions that the registry lacks.
+
+    A run has a point a day that it served: its step is the day as a number (20260131), its time the day's midnight.
+    """
+    from mlflow.entities import Metric
+    from mlflow.exceptions import MlflowException
+
+    lacking = []
+    step, at = int(f"{day:%Y%m%d}"), int(datetime.combine(day, time(), UTC).timestamp() * 1000)
+    versions = {row["group"] for row in rows if row["by"] == "model_version" and row["group"] != "none"}
+    for version in sorted(versions):
+        try:
+            run_id = tracking.client.get_model_version(tracking.model, version).run_id
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            lacking.append(version)
+            continue
+        own = [row for row in rows if (row["by"], row["group"]) == ("model_version", version)]
+        points = [Metric(name, value, at, step) for name, value in _figures(own).items()]
+        tracking.client.log_batch(run_id, points)
+    return lacking
+
+
+def _figures(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """The metrics of one version: realised/recall_at_20 and so on; of popular items, below realised/popular."""
+    found: dict[str, float] = {}
+    for row in rows:
+        below = "realised/" if row["lists"] == "published" else "realised/popular/"
+        found |= {f"{below}{name}@{row['k']}": row[name] for name in ("hit", "recall", "mrr", "coverage")}
+        found |= {f"{below}recall@{row['k']}_{end}": row[f"recall_{end}"] for end in ("low", "high")}
+    return numbers(found)
 
 
 def _brief(rows: list[dict[str, Any]]) -> str:
@@ -79,7 +117,7 @@ def _check(found: "Band | None") -> dg.AssetCheckResult:
     elif found.low is None:
         said = f"Recall@20 is {found.value:.4f}; {found.nights} scored days before it are too few for a band."
     else:
-        side = "below" if found.fell else "not below"
+        side = "below" if found.fell else "not below" if found.value >= found.low else "not certainly below"
         said = (
             f"Recall@20 is {found.value:.4f}, {side} {found.low:.4f}, the edge of the last {found.nights} scored days."
         )

@@ -1,8 +1,17 @@
-"""What happens when a run fails: a line in the daemon's log, and lists from the old champion."""
+"""What happens when a run fails: a line in the daemon's log, a message to people, and lists from the old champion.
+
+Dagster takes a run of the shell for one of no code location. The log looks at all locations and has those runs too;
+what else is to be done after a failed night the shell does itself, for no daemon may be there.
+"""
+
+from collections.abc import Iterator
 
 import dagster as dg
 
+from pipelines.nights.alerts import post, sentence
 from pipelines.nights.jobs import nightly, retrain, serve
+from pipelines.policy.failures import reason
+from pipelines.settings.read import current_settings
 
 MODEL_STEPS = {"gru4rec_model", "offline_evaluation", "champion_model"}  # the lists can do without these
 
@@ -10,13 +19,28 @@ MODEL_STEPS = {"gru4rec_model", "offline_evaluation", "champion_model"}  # the l
 @dg.run_failure_sensor(
     name="log_failures",
     default_status=dg.DefaultSensorStatus.RUNNING,
+    monitor_all_code_locations=True,
     description="Writes one line for every failed run to the daemon's log: which job, which night, what happened.",
 )
 def log_failures(context: dg.RunFailureSensorContext) -> None:
-    """Log why the run failed. This is the place to send a mail or a message from."""
-    run = context.dagster_run
-    night = run.tags.get("dagster/partition", "no partition")
-    context.log.error(f"{run.job_name} of {night} failed (run {run.run_id}): {_reason(context)}")
+    """Log why the run failed."""
+    context.log.error(_said(context))
+
+
+@dg.run_failure_sensor(
+    name="alert_failures",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts why a run failed to the webhook of [alerts] url, in one sentence; without one it does nothing.",
+)
+def alert_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    """Tell people."""
+    run, url = context.dagster_run, current_settings().knobs.alerts.url
+    if not url:
+        return dg.SkipReason("[alerts] url names no webhook.")
+    facts = {"job": run.job_name, "night": _night(run), "reason": _why(context), "run": run.run_id}
+    if problem := post(url, _said(context), **facts):
+        context.log.error(problem)
+    return None
 
 
 @dg.run_failure_sensor(
@@ -28,15 +52,28 @@ def log_failures(context: dg.RunFailureSensorContext) -> None:
 )
 def serve_old_champion(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
     """Ask for the night's lists when only the model failed; without the day's data there is nothing to serve."""
-    night = context.dagster_run.tags.get("dagster/partition")
+    run = context.dagster_run
+    night = run.tags.get("dagster/partition")
     failed = {event.step_key for event in context.get_step_failure_events()}
     if night is None or not failed or not failed <= MODEL_STEPS:
         return dg.SkipReason(f"Not the model failed but {', '.join(sorted(filter(None, failed))) or 'the run itself'}.")
-    return dg.RunRequest(run_key=context.dagster_run.run_id, partition_key=night)
+    return dg.RunRequest(run_key=run.run_id, partition_key=night)
 
 
-def _reason(context: dg.RunFailureSensorContext) -> str:
+def _said(context: dg.RunFailureSensorContext) -> str:
+    run = context.dagster_run
+    return sentence(run.job_name, _night(run), _why(context), run.run_id)
+
+
+def _night(run: dg.DagsterRun) -> str:
+    return run.tags.get("dagster/partition", "no partition")
+
+
+def _why(context: dg.RunFailureSensorContext) -> str:
     """The sentences of the failed steps, or Dagster's own message."""
-    failures = [event.step_failure_data.user_failure_data for event in context.get_step_failure_events()]
-    sentences = [failure.description for failure in failures if failure is not None]
-    return "; ".join(filter(None, sentences)) or str(context.failure_event.message)
+    return "; ".join(_reasons(context)) or str(context.failure_event.message)
+
+
+def _reasons(context: dg.RunFailureSensorContext) -> Iterator[str]:
+    for event in context.get_step_failure_events():
+        yield f"{event.step_key}: {reason(event)}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from pipelines.evaluation.over_nights import Judged, judged_nights, newest_versions
 from pipelines.policy.resources import Warehouse
-from pipelines.reports.over_nights import Judged, judged_nights, newest_versions
 from pipelines.settings.read import current_settings
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ A validator's error says what the knob may be; which knob it is, and what it was
 import re
 from datetime import date
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -80,6 +81,17 @@ def _registered_name(value: str) -> str:
     return value
 
 
+def _webhook(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if value and (not usable or not value.isascii() or not value.isprintable() or " " in value):
+        raise ValueError('use an address like https://chat.example.org/hooks/abc, or "" for none')
+    return value
+
+
 def _item_list(value: str) -> str:
     from warehouse.steps.contexts.shelf import judge_list
 
@@ -92,6 +104,7 @@ def _item_list(value: str) -> str:
 Day = Annotated[str, BeforeValidator(_as_text), AfterValidator(_day)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Webhook = Annotated[str, AfterValidator(_webhook)]
 RankMetric = Annotated[str, AfterValidator(_rank_metric)]
 ItemList = Annotated[str, AfterValidator(_item_list)]  # an allow or a deny list
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]

@@ -19,4 +19,5 @@ class Knobs(sections.Section):
     contexts: sections.Contexts = sections.Contexts()
     recommendations: sections.Recommendations = sections.Recommendations()
     mlflow: sections.MLflow = sections.MLflow()
+    alerts: sections.Alerts = sections.Alerts()
     tuning: sections.Tuning = sections.Tuning()

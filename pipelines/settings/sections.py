@@ -35,6 +35,7 @@ from pipelines.settings.kinds import (
     Share,
     Threads,
     UnreadableChampion,
+    Webhook,
     Zone,
 )
 
@@ -222,6 +223,11 @@ class Gate(Section):
         default=0.9,
         description="the items of this share of the champion's training events must be known to the challenger",
     )
+    heed_realised: bool = Field(
+        default=False,
+        description="true: no promotion on a day whose realised recall fell below its band: its data, or the lists, "
+        "are in doubt",
+    )
 
     unreadable_champion: UnreadableChampion = Field(
         default="judge",
@@ -288,6 +294,15 @@ class MLflow(Section):
     experiment: RegisteredName = Field(default="gru4rec-nightly", description="the experiment all nights are in")
     model: RegisteredName = Field(default="gru4rec", description="the registered model's name")
     system_metrics: bool = Field(default=True, description="true: processor and memory are logged while training")
+
+
+class Alerts(Section):
+    """Who is told when a night fails."""
+
+    url: Webhook = Field(
+        default="",
+        description='a webhook that gets {"text": the job, the night and the reason} as JSON when a run fails; "" none',
+    )
 
 
 class Tuning(Section):

@@ -4,13 +4,21 @@ The assets' log lines go to standard error. A failed step says why at once, and 
 two stands the stack trace of an error that nobody foresaw.
 """
 
+import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from pipelines.settings.read import SettingsError, current_settings
 from warehouse.layout import Layout
+
+# By this tag the UI shows a run on its job's page: the repository and the code location of workspace.yaml.
+REPOSITORY_TAG, REPOSITORY = ".dagster/repository", "__repository__@gru4rec_nightly"
+LEAST = 2**20  # bytes: with fewer left, a database cannot write its next page
 
 
 def night(day: str | None = None, *, backfill: bool = False) -> bool:
@@ -21,11 +29,12 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
         backfill: whether to read first the events of the earlier days that the night learns from.
 
     Returns:
-        Whether every step succeeded.
+        Whether every step succeeded. Where only the model failed, the champion before makes the night's lists.
 
     Raises:
         SettingsError: `day` is no day of the partitions.
     """
+    from pipelines.nights.sensors import MODEL_STEPS
     from pipelines.settings.partitions import DAILY
 
     days = DAILY.get_partition_keys()
@@ -42,7 +51,11 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
         if not execute("backfill_events", tags=_span(earlier)):
             return False
     print(f"Running the night of {chosen} ...", flush=True)
-    return execute("nightly", partition_key=chosen)
+    failed = failed_steps("nightly", partition_key=chosen)
+    if failed and failed.keys() <= MODEL_STEPS:
+        print("Only the model failed: the lists are made by the champion before ...", flush=True)
+        execute("serve", partition_key=chosen)
+    return not failed
 
 
 def everything() -> bool:
@@ -56,26 +69,65 @@ def everything() -> bool:
 
 def execute(job: str, **options: Any) -> bool:
     """Execute a job in this process; the last line says why it failed, if it did. Returns whether it did not."""
+    return not failed_steps(job, **options)
+
+
+def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: Any) -> dict[str, str]:
+    """Execute a job in this process, say why it failed, and tell those whom [alerts] names.
+
+    Returns:
+        The steps that failed, each with its reason; none after a success.
+    """
     import dagster as dg
 
     from pipelines.definitions import defs
     from pipelines.policy.failures import is_stated, reason
     from pipelines.policy.turns import release
 
-    with dg.DagsterInstance.get() as instance:
+    with _full_disk_said(job, options.get("partition_key", "no partition")), dg.DagsterInstance.get() as instance:
         done = defs.resolve_job_def(job).execute_in_process(
-            instance=instance, raise_on_error=False, run_config={"loggers": {"plain": {}}}, **options
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"plain": {}}},
+            tags={REPOSITORY_TAG: REPOSITORY, **(tags or {})},
+            **options,
         )
     release(Layout(current_settings().root), done.run_id)
     failures = [event for event in done.all_events if event.is_step_failure]
     for event in failures:
         if not is_stated(event):
             print(event.step_failure_data.error_display_string, file=sys.stderr)
-    if failures:
-        print(
-            f"{job} failed: " + "; ".join(f"{event.step_key}: {reason(event)}" for event in failures), file=sys.stderr
-        )
-    return done.success
+    found = {str(event.step_key): reason(event) for event in failures}
+    if found:
+        why = "; ".join(f"{step}: {said}" for step, said in found.items())
+        _tell(job, options.get("partition_key", "no partition"), why, done.run_id)
+        print(f"{job} failed: {why}", file=sys.stderr)
+    return found
+
+
+@contextmanager
+def _full_disk_said(job: str, night: str) -> Iterator[None]:
+    """Turn what Dagster's database says of a full disk, which is a stack trace, into a sentence; told to people too."""
+    try:
+        yield
+    except Exception as error:
+        places = (current_settings().root, Path(os.environ["DAGSTER_HOME"]))
+        full = next((place for place in places if shutil.disk_usage(place).free < LEAST), None)
+        if full is None:
+            raise
+        why = f"the disk that holds {full} is full: free space and run it again; no table was left half written"
+        _tell(job, night, why, "not recorded")
+        raise ValueError(f"{job} failed: {why} ({' '.join(str(error).split())[:200]})") from error
+
+
+def _tell(job: str, night: str, why: str, run_id: str) -> None:
+    """Post the failure to the webhook, where one is named; a message that is not delivered stops nothing."""
+    from pipelines.nights.alerts import post, sentence
+
+    if url := current_settings().knobs.alerts.url:
+        facts = {"job": job, "night": night, "reason": why, "run": run_id}
+        if problem := post(url, sentence(job, night, why, run_id), **facts):
+            print(problem, file=sys.stderr)
 
 
 def _span(days: Sequence[str]) -> dict[str, str]:

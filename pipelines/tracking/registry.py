@@ -4,11 +4,12 @@ Promotion is data: an alias that moves, and tags that say why.
 """
 
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models.model import ModelInfo
@@ -112,6 +113,18 @@ def _copied(version: "ModelVersion", below: Path, **what: str) -> str:
         return str(mlflow.artifacts.download_artifacts(dst_path=tempfile.mkdtemp(dir=below), **what))
     except (MlflowException, OSError) as error:
         raise _unreadable(version, error) from error
+
+
+@contextmanager
+def saying_whose(role: str, version: int | str) -> "Iterator[None]":
+    """Let an error about a copied checkpoint, whose path says nothing, name the version and what helps."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        way = "train the night again"
+        if role == CHAMPION:
+            way = "make another version champion (`pipelines promote VERSION --reason ...` or `pipelines rollback`)"
+        raise ValueError(f"The {role}, version {version}, cannot be read: {way}. What was found: {error}") from error
 
 
 def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:

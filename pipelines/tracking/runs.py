@@ -26,6 +26,7 @@ NOTE = (
     "(test/...) beside the champion's and the baselines'. Columns worth picking: test/recall_at_20 (_low, _high), "
     "test/champion/challenger_minus_this/recall_at_20, test/mrr_at_20, test/coverage_at_20; tags gate, run_date."
 )
+NOTE_TAG = "mlflow.note.content"  # the description of an experiment, and of a run
 CLOCK_SLACK = 2.0  # seconds; when the clock is set, a process seems to have started a little earlier or later
 
 
@@ -73,7 +74,7 @@ class Tracking:
             try:
                 folder = artifacts.absolute().as_uri() if artifacts else None
                 # without its kind the UI shows a new experiment as one about chat traces
-                tags = {"mlflow.experimentKind": "custom_model_development", "mlflow.note.content": NOTE}
+                tags = {"mlflow.experimentKind": "custom_model_development", NOTE_TAG: NOTE}
                 made = self.client.create_experiment(name, folder, tags)
                 if artifacts:
                     self._hide_default()

@@ -14,7 +14,7 @@ from pipelines.settings import presets
 from pipelines.settings.launchpad import ModelKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
-from pipelines.tracking.runs import REQUIREMENTS, Tracking, git_commit, log_dataset, numbers
+from pipelines.tracking.runs import NOTE_TAG, REQUIREMENTS, Tracking, git_commit, log_dataset, numbers
 from pipelines.training.data import Data, add_features, encode_night, table_hash
 from pipelines.training.train import Trained, save, train
 
@@ -52,7 +52,7 @@ def gru4rec_model(
         for run in tracking.close_interrupted():
             context.log.warning(f"MLflow run {run.info.run_name} was interrupted: closed as KILLED")
         facts = _facts(context, splits)
-        with tracking.run(f"night {day}", facts) as active:
+        with tracking.run(f"night {day}", {**facts, NOTE_TAG: _note(data, facts)}) as active:
             log_dataset("splits", warehouse.partition("splits", day), facts["data_hash"], "training")
             _log_parameters(parameters, config)
             threads = _threads(context, config, parameters)
@@ -62,7 +62,7 @@ def gru4rec_model(
                 refit=config.refit,
                 device=config.device,
                 threads=threads,
-                on_epoch=lambda stage, report: _log_epoch(context, stage, report, parameters.train.epochs),
+                on_epoch=lambda stage, report: _log_epoch(context, stage, report, parameters),
             )
             version = _register(tracking, trained, facts)
     run_id = active.info.run_id
@@ -105,19 +105,29 @@ def _log_parameters(parameters: "Config", config: ModelKnobs) -> None:
     mlflow.log_params({**parameters.flat(), "preset": config.preset, "refit": config.refit})
 
 
-def _log_epoch(context: dg.AssetExecutionContext, stage: str, report: "EpochReport", epochs: int) -> None:
-    """epochs: of each member; MLflow's steps go on from one member to the next."""
+def _note(data: Data, facts: dict[str, str]) -> str:
+    """The run's description until its figures are known."""
+    return (
+        f"The night of {facts['run_date']}: trained on {len(data.train.sessions):,} sessions, up to "
+        f"{facts['train_until']}. What it reached on the test days stands here once offline_evaluation has run."
+    )
+
+
+def _log_epoch(context: dg.AssetExecutionContext, stage: str, report: "EpochReport", parameters: "Config") -> None:
+    """An epoch is a step of its member's own metrics; a single model has them without a member's name."""
     import mlflow
 
     found = {"loss": report.loss, "events_per_second": report.events_per_second, **(report.validation or {})}
     prefix = "" if stage == "measured" else "refit/"
-    mlflow.log_metrics(
-        {prefix + name: value for name, value in numbers(found).items()},
-        step=(report.member - 1) * epochs + report.epoch,
-    )
+    member = ""
+    if parameters.train.members > 1:
+        prefix += f"member_{report.member}/"
+        member = f", member {report.member} of {parameters.train.members}"
+    mlflow.log_metrics({prefix + name: value for name, value in numbers(found).items()}, step=report.epoch)
+    most = f" of {parameters.train.epochs}" if stage == "measured" else ""  # the other model trains as many as paid
     validation = "".join(f", {name} {value:.4f}" for name, value in (report.validation or {}).items())
     context.log.info(
-        f"{stage} model, member {report.member}, epoch {report.epoch}: "
+        f"{stage} model{member}, epoch {report.epoch}{most}: "
         f"loss {report.loss:.4f}{validation} ({report.seconds:.1f} s)"
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from pipelines.settings.sections import Tuning
-from pipelines.tracking.runs import Tracking, numbers
+from pipelines.tracking.runs import NOTE_TAG, Tracking, numbers
 from pipelines.training.data import Data
 
 if TYPE_CHECKING:
@@ -116,7 +116,11 @@ def objective(data: Data, knobs: Tuning, tracking: Tracking, parent: str) -> "Ob
 
         drawn = space(trial, knobs)
         config = Config().override({**drawn, **fixed(knobs)})
-        tags = {"mlflow.parentRunId": parent, "mlflow.runName": f"trial {trial.number}"}
+        tags = {
+            "mlflow.parentRunId": parent,
+            "mlflow.runName": f"trial {trial.number}",
+            NOTE_TAG: f"One trial of {knobs.study}.",
+        }
         mine = tracking.client.create_run(tracking.experiment_id, tags=tags).info.run_id
         for name, value in drawn.items():
             tracking.client.log_param(mine, name, value)

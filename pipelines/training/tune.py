@@ -9,6 +9,7 @@ from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import TuningKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.settings.presets import preset_file
+from pipelines.tracking.runs import NOTE_TAG
 from pipelines.training.data import Data, add_features, encode_night
 from pipelines.training.search import best_config, fixed, objective, search
 
@@ -41,7 +42,12 @@ def _study(
 ) -> "tuple[optuna.Study, Config]":
     """The study and its best parameters, searched within an MLflow run of the study's own, which is told both."""
     journal = warehouse.layout.root / "tuning" / f"{config.study}.journal"
-    tags = {"run_date": context.partition_key, "dagster_run": context.run_id}
+    said = f"The search {config.study} on the night of {context.partition_key}, for the best {config.metric}."
+    tags = {
+        "run_date": context.partition_key,
+        "dagster_run": context.run_id,
+        NOTE_TAG: f"{said} Its trials stand below.",
+    }
     with tracking.run(f"tuning {config.study}", tags) as active:
         parent = active.info.run_id
         study = search(data, config, journal, objective(data, config, tracking, parent))

@@ -37,13 +37,14 @@ SNAPSHOT = {
         "splits:splits_do_not_overlap",
         "offline_evaluation:trained_before_test",
         "champion_model:gate_saw_champion",
+        "champion_model:gate_holds",
         "realised:realised_within_its_band",
         "recommendations:recommendations_complete",
         *(f"recommendations:audit_{name}" for name in CHECKS),
     },
     "jobs": {"nightly", "backfill_events", "retrain", "serve", "tune"},
     "schedules": {"nightly_schedule"},
-    "sensors": {"log_failures", "serve_old_champion"},
+    "sensors": {"log_failures", "alert_failures", "serve_old_champion"},
 }
 
 

@@ -1,7 +1,8 @@
 """The realised recall over the nights, and whether a day fell out of its own recent band.
 
 The band reaches down from the median of the last nights by some median absolute deviations, which one bad night among
-them hardly moves.
+them hardly moves. A day has fallen when its whole 95% interval lies below it: of a few nights the deviation is itself
+uncertain, and a shop with few users a day would be warned by chance.
 """
 
 from datetime import date
@@ -18,16 +19,20 @@ WIDTH = 4.0  # median absolute deviations: 2.7 standard deviations of a normal l
 
 
 class Band(NamedTuple):
-    """A day's recall@20 beside the nights before it; `low` is None with too few of them."""
+    """A day's recall@20 beside the nights before it; `low` is None with too few of them.
+
+    high: the upper end of the day's own 95% interval; None where it is not known.
+    """
 
     value: float
     low: float | None
     nights: int
+    high: float | None = None
 
     @property
     def fell(self) -> bool:
         """Whether the day lies below the band."""
-        return self.low is not None and self.value < self.low
+        return self.low is not None and (self.value if self.high is None else self.high) < self.low
 
 
 def curve(layout: Layout, last: date, days: int) -> list[dict[str, Any]]:
@@ -46,12 +51,13 @@ def curve(layout: Layout, last: date, days: int) -> list[dict[str, Any]]:
 
 def band(layout: Layout, day: date) -> Band | None:
     """A scored day's recall@20 of the published lists, and the lower edge of the band before it; None without rows."""
-    recalls = {row["run_date"]: row["recall"] for row in curve(layout, day, NIGHTS + 1) if row["lists"] == "published"}
-    if day not in recalls:
+    rows = {row["run_date"]: row for row in curve(layout, day, NIGHTS + 1) if row["lists"] == "published"}
+    if day not in rows:
         return None
-    value = recalls.pop(day)
+    value, high = (rows[day][name] for name in ("recall", "recall_high"))
+    recalls = {night: row["recall"] for night, row in rows.items() if night != day}
     before = np.array(list(recalls.values())[-NIGHTS:])
     if len(before) < FEWEST:
-        return Band(value, None, len(before))
+        return Band(value, None, len(before), high)
     median = np.median(before)
-    return Band(value, float(median - WIDTH * np.median(np.abs(before - median))), len(before))
+    return Band(value, float(median - WIDTH * np.median(np.abs(before - median))), len(before), high)

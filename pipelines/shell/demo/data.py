@@ -126,6 +126,7 @@ def _clear(root: Path) -> None:
         "evaluations",
         "recommendations",
         "realised",
+        "reports",
     ):
         shutil.rmtree(root / made, ignore_errors=True)
     shutil.rmtree(root / "mlflow", ignore_errors=True)

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.evaluation.gate import decide, decide_night
 from pipelines.settings.sections import Gate
+from warehouse.realised.band import Band
 
 METRICS = ("recall@20", "mrr@20", "coverage@20")
 
@@ -152,6 +153,21 @@ def test_what_only_the_registry_knows_refuses_too(challenger: Any, champion: Any
 def test_a_champion_that_was_compared_may_be_followed() -> None:
     rows = night(champion=row("champion", value=0.29, model_version=1))
     assert decide_night(rows, Gate(), version(2), version(1)).promoted
+
+
+@pytest.mark.parametrize(("heed", "value", "promoted"), [(True, 0.1, False), (True, 0.2, True), (False, 0.1, True)])
+def test_a_day_whose_lists_fell_promotes_nobody_where_the_gate_is_told_to_heed_it(
+    heed: bool, value: float, promoted: bool
+) -> None:
+    decision = decide_night(night(), Gate(heed_realised=heed), version(2), None, Band(value, 0.15, 9))
+    assert decision.promoted == promoted
+    said = "realised_within_its_band (recall@20 of 0.1000, its edge is 0.1500) failed"
+    assert (said in decision.reason) != promoted
+
+
+@pytest.mark.parametrize("realised", [None, Band(0.1, None, 2)], ids=["nothing was scored", "too few nights"])
+def test_what_was_not_scored_refuses_nobody(realised: Band | None) -> None:
+    assert decide_night(night(), Gate(heed_realised=True), version(2), None, realised).promoted
 
 
 def test_other_segments_do_not_count() -> None:

@@ -1,7 +1,8 @@
 """The asset `realised` on a shop whose lists are written down: what it shows, when it skips, when its check warns."""
 
 import shutil
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.evaluation.realised import CHECK, realised
+from pipelines.policy.resources import resources
+from pipelines.settings.read import load
 from warehouse import recommendations as table
 from warehouse.layout import Layout
 
@@ -48,9 +51,6 @@ def deliver(layout: Layout, day: date) -> None:
 
 def run(root: Path, day: date) -> Any:
     """Materialise `realised` of a day, as the UI does."""
-    from pipelines.policy.resources import resources
-    from pipelines.settings.read import load
-
     return dg.materialize(
         [dg.SourceAsset("events"), realised],
         partition_key=day.isoformat(),
@@ -65,8 +65,9 @@ def page(result: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def root(house: Any, tmp_path: Path) -> Path:
+def root(house: Any, tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Path:
     """A data folder with this suite's settings, lists of seven nights and events of eight days."""
+    fresh_mlflow(tmp_path)
     shutil.copy(house.root / "pipeline.toml", tmp_path)
     layout = Layout(tmp_path)
     for number in range(8):
@@ -104,6 +105,26 @@ def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Pa
     assert check.severity == dg.AssetCheckSeverity.WARN
     assert check.check_name == CHECK
     assert "below 1.0000, the edge of the last 6 scored days" in check.description
+
+
+def test_the_run_of_the_model_that_served_has_a_point_a_day(root: Path) -> None:
+    tracking = resources(load({"GRU4REC_DATA": str(root)}))["mlflow"].open()
+    run_id = tracking.client.create_run(tracking.experiment_id).info.run_id
+    tracking.client.create_registered_model(tracking.model)
+    tracking.client.create_model_version(tracking.model, (root / "none").as_uri(), run_id)
+    for number in (1, 2):
+        assert run(root, FIRST + timedelta(days=number)).success
+    points = tracking.client.get_metric_history(run_id, "realised/recall_at_20")
+    assert [(point.step, point.value) for point in points] == [(20260102, 1.0), (20260103, 1.0)]
+    assert points[0].timestamp == datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000
+    metrics = tracking.client.get_run(run_id).data.metrics
+    assert metrics["realised/popular/recall_at_20"] == pytest.approx(20 / 50)  # 50 items, met once each
+    assert metrics["realised/recall_at_20_low"] == 1.0
+    assert metrics["realised/mrr_at_5"] == 1.0
+
+
+def test_a_version_that_the_registry_lacks_is_no_failure(root: Path) -> None:
+    assert run(root, FIRST + timedelta(days=1)).success
 
 
 def test_a_day_whose_events_are_missing_is_one_sentence(root: Path, sentence: Any) -> None:

@@ -228,6 +228,28 @@ def test_every_night_has_its_report_and_the_lists_page_links_to_it(nights: Any) 
     assert kept.path == f"reports/{SECOND}.html"
 
 
+def test_the_gate_is_a_check_and_the_runs_description_begins_with_it(nights: Any) -> None:
+    version = registry.of_night(nights.tracking, SECOND)
+    checks = nights.results["again"].get_asset_check_evaluations()
+    [gate] = [check for check in checks if check.check_name == "gate_holds"]
+    assert gate.description == version.tags["gate_reason"]
+    run = nights.tracking.client.get_run(version.run_id)
+    assert run.data.tags["mlflow.note.content"].startswith(
+        f"**Version {version.version} promoted.** Promoted: recall@20"
+    )
+    assert "| challenger | GRU4Rec |" in run.data.tags["mlflow.note.content"]
+    assert metadata(nights, "champion_model", SECOND)["nights"].startswith("![picture]")
+
+
+def test_the_checkpoint_that_knows_the_test_days_stands_last_and_says_so(nights: Any) -> None:
+    shown = metadata(nights, "offline_evaluation", SECOND)
+    assert shown["models"].splitlines()[-1].startswith("| served v3, trained on the test days |")
+    assert shown["all_figures"].splitlines()[-1].startswith("| served, trained on the test days | GRU4Rec |")
+    metrics = nights.tracking.client.get_run(registry.of_night(nights.tracking, SECOND).run_id).data.metrics
+    assert "trained_on_the_test_days/served/recall_at_20" in metrics
+    assert not [name for name in metrics if name.startswith("test/served")]
+
+
 def test_mlflow_tells_a_difference_from_noise(nights: Any) -> None:
     tracking = nights.tracking
     metrics = tracking.client.get_run(registry.of_night(tracking, SECOND).run_id).data.metrics

@@ -79,6 +79,8 @@ def test_a_spoiled_model_is_refused_and_the_old_champion_serves(
     assert result.success
     version = registry.of_night(served.tracking, BAD)
     assert version.tags["gate"] == "refused"
+    [gate] = [check for check in result.get_asset_check_evaluations() if check.check_name == "gate_holds"]
+    assert (gate.passed, gate.description) == (False, version.tags["gate_reason"])
     assert any(phrase in version.tags["gate_reason"] for phrase in says)
     assert int(registry.aliased(served.tracking, registry.CHAMPION).version) == 1
     assert model_of(served, BAD) == {1}

@@ -1,6 +1,7 @@
 """A night that fails says why in one line, first and last; Dagster's home is made ready."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from pipelines.__main__ import main
 from pipelines.policy.console import plain_console
 from pipelines.policy.failures import is_stated, reason
+from pipelines.shell import night
 from pipelines.shell.home import SETTINGS, make_home
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -65,6 +67,22 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(capsys: pytest.CaptureFixt
     said = capsys.readouterr().err
     assert said.count("  breaks failed: ZeroDivisionError: nobody foresaw this") == 1
     assert "Dependencies" not in said
+
+
+def test_what_dagsters_database_says_of_a_full_disk_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    said = sqlite3.OperationalError("disk I/O error\n[SQL: PRAGMA main]")
+    with pytest.raises(sqlite3.OperationalError), night._full_disk_said("nightly", "2026-01-06"):
+        raise said
+    monkeypatch.setattr(night, "LEAST", 2**62)  # no disk has so much free
+    with (
+        pytest.raises(ValueError, match="is full: free space") as found,
+        night._full_disk_said("nightly", "2026-01-06"),
+    ):
+        raise said
+    assert "\n" not in str(found.value)
 
 
 @pytest.mark.parametrize("day", ["", " ", "yesterday", "2026-1-6", "x" * 1000])

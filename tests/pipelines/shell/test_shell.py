@@ -93,11 +93,25 @@ def test_a_mistake_in_the_shell_is_one_sentence(
     assert "Traceback" not in said
 
 
+def test_the_demo_keeps_to_a_folder_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not data/, where a shop's own log comes next; settings that are not the demo's show which folder it takes."""
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "pipeline.toml").write_text("[partitions]\n")
+    monkeypatch.delenv("GRU4REC_DATA")
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 2
+    assert f"{tmp_path / 'demo' / 'pipeline.toml'} is not the demo's" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+
+
 def test_the_demo_leaves_other_peoples_settings_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pipeline.toml").write_text("[partitions]\n")
     monkeypatch.setenv("GRU4REC_DATA", str(tmp_path))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     assert main(["demo"]) == 2
     assert "is not the demo's" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["pipeline.toml"]

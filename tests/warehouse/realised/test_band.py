@@ -14,13 +14,15 @@ FIRST = dt.date(2026, 1, 1)
 
 @pytest.fixture
 def series(layout):
-    """Writes the days of a series of recalls (None: a day without rows); returns the last day."""
+    """Writes the days of a series of recalls (None: a day without rows), the last with the end of its interval; returns
+    the last day."""
 
-    def write(values):
+    def write(values, high=None):
         for number, value in enumerate(values):
             day = FIRST + dt.timedelta(days=number)
             rows = [
                 {"run_date": day, "lists": lists, "by": by, "group": "all", "k": k, "recall": value if good else 0.9}
+                | {"recall_high": high}
                 for lists in ("published", "popular")
                 for by in ("all", "kind")
                 for k in (10, 20)
@@ -43,6 +45,12 @@ def test_below_the_median_by_more_than_four_deviations_is_out_of_the_band(layout
     assert found.fell
     assert not band(layout, series([*steady, 0.261])).fell
     assert not band(layout, series([*steady, 0.9])).fell
+
+
+def test_a_day_whose_interval_reaches_into_the_band_has_not_fallen(layout, series):
+    steady = [0.30, 0.32, 0.31, 0.29, 0.30]
+    assert not band(layout, series([*steady, 0.2], high=0.27)).fell
+    assert band(layout, series([*steady, 0.2], high=0.25)).fell
 
 
 def test_one_bad_night_hardly_moves_the_band_and_old_nights_do_not(layout, series):
