@@ -184,7 +184,7 @@ class GRU4Rec:
         if self.repeat is not None:
             parts.append(repeats.added(sessions, events, self.repeat))
         if self.neighbours is not None:
-            parts.append(self.neighbours.added(sessions.items[events]))
+            parts.append(self.neighbours.added(sessions.items_at(events)))
         return Added.sum_of(parts, len(self.vocabulary)) if parts else None
 
     @torch.inference_mode()
@@ -210,7 +210,7 @@ class GRU4Rec:
         for step in range(int(steps[0])):
             running = int(np.searchsorted(-steps, -step, side="left"))
             events = starts[:running] + step
-            x = self.embed(torch.from_numpy(sessions.items[events]).to(self.device))
+            x = self.embed(torch.from_numpy(sessions.items_at(events)).to(self.device))
             x = self.advance(x, states)
             if not last_only:
                 yield events, x

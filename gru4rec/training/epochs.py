@@ -127,6 +127,7 @@ def fit_one(dataset: Dataset, config: Config, options: FitOptions, member: Membe
         if options.on_epoch is not None:
             options.on_epoch(report)
     stopping.leave_kept(model)
+    dataset.sessions.forget()
     seconds = sum(report.seconds for report in history)
     return FitResult(model, history, stopping.best_epoch, seconds, trainer.events * len(history) / max(seconds, 1e-9))
 
