@@ -12,7 +12,6 @@ once, so that memory is that of a whole epoch: then the seconds of training and 
 """
 
 import argparse
-import itertools
 import json
 import os
 import resource
@@ -21,10 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+
+from benchmarks.short_epochs import stop_early
 
 FIRST = date(2026, 1, 1)
 STEPS = {
@@ -78,24 +78,6 @@ def generate(root: Path, options: argparse.Namespace) -> None:
         f"generate.generate(layout, {options.events}, n_items={options.items}, days={options.days})"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def stop_early(updates: int) -> None:
-    """Make every epoch of this process end after so many updates, with all of its sessions read."""
-    from gru4rec.training.trainer import Trainer
-    from gru4rec.training.windows.loader import CHUNK
-
-    whole = Trainer.epoch
-
-    def epoch(self: Trainer, number: int) -> Iterator[tuple[float, int]]:
-        yield from itertools.islice(whole(self, number), max(1, updates // CHUNK))
-        sessions = self._sessions
-        for part in (sessions.items, sessions.offsets, sessions.weights):
-            if part is not None:
-                for begin in range(0, len(part), 1 << 20):
-                    part[begin : begin + (1 << 20)].sum()
-
-    Trainer.epoch = epoch  # type: ignore[method-assign]
 
 
 def run_step(name: str, days: list[str], updates: int) -> dict[str, Any]:

@@ -6,7 +6,8 @@
 Every figure is the peak of a process of its own (VmHWM: pages of files that are read in place count, too, though the
 system may take them back). Both logs have the same items and the model is small, so what differs is the events. `fit`
 is `Dataset.from_table(file)` and `fit`; `night` is Dagster's asset `gru4rec_model` on a data folder with splits and
-sessions: read, hash, measured model, model that serves, registered.
+sessions: read, hash, measured model, model that serves, registered. Epochs end after `--updates` updates and then read
+the rest of the sessions once, so that their memory is that of whole epochs.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from benchmarks.short_epochs import stop_early
 
 DAY = "2026-01-30"
 ITEMS = 50_000
@@ -150,6 +153,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, nargs=2, default=[1_500_000, 4_500_000])
     parser.add_argument("--ways", nargs="+", choices=("fit", "night"), default=["fit", "night"])
     parser.add_argument("--presets", nargs="+", default=["rsc15", "auto"])
+    parser.add_argument("--updates", type=int, default=128, help="of an epoch; 0: a whole one")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--measure", nargs=3, metavar=("WAY", "PRESET", "FOLDER"), help="used by the run itself")
     options = parser.parse_args()
@@ -157,6 +161,8 @@ def main() -> None:
         return run_large()
     if options.measure:
         way, preset, folder = options.measure
+        if options.updates:
+            stop_early(options.updates)
         {"fit": run_fit, "night": run_night}[way](Path(folder), preset)
         return print(f"{peak():.1f}")
     with tempfile.TemporaryDirectory() as folder:
@@ -165,14 +171,15 @@ def main() -> None:
             write_log(root, events)
         for way in options.ways:
             for preset in options.presets:
-                compare(way, preset, roots)
+                compare(way, preset, roots, options.updates)
 
 
-def compare(way: str, preset: str, roots: list[Path]) -> None:
+def compare(way: str, preset: str, roots: list[Path], updates: int) -> None:
     """Print the peaks of one way over both logs, and what an event costs."""
     peaks, events = [], []
     for root in roots:
         command = [sys.executable, "-m", "benchmarks.train_memory", "--measure", way, preset, str(root)]
+        command += ["--updates", str(updates)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         peaks.append(float(done.stdout.split()[-1]))
         events.append(pq.read_metadata(root / "sessions" / f"{DAY}.parquet").num_rows)

@@ -16,7 +16,7 @@ def sampling_counts(sessions: Sessions, model: GRU4Rec) -> np.ndarray:
     never drawn.
     """
     clicked = model.vocabulary.counts > 0
-    return np.maximum(item_counts(sessions.items, len(clicked)), clicked)
+    return np.asarray(np.maximum(item_counts(sessions.items, len(clicked)), clicked))
 
 
 def weights_by_count(counts: np.ndarray, config: Config) -> OccurrenceWeights:
