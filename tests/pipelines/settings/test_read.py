@@ -48,7 +48,7 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("[session]\ngap_minutes = 20\n", "unknown section [session]; did you mean sessions?"),
-        ("[xyz]\ngap_minutes = 20\n", "unknown section [xyz]; known are: contexts, engine, evaluation, events"),
+        ("[xyz]\ngap_minutes = 20\n", "unknown section [xyz]; known are: alerts, contexts, engine, evaluation, events"),
         ("sessions = 20\n", "sessions is 20; write it as a section, [sessions]"),
         ("[sessions]\ngap = 20\n", "[sessions]: unknown knob 'gap'; did you mean gap_minutes"),
         ("[items]\nxyz = 20\n", "[items]: unknown knob 'xyz'; known are: item_column, title_column."),
