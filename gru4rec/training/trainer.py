@@ -28,8 +28,13 @@ class DivergenceError(ValueError):
     """The loss is not a number any more, or far above where it began; the message says when, and what to try."""
 
 
-def build_step(model: GRU4Rec, config: Config) -> Step:
+def build_step(model: GRU4Rec, config: Config, *, static: bool = False) -> Step:
     """The update that fits the model. The code of features is loaded only where features are used.
+
+    Args:
+        model: to be trained.
+        config: its training.
+        static: whether all windows have the same shapes, and updates have to.
 
     Raises:
         ConfigError: features are configured, but the model has none.
@@ -41,7 +46,7 @@ def build_step(model: GRU4Rec, config: Config) -> Step:
 
     if not isinstance(model, FeatureGRU4Rec):
         raise ConfigError("selected_features is set, but the model knows no features; make it with build_model")
-    return FeatureStep(model, config)
+    return FeatureStep(model, config, static=static)
 
 
 def trains_on_device(model: GRU4Rec) -> bool:
@@ -71,7 +76,7 @@ class Trainer:
         self._limit = torch.tensor(math.inf, dtype=torch.float64)  # mean loss above which a chunk counts as diverged
         on_device = trains_on_device(model) if on_device is None else on_device
         self._generator = torch.Generator(model.device if on_device else "cpu").manual_seed(config.train.seed)
-        self._step = build_step(model, config)
+        self._step = build_step(model, config, static=on_device or config.train.compile)
         self._loader: DeviceLoader | WindowLoader
         if on_device:
             self._loader = DeviceLoader(train, model, config, self._generator)
