@@ -7,16 +7,18 @@ some two hundred updates are equal; in float32 they would differ by a fifth, wit
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from benchmarks.train_speed import sessions_of
 from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.build import build_model
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.runner import CapturedRunner, Runner
-from gru4rec.training.trainer import Trainer
-from gru4rec.training.update.step import Step
+from gru4rec.training.trainer import Trainer, build_step
 from gru4rec.training.windows.device_loader import DeviceLoader
 from gru4rec.training.windows.loader import CHUNK, WindowLoader
 from gru4rec.training.windows.schedule import build_schedule
@@ -24,11 +26,19 @@ from gru4rec.training.windows.window import Window
 
 ITEMS, EPOCHS = 300, 2
 BASE = {"hidden_size": 32, "batch_size": 16, "n_sample": 128, "dropout_embedding": 0.2}
+FEATURES = {"selected_features": {"genre": "auto", "price": "auto"}, "id_dropout": 0.3}
 SETTINGS: dict[str, dict[str, Any]] = {
     "XE": {"sample_alpha": 0.75},
     "BPR-max, momentum": {"loss": "bpr-max", "elu": 0.5, "momentum": 0.4, "learning_rate": 0.05},
     "separate, 2 layers, k = 2": {"embedding": "separate", "num_layers": 2, "bptt": 2, "dropout_hidden": 0.1},
-}
+    "features": {**FEATURES, "architecture": "shared-output", "training": "simultaneous"},
+    "features, in turns, titles": {
+        **FEATURES, "selected_features": {"genre": "auto", "title": "text"}, "training": "interleaving",
+    },
+    "features, maxima, 2 layers": {
+        **FEATURES, "pooling_mode": "max", "num_layers": 2, "bptt": 2, "training": "alternating",
+    },
+}  # fmt: skip
 LARGEST = 1e-6  # difference of weights, and relative difference of losses
 
 
@@ -67,19 +77,22 @@ def differences(sessions: Sessions, config: Config, device: torch.device, make: 
     host = WindowLoader(sessions, here, config, torch.Generator().manual_seed(1), static=True)
     drawn = Passing(loader.draws.sampler)
     loader.draws.sampler = host.draws.sampler = drawn  # type: ignore[assignment]
-    step, step_there = Step(here, config), Step(there, config)
+    step, step_there = (build_step(model, config, static=True) for model in (here, there))
     runner = make(step_there)
     schedule = build_schedule(sessions, config.train.batch_size, window=config.train.bptt)
     in_windows = in_losses = 0.0
     updates = 0
-    for _ in range(EPOCHS):  # the first chunk is never replayed
-        step.begin_epoch(1)
-        step_there.begin_epoch(1)
+    for epoch in range(1, EPOCHS + 1):  # the first chunk is never replayed
+        step.begin_epoch(epoch)
+        step_there.begin_epoch(epoch)
         for (stack, _), (expected, _) in zip(loader.chunks(schedule), host.chunks(schedule), strict=True):
+            stack = step_there.drawn(stack)  # so that both leave out the same ids
             losses = runner.updates(stack).tolist()
             for found, wanted, loss in zip(stack, expected, losses, strict=True):
                 moved = found.map(torch.Tensor.cpu)
-                parts = zip((*moved.items, *moved[1:3]), (*wanted.items, *wanted[1:3]), strict=True)  # masks are random
+                parts = zip(
+                    (*moved.items, *moved[1:3]), (*wanted.items, *wanted[1:3]), strict=True
+                )  # the rest is random
                 apart = [float((a - b).abs().max()) for a, b in parts if a is not None and b is not None]
                 in_windows = max(in_windows, *apart)
                 with torch.inference_mode():
@@ -105,7 +118,15 @@ class Passing:
 
 
 def model_of(config: Config, device: torch.device | str, dtype: torch.dtype) -> GRU4Rec:
-    model = GRU4Rec(config.model, Vocabulary.build(np.arange(ITEMS)), device=device, dtype=dtype)
+    vocabulary, features = Vocabulary.build(np.arange(ITEMS)), None
+    if config.features.selected_features:
+        every = np.arange(ITEMS)
+        genres = [None if n % 7 == 0 else "|".join(sorted({"abcdef"[n % 6], "abcdef"[n % 4]})) for n in every]
+        titles = [" ".join(f"w{n * step % 400}" for step in range(1, 2 + n % 9)) for n in every]
+        table = pa.table({"item_id": every, "genre": genres, "price": every / 3, "title": titles})
+        sessions = Sessions.from_lists([every.tolist()])
+        features = Dataset(sessions, vocabulary, table).with_features(config.features).features
+    model = build_model(config, vocabulary, features, device=device, dtype=dtype)
     model.initialise(3)
     return model
 

@@ -18,6 +18,8 @@ bias of cold items is always the mean of the least-clicked items' biases: the it
 known, and with the bias learnt from them cold items displace rare ones in the lists.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -82,7 +84,7 @@ class FeatureGRU4Rec(GRU4Rec):
             for number in range(self.config.num_layers):
                 width = self.input_size if self.single and not number else hidden
                 shapes += [(3 * hidden, width), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
-        return [(shape, int(np.prod(shape))) for shape in shapes]
+        return [(shape, math.prod(shape)) for shape in shapes]
 
     @property
     def id_size(self) -> int:

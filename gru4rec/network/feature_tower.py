@@ -3,9 +3,12 @@
 There are two ways, each with its backward pass by hand. Where the pooling is linear and the table T [rows, H] is short,
 the values of all items are a small dense matrix M [I, rows]. Then no φ is ever computed: queries q are multiplied with
 the table first, q (M T)ᵀ = (q Tᵀ) Mᵀ. Otherwise each distinct item of a window is pooled once, as a bag of rows (aten's
-embedding bag); a GPU has to tell the host first how many values the bags have.
+embedding bag); a GPU has to tell the host first how many values the bags have, but where its updates are captured
+(training/update/padded_bags.py).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +25,7 @@ SUM, MAX = 0, 2  # aten's numbers of the modes
 POOLED = ("multi", "text")  # kinds with several values an item; with one value there is nothing to pool
 
 
-class _Bags(NamedTuple):
+class Bags(NamedTuple):
     """The values of all items, I+1 bags of table rows and weights; the last bag, the empty item's, holds none."""
 
     offsets: Tensor
@@ -32,7 +35,7 @@ class _Bags(NamedTuple):
 
 
 class _Bagged(NamedTuple):
-    """What the backward pass of one `_Bags` needs."""
+    """What the backward pass of one `Bags` needs."""
 
     rows: Tensor
     offsets: Tensor
@@ -68,33 +71,34 @@ class Tower:
     def __init__(self, features: ItemFeatures, pooling_mode: str, device: torch.device, dtype: torch.dtype) -> None:
         self.rows = features.rows
         starts = np.cumsum([0, *(field.rows for field in features.fields)])
-        linear, self._bags = [], []
+        linear, self.bags = [], []
         for field, entries, start in zip(features.fields, features.entries, starts, strict=False):
             entries = _pooled(entries, pooling_mode) if field.kind in POOLED else entries
             entries = entries._replace(rows=entries.rows + start)
             if field.kind in POOLED and pooling_mode == "max":
-                self._bags.append(_bags(entries, MAX, device, dtype))
+                self.bags.append(_bags(entries, MAX, device, dtype))
             else:
                 linear.append(entries)
-        self._matrix: Tensor | None = None
-        if linear and not self._bags and self.rows <= SHORT:
-            self._matrix = _matrix(linear, features.items, self.rows).to(device, dtype)
+        self.matrix: Tensor | None = None
+        if linear and not self.bags and self.rows <= SHORT:
+            self.matrix = _matrix(linear, features.items, self.rows).to(device, dtype)
         elif linear:
-            self._bags.append(_bags(_joined(linear), SUM, device, dtype))
-        if self._matrix is None and not self._bags:
+            self.bags.append(_bags(_joined(linear), SUM, device, dtype))
+        if self.matrix is None and not self.bags:
             raise ValueError("there is no feature field to pool")
 
     def pool(self, table: Tensor, items: Tensor) -> Tensor:
         """Vectors [R, H] of item indices int64 [R]; that of the empty item (index I) is zero."""
-        if self._matrix is not None:
-            return self._matrix.index_select(0, items) @ table
-        return _pool(self._bags, table, items)[0]
+        if self.matrix is not None:
+            return self.matrix.index_select(0, items) @ table
+        return _pool(self.bags, table, items)[0]
 
     def of_window(self, table: Tensor, rows: Tensor, inputs: Tensor, candidates: int, product: Product) -> Vectors:
         """Vectors of the distinct items `rows` int64 [R], the candidates first; inputs int64 [N]: places in `rows`."""
-        if self._matrix is not None:
-            return _OfTable(table, self._matrix.index_select(0, rows), inputs, candidates)
-        return _OfBags(self._bags, table, rows, inputs, candidates, product)
+        if self.matrix is not None:
+            return _OfTable(table, self.matrix.index_select(0, rows), inputs, candidates)
+        vectors, tape = _pool(self.bags, table, rows)
+        return OfBags(vectors, partial(_pool_backward, tape), inputs, candidates, product)
 
 
 class _OfTable:
@@ -118,35 +122,42 @@ class _OfTable:
         torch.addmm(self._gradient, self._read.t(), d_inputs, out=out)
 
 
-class _OfBags:
+class OfBags:
     """φ of all rows, each pooled once."""
 
     def __init__(
-        self, bags: list[_Bags], table: Tensor, rows: Tensor, inputs: Tensor, candidates: int, product: Product
+        self,
+        vectors: Tensor,
+        backward: Callable[[Tensor, Tensor], None],
+        inputs: Tensor,
+        candidates: int,
+        product: Product,
     ) -> None:
-        self._vectors, self._tape = _pool(bags, table, rows)
-        self._gradient = table.new_empty(0)
+        """vectors: φ [R, H]; backward: writes the table's gradient, given that of φ, into its second argument."""
+        self._vectors, self._backward = vectors, backward
+        self._gradient = vectors.new_empty(0)
         self._at, self._candidates, self._product = inputs, candidates, product
         self.inputs = self._vectors.index_select(0, inputs)
 
     def scores(self, queries: Tensor) -> Tensor:
+        """As Vectors.scores."""
         out = queries.new_empty(len(queries), self._candidates)
         return self._product(queries, self._vectors[: self._candidates].t(), out)
 
     def scores_backward(self, d_scores: Tensor, queries: Tensor) -> Tensor:
+        """As Vectors.scores_backward."""
         self._gradient = torch.empty_like(self._vectors)
         self._gradient[self._candidates :].zero_()
         self._product(d_scores.t(), queries, self._gradient[: self._candidates])
         return self._product(d_scores, self._vectors[: self._candidates], torch.empty_like(queries))
 
     def finish(self, d_inputs: Tensor, out: Tensor) -> None:
+        """As Vectors.finish."""
         self._gradient.index_add_(0, self._at, d_inputs)
-        for number, bag in enumerate(self._tape):
-            part = (_sum_backward if bag.mode == SUM else _max_backward)(bag, self._gradient, len(out))
-            out.copy_(part) if number == 0 else out.add_(part)
+        self._backward(self._gradient, out)
 
 
-def _pool(every: list[_Bags], table: Tensor, items: Tensor) -> tuple[Tensor, list[_Bagged]]:
+def _pool(every: list[Bags], table: Tensor, items: Tensor) -> tuple[Tensor, list[_Bagged]]:
     """Vectors [R, H], summed over the kinds of bags, and what the backward pass needs."""
     total = table.new_zeros(0)
     tape: list[_Bagged] = []
@@ -163,6 +174,13 @@ def _pool(every: list[_Bags], table: Tensor, items: Tensor) -> tuple[Tensor, lis
         total = total + pooled if tape else pooled
         tape.append(_Bagged(rows, offsets, lengths, weight, bags.mode, (kept[0], kept[1], kept[2])))
     return total, tape
+
+
+def _pool_backward(tape: list[_Bagged], gradient: Tensor, out: Tensor) -> None:
+    """Write the table's gradient [rows, H] from that of the vectors [R, H]."""
+    for number, bag in enumerate(tape):
+        part = (_sum_backward if bag.mode == SUM else _max_backward)(bag, gradient, len(out))
+        out.copy_(part) if number == 0 else out.add_(part)
 
 
 def _sum_backward(bag: _Bagged, gradient: Tensor, rows: int) -> Tensor:
@@ -216,9 +234,9 @@ def _matrix(parts: list[Entries], items: int, rows: int) -> Tensor:
     return torch.from_numpy(matrix)
 
 
-def _bags(entries: Entries, mode: int, device: torch.device, dtype: torch.dtype) -> _Bags:
+def _bags(entries: Entries, mode: int, device: torch.device, dtype: torch.dtype) -> Bags:
     offsets = np.append(entries.offsets, entries.offsets[-1])
-    return _Bags(
+    return Bags(
         torch.from_numpy(offsets).to(device),
         torch.from_numpy(entries.rows).to(device),
         torch.from_numpy(entries.weight).to(device, dtype),

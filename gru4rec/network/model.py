@@ -6,6 +6,7 @@ to the empty item, which an empty lane reads and writes. All dense weights lie i
 views of it.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -120,7 +121,7 @@ class GRU4Rec:
         for number in range(self.config.num_layers):
             width = hidden if number else (0 if self.config.embedding == "one-hot" else self.input_size)
             shapes += [(3 * hidden, width), (3 * hidden, hidden), (3 * hidden,), (3 * hidden,)]
-        return [(shape, int(np.prod(shape))) for shape in shapes]
+        return [(shape, math.prod(shape)) for shape in shapes]
 
     def tensors(self) -> dict[str, Tensor]:
         """All weights by name (views, not copies): what a checkpoint holds. The row of the empty item is left out."""

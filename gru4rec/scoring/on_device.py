@@ -77,7 +77,7 @@ class Arriving:
 
 def sent(array: NDArray[Any], device: torch.device) -> Tensor:
     """An array as a tensor on a device; the host does not wait for the copy."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))  # Arrow's may be read alone
     if device.type == "cuda":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gru4rec.network.precision import within
-from gru4rec.training.update.step import Step
+from gru4rec.training.update.step import Step, Turn
 from gru4rec.training.windows.window import Stack, Window
 
 WORTH_COMPILING = 100_000  # updates on a GPU: compiling takes 4 to 15 s there, and saves some 70 µs an update
@@ -43,49 +43,58 @@ class Runner:
 
     def __init__(self, step: Step, compiles: bool) -> None:
         """compiles: whether the update is compiled; where that cannot be, one line says why, and it runs as it is."""
+        self._step = step
         self._rounding = step.rounding
-        self._run: Callable[[Window], Tensor] = step.run
+        self._update: Callable[[Window], Tensor] = step.update
         if compiles:
-            self._run = _compiled(step)
+            self._update = _compiled(step)
 
     @torch.inference_mode()
     def updates(self, windows: Sequence[Window]) -> Tensor:
         """Make the updates of a chunk in order; returns the loss of each [S]."""
+        return self._one_by_one(*self._step.begin_windows(windows))
+
+    def _one_by_one(self, windows: Sequence[Window], turns: tuple[Turn, ...]) -> Tensor:
+        losses = []
         with within(self._rounding):
-            return torch.stack([self._run(window) for window in windows])
+            for window, turn in zip(windows, turns, strict=True):
+                self._step.turn = turn
+                losses.append(self._update(window))
+            return torch.stack(losses)
 
 
 class CapturedRunner(Runner):
     """Makes the updates of a chunk with one launch, on a GPU.
 
-    The first chunk of all runs update by update, which compiles the update and allocates every buffer. Full chunks are
-    then replayed from a graph of so many updates. Chunks of another size, the last of an epoch, are replayed window by
-    window from a graph of one update.
+    The first chunk of all runs update by update, which compiles the update and allocates every buffer; so does the
+    first one in which an update moves other subnets than any before. Full chunks are then replayed from a graph of so
+    many updates. Chunks of another size, the last of an epoch, are replayed window by window from graphs of one update.
     """
 
     def __init__(self, step: Step, size: int, *, compiles: bool) -> None:
         super().__init__(step, compiles)
         self._size = size
-        self._warm = False
-        self._graphs: dict[int, _Graph] = {}  # by the number of windows
+        self._warm: set[Turn] = set()
+        self._graphs: dict[tuple[Turn, ...], _Graph] = {}  # by the turns of their windows
 
     @torch.inference_mode()
     def updates(self, windows: Sequence[Window]) -> Tensor:
         """As Runner.updates, of a Stack."""
         if not isinstance(windows, Stack):
             raise TypeError("captured updates need a Stack, whose windows have the same shapes")
-        if not self._warm:
-            self._warm = True
-            return super().updates(windows)
+        windows, turns = self._step.begin_windows(windows)
+        assert isinstance(windows, Stack)
+        if not self._warm.issuperset(turns):
+            self._warm.update(turns)
+            return self._one_by_one(windows, turns)
         if len(windows) == self._size:
-            return self._replayed(windows)
-        return torch.cat([self._replayed(windows[at : at + 1]) for at in range(len(windows))])
+            return self._replayed(windows, turns)
+        return torch.cat([self._replayed(windows[at : at + 1], turns[at : at + 1]) for at in range(len(windows))])
 
-    def _replayed(self, windows: Stack) -> Tensor:
-        size = len(windows)
-        if size not in self._graphs:
-            self._graphs[size] = _Graph(super().updates, windows)
-        return self._graphs[size].replay(windows)
+    def _replayed(self, windows: Stack, turns: tuple[Turn, ...]) -> Tensor:
+        if turns not in self._graphs:
+            self._graphs[turns] = _Graph(lambda own: self._one_by_one(own, turns), windows)
+        return self._graphs[turns].replay(windows)
 
 
 class _Graph:
@@ -114,7 +123,7 @@ def _compiled(step: Step) -> Callable[[Window], Tensor]:
     """
     from torch._dynamo.exc import TorchDynamoException  # loads the compiler: for who compiles alone
 
-    compiled = torch.compile(step.run, fullgraph=True, dynamic=False)
+    compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
     # float32 is what was asked for; whoever wants TF32 says precision=auto
     warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores", module="torch._inductor")
     chosen: list[Callable[[Window], Tensor]] = [compiled]
@@ -126,8 +135,8 @@ def _compiled(step: Step) -> Callable[[Window], Tensor]:
             if chosen[0] is not compiled:
                 raise
             print(f"training is not compiled: {_reason(error)}", file=sys.stderr)
-            chosen[0] = step.run
-            return step.run(window)
+            chosen[0] = step.update
+            return step.update(window)
 
     return run
 

@@ -31,10 +31,14 @@ class DivergenceError(ValueError):
     """The loss is not a number any more, or far above where it began; the message says when, and what to try."""
 
 
-def build_step(model: GRU4Rec, config: Config, *, columns: bool = False) -> Step:
+def build_step(model: GRU4Rec, config: Config, *, columns: bool = False, static: bool = False) -> Step:
     """The update that fits the model and its processes. The code of features is loaded only where features are used.
 
-    columns: whether several processes share the columns of the item table, and not the lanes.
+    Args:
+        model: to be trained.
+        config: its training.
+        columns: whether several processes share the columns of the item table, and not the lanes.
+        static: whether all windows have the same shapes, and updates have to.
 
     Raises:
         ConfigError: features are configured, but the model has none.
@@ -51,7 +55,7 @@ def build_step(model: GRU4Rec, config: Config, *, columns: bool = False) -> Step
 
     if not isinstance(model, FeatureGRU4Rec):
         raise ConfigError("selected_features is set, but the model knows no features; make it with build_model")
-    return FeatureStep(model, config)
+    return FeatureStep(model, config, static=static)
 
 
 def trains_on_device(model: GRU4Rec) -> bool:
@@ -107,7 +111,8 @@ class Trainer:
         self._limit = torch.tensor(math.inf, dtype=torch.float64)  # mean loss above which a chunk counts as diverged
         on_device = trains_on_device(model) if on_device is None else on_device
         self._generator = torch.Generator(model.device if on_device else "cpu").manual_seed(config.train.seed)
-        self._step = build_step(model, config, columns=columns)
+        static = on_device or config.train.compile
+        self._step = build_step(model, config, columns=columns, static=static)
         self._loader: DeviceLoader | WindowLoader
         if on_device:
             self._loader = DeviceLoader(train, model, config, self._generator)

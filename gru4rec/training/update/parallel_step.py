@@ -18,17 +18,20 @@ from gru4rec.training.windows.window import Window
 class ParallelStep(Step):
     """Step on this process's lanes."""
 
-    capturable = False  # the exchange is launched by the host
-
     def __init__(self, model: GRU4Rec, config: Config) -> None:
         own = group.current().lanes(config.train.batch_size)
         super().__init__(model, config, lanes=own.stop - own.start)
         self._own = own
         self.exchanged = 0  # bytes of the last update
 
-    def run(self, window: Window) -> Tensor:
-        """As Step.run, of all lanes; returns the loss of this process's own."""
-        return super().run(part_of(window, self._own))
+    @property
+    def capturable(self) -> bool:
+        """No: the exchange is launched by the host."""
+        return False
+
+    def update(self, window: Window) -> Tensor:
+        """As Step.update, of all lanes; returns the loss of this process's own."""
+        return super().update(part_of(window, self._own))
 
     def whole(self, losses: Tensor) -> Tensor:
         """As Step.whole: the sums over all processes."""

@@ -22,8 +22,6 @@ from gru4rec.training.windows.window import Window, WindowItems
 class ShardedStep(Step):
     """Step on this process's rows of the item table, which inputs and outputs share."""
 
-    capturable = False  # the exchange is launched by the host, and each window has its own number of own rows
-
     def __init__(self, model: GRU4Rec, config: Config) -> None:
         super().__init__(model, config)
         self._whole = self.output
@@ -36,6 +34,11 @@ class ShardedStep(Step):
         self._items: WindowItems  # of the update in progress
         self._own: Tensor  # where this process's items stand among the rows of the window
         self._own_candidates: Tensor  # and which candidates are its own
+
+    @property
+    def capturable(self) -> bool:
+        """No: the exchange is launched by the host, and each window has its own number of own rows."""
+        return False
 
     def begin_epoch(self, epoch: int) -> None:
         """As Step.begin_epoch; takes this process's rows out of the whole."""
@@ -60,14 +63,14 @@ class ShardedStep(Step):
         finally:
             self.output = own
 
-    def run(self, window: Window) -> Tensor:
-        """As Step.run."""
+    def update(self, window: Window) -> Tensor:
+        """As Step.update."""
         self.exchanged = 0
         items = window.items
         mine = items.rows % self._group.size == self._group.rank
         self._items, self._own = items, mine.nonzero().squeeze(1)
         self._own_candidates = self._own[self._own < len(items.weight)]
-        return super().run(window)
+        return super().update(window)
 
     def _gather(self, items: WindowItems) -> tuple[Rows, int]:
         """The window's own rows, and how many of them are candidates."""

@@ -1,10 +1,13 @@
 """One update, forward and backward by hand: gather rows, GRU, scores, loss, all the way back, then the optimizer.
 
-Step.run reads top to bottom; FeatureStep (feature_step.py) replaces the parts that differ with item features. Shapes:
-a window (windows/window.py) has k steps of B lanes and N = k·B predictions, C candidates, and R distinct items; D and
-H are the widths of input and state, W that of a row of the output table. Large arrays live in buffers that are
+Step.update reads top to bottom; FeatureStep (feature_step.py) replaces the parts that differ with item features.
+Shapes: a window (windows/window.py) has k steps of B lanes and N = k·B predictions, C candidates, and R distinct items;
+D and H are the widths of input and state, W that of a row of the output table. Large arrays live in buffers that are
 allocated once, and nothing waits for the device.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,10 +23,20 @@ from gru4rec.training.update.tables import Buffers, Rows, Table
 from gru4rec.training.windows.window import Window, WindowItems
 
 
+class Turn(NamedTuple):
+    """Which subnets an update moves; updates of one turn run through the same operations."""
+
+    ids: bool
+    features: bool
+
+
+BOTH = Turn(True, True)
+
+
 class Step:
     """The update of one model: holds the lanes' states, what the optimizer keeps, and the buffers."""
 
-    capturable = True  # every window runs through the same operations
+    turn = BOTH  # of the update in progress
 
     def __init__(self, model: GRU4Rec, config: Config, *, lanes: int | None = None) -> None:
         """lanes: how many of a window's lanes this step works on; None for all."""
@@ -59,8 +72,29 @@ class Step:
             named |= {f"{name}.{slot}": value for slot, value in zip(self.optimizer.slots, table.slots, strict=True)}
         return named | {f"dense.{s}": value for s, value in zip(self.optimizer.slots, self.dense_slots, strict=True)}
 
+    @property
+    def capturable(self) -> bool:
+        """Whether the updates of one turn run through the same operations, and nothing in them waits for the device."""
+        return True
+
+    def begin_windows(self, windows: Sequence[Window]) -> tuple[Sequence[Window], tuple[Turn, ...]]:
+        """What the host has to do before the epoch's next updates: the windows with all that is drawn, and the turns.
+
+        An update is then made by setting `turn` and calling `update`.
+        """
+        return self.drawn(windows), (BOTH,) * len(windows)
+
+    def drawn(self, windows: Sequence[Window]) -> Sequence[Window]:
+        """The windows with what the update itself draws: here nothing."""
+        return windows
+
     def run(self, window: Window) -> Tensor:
-        """Make one update.
+        """Make the epoch's next update, all of it; returns what `update` does."""
+        (window,), (self.turn,) = self.begin_windows([window])
+        return self.update(window)
+
+    def update(self, window: Window) -> Tensor:
+        """Make one update, by the device alone.
 
         Returns:
             The sum of the predictions' weighted losses, a scalar on the device.

@@ -29,6 +29,7 @@ class Window(NamedTuple):
     row_weight: Tensor  # [N, 1]: 0 for an empty lane, else what the prediction weighs in the loss
     embedding_mask: Tensor | None  # [k, B, D]
     hidden_masks: Tensor | None  # [layers, k, B, H]
+    cold: Tensor | None = None  # bool [R]: rows that an update with item features sees without their id
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Window":
         """The window with each of its tensors changed."""

@@ -1,16 +1,22 @@
 """An update that cannot be compiled runs as it is, and one line says why."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 import torch._inductor.config as inductor
 
 from gru4rec.config.options import Config
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.build import build_model
 from gru4rec.network.model import GRU4Rec
+from gru4rec.training import runner as module
 from gru4rec.training.runner import CapturedRunner, Runner, make_runner
 from gru4rec.training.trainer import Trainer
 from gru4rec.training.update.step import Step
+from gru4rec.training.windows import device_loader
+from gru4rec.training.windows.window import Stack
 from tests.gru4rec.comparing import random_sessions
 
 CONFIG = Config().override({"hidden_size": 4, "batch_size": 3, "n_sample": 5, "momentum": 0.3})
@@ -39,6 +45,50 @@ def test_without_a_compiler_the_same_updates_are_made_and_one_line_says_why(
     assert len(line) > 30
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
+
+
+class Played:
+    """In the place of a CUDA graph: records nothing, and plays by making the updates."""
+
+    made = 0
+
+    def __init__(self, updates, windows: Stack) -> None:
+        Played.made += 1
+        self.updates, self.size = updates, len(windows)
+
+    def replay(self, windows: Stack) -> torch.Tensor:
+        assert len(windows) == self.size
+        return self.updates(windows)
+
+
+@pytest.mark.parametrize(
+    ("training", "graphs"), [("simultaneous", 2), ("interleaving", 3), ("alternating", 4), ("residual", 4)]
+)
+def test_a_graph_is_replayed_only_for_the_turns_that_it_was_made_of(
+    training: str, graphs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full chunks and single updates, of each turn: every update is made once, as it is made one by one."""
+    monkeypatch.setattr(module, "_Graph", Played)
+    monkeypatch.setattr(Played, "made", 0)
+    changes = {"selected_features": {"colour": "auto"}, "training": training, "id_dropout": 0.3, "epochs": 2}
+    config, sessions = CONFIG.override(changes), random_sessions(32, 9, 1)  # 30 windows: seven chunks, and two windows
+    table = pa.table({"item_id": range(9), "colour": [f"{number % 4}" for number in range(9)]})
+    features = Dataset(sessions, Vocabulary.build(np.arange(9)), table).with_features(config.features).features
+    ways = []
+    for captures in (False, True):
+        model = build_model(config, Vocabulary.build(np.arange(9)), features, dtype=torch.float64)
+        model.initialise(1)
+        trainer = Trainer(model, sessions, config, on_device=True)
+        step = trainer._step
+        assert step.capturable
+        trainer._runner = CapturedRunner(step, 4, compiles=False) if captures else Runner(step, compiles=False)
+        monkeypatch.setattr(device_loader, "CHUNK", 4)
+        losses = [loss for epoch in range(1, 3) for loss, _ in trainer.epoch(epoch)]
+        ways.append((losses, model.tensors()))
+    assert ways[0][0] == ways[1][0]
+    for name, value in ways[0][1].items():
+        assert torch.equal(ways[1][1][name], value), name
+    assert Played.made == graphs
 
 
 def test_a_cpu_runs_update_by_update() -> None:

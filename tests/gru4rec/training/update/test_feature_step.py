@@ -130,29 +130,28 @@ class Reference:
         return loss.detach()
 
 
-def windows_of(config: Config, prepared, model):
+def windows_of(config: Config, prepared, model, *, static: bool = False):
     generator = torch.Generator().manual_seed(5)
     schedule = build_schedule(prepared.sessions, config.train.batch_size, window=config.train.bptt)
-    loader = WindowLoader(prepared.sessions, model, config, generator)
+    loader = WindowLoader(prepared.sessions, model, config, generator, static=static)
     return [window for windows, _ in loader.chunks(schedule) for window in windows][:STEPS]
 
 
-def assert_equal(config: Config, turns) -> None:
-    """`turns(epoch, window)`: which subnets move, the id subnet first."""
+def assert_equal(config: Config, turns, *, static: bool = False) -> None:
+    """`turns(epoch, window)`: which subnets move, the id subnet first. static: windows and updates of one shape."""
     prepared = small_shop(config)
     model = build_model(config, prepared.vocabulary, prepared.features, dtype=torch.float64)
     model.initialise(7)
     reference = Reference(model, config)
-    step, drawn = FeatureStep(model, config), []
-    draw = step.choose_dropped
-    step.choose_dropped = lambda n_items: drawn.append(draw(n_items)) or drawn[-1]
+    step, drawn = FeatureStep(model, config, static=static), []
+    watch_dropped(step, drawn, static=static)
     for epoch in range(1, config.train.epochs + 1):
         step.begin_epoch(epoch)
         reference.states = [torch.zeros_like(state) for state in reference.states]
         if config.features.training == "residual" and epoch == 2:
             with torch.no_grad():
                 model.table_of(reference.dense).copy_(model.table_of(model.dense))
-        for number, window in enumerate(windows_of(config, prepared, model)):
+        for number, window in enumerate(windows_of(config, prepared, model, static=static)):
             with torch.inference_mode():
                 loss = step.run(window)
             dropped = None if drawn[-1] is None else drawn[-1].clone()
@@ -160,6 +159,21 @@ def assert_equal(config: Config, turns) -> None:
             torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(model.output, reference.rows.detach(), rtol=0, atol=1e-9)
     torch.testing.assert_close(model.dense, reference.dense.detach(), rtol=0, atol=1e-9)
+
+
+def watch_dropped(step: FeatureStep, drawn: list, *, static: bool) -> None:
+    """Note of each update which rows it sees without their id, or None."""
+    if static:
+        update = step.update
+
+        def noted(window):
+            drawn.append(window.cold.nonzero()[:, 0] if step.turn.features and window.cold is not None else None)
+            return update(window)
+
+        step.update = noted
+    else:
+        draw = step.choose_dropped
+        step.choose_dropped = lambda n_items: drawn.append(draw(n_items)) or drawn[-1]
 
 
 TURNS = {
@@ -181,6 +195,52 @@ PAIRS = [
 @pytest.mark.parametrize(("architecture", "training"), PAIRS)
 def test_update_is_the_reference_networks(architecture: str, training: str) -> None:
     assert_equal(configure(architecture=architecture, training=training), TURNS[training])
+
+
+@pytest.mark.parametrize("pooling_mode", get_args(Pooling))
+@pytest.mark.parametrize(("architecture", "training"), [PAIRS[0], ("interaction", "interleaving")])
+@pytest.mark.parametrize("short", [0, 256])
+def test_a_static_update_is_the_reference_networks(
+    architecture: str, training: str, pooling_mode: str, short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gru4rec.network.feature_tower.SHORT", short)
+    config = configure(architecture=architecture, training=training, pooling_mode=pooling_mode)
+    assert_equal(config, TURNS[training], static=True)
+
+
+@pytest.mark.parametrize("architecture", ["concatenated", "shared-output"])
+def test_a_static_update_asks_the_device_for_nothing(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be traced as one graph would wait for a value; traced and plain, both turns make the same updates."""
+    monkeypatch.setattr("gru4rec.network.feature_tower.SHORT", 0)
+    training = "simultaneous" if architecture == "concatenated" else "interleaving"
+    config = configure(architecture=architecture, training=training, pooling_mode="max")
+    prepared, weights = small_shop(config), []
+    torch.compiler.reset()
+    for traced in (False, True):
+        model = build_model(config, prepared.vocabulary, prepared.features, dtype=torch.float64)
+        model.initialise(7)
+        step = FeatureStep(model, config, static=True)
+        assert step.capturable
+        step.begin_epoch(1)
+        if traced:
+            step.update = torch.compile(step.update, fullgraph=True, dynamic=False, backend="eager")
+        with torch.inference_mode():
+            for window in windows_of(config, prepared, model, static=True)[:3]:
+                step.run(window)
+        weights.append(model.tensors())
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=0, atol=1e-12)
+
+
+def test_items_with_very_many_values_are_not_padded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gru4rec.network.feature_tower.SHORT", 0)
+    monkeypatch.setattr("gru4rec.training.update.padded_bags.WIDEST", 2)
+    config = configure()
+    prepared = small_shop(config)
+    model = build_model(config, prepared.vocabulary, prepared.features)
+    assert not FeatureStep(model, config, static=True).capturable
+    assert not FeatureStep(model, config).capturable
+    assert_equal(config, TURNS["simultaneous"], static=True)
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
