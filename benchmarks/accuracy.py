@@ -1,7 +1,7 @@
 """Accuracy beside the reference results: the same parameters as the reference rows, and what `auto` chooses.
 
-    python benchmarks/accuracy.py --data serenade_clicks --preset auto --seeds 3
-    python benchmarks/accuracy.py --data yoochoose_1_64 --preset bpr-max --seeds 1 --log accuracy.jsonl
+    python -m benchmarks.accuracy --data serenade_clicks --preset auto --seeds 3
+    python -m benchmarks.accuracy --data yoochoose_1_64 --preset bpr-max --seeds 1 --log accuracy.jsonl
 
 The data sets lie in the folder named by the environment variable GRU4REC_TEST_DATA, default ../shared/data beside the
 checkout. Protocol (the README there): fit on split = train, sessions of two events or more; every event but the first

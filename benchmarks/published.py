@@ -23,7 +23,7 @@ class Published(NamedTuple):
 
 PUBLISHED = {
     "yoochoose_1_64": (
-        Published("best recall and MRR of 2023 to 2026", 0.7264, 0.3193, "the project's survey; two methods", UNKNOWN),
+        Published("best recall and MRR of 2023 to 2026", 0.7264, 0.3193, "the project's survey", UNKNOWN),
         Published("SGNN-HN", None, 0.3261, LEADERBOARD, UNKNOWN),
         Published("SR-PredAO with SGNN-HN", None, 0.3247, LEADERBOARD, UNKNOWN),
         Published("PEN4Rec", None, 0.3171, LEADERBOARD, UNKNOWN),

@@ -16,6 +16,7 @@ import torch
 from benchmarks.recommend_speed import LENGTH, contexts, make_model
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import FOLLOWERS, Neighbours
+from gru4rec.network.repeats import LASTS
 from gru4rec.scoring.on_device import Arriving, DeviceSessions
 from gru4rec.serving import device_catalogue
 from gru4rec.serving import stream as streaming
@@ -58,7 +59,7 @@ def list_speed(device: torch.device, quick: bool) -> bool:
 def add_more(model: GRU4Rec) -> None:
     """What preset auto adds to a model: weights of seen items, and neighbours."""
     items, generator = len(model.vocabulary), torch.Generator().manual_seed(3)
-    model.repeat = torch.tensor([-1.0, 0.5, 0.2], device=model.device)
+    model.repeat = torch.tensor([[-1.0, 0.5, 0.2]] * LASTS, device=model.device)
     some = torch.randint(0, items, (items, FOLLOWERS), generator=generator).sort(1).values.int()
     bonus = torch.rand(items, FOLLOWERS, generator=generator)
     bonus[:, 1:][some[:, 1:] == some[:, :-1]] = 0  # an item follows once

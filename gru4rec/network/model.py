@@ -61,7 +61,9 @@ class GRU4Rec:
         self._cosines = cosine.blocks(config, merged)
         self._directions: Tensor | None = None
         # What training adds to the product where it proves itself: weights of seen items, and neighbours.
-        self.repeat = torch.zeros(repeats.KINDS, dtype=dtype, device=self.device) if config.repeats else None
+        self.repeat: Tensor | None = None
+        if config.repeats:
+            self.repeat = torch.zeros(repeats.LASTS, repeats.PLACES, dtype=dtype, device=self.device)
         self.neighbours: Neighbours | None = None
 
     @property

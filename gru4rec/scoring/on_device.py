@@ -34,7 +34,7 @@ class DeviceSessions(NamedTuple):
     @classmethod
     def sent(cls, sessions: Sessions, device: torch.device) -> Self:
         """Sessions, none of them empty, moved to a device."""
-        items, offsets = sent(sessions.items, device), sent(sessions.offsets, device)
+        items, offsets = (sent(np.asarray(part, dtype=np.int64), device) for part in (sessions.items, sessions.offsets))
         lengths = offsets.diff()
         every = torch.arange(len(lengths), device=device)
         row = torch.repeat_interleave(every, lengths, output_size=len(items))  # a known size needs no answer

@@ -22,6 +22,7 @@ from gru4rec.network.build import build_model, read_features
 from gru4rec.network.merged import Merged, alternating
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import Neighbours
+from gru4rec.network.repeats import LASTS, PLACES
 from gru4rec.storage.files import CheckpointError, read_state, write_state
 
 MANIFEST = "checkpoint.json"
@@ -68,8 +69,8 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
         config, merged = _recipe(content)
         vocabulary = _read_vocabulary(files["vocabulary.parquet"])
         weights = load_tensors(files["weights.safetensors"])
-        if "repeat" in weights and weights["repeat"].shape == (2,):  # of version 0.1: one weight of all items before
-            weights["repeat"] = weights["repeat"][[0, 1, 1]]
+        if "repeat" in weights:
+            weights["repeat"] = _seen_weights(weights["repeat"])
         extra = dict(content["extra"].items())
         features = read_features(files)
     except (
@@ -109,6 +110,16 @@ def _recipe(content: dict[str, Any]) -> tuple[Config, Merged | None]:
         return Config.from_dict(old.recipe), merged
     merged = None if content["merged"] is None else Merged.from_json(content["merged"])
     return Config.from_dict(content["config"]), merged
+
+
+def _seen_weights(found: torch.Tensor) -> torch.Tensor:
+    """Weights of seen items as they are now [LASTS, PLACES], of any version.
+
+    Version 0.1 had one weight of all items before the last, and the last event made no difference until 1.0.
+    """
+    if found.shape == (2,):
+        found = found[[0, 1, 1]]
+    return found.expand(LASTS, PLACES).clone() if found.shape == (PLACES,) else found
 
 
 def copy_weights(model: GRU4Rec, weights: dict[str, torch.Tensor], where: str) -> None:

@@ -5,8 +5,9 @@ some losses' scores are no logits. What counts is the lower end of an interval a
 weight does nothing keeps none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ NEIGHBOURS = (0.05, 0.1, 0.15, 0.2)
 class Chosen:
     """Weights in the scores' unit.
 
-    seen: of the item just seen, of the one before it and of items seen earlier, [3] (network/repeats.py).
+    seen: of the item just seen, of the one before it and of items seen earlier, by what the last event was, [LASTS,
+    PLACES] (network/repeats.py).
     neighbours: of what followed the last item (network/neighbours.py); 0 where they proved nothing.
     """
 
@@ -56,6 +58,7 @@ class Standing:
     nor just seen (1), one before (2), seen earlier (3).
 
     Attributes:
+        last: what each prediction's last event was (network/repeats.py), [R].
         target: score of each target, [R].
         kind: its kind, [R].
         bonus: what neighbours of weight 1 add to it, [R].
@@ -67,6 +70,7 @@ class Standing:
         scores: its score, [S].
     """
 
+    last: Tensor
     target: Tensor
     kind: Tensor
     bonus: Tensor
@@ -83,56 +87,79 @@ class Standing:
         events, scores = block.events, block.scores.float().cpu()
         every, targets = torch.arange(len(events)), torch.from_numpy(sessions.items_at(events + 1))
         kinds, bonus = torch.zeros_like(scores, dtype=torch.int8), torch.zeros_like(scores)
-        row, item, kind = map(torch.from_numpy, repeats.seen(sessions, events))
-        kinds[row, item] = (kind + 1).to(torch.int8)
+        row, item, place = map(torch.from_numpy, repeats.seen(sessions, events))
+        kinds[row, item] = (place + 1).to(torch.int8)
+        last = torch.from_numpy(repeats.last_cases(sessions, events))
         neighbours.added(sessions.items_at(events)).to(bonus)
         touched = (kinds > 0) | (bonus > 0)
         rows, items = touched.nonzero(as_tuple=True)
         new = _best(scores, kinds > 0)
         return cls(
-            scores[every, targets], kinds[every, targets].long(), bonus[every, targets], _best(scores, touched),
-            new[:, 0] - new[:, -1], rows, kinds[rows, items].long(), bonus[rows, items], scores[rows, items],
+            last, scores[every, targets], kinds[every, targets].long(), bonus[every, targets],
+            _best(scores, touched), new[:, 0] - new[:, -1],
+            rows, kinds[rows, items].long(), bonus[rows, items], scores[rows, items],
         )  # fmt: skip
 
     @classmethod
     def joined(cls, parts: "list[Standing]") -> "Standing":
         """Several blocks as one."""
         begins = np.cumsum([0, *(len(part.target) for part in parts)])
-        names = ("target", "kind", "bonus", "best", "spread", "kinds", "bonuses", "scores")
+        names = ("last", "target", "kind", "bonus", "best", "spread", "kinds", "bonuses", "scores")
         whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
         rows = torch.cat([part.rows + int(begin) for part, begin in zip(parts, begins[:-1], strict=True)])
         return cls(rows=rows, **whole)
 
-    def measure(self, weights: Sequence[float]) -> tuple[Tensor, Tensor]:
+    def measure(self, seen: Tensor, neighbours: float) -> tuple[Tensor, Tensor]:
         """Each prediction's hit and reciprocal rank at 20, float64 [R] each.
 
         Args:
-            weights: of items just seen, one before and seen earlier, and of neighbours.
+            seen: weights of items just seen, one before and seen earlier, by what the last event was, [LASTS, PLACES].
+            neighbours: weight of neighbours.
         """
-        of_kind, of_bonus = torch.tensor([0.0, *weights[:3]]), weights[3]
-        target = self.target + of_kind[self.kind] + of_bonus * self.bonus
+        of_kind = torch.nn.functional.pad(seen, (1, 0))  # items not seen get nothing
+        target = self.target + of_kind[self.last, self.kind] + neighbours * self.bonus
         above = (self.best > target[:, None]).sum(1)
-        scores = self.scores + of_kind[self.kinds] + of_bonus * self.bonuses
+        scores = self.scores + of_kind[self.last[self.rows], self.kinds] + neighbours * self.bonuses
         above.index_add_(0, self.rows, (scores > target[self.rows]).long())
         hit = (above < TOP).double()
         return hit, hit / (above + 1.0)
 
 
+class _Setting(NamedTuple):
+    """Weights in units of the spread: of seen items, a row of PLACES for each of LASTS, and of neighbours."""
+
+    seen: tuple[tuple[float, ...], ...] = ((0.0,) * repeats.PLACES,) * repeats.LASTS
+    neighbours: float = 0.0
+
+    def like(self, places: dict[int, float], last: int | None = None) -> "_Setting":
+        """With other weights of some places, after one kind of last event or after all of them."""
+        rows = [
+            tuple(places.get(place, weight) if last in (None, number) else weight for place, weight in enumerate(row))
+            for number, row in enumerate(self.seen)
+        ]
+        return self._replace(seen=tuple(rows))
+
+    @property
+    def size(self) -> float:
+        """The sum of all weights without their signs."""
+        return sum(abs(weight) for row in self.seen for weight in row) + self.neighbours
+
+
 class _Trial:
-    """Settings of the four weights, in units of `unit`, against each other."""
+    """Settings against each other."""
 
     def __init__(self, found: Standing) -> None:
         self.found = found
         self.unit = float(found.spread.median())
-        hit, reciprocal = found.measure((0.0,) * 4)
+        hit, reciprocal = found.measure(torch.tensor(_Setting().seen), 0.0)
         self.of_hit, self.of_reciprocal = (1.0 / max(float(base.mean()), 1e-9) for base in (hit, reciprocal))
 
-    def worth(self, setting: Sequence[float]) -> Tensor:
+    def worth(self, setting: _Setting) -> Tensor:
         """recall@20 and MRR@20 of each prediction, each relative to its mean without weights, [R]."""
-        hit, reciprocal = self.found.measure([weight * self.unit for weight in setting])
+        hit, reciprocal = self.found.measure(torch.tensor(setting.seen) * self.unit, setting.neighbours * self.unit)
         return hit * self.of_hit + reciprocal * self.of_reciprocal
 
-    def surest(self, now: tuple[float, ...], others: Iterable[tuple[float, ...]], sure: float) -> tuple[float, ...]:
+    def surest(self, now: _Setting, others: Iterable[_Setting], sure: float) -> _Setting:
         """The setting whose gain over `now` is the largest after `sure` standard errors; `now` where none is above 0.
 
         Equal results go to the smaller weights.
@@ -141,9 +168,8 @@ class _Trial:
         for setting in others:
             gain = self.worth(setting) - base
             left = float(gain.mean()) - sure * float(gain.std()) / len(gain) ** 0.5
-            size = -sum(abs(weight) for weight in setting)
-            if (left, size) > best:
-                best, chosen = (left, size), setting
+            if (left, -setting.size) > best:
+                best, chosen = (left, -setting.size), setting
         return chosen
 
 
@@ -156,8 +182,9 @@ def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) 
     """The weights under which the targets rank best: recall@20 and MRR@20, each relative to no weights.
 
     The pair of weights of what was just seen and what was seen before comes first, then that of the item one before and
-    that of earlier ones by themselves, then the neighbours'. Of each the gain counts that is left after some standard
-    errors; where none is left the weight stays as it was, 0 at first. So do all with fewer than FEWEST predictions.
+    that of earlier ones by themselves; then the three of each kind of last event, and the neighbours'. Of each the gain
+    counts that is left after some standard errors; where none is left the weight stays as it was, 0 at first. So do all
+    with fewer than FEWEST predictions.
 
     Args:
         blocks: scores of the sessions by a model that was not fitted on them.
@@ -166,13 +193,17 @@ def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) 
     """
     parts = [Standing.of(block, sessions, neighbours) for block in blocks]
     if sum(len(part.target) for part in parts) < FEWEST:
-        return Chosen(torch.zeros(3), 0.0)
-    trial = _Trial(Standing.joined(parts))
-    best = trial.surest((0.0,) * 4, ((just, b, b, 0.0) for just in JUST_SEEN for b in BEFORE), SURE)
-    best = trial.surest(best, ((best[0], one, best[2], 0.0) for one in ONE_BEFORE), SURE)
-    best = trial.surest(best, ((*best[:2], earlier, 0.0) for earlier in BEFORE), SURE)
-    best = trial.surest(best, ((*best[:3], weight) for weight in NEIGHBOURS), SURE_OF_FEW)
-    return Chosen(torch.tensor(best[:3]) * trial.unit, best[3] * trial.unit)
+        return Chosen(torch.zeros(repeats.LASTS, repeats.PLACES), 0.0)
+    trial, best = _Trial(Standing.joined(parts)), _Setting()
+    best = trial.surest(best, (best.like({0: just, 1: b, 2: b}) for just in JUST_SEEN for b in BEFORE), SURE)
+    best = trial.surest(best, (best.like({1: one}) for one in ONE_BEFORE), SURE)
+    best = trial.surest(best, (best.like({2: earlier}) for earlier in BEFORE), SURE)
+    for last in range(repeats.LASTS):
+        pairs = [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
+        best = trial.surest(best, (best.like({0: just, 1: one}, last) for just, one in pairs), SURE)
+        best = trial.surest(best, (best.like({2: earlier}, last) for earlier in BEFORE), SURE)
+    best = trial.surest(best, (best._replace(neighbours=weight) for weight in NEIGHBOURS), SURE_OF_FEW)
+    return Chosen(torch.tensor(best.seen) * trial.unit, best.neighbours * trial.unit)
 
 
 def _best(scores: Tensor, without: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def model(seed: int, width: int) -> GRU4Rec:
     made = GRU4Rec(Config().override({"hidden_size": 6, "repeats": True}).model, vocabulary)
     made.initialise(seed)
     assert made.repeat is not None
-    made.repeat.copy_(torch.from_numpy(generator.normal(size=3) * 3))
+    made.repeat.copy_(torch.from_numpy(generator.normal(size=(4, 3)) * 3))
     if width:
         some = np.stack([generator.choice(60, width, replace=False) for _ in range(60)]).astype(np.int32)
         bonus = generator.normal(size=some.shape).astype(np.float32) * 3

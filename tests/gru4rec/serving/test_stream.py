@@ -179,7 +179,7 @@ def test_a_model_streams_and_recommends_what_its_scores_say_with_all_that_is_add
     model = GRU4Rec(Config().override({"hidden_size": 6, "repeats": repeats}).model, vocabulary)
     model.initialise(seed)
     if model.repeat is not None:
-        model.repeat.copy_(torch.from_numpy(generator.normal(size=3) * 3))
+        model.repeat.copy_(torch.from_numpy(generator.normal(size=(4, 3)) * 3))
     if width:
         some = np.stack([generator.choice(60, width, replace=False) for _ in range(60)]).astype(np.int32)
         bonus = generator.normal(size=some.shape).astype(np.float32) * 3

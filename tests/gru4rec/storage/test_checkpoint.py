@@ -189,10 +189,13 @@ def test_neighbours_come_back_as_whole_numbers(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(loaded.neighbours, model.neighbours, strict=True))
 
 
-def test_an_older_checkpoint_has_one_weight_for_all_that_was_seen_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("older", "now"), [([0.5, 2.0], [0.5, 2.0, 2.0]), ([0.5, 2.0, 1.0], [0.5, 2.0, 1.0])])
+def test_an_older_checkpoint_has_fewer_weights_of_what_was_seen(
+    tmp_path: Path, older: list[float], now: list[float]
+) -> None:
     model, config = made(repeats=True)
-    model.repeat = torch.tensor([0.5, 2.0])
+    model.repeat = torch.tensor(older)
     checkpoint.save(tmp_path, model, config)
     repeat = checkpoint.load(tmp_path).model.repeat
     assert repeat is not None
-    assert repeat.tolist() == [0.5, 2.0, 2.0]
+    assert repeat.tolist() == [now] * 4

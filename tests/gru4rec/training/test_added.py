@@ -21,6 +21,7 @@ from gru4rec.training import proof
 from gru4rec.training.added import neighbours, with_added
 from gru4rec.training.fit import FitOptions, fit
 
+NEW, RETURNED = 1, 3  # of repeats.LASTS
 SESSIONS = Sessions.from_lists([[0, 3, 3, 8, 1], [2, 2], [5, 6, 7, 5, 6, 5]])
 
 
@@ -32,12 +33,15 @@ def all_scores(model: GRU4Rec, sessions: Sessions) -> torch.Tensor:
 
 
 def test_what_was_seen_and_what_followed_is_added_as_told() -> None:
-    """Against loops over plain lists, in float64: an item counts by the last time it was seen."""
+    """Against loops over plain lists, in float64: an item counts by the last time it was seen, and by what the last
+    event was: the first, a new item, a repeated one, one from earlier on.
+    """
     model = GRU4Rec(ModelConfig(hidden_size=5), Vocabulary.build(np.arange(9)), dtype=torch.float64)
     model.initialise(3)
     train = Sessions.from_lists([[0, 3, 8], [0, 3], [3, 8, 8, 1], [5, 6]])
     plain = all_scores(model, SESSIONS)
-    chosen = proof.Chosen(torch.tensor([10.0, 1.0, -2.0]), 3.0)
+    weights = [[10.0, 0.0, 0.0], [4.0, 1.0, -2.0], [20.0, 3.0, -1.0], [0.5, 7.0, 6.0]]
+    chosen = proof.Chosen(torch.tensor(weights), 3.0)
     added = all_scores(with_added(model, chosen, train), SESSIONS) - plain
     followed = np.zeros((9, 9))
     for session in ([0, 3, 8], [0, 3], [3, 8, 8, 1], [5, 6]):
@@ -50,7 +54,8 @@ def test_what_was_seen_and_what_followed_is_added_as_told() -> None:
             seen = session[:length]
             back = {item: length - 1 - place for place, item in enumerate(seen)}
             row = 3.0 * np.log1p(100 * share[seen[-1]])
-            row[list(back)] += [(10.0, 1.0, -2.0)[min(distance, 2)] for distance in back.values()]
+            last = 0 if length == 1 else 2 if seen[-1] == seen[-2] else 3 if seen[-1] in seen[:-1] else 1
+            row[list(back)] += [weights[last][min(distance, 2)] for distance in back.values()]
             expected.append(row)
     torch.testing.assert_close(added, torch.tensor(np.array(expected)), rtol=1e-6, atol=1e-6)
 
@@ -75,7 +80,7 @@ def test_weights_are_found_that_put_repeats_where_they_belong() -> None:
     scores[torch.arange(400), torch.from_numpy(sessions.items[events])] += 3  # what was just seen looks likely
     blocks = [Block(events[:120], scores[:120]), Block(events[120:], scores[120:])]
     found = proof.choose(blocks, sessions, nothing(50))
-    just_seen, one_before, _ = found.seen.tolist()
+    just_seen, one_before, _ = found.seen[NEW].tolist()
     assert just_seen < 0 < one_before
     assert found.neighbours == 0
     repeats.added(sessions, events, found.seen).to(scores)
@@ -89,8 +94,28 @@ def test_the_one_before_and_the_earlier_items_are_told_apart() -> None:
     events = np.flatnonzero(np.arange(2400) % 4 == 2)
     scores = torch.from_numpy(rng.normal(size=(600, 50))).float()
     scores[torch.arange(600), torch.from_numpy(sessions.items[events - 2])] += 3
-    _, one_before, earlier = proof.choose([Block(events, scores)], sessions, nothing(50)).seen.tolist()
+    _, one_before, earlier = proof.choose([Block(events, scores)], sessions, nothing(50)).seen[NEW].tolist()
     assert earlier <= 0 < one_before
+
+
+def test_what_the_last_event_was_decides_where_that_proves_itself() -> None:
+    rng = np.random.default_rng(8)
+    there = [[a, b, c, d] for a, b, c, d in (rng.choice(50, 4, replace=False).tolist() for _ in range(500))]
+    back = [[a, b, a, b] for a, b in (rng.choice(50, 2, replace=False).tolist() for _ in range(500))]
+    sessions = Sessions.from_lists([session for pair in zip(there, back, strict=True) for session in pair])
+    events = np.flatnonzero(np.arange(4000) % 4 == 2)  # who has gone back goes back again, the others do not
+    scores = torch.from_numpy(rng.normal(size=(1000, 50))).float()
+    scores[torch.arange(1000), torch.from_numpy(sessions.items[events + 1])] += 1
+    found = proof.choose([Block(events, scores)], sessions, nothing(50)).seen
+    assert found[NEW, 1] < found[RETURNED, 1]
+    assert found[RETURNED, 1] > 0
+    assert repeats.last_cases(sessions, events).tolist() == [NEW, RETURNED] * 500
+
+
+def test_a_last_event_is_looked_for_as_far_back_as_items_count_as_seen() -> None:
+    far, near = [0, *range(1, repeats.REACH + 1), 0], [0, *range(1, repeats.REACH), 0]
+    sessions = Sessions.from_lists([far, near, [5, 5], [7]])
+    assert repeats.last_cases(sessions, sessions.offsets[1:] - 1).tolist() == [NEW, RETURNED, 2, 0]
 
 
 def test_neighbours_are_used_where_they_know_more_than_the_model() -> None:
@@ -112,7 +137,7 @@ def test_weights_that_prove_nothing_stay_zero() -> None:
     scores = torch.from_numpy(rng.normal(size=(1000, 50))).float()
     for rows in (1000, 299):
         found = proof.choose([Block(events[:rows], scores[:rows])], sessions, neighbours(sessions, 50))
-        assert found.seen.tolist() == [0.0, 0.0, 0.0]
+        assert not found.seen.any()
         assert rows > 300 or found.neighbours == 0
 
 
