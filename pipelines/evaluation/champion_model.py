@@ -43,7 +43,7 @@ NIGHTS = 30  # of the chart
         ),
         dg.AssetCheckSpec(
             CHECK, asset="champion_model", description="The night's challenger was promoted; if not, the reason."
-        )
+        ),
     ],
 )
 def champion_model(
