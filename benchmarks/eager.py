@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout, elu
 
 from gru4rec.config.options import Config
-from gru4rec.training.windows.schedule import Schedule
+from gru4rec.training.windows.schedule import Steps
 
 
 class Adagrad:
@@ -103,10 +103,10 @@ class EagerGRU4Rec(nn.Module):
         self.optimizer.step()
         return loss.detach(), h.detach()
 
-    def epoch(self, items: np.ndarray, schedule: Schedule):
+    def epoch(self, items: np.ndarray, steps: Steps):
         """Generator over full steps; yields the loss after each, on the device."""
-        h = torch.zeros(schedule.position.shape[1], self.config.model.hidden_size, device=self.device)
-        tables = (schedule.position, schedule.first, items)
+        h = torch.zeros(steps.position.shape[1], self.config.model.hidden_size, device=self.device)
+        tables = (steps.position, steps.first, items)
         read, first, every = (torch.from_numpy(table).to(self.device) for table in tables)
         for position, starts in zip(read, first, strict=True):
             h = h.masked_fill(starts[:, None], 0.0)

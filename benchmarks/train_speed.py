@@ -28,7 +28,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.trainer import Trainer
-from gru4rec.training.windows.schedule import build_schedule
+from gru4rec.training.windows.schedule import Steps, build_schedule
 
 SETTINGS = {"rsc15": PRESETS["rsc15"], "rsc15 at B=128": PRESETS["rsc15"].override({"batch_size": 128}), **PRESETS}
 WARM_STEPS = 192  # three chunks: a GPU runs the first, captures the second and replays the third
@@ -71,9 +71,9 @@ def eager_steps(sessions: Sessions, counts: np.ndarray, config: Config, device: 
     model = EagerGRU4Rec(counts, config, device)
     schedule = build_schedule(sessions, config.train.batch_size)
     full = (schedule.position >= 0).all(1)
-    schedule = type(schedule)(schedule.position[full], schedule.first[full])
+    steps = Steps(schedule.position[full], schedule.first[full])
     while True:
-        for _ in model.epoch(sessions.items, schedule):
+        for _ in model.epoch(sessions.items, steps):
             yield 1
 
 

@@ -9,9 +9,9 @@ ids alone, with paired 95% intervals over sessions, and the processor time of on
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.features.accuracy import TAIL, paired, per_event
@@ -32,21 +32,22 @@ MODELS = {
 }
 
 
-def run(tables: dict[str, pa.Table], columns: dict[str, str], seed: int) -> dict[str, np.ndarray]:
+def run(files: dict[str, Path], columns: dict[str, str], seed: int) -> dict[str, np.ndarray]:
     """Ranks [P] of the test days' targets with their sessions and counts in train, and the seconds of training."""
     settings = load()
-    data = encode_night(tables["splits"], tables["sessions"])
+    data = encode_night([files["splits"]], [files["sessions"]])
     knobs = settings.knobs.model
     overrides = {**knobs.overrides, "seed": seed}
     config = presets.resolve(settings.root, knobs.preset, overrides, data.train.statistics())
-    wide = add_features(data, tables["items"], config.override({"selected_features": MODELS["genres"]})).train
+    items = pq.read_table(files["items"])
+    wide = add_features(data, items, config.override({"selected_features": MODELS["genres"]})).train
     if columns:
         config = config.override({"selected_features": columns})
-        data = add_features(data, tables["items"], config)
+        data = add_features(data, items, config)
     begun = time.process_time()
     model = fit(data.train, config, FitOptions(validation=data.validation, threads=1, device="cpu")).model
     seconds = time.process_time() - begun
-    test = Dataset(parts.encode(parts.part(tables["splits"], "test"), wide.vocabulary), wide.vocabulary)
+    test = Dataset(parts.encode(parts.stream([files["splits"]], "test"), wide.vocabulary), wide.vocabulary)
     found = evaluate(model, test, bootstrap=0)
     count = wide.vocabulary.counts[found.targets]
     return {"ranks": found.ranks, "session": found.session, "count": count, "seconds": np.array(seconds)}
@@ -58,8 +59,8 @@ def main() -> None:
     arguments = parser.parse_args()
     layout = Layout(load().root)
     day = layout.days("splits")[-1]
-    tables = {name: pq.read_table(layout.partition(name, day)) for name in ("splits", "sessions", "items")}
-    runs = {model: [run(tables, columns, seed) for seed in arguments.seeds] for model, columns in MODELS.items()}
+    files = {name: layout.partition(name, day) for name in ("splits", "sessions", "items")}
+    runs = {model: [run(files, columns, seed) for seed in arguments.seeds] for model, columns in MODELS.items()}
 
     first = runs["id"][0]
     groups = {"all": first["count"] >= 0, "tail": (first["count"] > 0) & (first["count"] <= TAIL)}

@@ -20,7 +20,7 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.runner import forget_compiled
 from gru4rec.training.trainer import Trainer
-from gru4rec.training.windows.schedule import build_schedule
+from gru4rec.training.windows.schedule import Steps, build_schedule
 
 SETTINGS: dict[str, Config] = {
     "XE, 100 units, B = 32": PRESETS["rsc15"],
@@ -96,9 +96,9 @@ def eager_steps(sessions: Sessions, counts: np.ndarray, config: Config, device: 
     model = EagerGRU4Rec(counts, config, device)
     schedule = build_schedule(sessions, config.train.batch_size)
     full = (schedule.position >= 0).all(1)
-    schedule = type(schedule)(schedule.position[full], schedule.first[full])
+    steps = Steps(schedule.position[full], schedule.first[full])
     while True:
-        yield from model.epoch(sessions.items, schedule)
+        yield from model.epoch(sessions.items, steps)
 
 
 def eager_speed(run: Iterator[Any], steps: int, device: torch.device) -> float:

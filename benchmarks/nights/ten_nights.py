@@ -247,8 +247,6 @@ def stale(layout: Any, night: str, version: int) -> dict[str, Any]:
     """The first night's champion on this night's sessions: what would be served had nobody followed it."""
     from datetime import datetime
 
-    import pyarrow.parquet as pq
-
     from pipelines.evaluation.compare import Candidate, compare_night
     from pipelines.evaluation.table import CHALLENGER, evaluations_table
     from pipelines.policy.resources import resources
@@ -262,7 +260,7 @@ def stale(layout: Any, night: str, version: int) -> dict[str, Any]:
         checkpoint = registry.evaluated_checkpoint(tracking, found, Path(copies))
         return Candidate(role, int(found.version), checkpoint, until)
 
-    splits = pq.read_table(layout.partition("splits", night))
+    splits = [layout.partition("splits", night)]
     knobs = current_settings().knobs.evaluation.model_copy(update={"baselines": []})
     with tempfile.TemporaryDirectory() as copies:
         both = [

@@ -5,7 +5,7 @@ events. Only rules of the last item of a session are applied. The Markov chain c
 rules (Kamehkhosh, Jannach, Ludewig, 2017; arXiv 1803.09587, section 3.1.3) look up to `steps` events ahead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.data.vocabulary import Vocabulary, item_counts
 from gru4rec.scoring.scorer import Block
 
 DECAYS = {
@@ -22,6 +22,9 @@ DECAYS = {
     "div": lambda distance: 1.0 / distance,
     "quadratic": lambda distance: 1.0 / distance**2,
 }
+
+PAIRS = 1 << 24
+PIECE = 1 << 20  # events that are looked at at a time
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,48 @@ class Rules:
         Raises:
             ValueError: steps is less than 1 or the decay is not known.
         """
+        parts = list(cls.parts(train, items, steps, decay))
+        lengths = np.concatenate([np.diff(part.rows) for part in parts])
+        columns = np.concatenate([part.columns for part in parts])
+        return cls(np.concatenate([[0], np.cumsum(lengths)]), columns, np.concatenate([part.weights for part in parts]))
+
+    @classmethod
+    def parts(cls, train: Sessions, items: int, steps: int, decay: str, pairs: int = PAIRS) -> Iterator[Self]:
+        """What `count` counts, for some first items at a time, so that few rules are in memory at once.
+
+        pairs: about how many pairs of events are counted at a time, at most.
+        """
         if steps < 1 or decay not in DECAYS:
             raise ValueError(
                 f"rules need steps of at least 1 and a decay of {', '.join(DECAYS)}; got {steps}, {decay!r}"
             )
-        session = np.repeat(np.arange(len(train)), train.lengths)
+        steps = min(steps, int(train.lengths.max(initial=1)) - 1)
+        seen = np.cumsum(item_counts(train.items, items)) * max(steps, 1)  # no more pairs than these
+        begin = 0
+        while begin < items or begin == 0:
+            before = int(seen[begin - 1]) if begin else 0
+            end = min(items, max(begin + 1, int(np.searchsorted(seen, before + pairs, side="right"))))
+            yield cls._of_items(train, (begin, end, items), steps, DECAYS[decay])
+            begin = max(end, 1)
+
+    @classmethod
+    def _of_items(cls, train: Sessions, part: tuple[int, int, int], steps: int, decay: Callable[[int], float]) -> Self:
+        """Rules of the first items begin..end-1 of so many."""
+        begin, end, items = part
+        events = _events_of(train, begin, end)
+        after = train.offsets[train.session_of(events) + 1] - 1 - events  # events of the session that follow
         keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         weights: NDArray[Any] = np.empty(0)
-        for distance in range(1, min(steps, int(train.lengths.max(initial=1)) - 1) + 1):
-            first = np.flatnonzero(session[:-distance] == session[distance:])
-            pairs = train.items[first] * items + train.items[first + distance]
+        for distance in range(1, steps + 1):
+            first = events[after >= distance]
+            pairs = (train.items_at(first) - begin) * items + train.items[first + distance]
             # merged distance by distance: what is held grows with the distinct rules, not with the pairs
             both = np.concatenate([keys, pairs])
-            both_weights = np.concatenate([weights, np.full(len(pairs), DECAYS[decay](distance))])
+            both_weights = np.concatenate([weights, np.full(len(pairs), decay(distance))])
             keys, place = np.unique(both, return_inverse=True)
             weights = np.bincount(place, weights=both_weights)
-        rows = np.searchsorted(keys, np.arange(items + 1) * items)
-        return cls(rows, (keys % items).astype(np.int32), weights.astype(np.float32))
+        rows = np.searchsorted(keys, np.arange(end - begin + 1) * items)
+        return cls(rows, (keys % max(items, 1)).astype(np.int32), weights.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -73,7 +101,7 @@ class RuleScorer:
         scores = np.zeros((rows, len(self.vocabulary)), dtype=np.float32)
         for start in range(0, len(events), rows):
             part = events[start : start + rows]
-            last = sessions.items[part]
+            last = sessions.items_at(part)
             row, place = ranges(self.rules.rows[last], self.rules.rows[last + 1])
             scores[:] = 0
             scores[row, self.rules.columns[place]] = self.rules.weights[place]
@@ -96,6 +124,15 @@ class SequentialRules(RuleScorer):
     def fit(cls, train: Sessions, vocabulary: Vocabulary, steps: int = 20, decay: str = "quadratic") -> Self:
         """Count successors up to `steps` events later, an occurrence d events later weighing decay(d)."""
         return cls("sequential rules", vocabulary, Rules.count(train, len(vocabulary), steps, decay))
+
+
+def _events_of(train: Sessions, begin: int, end: int) -> NDArray[np.int64]:
+    """Positions of the events of the items begin..end-1, ascending."""
+    found = [np.empty(0, dtype=np.int64)]
+    for at in range(0, len(train.items), PIECE):
+        some = train.items[at : at + PIECE]
+        found.append(np.flatnonzero((some >= begin) & (some < end)) + at)
+    return np.concatenate(found)
 
 
 def ranges(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ from gru4rec.data.features import ITEM, ItemFeatures, encode_features, with_cold
 from gru4rec.data.frames import ColumnNames, Frame, check_columns, read_frame
 from gru4rec.data.ids import in_column
 from gru4rec.data.sessions import Sessions
+from gru4rec.data.streaming.events import EventStream
+from gru4rec.data.streaming.grouping import grouped
 from gru4rec.data.vocabulary import Vocabulary
 
 
@@ -54,8 +57,13 @@ class Dataset:
         time: str | Sequence[str] = "timestamp",
         weight: str | None = None,
         items: Frame | None = None,
+        scratch: Path | None = None,
     ) -> "Dataset":
         """Training sessions of two events or more; shorter ones are dropped and counted in `sessions.short`.
+
+        A log of more than a million events is grouped on disk. Then its sessions lie in files without a name, and
+        memory grows with the items, not with the events, where the frame is a parquet file or a reader of batches, ids
+        are whole numbers or text, and times are timestamps or whole numbers.
 
         Args:
             frame: the events, one row an event in any order: an Arrow table, batch or reader, a pandas or polars frame,
@@ -66,6 +74,7 @@ class Dataset:
                 of one time came (without it their item ids decide).
             weight: the column of how much predicting an event counts in the loss, if there is one.
             items: the items table, one row an item with its id in a column called as `item` says.
+            scratch: the folder for the files of a long log; None: the system's temporary folder.
 
         Raises:
             FileNotFoundError: there is no file at a path.
@@ -73,18 +82,17 @@ class Dataset:
                 no session has two events.
         """
         columns = _columns(session, item, time, weight)
-        events = read_frame(frame, columns.of_training, item=item)
+        events = EventStream.open(frame, columns)
         table = None if items is None else _items_table(items, item)
         with _named(frame):
-            if events.num_rows == 0:
+            sessions, vocabulary = grouped(events, min_length=2, recount=True, folder=scratch)
+            if events.rows == 0:
                 raise ValueError("there are no events; training needs at least one session of two events")
-            sessions, vocabulary = _grouped(events, columns, min_length=2)
             if len(sessions) == 0:
                 raise ValueError(
                     f"there is no session of two events or more ({sessions.short} of one); nothing can be learnt"
                 )
-        own = vocabulary.recounted(sessions.items)
-        return cls(_moved(sessions, vocabulary, own), own, table, columns=columns)
+        return cls(sessions, vocabulary, table, columns=columns)
 
     @classmethod
     def from_held_out(
@@ -115,11 +123,11 @@ class Dataset:
                 that does not fit.
         """
         columns = replace(self.columns, weight=None)
-        events = read_frame(frame, columns.of_events, item=columns.item, item_type=self.vocabulary.id_type)
-        if events.num_rows == 0:
-            return replace(self, sessions=Sessions.from_lists([]), source=None)
+        events = EventStream.open(frame, columns, self.vocabulary.id_type)
         with _named(frame):
-            sessions, vocabulary = _grouped(events, columns, min_length=1)
+            sessions, vocabulary = grouped(events, min_length=1)
+            if events.rows == 0:
+                return replace(self, sessions=Sessions.from_lists([]), source=None)
             in_column(columns.item, self.vocabulary.encode, vocabulary.ids[:1])  # raises for ids of another type
         return self.reencode(Dataset(sessions, vocabulary, columns=columns))
 
@@ -219,24 +227,9 @@ def _columns(
     return ColumnNames(sessions, item, clock, weight, sequence[0] if sequence else None)
 
 
-def _grouped(events: pa.Table, columns: ColumnNames, min_length: int) -> tuple[Sessions, Vocabulary]:
-    """The events' sessions in a vocabulary of all their items."""
-    vocabulary = in_column(columns.item, Vocabulary.build, events[columns.item])
-    sessions = Sessions.from_table(
-        events,
-        vocabulary,
-        session=columns.session,
-        item=columns.item,
-        time=columns.clocks,
-        weight=columns.weight,
-        min_length=min_length,
-    )
-    return sessions, vocabulary
-
-
 def _moved(sessions: Sessions, old: Vocabulary, new: Vocabulary) -> Sessions:
     """The same sessions in a vocabulary that knows all their items."""
-    return replace(sessions, items=new.encode(old.ids)[sessions.items])
+    return replace(sessions, items=new.encode(old.ids).astype(np.int32)[sessions.items])
 
 
 def _items_table(frame: Frame, item: str) -> pa.Table:
@@ -267,6 +260,6 @@ def _named(frame: Frame) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if isinstance(frame, (str, os.PathLike)):
+        if isinstance(frame, (str, os.PathLike)) and not str(error).startswith(str(frame)):  # a file may name itself
             raise ValueError(f"{frame}: {error}") from error
         raise

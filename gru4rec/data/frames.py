@@ -6,10 +6,11 @@ same sessions whichever library or file they come from. Neither pandas nor polar
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +28,14 @@ class ArrowStream(Protocol):
 
 
 Frame = ArrowStream | str | os.PathLike[str]
+ROWS = 1 << 17  # that a batch has at most
+
+
+class Rows(NamedTuple):
+    """Columns as a library or a file has them, batch by batch; they can be read once."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
 
 
 @dataclass(frozen=True)
@@ -97,16 +106,54 @@ def read_frame(
             types, and what `open_parquet` and `read_text` raise.
     """
     if isinstance(frame, (str, os.PathLike)):
-        file = TableFile.open(Path(frame), names)
-        try:
-            check_columns(names or (), file.names, what)
-        except ValueError as error:
-            raise ValueError(f"{frame}: {error}") from error
-        return file.read(names, item=item, item_type=item_type)
+        return _opened(frame, names, what).read(names, item=item, item_type=item_type)
+    with _as_columns(what):
+        rows = _from_memory(frame, names, what)
+        return plain(pa.Table.from_batches(rows.batches, rows.schema))
+
+
+def open_frame(
+    frame: Frame,
+    names: Sequence[str],
+    *,
+    what: str = "the events",
+    item: str = "",
+    item_type: pa.DataType | None = None,
+) -> Rows:
+    """The columns of a frame, or of what lies at a path, batch by batch; arguments and faults are `read_frame`'s.
+
+    Only a parquet file and a reader are not held in memory as a whole.
+    """
+    if isinstance(frame, (str, os.PathLike)):
+        return _opened(frame, names, what).rows(names, item=item, item_type=item_type)
+    with _as_columns(what):
+        rows = _from_memory(frame, names, what)
+    return Rows(rows.schema, _guarded(rows.batches, what))
+
+
+def _opened(path: str | os.PathLike[str], names: Sequence[str] | None, what: str) -> "TableFile":
+    file = TableFile.open(Path(path), names)
     try:
-        return _plain(_from_memory(frame, names, what))
+        check_columns(names or (), file.names, what)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return file
+
+
+@contextmanager
+def _as_columns(what: str) -> Iterator[None]:
+    try:
+        yield
     except pa.ArrowException as error:
         raise ValueError(f"{what} cannot be read as Arrow columns ({'; '.join(map(str, error.args))})") from error
+
+
+def _guarded(batches: Iterator[pa.RecordBatch], what: str) -> Iterator[pa.RecordBatch]:
+    """The batches, small enough to be worked on one by one."""
+    with _as_columns(what):
+        for batch in batches:
+            for begin in range(0, batch.num_rows, ROWS):
+                yield batch.slice(begin, ROWS)
 
 
 @dataclass(frozen=True)
@@ -148,7 +195,25 @@ class TableFile:
         if self.parquet is None:
             return read_text(self.path, names, item=item, item_type=item_type)
         try:
-            return _plain(self.parquet.read(columns=None if names is None else list(dict.fromkeys(names))))
+            return plain(self.parquet.read(columns=None if names is None else list(dict.fromkeys(names))))
+        except pa.ArrowException as error:
+            raise _not_parquet(str(self.path), error) from error
+
+    def rows(self, names: Sequence[str], *, item: str = "", item_type: pa.DataType | None = None) -> Rows:
+        """Columns batch by batch; arguments and faults are those of `read`. A text file is read whole first."""
+        if self.parquet is None:
+            table = read_text(self.path, names, item=item, item_type=item_type)
+            return Rows(table.schema, iter(table.to_batches(max_chunksize=ROWS)))
+        chosen = list(dict.fromkeys(names))
+        return Rows(pa.schema([self.parquet.schema.field(name) for name in chosen]), self._batches(chosen))
+
+    def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        assert self.parquet is not None
+        try:
+            for fragment in self.parquet.fragments:
+                yield from fragment.to_batches(
+                    schema=self.parquet.schema, columns=names, batch_size=ROWS, batch_readahead=1, use_threads=False
+                )
         except pa.ArrowException as error:
             raise _not_parquet(str(self.path), error) from error
 
@@ -201,49 +266,53 @@ def check_columns(names: Sequence[str], there: Sequence[str], what: str) -> None
             raise ValueError(f"the column {name} stands twice in {what}; keep one of them")
 
 
-def _from_memory(frame: Any, names: Sequence[str] | None, what: str) -> pa.Table:
+def _from_memory(frame: Any, names: Sequence[str] | None, what: str) -> Rows:
     """The chosen columns of a frame; of a pandas frame no other is converted, because others may mix types."""
     pandas = sys.modules.get("pandas")  # without it no frame can be of pandas
     if pandas is not None and isinstance(frame, pandas.DataFrame):
         there = list(frame.columns)
         check_columns(names or (), there, what)
         chosen = there if names is None else list(dict.fromkeys(names))
-        return pa.Table.from_pandas(frame, columns=chosen, preserve_index=False)
+        table = pa.Table.from_pandas(frame, columns=chosen, preserve_index=False)
+        return Rows(table.schema, iter(table.to_batches()))
     if not hasattr(frame, "__arrow_c_stream__"):
         raise ValueError(
             f"{what} came as a {type(frame).__name__}; give an Arrow table or reader, a pandas or polars frame, "
             "or the path of a parquet file or folder"
         )
-    with pa.RecordBatchReader.from_stream(frame) as reader:
-        schema = reader.schema
-        check_columns(names or (), schema.names, what)
-        if names is None:
-            return reader.read_all()
-        chosen = list(dict.fromkeys(names))
-        kept = pa.schema([schema.field(name) for name in chosen])
-        return pa.Table.from_batches([batch.select(chosen) for batch in reader], kept)
+    reader = pa.RecordBatchReader.from_stream(frame)
+    check_columns(names or (), reader.schema.names, what)
+    chosen = reader.schema.names if names is None else list(dict.fromkeys(names))
+    return Rows(pa.schema([reader.schema.field(name) for name in chosen]), _selected(reader, names and chosen))
 
 
-def _plain(table: pa.Table) -> pa.Table:
+def _selected(reader: pa.RecordBatchReader, names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    with reader:
+        for batch in reader:
+            yield batch if names is None else batch.select(names)
+
+
+def plain(table: pa.Table) -> pa.Table:
     """The table with plain column types, without what a library noted about it."""
     columns = [_decoded(column) if pa.types.is_dictionary(column.type) else column for column in table.columns]
-    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
+    fields = [pa.field(field.name, plain_type(field.type)) for field in table.schema]
     return pa.Table.from_arrays(columns, names=table.column_names).cast(pa.schema(fields))
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A dictionary column's values, which become plain first because Arrow cannot take from string views."""
-    type_ = _plain_type(column.type.value_type)
+    type_ = plain_type(column.type.value_type)
     return pa.chunked_array([part.dictionary.cast(type_).take(part.indices) for part in column.chunks], type_)
 
 
-def _plain_type(type_: pa.DataType) -> pa.DataType:
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """What a column's type becomes in a plain table."""
     if pa.types.is_dictionary(type_):
-        return _plain_type(type_.value_type)
+        return plain_type(type_.value_type)
     if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
         return pa.string()
     if pa.types.is_list(type_) or pa.types.is_large_list(type_):
-        return pa.list_(_plain_type(type_.value_type))
+        return pa.list_(plain_type(type_.value_type))
     return type_
 
 

@@ -23,7 +23,7 @@ class Sessions:
     """S sessions of E events.
 
     Attributes:
-        items: item indices, int64 [E].
+        items: item indices, int32 [E] where they were read from a table.
         offsets: session s is items[offsets[s]:offsets[s+1]], int64 [S+1].
         times: when each event was, int64 [E] in the unit of `time_type`, or None.
         keys: what names each session, one row a session, or None.
@@ -50,9 +50,16 @@ class Sessions:
         """Events of each session, int64 [S]."""
         return np.diff(self.offsets)
 
+    def forget(self) -> None:
+        """Take what has been read of the sessions' files out of memory, where they lie in files; they stay readable."""
+
     def session_of(self, events: np.ndarray) -> np.ndarray:
         """The number of the session that each event belongs to; events int64 [R] are positions in `items`."""
         return np.searchsorted(self.offsets, events, side="right") - 1
+
+    def items_at(self, events: np.ndarray) -> np.ndarray:
+        """The items at some positions, int64 of the shape of `events`."""
+        return np.asarray(self.items[events], dtype=np.int64)
 
     def prediction_events(self, *, last_only: bool = False) -> np.ndarray:
         """Positions in `items` of the events that a prediction is made after, int64 [P], ascending.
@@ -103,16 +110,44 @@ class Sessions:
         clocks = (time,) if isinstance(time, str) else tuple(time)
         names = [*session, item, *clocks] + ([] if weight is None else [weight])
         _check_columns(table, names)
-        items = in_column(item, vocabulary.encode, table[item])
+        items = in_column(item, vocabulary.encode, table[item]).astype(np.int32)
         known = np.flatnonzero(items >= 0)
         unknown = len(items) - len(known)
         read = [in_column(name, as_times, table[name]) for name in clocks]
         items, times, *ties = [items[known], *(clock.values[known] for clock in read)]
         keys = pa.table({name: in_column(name, as_keys, table[name]) for name in session}).take(known)
-        rows, offsets, short = _laid_out(_session_numbers(keys), (times, *ties, items), min_length)
+        rows, offsets, short = laid_out(session_numbers(keys), (times, *ties, items), min_length)
         weights = None if weight is None else table[weight].cast(pa.float32()).to_numpy()[known][rows]
         keys = keys.take(rows[offsets[:-1]])
         return cls(items[rows], offsets, times[rows], keys, unknown, short, weights, read[0].type)
+
+    def part(self, begin: int, end: int) -> "Sessions":
+        """The sessions begin..end-1, without a copy; what was dropped before is not counted."""
+        events = slice(int(self.offsets[begin]), int(self.offsets[end]))
+        return Sessions(
+            self.items[events],
+            self.offsets[begin : end + 1] - events.start,
+            None if self.times is None else self.times[events],
+            None if self.keys is None else self.keys.slice(begin, end - begin),
+            weights=None if self.weights is None else self.weights[events],
+            time_type=self.time_type,
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Sessions]") -> "Sessions":
+        """Sessions one after another; all parts have times, keys and weights, or none has."""
+        begins = np.cumsum([0, *(len(part.items) for part in parts)])
+        offsets = [part.offsets[1:] + begin for part, begin in zip(parts, begins[:-1], strict=True)]
+
+        def both(name: str) -> np.ndarray | None:
+            arrays = [getattr(part, name) for part in parts]
+            return None if arrays[0] is None else np.concatenate(arrays)
+
+        keys = None if parts[0].keys is None else pa.concat_tables([part.keys for part in parts])
+        return Sessions(
+            np.concatenate([part.items for part in parts]), np.concatenate([[0], *offsets]), both("times"), keys,
+            weights=both("weights"), time_type=parts[0].time_type,
+        )  # fmt: skip
 
     def select(self, index: Any) -> "Sessions":
         """Some sessions, in the order of `index` (int [N], or bool [S]); what was dropped before is not counted."""
@@ -137,7 +172,7 @@ class Sessions:
                 int64 [I].
             min_length: the fewest known events that a session may have.
         """
-        items = index[self.items]
+        items = index.astype(np.int32)[self.items]
         known = np.flatnonzero(items >= 0)
         lengths = np.bincount(np.repeat(np.arange(len(self)), self.lengths)[known], minlength=len(self))
         chosen = np.flatnonzero(lengths >= min_length)
@@ -149,7 +184,7 @@ class Sessions:
             weights=None if self.weights is None else self.weights[known],
         )
         if kept.times is not None and len(known) < len(items):  # a session may begin later now
-            rank = chosen if self.keys is None else _session_numbers(self.keys)[chosen]
+            rank = chosen if self.keys is None else session_numbers(self.keys)[chosen]
             chosen = chosen[np.lexsort((rank, kept.times[kept.offsets[chosen]]))]
         unknown = self.unknown + len(items) - len(known)
         short = self.short + int(np.count_nonzero((lengths > 0) & (lengths < min_length)))
@@ -165,7 +200,7 @@ def _check_columns(table: pa.Table, names: Sequence[str]) -> None:
             raise ValueError(f"column {name} has {table[name].null_count} nulls; drop those rows first")
 
 
-def _laid_out(number: np.ndarray, clocks: Sequence[np.ndarray], min_length: int) -> tuple[np.ndarray, np.ndarray, int]:
+def laid_out(number: np.ndarray, clocks: Sequence[np.ndarray], min_length: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Events session by session: their rows [E], the sessions' offsets [S+1], and how many sessions were too short.
 
     Args:
@@ -182,7 +217,7 @@ def _laid_out(number: np.ndarray, clocks: Sequence[np.ndarray], min_length: int)
     return order[_ranges(starts[by_time], lengths[by_time])], offsets, len(starts) - len(long_enough)
 
 
-def _session_numbers(keys: pa.Table) -> np.ndarray:
+def session_numbers(keys: pa.Table) -> np.ndarray:
     """A number for each row, equal for equal keys and ascending as the keys are, int64 [E]."""
     number = np.zeros(keys.num_rows, dtype=np.int64)
     for name in keys.column_names:

@@ -8,6 +8,9 @@ import pyarrow.compute as pc
 
 from gru4rec.data.ids import as_ids
 
+MERGE = 1 << 20  # counted ids that wait to be merged
+PIECE = 1 << 22  # events counted at a time
+
 
 class Vocabulary:
     """The I known items.
@@ -83,5 +86,41 @@ class Vocabulary:
 
     def recounted(self, items: np.ndarray) -> "Vocabulary":
         """The vocabulary of just the items that stand in `items` (indices, int64 [E]), counted there."""
-        counts = np.bincount(items, minlength=len(self))
+        return self.keeping(item_counts(items, len(self)))
+
+    def keeping(self, counts: np.ndarray) -> "Vocabulary":
+        """The vocabulary of the items that are counted above 0, with these counts, int64 [I]."""
         return Vocabulary(self.ids.filter(pa.array(counts > 0)), counts[counts > 0])
+
+
+class ItemCounter:
+    """A vocabulary that is built batch by batch; what it holds grows with the items."""
+
+    def __init__(self) -> None:
+        self._parts: list[pa.Table] = []
+        self._merged = 0
+
+    def add(self, ids: pa.Array) -> None:
+        """Count some more ids, int64 or string."""
+        counted = pc.value_counts(ids)
+        self._parts.append(pa.table({"id": counted.field("values"), "count": counted.field("counts")}))
+        if sum(part.num_rows for part in self._parts) > max(MERGE, 2 * self._merged):
+            self._parts = [self._whole()]
+            self._merged = self._parts[0].num_rows
+
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of all ids; at least one was counted."""
+        whole = self._whole().sort_by("id")
+        return Vocabulary(whole["id"].combine_chunks(), whole["count"].to_numpy())
+
+    def _whole(self) -> pa.Table:
+        added = pa.concat_tables(self._parts).group_by("id").aggregate([("count", "sum")])
+        return added.select(["id", "count_sum"]).rename_columns(["id", "count"])
+
+
+def item_counts(items: np.ndarray, size: int) -> np.ndarray:
+    """How often each of `size` items stands in `items`, int64 [size]; a piece at a time, since numpy copies."""
+    counts = np.zeros(size, dtype=np.int64)
+    for begin in range(0, len(items), PIECE):
+        counts += np.bincount(items[begin : begin + PIECE], minlength=size)
+    return counts

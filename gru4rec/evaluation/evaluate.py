@@ -140,7 +140,7 @@ def evaluate(
     figures = list(_figures(values, sessions, train_counts, new_items, resample))
     figures.append(_coverage(ranked.lists, session, len(train_counts), max(ks), resample))
     return Evaluation(
-        scorer.name, rule, ranked.ranks, session, sessions.items[events + 1], values, figures, sessions.unknown,
+        scorer.name, rule, ranked.ranks, session, sessions.items_at(events + 1), values, figures, sessions.unknown,
         bootstrap, seed,
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ def rank_type(rule: str) -> type[np.int64] | type[np.float64]:
 def block_ranks(name: str, block: Block, sessions: Sessions, rule: str) -> NDArray[Any]:
     """Ranks [R] of the targets of one block of scores; `name` is the scorer's, for the error message."""
     scores = block.scores
-    targets = torch.from_numpy(sessions.items[block.events + 1]).to(scores.device)
+    targets = torch.from_numpy(sessions.items_at(block.events + 1)).to(scores.device)
     target_scores = scores.gather(1, targets[:, None])
     if not torch.isfinite(scores.sum()) and not torch.isfinite(scores).all():
         raise ValueError(f"{name} gave a score that is not a finite number; its weights are spoiled, train it again")

@@ -44,7 +44,7 @@ def segmentations(
     """
     events = sessions.prediction_events()
     session = sessions.session_of(events)
-    targets = sessions.items[events + 1]
+    targets = sessions.items_at(events + 1)
     fresh = np.zeros(len(counts), dtype=bool) if new_items is None else new_items
     return [
         _buckets("session length", np.diff(sessions.offsets)[session], BUCKETS, BUCKET_LABELS),

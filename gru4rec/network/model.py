@@ -186,7 +186,7 @@ class GRU4Rec:
         if self.repeat is not None:
             parts.append(repeats.added(sessions, events, self.repeat))
         if self.neighbours is not None:
-            parts.append(self.neighbours.added(sessions.items[events]))
+            parts.append(self.neighbours.added(sessions.items_at(events)))
         return Added.sum_of(parts, len(self.vocabulary)) if parts else None
 
     def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
@@ -219,7 +219,7 @@ class GRU4Rec:
         size = self.hidden_size
         starts = sessions.offsets[:-1][lanes]
         own = Sessions(sessions.items, sessions.offsets).select(lanes)
-        items, first = sent(own.items, self.device), sent(own.offsets[:-1], self.device)
+        items, first = (sent(np.asarray(part, dtype=np.int64), self.device) for part in (own.items, own.offsets[:-1]))
         states = [self.output.new_zeros(len(starts), size) for _ in self.layers]
         for step in range(int(steps[0])):
             running = int(np.searchsorted(-steps, -step, side="left"))

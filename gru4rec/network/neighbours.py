@@ -38,26 +38,29 @@ class Neighbours(NamedTuple):
         return cls(torch.zeros(items, width, dtype=torch.int32, device=like.device), like.new_zeros(items, width))
 
     @classmethod
-    def of_rules(cls, rows: NDArray[np.int64], columns: NDArray[np.int32], counts: NDArray[np.float32]) -> Self:
+    def of_rules(
+        cls, rows: NDArray[np.int64], columns: NDArray[np.int32], counts: NDArray[np.float32], items: int
+    ) -> Self:
         """The most frequent followers of each item, with weight 1.
 
         Args:
             rows: where the rules of each item begin, [I + 1].
             columns: the item that followed, [N].
             counts: how often it did, [N].
+            items: of the whole catalogue, where `rows` are those of a part of it.
         """
         size = len(rows) - 1
-        width = min(FOLLOWERS, size)
+        width = min(FOLLOWERS, items)
         first = np.repeat(np.arange(size), np.diff(rows))
         total = np.bincount(first, counts, minlength=size)
         order = np.lexsort((columns, -counts, first))
         place = np.arange(len(order)) - rows[first[order]]
         order, place = order[place < width], place[place < width]
-        items = np.zeros((size, width), dtype=np.int32)
+        followers = np.zeros((size, width), dtype=np.int32)
         bonus = np.zeros((size, width), dtype=np.float32)
-        items[first[order], place] = columns[order]
+        followers[first[order], place] = columns[order]
         bonus[first[order], place] = np.log1p(SCALE * counts[order] / (total[first[order]] + PRIOR))
-        return cls(torch.from_numpy(items), torch.from_numpy(bonus))
+        return cls(torch.from_numpy(followers), torch.from_numpy(bonus))
 
     def weighed(self, weight: float, like: Tensor) -> Self:
         """With so much more to add, on the device and with the numbers of `like`."""

@@ -71,7 +71,7 @@ def seen(
     lengths = np.minimum(events - begins, REACH) + 1
     row = np.repeat(np.arange(len(events)), lengths)
     back = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    item = sessions.items[events[row] - back]
+    item = sessions.items_at(events[row] - back)
     items = int(item.max(initial=0)) + 1
     pairs, last = np.unique(row * items + item, return_index=True)  # the first place of a pair is the nearest one
     return pairs // items, pairs % items, np.minimum(back[last], KINDS - 1)

@@ -135,7 +135,7 @@ def _slope(scorer: Scorer, sessions: Sessions, beta: float) -> tuple[float, floa
     predictions = 0
     for block in scorer.blocks(sessions, rows=block_rows(len(scorer.vocabulary))):
         scores = block.scores
-        targets = torch.from_numpy(sessions.items[block.events + 1]).to(scores.device)
+        targets = torch.from_numpy(sessions.items_at(block.events + 1)).to(scores.device)
         weight = torch.softmax(beta * scores, dim=1)
         mean = (weight * scores).sum(1)
         spread = (weight * (scores - mean[:, None]) ** 2).sum(1)

@@ -20,6 +20,7 @@ from gru4rec.storage.files import CheckpointError, read_state, write_state
 MANIFEST = "training.json"
 KIND = "gru4rec training state"
 FILES = ("training",)
+PIECE = 1 << 20  # events that are summed at a time
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ class TrainingState:
 def fingerprint(sessions: Sessions, model: GRU4Rec) -> str:
     """A sum over the training data: another one means that a run cannot be continued with it."""
     digest = hashlib.sha256()
-    for array in (sessions.items, sessions.offsets, sessions.weights, model.vocabulary.counts):
+    for begin in range(0, len(sessions.items), PIECE):
+        digest.update(sessions.items[begin : begin + PIECE].astype(np.int64).data)
+    for array in (sessions.offsets, sessions.weights, model.vocabulary.counts):
         if array is not None:
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
     for data in model.files().values():
         digest.update(data)
     return digest.hexdigest()

@@ -6,6 +6,7 @@ The weights are chosen on sessions that the model was not fitted on (proof.py). 
 import dataclasses
 
 import numpy as np
+import torch
 
 from gru4rec.baselines.counting import Rules
 from gru4rec.data.sessions import Sessions
@@ -57,8 +58,11 @@ def with_added(model: GRU4Rec, chosen: proof.Chosen, train: Sessions) -> GRU4Rec
 
 def neighbours(train: Sessions, items: int) -> Neighbours:
     """What followed each item in train, with weight 1."""
-    rules = Rules.count(train, items, STEPS, "quadratic")
-    return Neighbours.of_rules(rules.rows, rules.columns, rules.weights)
+    parts = [
+        Neighbours.of_rules(part.rows, part.columns, part.weights, items)
+        for part in Rules.parts(train, items, STEPS, "quadratic")
+    ]
+    return Neighbours(*(torch.cat(both) for both in zip(*parts, strict=True)))
 
 
 def last_sessions(sessions: Sessions, predictions: int) -> Sessions:

@@ -154,6 +154,7 @@ def train(dataset: Dataset, config: Config, options: FitOptions, member: Member)
             options.on_epoch(report)
     crew.end()
     stopping.leave_kept(model)
+    dataset.sessions.forget()
     seconds = sum(report.seconds for report in history)
     return FitResult(model, history, stopping.best_epoch, seconds, trainer.events * len(history) / max(seconds, 1e-9))
 

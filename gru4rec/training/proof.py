@@ -81,11 +81,11 @@ class Standing:
     def of(cls, block: Block, sessions: Sessions, neighbours: Neighbours) -> "Standing":
         """What a block of scores of some sessions says."""
         events, scores = block.events, block.scores.float().cpu()
-        every, targets = torch.arange(len(events)), torch.from_numpy(sessions.items[events + 1])
+        every, targets = torch.arange(len(events)), torch.from_numpy(sessions.items_at(events + 1))
         kinds, bonus = torch.zeros_like(scores, dtype=torch.int8), torch.zeros_like(scores)
         row, item, kind = map(torch.from_numpy, repeats.seen(sessions, events))
         kinds[row, item] = (kind + 1).to(torch.int8)
-        neighbours.added(sessions.items[events]).to(bonus)
+        neighbours.added(sessions.items_at(events)).to(bonus)
         touched = (kinds > 0) | (bonus > 0)
         rows, items = touched.nonzero(as_tuple=True)
         new = _best(scores, kinds > 0)

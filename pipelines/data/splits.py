@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from pipelines.policy import parts
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, numbers_of, parquet_metadata
 from pipelines.policy.resources import Warehouse
@@ -56,17 +55,19 @@ def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Wa
 )
 def splits_do_not_overlap(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
     """Read the partition back and count."""
-    import pyarrow.compute as pc
+    from warehouse.steps.splits.overlap import count_overlap
 
-    table = warehouse.read("splits", context.partition_key)
-    sessions = table.group_by([*parts.SESSION_KEY, "split"]).aggregate([])
-    distinct = sessions.group_by(list(parts.SESSION_KEY)).aggregate([]).num_rows
-    twice = sessions.num_rows - distinct
-    trained, held_out = parts.part(table, "train"), parts.held_out(table)
-    bound = pc.min(held_out["session_start"])
-    late = pc.sum(pc.greater_equal(trained["timestamp"], bound)).as_py() or 0 if held_out.num_rows else 0
+    with as_failure():
+        found = count_overlap(warehouse.engine(), warehouse.layout, context.partition_key)
     return dg.AssetCheckResult(
-        passed=twice == 0 and late == 0,
-        description=f"{distinct:,} sessions; {twice} in two splits; {late} training events within the held-out days",
-        metadata={"sessions": distinct, "sessions_in_two_splits": twice, "late_training_events": late},
+        passed=found.in_two_parts == 0 and found.late_training_events == 0,
+        description=(
+            f"{found.sessions:,} sessions; {found.in_two_parts} in two splits; {found.late_training_events} training "
+            "events within the held-out days"
+        ),
+        metadata={
+            "sessions": found.sessions,
+            "sessions_in_two_splits": found.in_two_parts,
+            "late_training_events": found.late_training_events,
+        },
     )

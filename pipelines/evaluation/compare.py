@@ -68,15 +68,20 @@ class _HeldOut:
 
 
 def compare_night(
-    splits: "pa.Table", candidates: Sequence[Candidate], knobs: sections.Evaluation, device: str
+    splits: Sequence[Path],
+    candidates: Sequence[Candidate],
+    knobs: sections.Evaluation,
+    device: str,
+    scratch: Path | None = None,
 ) -> Comparison:
     """Measure every candidate and baseline on the test sessions of a night.
 
     Args:
-        splits: the night's table.
+        splits: the files of the night's table.
         candidates: the first is the challenger: its vocabulary and training counts are everyone's.
         knobs: [evaluation].
         device: "cpu", "cuda" or "auto".
+        scratch: the folder for the files of a long log; None: the system's temporary folder.
 
     Raises:
         ValueError: the test days hold nothing to predict.
@@ -85,11 +90,11 @@ def compare_night(
 
     from gru4rec.scoring.calibration import reliability
 
-    rows = parts.part(splits, "test")
+    rows = parts.stream(splits, "test").read_all()
     if rows.num_rows == 0:
         raise ValueError("The test days hold no session: hold out more days in [splits], or widen the window.")
     challenger = _loaded(candidates[0], device)
-    held_out = _held_out(splits, challenger.vocabulary, knobs)
+    held_out = _held_out(rows, parts.stream(splits, "train"), challenger.vocabulary, knobs, scratch)
     test_from, test_until = pc.min(rows["session_start"]).as_py(), pc.max(rows["timestamp"]).as_py()
     leaking = [one for one in candidates[1:] if _knew(one, test_from)]
     others = [one for one in candidates[1:] if one not in leaking]
@@ -104,12 +109,18 @@ def compare_night(
     return Comparison(measured, leaks, test_from, test_until, calibration, seconds)
 
 
-def _held_out(splits: "pa.Table", vocabulary: "Vocabulary", knobs: sections.Evaluation) -> _HeldOut:
+def _held_out(
+    test_rows: "pa.Table",
+    train_rows: "pa.RecordBatchReader",
+    vocabulary: "Vocabulary",
+    knobs: sections.Evaluation,
+    scratch: Path | None,
+) -> _HeldOut:
     from gru4rec.data.dataset import Dataset
     from gru4rec.evaluation.segments import new_items
 
-    test = _sample(parts.encode(parts.part(splits, "test"), vocabulary), knobs.max_sessions, knobs.seed)
-    train = parts.encode(parts.part(splits, "train"), vocabulary)
+    test = _sample(parts.encode(test_rows.to_reader(), vocabulary), knobs.max_sessions, knobs.seed)
+    train = parts.encode(train_rows, vocabulary, scratch=scratch)
     return _HeldOut(Dataset(test, vocabulary), train, new_items(train, len(vocabulary)), knobs)
 
 

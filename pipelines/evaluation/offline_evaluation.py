@@ -69,12 +69,12 @@ def offline_evaluation(
     """Measure, write the table, and tell MLflow."""
     day = context.partition_key
     with as_failure():
-        splits = warehouse.read("splits", day)
+        splits = [warehouse.partition("splits", day)]
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
         with tempfile.TemporaryDirectory() as copies:
             candidates = _candidates(context, tracking, challenger, Path(copies))
-            comparison = compare_night(splits, candidates, config, "auto")
+            comparison = compare_night(splits, candidates, config, "auto", warehouse.scratch())
         table = evaluations_table(comparison, day)
         file = warehouse.layout.partition("evaluations", day)
         _write(table, file)

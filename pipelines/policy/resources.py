@@ -35,9 +35,13 @@ class Warehouse(dg.ConfigurableResource):
         """A new engine with this resource's limits; it spills into the data folder's scratch."""
         from warehouse.engine.duckdb_engine import DuckDBEngine
 
-        scratch = self.layout.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
+        scratch = self.scratch()
         return DuckDBEngine(memory_limit=self.memory_limit, threads=self.threads or None, temp_directory=scratch)
+
+    def scratch(self) -> Path:
+        """The folder for what a running step puts on disk for itself; it is there."""
+        self.layout.scratch.mkdir(parents=True, exist_ok=True)
+        return self.layout.scratch
 
     def partition(self, table: str, day: str | date) -> Path:
         """The file of a day of a table.

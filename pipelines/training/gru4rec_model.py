@@ -1,12 +1,12 @@
 """The asset `gru4rec_model`: one MLflow run a night, one model version, registered as the challenger."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pipelines.policy import parts
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, markdown_table
 from pipelines.policy.resources import MLflow, Warehouse
@@ -15,12 +15,10 @@ from pipelines.settings.launchpad import ModelKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import NOTE_TAG, REQUIREMENTS, Tracking, git_commit, log_dataset, numbers
-from pipelines.training.data import Data, add_features, encode_night, table_hash
+from pipelines.training.data import Data, add_features, describe, encode_night
 from pipelines.training.train import Trained, save, train
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from gru4rec.config.options import Config
     from gru4rec.training.fit import EpochReport
 
@@ -43,8 +41,8 @@ def gru4rec_model(
     """Train, log and register; nothing is registered when training fails."""
     day = context.partition_key
     with as_failure():
-        splits = warehouse.read("splits", day)
-        data = encode_night(splits, warehouse.read("sessions", day))
+        splits = [warehouse.partition("splits", day)]
+        data = encode_night(splits, [warehouse.partition("sessions", day)], warehouse.scratch())
         root = warehouse.layout.root
         parameters = presets.resolve(root, config.preset, config.overrides, data.train.statistics())
         data = add_features(data, warehouse.read("items", day), parameters)
@@ -80,22 +78,13 @@ def _threads(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "
     return threads
 
 
-def _facts(context: dg.AssetExecutionContext, splits: "pa.Table") -> dict[str, str]:
+def _facts(context: dg.AssetExecutionContext, splits: Sequence[Path]) -> dict[str, str]:
     """What identifies this training: tags of the run and of the version, notes in the checkpoints."""
-    import pyarrow.compute as pc
-
-    def reach(name: str, column: str, end: str) -> str:
-        times = parts.part(splits, name)[column]
-        return pc.min_max(times)[end].as_py().isoformat() if len(times) else ""
-
     return {
         "run_date": context.partition_key,
         "dagster_run": context.run.run_id,
         "git_commit": git_commit(),
-        "data_hash": table_hash(splits),
-        "train_from": reach("train", "timestamp", "min"),
-        "train_until": reach("train", "timestamp", "max"),
-        "test_from": reach("test", "session_start", "min"),
+        **describe(splits),
     }
 
 

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pipelines.policy import parts
 from pipelines.settings.kinds import Refit
 from pipelines.training.data import Data
 
@@ -59,9 +58,9 @@ def train(data: Data, config: "Config", *, refit: Refit, device: str, threads: i
     temperature = fit_temperature(measured.model, validation.sessions) if validation else 1.0
     if refit == "none":
         return Trained(config, measured, temperature, measured.model, config)
-    last, days = served_config(measured, config, refit), data.everything
+    last, days = served_config(measured, config, refit), data.everything()
     if refit == "continue":
-        days = replace(days, sessions=parts.encode(data.held_out, days.vocabulary, weighted=True))
+        days = replace(days, sessions=data.held_out(days.vocabulary))
     start = measured.model if refit == "continue" else None
     served = fit(days, last, replace(machine, warm_start=start, on_epoch=partial(on_epoch, "served")))
     return Trained(config, measured, temperature, served.model, last)

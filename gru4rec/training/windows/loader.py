@@ -53,12 +53,9 @@ class WindowLoader:
     def chunks(self, schedule: Schedule) -> Iterator[tuple[list[Window], int]]:
         """All windows of one epoch, CHUNK at a time, with the number of predictions in each chunk."""
         train = self._config.train
-        windows = len(schedule) // train.bptt
-        position = schedule.position.reshape(windows, train.bptt, train.batch_size)  # [windows, k, B]
-        first = schedule.first.reshape(position.shape)
-        for begin in range(0, windows, CHUNK):
-            part = slice(begin, begin + CHUNK)
-            yield self._chunk(position[part], first[part]), int((position[part] >= 0).sum())
+        shape = (-1, train.bptt, train.batch_size)
+        for position, first in schedule.parts(CHUNK * train.bptt):
+            yield self._chunk(position.reshape(shape), first.reshape(shape)), int((position >= 0).sum())
 
     def _chunk(self, position: np.ndarray, first: np.ndarray) -> list[Window]:
         """S windows from their part of the schedule [S, k, B]."""
@@ -82,7 +79,7 @@ class WindowLoader:
 
     def _items(self, position: np.ndarray, offset: int) -> np.ndarray:
         """Items that stand `offset` events after the positions; the empty item where a lane has no session."""
-        items = self._sessions.items[np.minimum(position + offset, len(self._sessions.items) - 1)]
+        items = self._sessions.items_at(np.minimum(position + offset, len(self._sessions.items) - 1))
         return np.where(position >= 0, items, self._empty)
 
     def _row_weights(self, position: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 
 from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
+from gru4rec.data.vocabulary import item_counts
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.windows.unique_items import OccurrenceWeights, occurrence_weights
 
@@ -15,7 +16,7 @@ def sampling_counts(sessions: Sessions, model: GRU4Rec) -> np.ndarray:
     never drawn.
     """
     clicked = model.vocabulary.counts > 0
-    return np.maximum(np.bincount(sessions.items, minlength=len(clicked)), clicked)
+    return np.asarray(np.maximum(item_counts(sessions.items, len(clicked)), clicked))
 
 
 def weights_by_count(counts: np.ndarray, config: Config) -> OccurrenceWeights:

@@ -9,13 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given, settings
 
 from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules, VSKNNOptions, VSTANOptions, neighbours
+from gru4rec.baselines.counting import Rules
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
+from gru4rec.network.neighbours import Neighbours
 from gru4rec.scoring.scorer import Scorer
 
 METRICS = ("recall@5", "recall@10", "recall@20", "mrr@5", "mrr@10", "mrr@20")
@@ -70,6 +73,20 @@ def test_rules_agree_with_a_count_by_hand(steps: int, decay: str) -> None:
         scorer = SequentialRules.fit(train, vocabulary_of(), steps=steps, decay=decay)
     for event, scores in scores_by_event(scorer, test).items():
         assert scores == pytest.approx(expected[test.items[event]], rel=1e-6)
+
+
+@pytest.mark.parametrize("pairs", [1, 40, 200])
+def test_rules_counted_in_parts_are_those_counted_at_once(pairs: int) -> None:
+    train = random_sessions(3, 40)
+    whole, parts = Rules.count(train, 12, 4, "div"), list(Rules.parts(train, 12, 4, "div", pairs))
+    assert len(parts) > 1
+    assert sum(len(part.rows) - 1 for part in parts) == 12
+    for name in ("columns", "weights"):
+        np.testing.assert_array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name))
+    expected = Neighbours.of_rules(whole.rows, whole.columns, whole.weights, 12)
+    found = [Neighbours.of_rules(part.rows, part.columns, part.weights, 12) for part in parts]
+    for one, other in zip(zip(*found, strict=True), expected, strict=True):
+        assert torch.equal(torch.cat(one), other)
 
 
 def neighbours_by_hand(train: Sessions, context: list[int], k: int, sample: int, decays: dict) -> np.ndarray:

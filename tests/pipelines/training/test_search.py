@@ -100,7 +100,7 @@ def test_a_study_goes_on_and_writes_a_preset(house: Any) -> None:
     parents = {run.data.tags["mlflow.parentRunId"] for run in runs}
     names = {tracking.client.get_run(parent).info.run_name for parent in parents}
     assert names == {"tuning tuning"}
-    data = encode_night(_read(house, "splits"), _read(house, "sessions"))
+    data = encode_night(*([house.layout.partition(table, DAY)] for table in ("splits", "sessions")))
     found = presets.resolve(house.root, TuningKnobs().preset, {}, data.train, data.vocabulary)
     best = max(runs, key=lambda run: run.data.metrics.get("recall_at_20", 0.0))
     assert found.flat()["learning_rate"] == float(best.data.params["learning_rate"])
@@ -114,16 +114,10 @@ def test_a_study_over_item_features(house: Any) -> None:
     knobs = {"epochs": 2, "n_sample": 32, "most_units": 64, "trials": 3, "study": "features", "preset": "featured"}
     config = {"ops": {"search": {"config": {**knobs, "selected_features": ["category"]}}}}
     assert house.run("tune", DAY, config).success
-    data = encode_night(_read(house, "splits"), _read(house, "sessions"))
+    data = encode_night(*([house.layout.partition(table, DAY)] for table in ("splits", "sessions")))
     found = presets.resolve(house.root, "featured", {}, data.train, data.vocabulary)
     assert found.features.selected_features == ("category",)
     tracking = house.tracking
     runs = tracking.client.search_runs([tracking.experiment_id], "params.architecture LIKE '%'")
     best = [run for run in runs if run.info.run_name == "tuning features"]
     assert [run.data.params["architecture"] for run in best] == [found.features.architecture]
-
-
-def _read(house: Any, table: str) -> Any:
-    import pyarrow.parquet as pq
-
-    return pq.read_table(house.layout.partition(table, DAY))

@@ -57,3 +57,19 @@ def test_an_order_decides_which_sessions_come_first() -> None:
     sessions = Sessions.from_lists([[1, 2], [3, 4], [5, 6]])
     schedule = build_schedule(sessions, 1, order=np.array([2, 0, 1]))
     assert sessions.items[schedule.position[:, 0]].tolist() == [5, 1, 3]
+
+
+@given(sessions_strategy, st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_parts_are_the_whole_table_cut(
+    lists: list[list[int]], lanes: int, windows: int, window: int, shuffled: bool
+) -> None:
+    sessions = Sessions.from_lists([[1, 2], *lists])
+    order = np.random.default_rng(len(lists)).permutation(len(sessions)) if shuffled else None
+    schedule = build_schedule(sessions, lanes, order=order, window=window)
+    parts = list(schedule.parts(windows * window))
+    assert all(len(part.position) == windows * window for part in parts[:-1])
+    np.testing.assert_array_equal(np.concatenate([part.position for part in parts]), schedule.position)
+    np.testing.assert_array_equal(np.concatenate([part.first for part in parts]), schedule.first)
+    assert len(schedule.position) == len(schedule)
+    assert schedule.events == (schedule.position >= 0).sum()

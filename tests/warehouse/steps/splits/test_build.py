@@ -3,11 +3,13 @@
 from datetime import date, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from warehouse.config import SplitsConfig
 from warehouse.steps.splits.build import build_splits
+from warehouse.steps.splits.overlap import Overlap, count_overlap
 
 DAY = date(2024, 3, 5)
 
@@ -118,3 +120,19 @@ def test_no_session_is_in_two_parts_on_a_random_log(shop):
         names[r["user_id"], r["session_start"]].add(r["split"])
     assert all(len(splits) == 1 for splits in names.values())
     assert {split for splits in names.values() for split in splits} == {"train", "validation", "test"}
+
+
+def test_an_overlap_is_counted(week):
+    build_splits(week.engine, week.layout, DAY)
+    assert count_overlap(week.engine, week.layout, DAY) == Overlap(7, 0, 0)
+    path = week.layout.partition("splits", DAY)
+    table = pq.read_table(path)
+    parts = table["split"].to_pylist()
+    parts[0], parts[-1] = "validation", "train"  # one click of each of two sessions
+    spoiled = table.set_column(table.column_names.index("split"), "split", pa.array(parts))
+    pq.write_table(spoiled, path)
+    assert count_overlap(week.engine, week.layout, DAY).in_two_parts == 2
+    first = spoiled.filter(pc.not_equal(spoiled["split"], "train"))["session_start"]
+    trained = spoiled.filter(pc.equal(spoiled["split"], "train"))["timestamp"]
+    late = sum(time >= pc.min(first).as_py() for time in trained.to_pylist())
+    assert count_overlap(week.engine, week.layout, DAY).late_training_events == late > 0
