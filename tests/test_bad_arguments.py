@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,22 @@ def test_warehouse_files(ground: Path, tmp_path: Path, capsys: Any) -> None:
         of(f"[events]\n{MAPPING}", "cut.parquet"), of(f"[events]\n{MAPPING}", "t.parquet"), of(f"events = {DEEP}\n"),
         of("events = 5\n"), of("[[events]]\n"), of(f"[{LONG}]\n"), of(f"[events]\n{LONG} = 5\n"),
     ]  # fmt: skip
+    nested = {"list": pa.array([[1]]), "struct": pa.array([{"a": 1}]), "bool": pa.array([True]),
+              "duration": pa.array([1], pa.duration("s"))}  # fmt: skip
+    for (name, column), role in product(nested.items(), ("u", "i", "t", "sku")):
+        folder = ground / f"nested-{name}-{role}"
+        folder.mkdir()
+        table: dict[str, Any] = {"u": [1], "i": [2], "t": ["2024-03-01"]}
+        pq.write_table(pa.table({**table, role: column}), folder / "log.parquet")
+        pq.write_table(pa.table({"sku": column}), folder / "items.parquet")
+        items = '[items]\nfiles = ["items.parquet"]\nitem_id = "sku"\n' if role == "sku" else ""
+        commands.append(of(f'[events]\nfiles = ["log.parquet"]\n{MAPPING}{items}', folder.name))
+    for name, item in {"big": "9" * 20, "digits": DIGITS, "text": "b"}.items():
+        films = ground / f"films-{name}"
+        films.mkdir()
+        (films / "u.data").write_text(f"1\t{item}\t3\t881250949\n")
+        (films / "u.item").write_text(f"{item}|T (1995)|01-Jan-1995||u|" + "|".join("0" * 18 + "1") + "\n")
+        commands.append(["import", "movielens", str(films), *data])
     missing = ["m-none.toml", "deep.toml", "log.csv", "model", LONG, "t.parquet"]
     commands += [["import", "log", str(ground / "log.csv"), "--mapping", str(ground / name), *data] for name in missing]
     assert all_refused(main, commands, ground, tmp_path, capsys) > 100

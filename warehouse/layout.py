@@ -8,12 +8,14 @@ recommendations/                  a Delta table, one partition a night
 reports/2026-01-31.html           a night's report, for people
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from warehouse.days import as_day
+from warehouse.sentences import shown
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,23 @@ class Layout:
     def raw_days(self) -> list[date]:
         """The days raw events have arrived on, ascending."""
         return _dates(path.name for path in (self.raw / "events").glob("????-??-??"))
+
+
+def judge_folder(path: Path) -> None:
+    """Refuse a folder whose path the Delta library reads as another one.
+
+    It decodes %41 in a path to A and takes a backslash for a slash, so the table would be looked for elsewhere, and
+    brackets stop it. No way of writing the path helps, nor does a link.
+
+    Raises:
+        ValueError: what in the path is wrong.
+    """
+    whole = str(path.resolve())
+    if found := re.search(r"%[0-9A-Fa-f]{2}|[\\\[\]]", whole):
+        raise ValueError(
+            f"{shown(whole)} has {found[0]} in its path, which the Delta library reads as something else: rename that "
+            f"folder, or put the data below another one"
+        )
 
 
 def _dates(names: Iterator[str]) -> list[date]:

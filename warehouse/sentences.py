@@ -26,8 +26,8 @@ def shown(value: Any) -> str:
 
 
 def brief(sentence: str) -> str:
-    """A sentence on one line of at most LONGEST characters; what is cut stands in its middle."""
-    line = " ".join(sentence.split())
+    """A sentence on one line of at most LONGEST characters, all of them printable; it is cut in its middle."""
+    line = "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in " ".join(sentence.split()))
     if len(line) <= LONGEST:
         return line
     half = (LONGEST - 5) // 2

@@ -20,6 +20,7 @@ from pipelines.settings.sections import Partitions
 from pipelines.settings.sentences import in_file
 from pipelines.settings.steps import step_config
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
+from warehouse.layout import judge_folder
 from warehouse.recommendations.limits import AuditLimits
 from warehouse.toml_files import read_toml
 
@@ -52,6 +53,10 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings that `environment` (default: the process's) names; SettingsError says what is wrong where."""
     env = os.environ if environment is None else environment
     root = Path(env.get("GRU4REC_DATA") or "data").absolute()
+    try:
+        judge_folder(root)
+    except (ValueError, OSError) as error:
+        raise SettingsError(brief(f"GRU4REC_DATA: {error}.")) from None
     named = env.get("GRU4REC_CONFIG")
     file = Path(named).absolute() if named else root / "pipeline.toml"
     if named and not _is_file(file):

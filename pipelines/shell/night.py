@@ -32,7 +32,7 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
         Whether every step succeeded. Where only the model failed, the champion before makes the night's lists.
 
     Raises:
-        SettingsError: `day` is no day of the partitions.
+        SettingsError: `day` is no day of the partitions, or the device to train on is not there.
     """
     from pipelines.nights.sensors import MODEL_STEPS
     from pipelines.settings.partitions import DAILY
@@ -43,6 +43,7 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
         held = f"{days[0]} to {days[-1]}" if days else "none yet"
         raise SettingsError(f"{chosen[:40] or 'An empty text'} is no day of the pipeline; [partitions] has {held}.")
     knobs = current_settings().knobs
+    require_device(knobs.model.device)
     window = max(knobs.sessions.window_days, knobs.contexts.window_days)
     first = (date.fromisoformat(chosen) - timedelta(days=window - 1)).isoformat()
     earlier = [known for known in days if first <= known < chosen]
@@ -56,6 +57,18 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
         print("Only the model failed: the lists are made by the champion before ...", flush=True)
         execute("serve", partition_key=chosen)
     return not failed
+
+
+def require_device(name: str) -> None:
+    """SettingsError where the device of [model] is not there: said now, not hours later, when the training begins."""
+    if name in ("auto", "cpu"):
+        return
+    from gru4rec.storage.checkpoint import resolve_device
+
+    try:
+        resolve_device(name)
+    except ValueError as error:
+        raise SettingsError(f"[model] device: {error}.") from None
 
 
 def everything() -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from warehouse.recommendations.table import HasRecommendations, open_table, table_path
+from warehouse.recommendations.table import HasRecommendations, commits, open_table, table_path
 from warehouse.tables import HISTORY
 
 SUMS = "sha256_of_parts"  # of a publication: the names of the night's files with their sums, as JSON
@@ -28,7 +28,7 @@ def history(where: HasRecommendations | str | Path, limit: int | None = None) ->
     `run_date`, `rows`, `model_version` and `mlflow_run_id` are those of the night that was published or, on a rollback,
     of the newest night that the table shows since.
     """
-    rows = [_row(commit) for commit in open_table(table_path(where)).history(limit)]
+    rows = [_row(commit) for commit in commits(open_table(table_path(where)), limit)]
     return pa.Table.from_pylist(rows, schema=HISTORY.schema())
 
 
@@ -63,14 +63,14 @@ def is_publication(commit: dict[str, Any]) -> bool:
 
 def publication(table: DeltaTable, run_date: dt.date, version: int) -> dict[str, Any]:
     """The last commit up to `version` that published this night; {} when it was cleaned out of the log."""
-    commits = (c for c in table.history() if c["version"] <= version and is_publication(c))
-    return next((c for c in commits if c["run_date"] == run_date.isoformat()), {})
+    published = (c for c in commits(table) if c["version"] <= version and is_publication(c))
+    return next((c for c in published if c["run_date"] == run_date.isoformat()), {})
 
 
 def sums(table: DeltaTable, run_date: dt.date) -> dict[str, str]:
     """The SHA-256 of every file that the log's publications of a night name; those of older versions name none."""
     found: dict[str, str] = {}
-    for commit in table.history():
+    for commit in commits(table):
         if is_publication(commit) and commit["run_date"] == run_date.isoformat():
             found |= json.loads(commit.get(SUMS) or "{}")
     return found
@@ -91,7 +91,7 @@ class Rollback:
 
 def standing_rollback(table: DeltaTable) -> Rollback | None:
     """The last rollback, if no night was published since; else None."""
-    for commit in table.history(_LOOK_BACK):
+    for commit in commits(table, _LOOK_BACK):
         if is_publication(commit):
             return None
         if "rolled_back_to" in commit:

@@ -7,15 +7,17 @@ superseded files lie there too.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import unquote
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from warehouse.layout import judge_folder
 from warehouse.recommendations.errors import NoNight, RecommendationsError
 from warehouse.tables import RECOMMENDATIONS
 
@@ -32,8 +34,14 @@ class HasRecommendations(Protocol):
 
 
 def table_path(where: HasRecommendations | str | Path) -> Path:
-    """The table's folder for a `Layout` or for the path of the table itself."""
-    return Path(where) if isinstance(where, str | Path) else Path(where.recommendations)
+    """The table's folder for a `Layout` or for the path of the table itself.
+
+    Raises:
+        ValueError: its name is one that the Delta library cannot use.
+    """
+    path = Path(where) if isinstance(where, str | Path) else Path(where.recommendations)
+    judge_folder(path)
+    return path
 
 
 def open_table(path: Path) -> DeltaTable:
@@ -112,3 +120,31 @@ def night_files(table: DeltaTable, run_date: dt.date) -> list[str]:
 def local(uris: Iterable[str]) -> list[str]:
     """Files of the log as the operating system names them; the log writes a blank as %20."""
     return [unquote(uri) for uri in uris]
+
+
+def commits(table: DeltaTable, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """The commits up to the table's version, newest first, from the log's own files: what each says, and `version`.
+
+    (DeltaTable.history, which gives the same, finds none below a folder whose name has a # or a ?.)
+
+    Args:
+        table: the table.
+        limit: how many; None for all that the log still has.
+
+    Raises:
+        RecommendationsError: a file of the log is damaged.
+    """
+    log = Path(unquote(urlsplit(table.table_uri).path)) / "_delta_log"
+    oldest = -1 if limit is None else max(-1, table.version() - limit)
+    for version in range(table.version(), oldest, -1):
+        file = log / f"{version:020d}.json"
+        if not file.is_file():  # cleaned up, and so are all before it
+            return
+        try:
+            actions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+            said: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+            yield {**said, "version": version}
+        except (ValueError, TypeError) as error:
+            raise RecommendationsError(
+                f"{file} is damaged ({error}): copy the folder of the table again, or move it away and run a night"
+            ) from error

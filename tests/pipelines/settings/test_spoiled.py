@@ -178,3 +178,8 @@ def test_the_defaults_and_the_values_that_switch_limits_off_are_taken(tmp_path: 
     assert math.isinf(found.recommendations.max_score_shift)
     assert json.loads(json.dumps(found.model.overrides)) == {"hidden_size": 16384}
     assert {get_origin(field.annotation) or field.annotation for _, _, field in knobs()}
+
+
+def test_a_data_folder_that_the_delta_library_cannot_use_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"GRU4REC_DATA: .* has %20 in its path"):
+        load({"GRU4REC_DATA": str(tmp_path / "per%20cent")})

@@ -11,7 +11,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
 from warehouse.recommendations.logbook import is_publication, publication
-from warehouse.recommendations.table import HasRecommendations, local, nights, open_table, table_path
+from warehouse.recommendations.table import HasRecommendations, commits, local, nights, open_table, table_path
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:
     After a rollback to v the table shows v. Going back once more must lead to what was before v, not to the bad night
     again, so the search follows each rollback to the version that it points to.
     """
-    commits = {int(commit["version"]): commit for commit in table.history()}
+    found = {int(commit["version"]): commit for commit in commits(table)}
     if night is not None:
-        of_night = [v for v, c in commits.items() if is_publication(c) and c["run_date"] == night.isoformat()]
+        of_night = [v for v, c in found.items() if is_publication(c) and c["run_date"] == night.isoformat()]
         if not of_night:
             raise NoNight(f"the history of the table has no publication of the night {night}: see its history")
         return max(of_night)
     shown = int(table.version())
-    while shown in commits and not is_publication(commits[shown]):
-        shown = int(commits[shown].get("rolled_back_to", shown - 1))
+    while shown in found and not is_publication(found[shown]):
+        shown = int(found[shown].get("rolled_back_to", shown - 1))
     before = shown - 1
-    if before not in commits or not any(is_publication(commits[v]) for v in commits if v <= before):
+    if before not in found or not any(is_publication(found[v]) for v in found if v <= before):
         raise RecommendationsError("there is no earlier publication to roll back to: see the table's history")
     return before

@@ -15,6 +15,7 @@ from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Engine, FileColumn
 from warehouse.engine.text_files import Delimited, open_text
 from warehouse.layout import Layout
+from warehouse.sentences import shown
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import write_items
 from warehouse.sources.raw.log import LogFiles
@@ -62,7 +63,7 @@ def import_movielens(
         DataError: a file cannot be read.
     """
     shape = _shape(path)
-    films = list(shape.read(path / shape.films))  # read first: a broken catalogue leaves nothing behind
+    films = _table(list(shape.read(path / shape.films)))  # read first: a broken catalogue leaves nothing behind
     user, item, time = shape.columns
     log = LogFiles(
         (path / shape.ratings,),
@@ -74,7 +75,7 @@ def import_movielens(
         shape.form,
     )
     report = write_events(engine, layout, log, unit=unit_of(path, unit), progress=progress)
-    items = write_items(layout, _table(films))
+    items = write_items(layout, films)
     return replace(report, items=items)
 
 
@@ -95,18 +96,21 @@ def _rows(path: Path, delimiter: str, fields: int, encoding: str, quoting: bool 
     with open_text(path, encoding) as file:
         lines = (line.rstrip("\r\n") for line in file)
         rows = csv.reader(lines) if quoting else (line.split(delimiter) for line in lines if line)
-        for number, row in enumerate(rows, 1):
-            if len(row) != fields:
-                raise DataError(f"line {number} of {path} has {len(row)} fields where {fields} are expected")
-            yield row
+        try:
+            for number, row in enumerate(rows, 1):
+                if len(row) != fields:
+                    raise DataError(f"line {number} of {path} has {len(row)} fields where {fields} are expected")
+                yield row
+        except csv.Error as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _film(path: Path, item: str, title: str, genres: Iterator[str] | list[str], year: str = "") -> Film:
     found = re.fullmatch(r"(.*\S)\s*\((\d{4})[^()]*\)\s*", title)
     if found:
         title, year = found.group(1), year or found.group(2)
-    if not re.fullmatch(r"-?\d+", item):
-        raise DataError(f"{path} has a film with id {item!r}: a whole number is expected")
+    if not re.fullmatch(r"-?[0-9]{1,19}", item) or not -(2**63) <= int(item) < 2**63:
+        raise DataError(f"{path} has a film with id {shown(item)}: a whole number of 64 bits is expected")
     named = tuple(genre for genre in genres if genre and genre != "(no genres listed)")
     return Film(int(item), title.strip(), int(year) if re.fullmatch(r"\d{4}", year) else None, named)
 

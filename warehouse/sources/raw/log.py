@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
-from warehouse.engine.parquet_files import schema_of
+from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, schema_of
 from warehouse.engine.protocol import Database, FileColumn
 from warehouse.engine.statements import statement
 from warehouse.engine.text_files import JsonLines, TextForm, require, require_fields
+from warehouse.sentences import shown
 
 ID_COLUMNS = ("user_id", "item_id")
+IDS = (*NUMBERS, *TEXTS, "null")  # kinds of columns that can hold ids
+TIMES = (*NUMBERS, "timestamp", "date", "string", "null")  # and times
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,18 @@ def require_columns(log: LogFiles) -> None:
         for path in log.files:
             if not path.exists():
                 raise FileNotFoundError(f"{path} does not exist: check the path")
-            names = schema_of(path).names
-            missing = [name for name in needed if name not in names]
+            schema = schema_of(path)
+            missing = [name for name in needed if name not in schema.names]
             if missing:
-                raise DataError(f"{path} has no column {', '.join(map(repr, missing))} (it has {', '.join(names)})")
+                there = ", ".join(map(shown, schema.names[:20]))
+                raise DataError(f"{path} has no column {', '.join(map(shown, missing))} (it has {there})")
+            for role, kinds in {**dict.fromkeys(ID_COLUMNS, IDS), "timestamp": TIMES}.items():
+                source = log.columns.get(role)
+                if source is None or source.read == "constant":
+                    continue
+                found = kind(schema.field(source.column).type)
+                if found not in kinds:
+                    raise DataError(f"column {shown(source.column)} of {path} is {found[:80]}: no {role} can be that")
     elif isinstance(log.form, JsonLines):
         require_fields(log.files, log.form, needed)
     else:

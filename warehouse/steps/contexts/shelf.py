@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from warehouse.days import as_day
 from warehouse.engine.errors import StatementRefused
-from warehouse.engine.parquet_files import schema_of
+from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, schema_of
 from warehouse.engine.predicates import CHOSEN, judge_predicate, predicate_statement
 from warehouse.engine.protocol import Engine
 from warehouse.engine.statements import identifier
 from warehouse.layout import Layout
+from warehouse.sentences import shown
+from warehouse.steps.items.ids import beyond_int64, item_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,16 +87,42 @@ def _listed(engine: Engine, layout: Layout, day: date, name: str, text: str) -> 
     columns = schema_of(path).names
     if "item_id" not in columns:
         raise ValueError(f"{name}: {path} has no column item_id")
+    if _is_file(text):
+        return _ids_of_file(name, path, layout.partition("items", day))
     try:
-        ids = _satisfying(engine, path, "true" if _is_file(text) else text)
+        return _satisfying(engine, path, text)
     except (ValueError, StatementRefused) as error:
         raise ValueError(
             f"{name} ({_short(text)}) is not a predicate on items ({str(error).splitlines()[0]}); "
             f"items has the columns {_short(', '.join(map(identifier, columns)))}"
         ) from error
-    if _is_file(text) and not len(ids):
+
+
+def _ids_of_file(name: str, path: Path, items: Path) -> "pa.Array":
+    """The distinct ids of a file, of the type that the night's items have; rows without one are left out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found = kind(schema_of(path).field("item_id").type)
+    if found not in (*NUMBERS, *TEXTS, "null"):
+        raise ValueError(f"{name}: column 'item_id' of {path} is {found[:80]}: write ids as whole numbers or text")
+    column = pq.ParquetFile(path).read(columns=["item_id"])["item_id"]
+    if column.null_count == len(column):
         raise ValueError(f'{name}: {path} names no item: deliver it whole, or set {name} to "" for no list')
-    return ids
+    natural = "string" if found in TEXTS or beyond_int64(column) else "int64"
+    wanted = str(schema_of(items).field("item_id").type) if items.is_file() else natural
+    try:
+        ids = item_ids(column, wanted)
+        if wanted == "int64" and natural == "string":
+            written = item_ids(column, "string")
+            if other := written.filter(pc.not_equal(ids.cast(pa.string()), written)).to_pylist():
+                raise ValueError(f"{shown(other[0])} would become another id as a whole number")
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: item_id of {path} cannot be read as {wanted}, which the night's items are: {error}"
+        ) from error
+    return pc.unique(ids.combine_chunks().drop_null())
 
 
 def _satisfying(engine: Engine, items: Path, predicate: str) -> "pa.Array":

@@ -154,7 +154,7 @@ def test_limits_outside_their_range_are_refused():
         table.AuditLimits(min_overlap=2)
     with pytest.raises(ValueError, match="max_score_shift is 0: it must be a number above 0"):
         table.AuditLimits(max_score_shift=0)
-    with pytest.raises(ValueError, match="n is 0: it must be a number of at least 1"):
+    with pytest.raises(ValueError, match="n is 0: it must be a whole number of at least 1"):
         table.Expected(n=0)
 
 

@@ -52,7 +52,7 @@ def test_compare_with_itself_and_with_nothing(nights):
     assert (same["overlap"], same["churn"], same["same_first"]) == (1, 0, 1)
     with pytest.raises(table.NoNight):
         table.compare(nights.layout, nights.day(0), nights.day(5))
-    with pytest.raises(ValueError, match="k is 0: it must be a number of at least 1"):
+    with pytest.raises(ValueError, match="k is 0: it must be a whole number of at least 1"):
         table.compare(nights.layout, nights.day(0), nights.day(0), ks=(0,))
 
 

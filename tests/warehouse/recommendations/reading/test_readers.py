@@ -83,8 +83,13 @@ def test_a_warm_reader_sees_a_new_night_and_a_replaced_one(nights):
         assert reader.night().run_date == nights.day(1)
 
 
-@pytest.mark.parametrize(("user", "n", "sentence"), [("7", 5, "'7' is text, but the user ids .* are integers"),
-                                                     (7, 0, "n is 0: it must be a number of at least 1")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("user", "n", "sentence"),
+    [
+        ("7", 5, "'7' is text, but the user ids .* are integers"),
+        (7, 0, "n is 0: it must be a whole number of at least 1"),
+    ],
+)
 def test_questions_that_would_silently_find_nothing_are_refused(three, user, n, sentence):
     with pytest.raises(table.RecommendationsError, match=sentence):
         table.for_user(three.layout, user, n)

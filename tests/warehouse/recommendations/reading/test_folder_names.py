@@ -1,0 +1,98 @@
+"""The table below folders of any name: written, read by every documented query and by the package, rolled back."""
+
+import re
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from warehouse import recommendations as table
+from warehouse.recommendations.table import commits
+
+DOCS = Path(__file__).resolve().parents[4] / "docs" / "recommendations.md"
+BLOCKS = dict(re.findall(r"```python\n# (\w+)\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL))
+NAMES = [
+    "with blank", "Müller ü", "a#b", "100%", "%zz", "50%2", "a?b=c&d", "it's", "*", "a+b", "a;b,c",
+    "{x}", "~", "$HOME", "a:b", "日本", "🙂", 'say "hi"', "..dots.", "-dash", " lead",
+]  # fmt: skip
+UNUSABLE = ["per%20cent", "%41", "a%25b", "back\\slash", "[x]", "a]"]
+
+
+@pytest.fixture(params=NAMES)
+def there(request, nights, tmp_path, monkeypatch):
+    """A working directory of that name with two nights below data/; user 7 has a list."""
+    folder = tmp_path / request.param
+    folder.mkdir()
+    object.__setattr__(nights.layout, "root", folder / "data")
+    for day in (0, 1):
+        nights.publish(day)
+    monkeypatch.chdir(folder)
+    return nights
+
+
+def items_of(name):
+    found = {}
+    exec(BLOCKS[name].replace("42", "7"), found)
+    top = found["top"]
+    if name == "pandas":
+        return top["item_id"].tolist()
+    return [row[2] for row in top.fetchall()] if name == "duckdb" else top["item_id"].to_list()
+
+
+def test_every_documented_query_and_the_package_read_the_same_list(there):
+    expected = [row["item_id"] for row in table.for_user(there.layout, 7)]
+    assert len(expected) == 5
+    found, errors = {}, {}
+    for name in ("duckdb", "pandas", "polars"):
+        try:
+            found[name] = items_of(name)
+        except Exception as error:
+            errors[name] = f"{type(error).__name__}: {str(error)[:150]}"
+    assert not errors
+    assert found == dict.fromkeys(found, expected)
+    assert table.latest(there.layout).run_date == there.day(1)
+
+
+def test_the_package_writes_rolls_back_and_sweeps_there(there):
+    assert table.rollback(there.layout, to_night=there.day(0)).newest == there.day(0)
+    there.publish(2)
+    assert table.retain(there.layout, keep_nights=1, vacuum_hours=0).kept == (there.day(2),)
+    assert table.latest(there.layout).to_arrow().num_rows == 150
+    with table.Reader(there.layout) as reader:
+        assert len(reader.for_user(7, 5)) == 5
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_name_that_the_delta_library_cannot_use_is_refused_before_anything_is_written(nights, tmp_path, name):
+    folder = tmp_path / name / "data"
+    with pytest.raises(ValueError, match="rename that folder"):
+        table.for_user(folder / "recommendations", 7)
+    object.__setattr__(nights.layout, "root", folder)
+    with pytest.raises(ValueError, match="rename that folder"):
+        nights.publish(0)
+    assert not folder.parent.exists()
+
+
+def test_a_link_to_such_a_folder_is_refused_too(tmp_path):
+    (tmp_path / "per%20cent").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "per%20cent")
+    with pytest.raises(ValueError, match="%20"):
+        table.for_user(tmp_path / "link" / "recommendations", 7)
+
+
+def test_the_commits_are_those_of_the_delta_library(nights):
+    for day in (0, 1, 1):
+        nights.publish(day)
+    table.rollback(nights.layout, to_night=nights.day(0))
+    opened = DeltaTable(nights.layout.recommendations)
+    assert list(commits(opened)) == opened.history()
+    assert list(commits(opened, 2)) == opened.history(2)
+
+
+def test_a_damaged_entry_of_the_log_is_a_sentence(nights):
+    nights.publish(0)
+    opened = DeltaTable(nights.layout.recommendations)
+    entry = nights.layout.recommendations / "_delta_log" / f"{opened.version():020d}.json"
+    entry.write_bytes(entry.read_bytes()[: entry.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"json is damaged .* run a night"):
+        list(commits(opened))
