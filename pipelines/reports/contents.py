@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.tracking.runs import Tracking
     from warehouse.account.arrivals import Arrived, SessionsKept
     from warehouse.account.changes import Catalogue, Drift, Lists
-    from warehouse.account.users import User
+    from warehouse.account.users.drawn import User
 
 METRIC = "recall@20"
 DAYS = 30  # of the charts over days and nights
@@ -142,7 +142,7 @@ def _model(warehouse: Warehouse, tracking: "Tracking", night: date) -> Model:
 
 def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
     from warehouse.account import changes
-    from warehouse.account.users import drawn
+    from warehouse.account.users.drawn import drawn
 
     engine, layout = warehouse.engine(), warehouse.layout
     found = changes.published(layout, night)

@@ -58,7 +58,7 @@ generate(root, 24_000, seed=4, n_items=120, days=15, drift=0.05)
 with dg.DagsterInstance.ephemeral() as instance:
     run(instance, "backfill_events", span=("2026-01-01", first))
     for night in nights:
-        wrong = {"recommendations": {"config": {"allow": "price > 60"}}}  # a rule that leaves a tenth of the shop
+        wrong = {"recommendations": {"config": {"allow": "price > 80"}}}  # a rule that leaves ten items
         config = {"loggers": {"plain": {}}, "ops": wrong if night == spoiled else {}}
         result = run(instance, "nightly", night=night, config=config)
         checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}

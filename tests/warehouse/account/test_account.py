@@ -10,7 +10,7 @@ import pytest
 from tests.warehouse.account.nights import FIRST, SECOND, THIRD, TIME, put, three_days
 from warehouse.account.arrivals import arrived, by_day, sessions_kept
 from warehouse.account.changes import catalogue, compared, drift, lists, night_before, published
-from warehouse.account.users import drawn
+from warehouse.account.users.drawn import drawn
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
 
