@@ -44,14 +44,14 @@ def torture(folder: Path, options: argparse.Namespace) -> int:
     warm()
 
     from benchmarks.torture.kills import kill_nights
-    from benchmarks.torture.readers import package
+    from benchmarks.torture.readers import seen
     from benchmarks.torture.rivals import rivals
     from benchmarks.torture.spoil import spoil
 
     _shop(good)
     unbroken = shutil.copytree(good, folder / "unbroken")
     seconds = _good(unbroken, SECOND)
-    whole = package(unbroken, SECOND)
+    whole = seen(unbroken, SECOND)["package"]
     assert whole, "the unbroken night shows nothing"
     print(f"an unbroken night takes {seconds:.1f} s and shows {len(whole)} rows", flush=True)
     chance = random.Random(options.seed)

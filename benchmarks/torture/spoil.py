@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.torture.counts import Counts, partial, sentence_problem
 from benchmarks.torture.nights import SECOND, Night
-from benchmarks.torture.readers import Rows, package
+from benchmarks.torture.readers import ReaderFailed, Rows, seen
 
 SETTINGS_FILE = "pipeline.toml"
 
@@ -70,9 +70,7 @@ def spoil(root: Path, states: int, whole: Rows, chance: random.Random) -> Counts
         ended = Night(copy, SECOND).ended()
         how, problem = "one sentence", None
         if ended.success:
-            rows = package(copy, SECOND)
-            how = "the same lists" if rows == whole else "a whole night with other lists"
-            problem = "success, but no night" if rows is None else None
+            how, problem = _standing(copy, whole)
         else:
             problem = sentence_problem(ended)
         counts.add(f"{place} {way}", problem or _seen(copy, whole, ended.success), how)
@@ -83,6 +81,17 @@ def spoil(root: Path, states: int, whole: Rows, chance: random.Random) -> Counts
         if number % 20 == 0:
             print(f"spoiled: {counts}", flush=True)
     return counts
+
+
+def _standing(copy: Path, whole: Rows) -> tuple[str, str | None]:
+    """How the night stands that came through, and what is wrong with it."""
+    try:
+        rows = seen(copy, SECOND)["package"]
+    except ReaderFailed as error:
+        return "", f"a reader failed after a good night: {str(error)[:300]}"
+    if rows is None:
+        return "", "success, but no night"
+    return "the same lists" if rows == whole else "a whole night with other lists", None
 
 
 def _drawn(root: Path, states: int, chance: random.Random) -> list[tuple[Path, str]]:
@@ -112,5 +121,5 @@ def _seen(copy: Path, whole: Rows, success: bool) -> str | None:
     """What readers see must be whole; where the night failed they may be unable to read the table that was spoiled."""
     try:
         return partial(copy, whole)
-    except Exception as error:
+    except ReaderFailed as error:
         return f"a reader failed after a good night: {str(error)[:300]}" if success else None
