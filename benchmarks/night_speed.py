@@ -24,7 +24,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.short_epochs import stop_early
+from benchmarks.train_memory import stop_early
 
 FIRST = date(2026, 1, 1)
 STEPS = {

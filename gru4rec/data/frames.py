@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.dataset import ParquetFragmentScanOptions
 
 from gru4rec.config.sentences import shown
 from gru4rec.data.text_files import header, is_text, read_text
@@ -209,10 +210,16 @@ class TableFile:
 
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         assert self.parquet is not None
+        options = ParquetFragmentScanOptions(pre_buffer=False)  # which would hold all of a file's bytes
         try:
             for fragment in self.parquet.fragments:
                 yield from fragment.to_batches(
-                    schema=self.parquet.schema, columns=names, batch_size=ROWS, batch_readahead=1, use_threads=False
+                    schema=self.parquet.schema,
+                    columns=names,
+                    batch_size=ROWS,
+                    batch_readahead=1,
+                    fragment_scan_options=options,
+                    use_threads=False,
                 )
         except pa.ArrowException as error:
             raise _not_parquet(str(self.path), error) from error
