@@ -7,14 +7,17 @@ from pipelines.evaluation import champion_model, offline_evaluation, realised
 from pipelines.nights import jobs, schedule, sensors
 from pipelines.policy.console import plain_console
 from pipelines.policy.resources import resources
-from pipelines.serving import recommendations
+from pipelines.serving import recommendations, similar_items
 from pipelines.settings.read import current_settings
 from pipelines.training import gru4rec_model
 from pipelines.training.tune import tune
 
 __all__ = ["defs"]
 
-ASSETS = [events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations, realised]
+ASSETS = [
+    events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations, similar_items,
+    realised,
+]  # fmt: skip
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(ASSETS),

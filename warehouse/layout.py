@@ -5,6 +5,7 @@ raw/items/**/*.parquet            the catalogue as last delivered
 deliveries/2026-01-31.json        which raw files a day's events were read from
 events/2026-01-31.parquet         a table's partition: always one whole file
 recommendations/                  a Delta table, one partition a night
+similar_items/                    another
 """
 
 from collections.abc import Iterator
@@ -31,8 +32,13 @@ class Layout:
 
     @property
     def recommendations(self) -> Path:
-        """Folder of the Delta table."""
+        """Folder of the Delta table of users' lists."""
         return self.root / "recommendations"
+
+    @property
+    def similar_items(self) -> Path:
+        """Folder of the Delta table of similar items."""
+        return self.root / "similar_items"
 
     @property
     def scratch(self) -> Path:

@@ -61,13 +61,13 @@ class Table:
 
         Args:
             user_id: the type of that column, one of ID_TYPES, as text or as Arrow's own.
-            item_id: likewise.
+            item_id: likewise, of every column of items.
             optional: names of optional columns to take in.
             nullable: what the schema says of every column.
         """
         import pyarrow as pa
 
-        ids = {"user_id": str(user_id), "item_id": str(item_id)}
+        ids = {"user_id": str(user_id), "item_id": str(item_id), "similar_item_id": str(item_id)}
         return pa.schema(
             [
                 pa.field(column.name, _arrow_type(ids[column.name] if column.type == "id" else column.type), nullable)
@@ -173,9 +173,28 @@ STAGED_NIGHT = Table(
     ),
     ("user_id", "rank"),
 )
+SIMILAR_ITEMS = Table(
+    "similar_items",
+    "one item that is like another",
+    (
+        RECOMMENDATIONS.column("run_date"),
+        ITEM,
+        Column("rank", "int16", "1..N, no gaps, no similar item twice for one item"),
+        Column("similar_item_id", "id", "what is like it, as in events; never the item itself"),
+        Column("score", "float", "cosine of the two items' rows in the model's output layer, -1 to 1"),
+        *(RECOMMENDATIONS.column(name) for name in ("model_version", "mlflow_run_id", "generated_at")),
+    ),
+    ("run_date", "item_id", "rank"),
+)
+STAGED_SIMILAR = Table(
+    "staged_similar",
+    "one similar item of a night that nobody sees yet: what a scorer gives",
+    tuple(SIMILAR_ITEMS.column(name) for name in ("item_id", "rank", "similar_item_id", "score")),
+    ("item_id", "rank"),
+)
 HISTORY = Table(
     "history",
-    "one commit of the recommendations table",
+    "one commit of a table of lists",
     (
         Column("version", "int64", "the table's version since this commit"),
         Column("at", TIME_OF_LOG, "when it was written"),
@@ -248,7 +267,10 @@ REALISED = Table(
 POPULARITY = "popularity"  # the `model` of a fallback row
 
 # The tables that lie on disk, a partition a day.
-TABLES = {table.name: table for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS, REALISED)}
+TABLES = {
+    table.name: table
+    for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS, SIMILAR_ITEMS, REALISED)
+}
 
 
 def columns_markdown(name: str) -> str:

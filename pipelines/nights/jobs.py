@@ -45,6 +45,7 @@ retrain = dg.define_asset_job(
 )
 serve = dg.define_asset_job(
     "serve",
-    selection=dg.AssetSelection.assets("recommendations"),
-    description="The lists of a night, from whoever is champion: after a failed training, or a promotion by hand.",
+    selection=dg.AssetSelection.assets("recommendations", "similar_items"),
+    description="The lists of a night, and what is similar to each item, from whoever is champion: after a failed "
+    "training, or a promotion by hand.",
 )

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
-from warehouse.tables import RECOMMENDATIONS
+from warehouse.recommendations.kinds import KINDS, Kind, kind_at
 
 MEMORY_LIMIT = "1GB"  # of a statement over the table's files
 # The bounds lie just inside float32's own; NaN fails them too.
@@ -41,10 +41,10 @@ def open_table(path: Path) -> DeltaTable:
     try:
         return DeltaTable(path)
     except (TableNotFoundError, FileNotFoundError) as error:
-        raise NoNight(f"there is no recommendations table at {path}: run a night first") from error
+        raise NoNight(f"there is no {kind_at(path).table.name} table at {path}: run a night first") from error
 
 
-def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
+def ensure_table(path: Path, schema: pa.Schema, kind: Kind) -> DeltaTable:
     """Open the table; make it, with its constraints, where it is missing; refuse id types that are not the table's.
 
     Making it takes two commits (table, constraints). A writer that is killed between them leaves the constraints to the
@@ -53,15 +53,14 @@ def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
     if not DeltaTable.is_deltatable(str(path)):
         path.mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
-            path, schema, partition_by=["run_date"], name=RECOMMENDATIONS.name,
-            description="Top-N recommendations per user, one partition a night",
+            path, schema, partition_by=["run_date"], name=kind.table.name, description=kind.about
         )  # fmt: skip
     table = DeltaTable(path)
     have = id_types(table)
-    for column in ("user_id", "item_id"):
-        if have[column] != schema.field(column).type:
+    for column in kind.ids:
+        if have.get(column) != schema.field(column).type:
             raise RecommendationsError(
-                f"{column} is {schema.field(column).type} in this night but {have[column]} in the table {path}: "
+                f"{column} is {schema.field(column).type} in this night but {have.get(column)} in the table {path}: "
                 "keep one id type, or publish to another folder"
             )
     missing = {k: v for k, v in CONSTRAINTS.items() if f"delta.constraints.{k}" not in table.metadata().configuration}
@@ -71,10 +70,23 @@ def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
     return table
 
 
+def kind_of(table: DeltaTable) -> Kind:
+    """Which of the tables of lists this is, by its columns."""
+    names = {field.name for field in table.schema().fields}
+    return next(kind for kind in KINDS if names.issuperset(kind.ids))
+
+
 def id_types(table: DeltaTable) -> dict[str, pa.DataType]:
-    """The Arrow types of `user_id` and `item_id` (int64 or string) in the table."""
-    kinds = {field.name: field.type.type for field in table.schema().fields if field.name in ("user_id", "item_id")}
+    """The Arrow types (int64 or string) of the table's columns of ids."""
+    names = kind_of(table).ids
+    kinds = {field.name: field.type.type for field in table.schema().fields if field.name in names}
     return {name: pa.int64() if kind == "long" else pa.string() for name, kind in kinds.items()}
+
+
+def table_schema(table: DeltaTable) -> pa.Schema:
+    """The columns that readers of the table see."""
+    ids = {name: kind for name, kind in id_types(table).items() if name != "similar_item_id"}
+    return kind_of(table).table.schema(**ids)
 
 
 def nights(table: DeltaTable) -> list[dt.date]:

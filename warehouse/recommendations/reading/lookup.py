@@ -1,8 +1,8 @@
-"""One user's rows out of a night's files in about a millisecond: no engine, one row group.
+"""One list's rows out of a night's files in about a millisecond: no engine, one row group.
 
-Notable: the rows lie in order of user, so the bounds of user_id in a file's footer say which row group (or two) can
-hold a user. The footers are read once and the files stay open. An open file stays readable when the night is replaced,
-and even after vacuum has removed it.
+Notable: the rows lie in order of whose list it is, so the bounds of that column in a file's footer say which row group
+(or two) can hold a list. The footers are read once and the files stay open. An open file stays readable when the night
+is replaced, and even after vacuum has removed it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-_COLUMNS = ["user_id", "rank", "item_id", "score", "model"]
+from warehouse.recommendations.kinds import RECOMMENDED, Kind
 
 
 class Lookup:
     """The files of one night, open. Files of other writers may be in any order, and without bounds."""
 
-    def __init__(self, files: Sequence[str]) -> None:
-        self._files = [pq.ParquetFile(file, memory_map=True, read_dictionary=["model"]) for file in files]
+    def __init__(self, files: Sequence[str], kind: Kind = RECOMMENDED) -> None:
+        self._owner = kind.owner
+        told = [name for name in ("score", "model") if name in kind.staged.names]
+        self._columns = [kind.owner, "rank", kind.item, *told]
+        texts = [name for name in told if name == "model"]
+        self._files = [pq.ParquetFile(file, memory_map=True, read_dictionary=texts) for file in files]
         self._unbounded: list[tuple[pq.ParquetFile, int]] = []
         groups: list[tuple[Any, Any, pq.ParquetFile, int]] = []
         for file in self._files:
-            column = file.metadata.schema.names.index("user_id")
+            column = file.metadata.schema.names.index(kind.owner)
             for number in range(file.num_row_groups):
                 bounds = file.metadata.row_group(number).column(column).statistics
                 if bounds is not None and bounds.has_min_max:
@@ -42,12 +46,15 @@ class Lookup:
         for file in self._files:
             file.close()
 
-    def best(self, user_id: int | str, n: int) -> list[tuple[int | str, float, str]]:
-        """(item_id, score, model) of a user's best `n` items, best first; [] for an unknown user."""
-        near = self._groups[bisect_left(self._highs, user_id) : bisect_right(self._lows, user_id)]
-        found: list[tuple[int, int | str, float, str]] = []
-        for file, number in [*((file, number) for _, high, file, number in near if high >= user_id), *self._unbounded]:
-            rows = file.read_row_group(number, columns=_COLUMNS, use_threads=False)
-            wanted = rows.filter(pc.and_(pc.equal(rows["user_id"], user_id), pc.less_equal(rows["rank"], n)))
-            found += zip(*(wanted[name].to_pylist() for name in _COLUMNS[1:]), strict=True)
-        return [(item, score, model) for _, item, score, model in sorted(found, key=lambda row: row[0])]
+    def best(self, owner: int | str, n: int) -> list[tuple[Any, ...]]:
+        """(item, score, model) of the best `n` items of a user, best first; (item, score) of those of an item.
+
+        [] where the night has no such list.
+        """
+        near = self._groups[bisect_left(self._highs, owner) : bisect_right(self._lows, owner)]
+        found: list[tuple[Any, ...]] = []
+        for file, number in [*((file, number) for _, high, file, number in near if high >= owner), *self._unbounded]:
+            rows = file.read_row_group(number, columns=self._columns, use_threads=False)
+            wanted = rows.filter(pc.and_(pc.equal(rows[self._owner], owner), pc.less_equal(rows["rank"], n)))
+            found += zip(*(wanted[name].to_pylist() for name in self._columns[1:]), strict=True)
+        return [row[1:] for row in sorted(found, key=lambda row: row[0])]

@@ -17,7 +17,7 @@ ItemId = int | str
 def items_file(path: Path, run_date: dt.date) -> Path | None:
     """The newest partition of the items table that the night could know; None where there is none.
 
-    `path`: the folder of the recommendations table; the items lie beside it.
+    `path`: the folder of a table of lists; the items lie beside it.
     """
     known = [file for file in (path.parent / "items").glob("????-??-??.parquet") if file.stem <= run_date.isoformat()]
     return max(known, default=None)
