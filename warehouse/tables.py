@@ -68,6 +68,7 @@ class Table:
         import pyarrow as pa
 
         ids = {"user_id": str(user_id), "item_id": str(item_id), "similar_item_id": str(item_id)}
+        ids["because_of"] = str(item_id)
         return pa.schema(
             [
                 pa.field(column.name, _arrow_type(ids[column.name] if column.type == "id" else column.type), nullable)
@@ -160,6 +161,12 @@ RECOMMENDATIONS = Table(
         Column("mlflow_run_id", "string", "the run that trained it"),
         Column("context_length", "int16", "events the list was made from; 0 on fallback"),
         Column("generated_at", TIME, "when the row was made"),
+        Column(
+            "because_of",
+            "id",
+            "the event of the context without which the score would fall most; null where none lifts it",
+            optional=True,
+        ),
     ),
     ("run_date", "user_id", "rank"),
 )
@@ -169,7 +176,7 @@ STAGED_NIGHT = Table(
     "one recommended item of a night that nobody sees yet: what a scorer gives",
     tuple(
         RECOMMENDATIONS.column(name)
-        for name in ("user_id", "rank", "item_id", "score", "probability", "model", "context_length")
+        for name in ("user_id", "rank", "item_id", "score", "probability", "model", "context_length", "because_of")
     ),
     ("user_id", "rank"),
 )

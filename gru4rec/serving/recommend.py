@@ -130,9 +130,10 @@ class Recommender:
         allow: Any = None,
         deny: Any = None,
         max_context: int | None = None,
+        explain: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """Lists for any number of users in bounded memory: `stream.stream` with this scorer and temperature."""
-        config = StreamConfig(n, exclude_seen, max_context, self.temperature)
+        config = StreamConfig(n, exclude_seen, max_context, self.temperature, explain)
         return stream(self.scorer, contexts, config, allow=allow, deny=deny)
 
     def recommend_sessions(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.scoring.scorer import Linear, Scorer
+from gru4rec.serving.because import because
 from gru4rec.serving.catalogue import Catalogue
 from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_lists
 
@@ -31,6 +32,8 @@ class StreamConfig:
         exclude_seen: whether a user's context is left out of the list.
         max_context: how many of a user's last known items make the context; None for all.
         temperature: of the probabilities.
+        explain: whether each item comes with the event behind it (`because`), which costs a context's length of
+            further scorings.
 
     Raises:
         ValueError: n or max_context is out of range.
@@ -40,6 +43,7 @@ class StreamConfig:
     exclude_seen: bool = True
     max_context: int | None = None
     temperature: float = 1.0
+    explain: bool = False
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.n > np.iinfo(np.int16).max:
@@ -70,7 +74,8 @@ def stream(
 
     Yields:
         user_id, rank int16, item_id, score float32, probability float32, model string, context_length int16. A user
-        without a known item gets the popular items, model "popularity", context_length 0.
+        without a known item gets the popular items, model "popularity", context_length 0. Under `explain` also
+        because_of: the id of the event behind the item, or null.
 
     Raises:
         ValueError: allow and deny leave nothing to recommend, a column is missing, an id is null or of another type
@@ -83,7 +88,9 @@ def stream(
     if isinstance(scorer, Linear):
         catalogue = Catalogue(scorer.output_matrix(), scorer.output_bias(), config.temperature, rules.barred)
     for group in _groups(contexts, scorer.vocabulary, config.max_context):
-        yield _table(group.users, make_lists(scorer, group.contexts, rules, config.temperature, catalogue), scorer)
+        lists = make_lists(scorer, group.contexts, rules, config.temperature, catalogue)
+        behind = because(scorer, group.contexts, lists) if config.explain else None
+        yield _table(group.users, lists, scorer, behind)
 
 
 def _groups(contexts: Iterable[pa.RecordBatch], vocabulary: Vocabulary, limit: int | None) -> Iterator[_Group]:
@@ -142,12 +149,16 @@ def _cut(rows: pa.Table, starts: NDArray[np.int64], vocabulary: Vocabulary, limi
         yield _Group(ids.slice(first, last - first), Sessions(index[part[0] : part[-1]], part - part[0]))
 
 
-def _table(users: pa.Array, lists: Lists, scorer: Scorer) -> pa.RecordBatch:
+def _table(users: pa.Array, lists: Lists, scorer: Scorer, behind: NDArray[np.int64] | None) -> pa.RecordBatch:
     """The lists of some users as rows, without the places that no item was left for."""
     count, n = lists.items.shape
     there = (lists.scores > -np.inf).ravel()
     row = np.repeat(np.arange(count), n)[there]
     names = pa.array([scorer.name, POPULARITY])
+    columns = {}
+    if behind is not None:
+        index = behind.ravel()[there]
+        columns["because_of"] = scorer.vocabulary.ids.take(pa.array(index, mask=index < 0))
     return pa.record_batch(
         {
             "user_id": users.take(pa.array(row)),
@@ -157,5 +168,6 @@ def _table(users: pa.Array, lists: Lists, scorer: Scorer) -> pa.RecordBatch:
             "probability": lists.probabilities.ravel()[there],
             "model": names.take(pa.array((lists.context_length == 0).astype(np.int8)[row])),
             "context_length": np.minimum(lists.context_length, np.iinfo(np.int16).max).astype(np.int16)[row],
+            **columns,
         }
     )

@@ -60,10 +60,9 @@ def published_metadata(
 ) -> dict[str, Any]:
     """What a page says of a published night; `owners` have a list each: "users" or "items"."""
     from warehouse.recommendations import night
-    from warehouse.tables import TABLES
 
     found = night(path, published.run_date)
-    head = next(found.batches([name for name in TABLES[table].names if name not in SAME]))
+    head = next(found.batches([name for name in found.schema.names if name not in SAME]))
     return {
         "dagster/row_count": published.rows,
         "dagster/column_schema": column_schema(table, found.schema),

@@ -59,7 +59,9 @@ def publish_night(
     facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
     limits = step_config(AuditLimits, knobs)
     with contexts(engine, layout, day, step_config(ContextConfig, knobs)) as reader:
-        batches = recommender.recommend_stream(reader, knobs.n, knobs.exclude_seen, shown.allow, shown.deny)
+        batches = recommender.recommend_stream(
+            reader, knobs.n, knobs.exclude_seen, shown.allow, shown.deny, explain=knobs.explain
+        )
         return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
 
 

@@ -34,6 +34,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--night", type=day, help="a night other than the newest, YYYY-MM-DD")
     parser.add_argument("--require-fresh", action="store_true", help="fail when the newest night is too old")
     parser.add_argument("--max-age-days", type=int, default=FRESH_DAYS, help="what is too old (default 1)")
+    parser.add_argument("--explain", action="store_true", help="say which event of the user's each item follows from")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_show)
     actions = parser.add_subparsers(metavar="ACTION", title="actions of operators")
@@ -64,7 +65,9 @@ def _show(args: argparse.Namespace) -> int:
         if args.user is None:
             print(json.dumps(_described(night), indent=2) if args.json else headline(night))
             return 0
-        rows = reader.for_user(id_of(night, "user_id", args.user, "--user"), args.n, run_date=args.night)
+        rows = reader.for_user(
+            id_of(night, "user_id", args.user, "--user"), args.n, run_date=args.night, explain=args.explain
+        )
     if args.json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return 0
@@ -72,10 +75,19 @@ def _show(args: argparse.Namespace) -> int:
     if not rows:
         print(f"user {args.user} has no list in this night: no event of theirs lies in its window")
         return 0
-    lines = [(str(rank), str(r["item_id"]), str(r["title"] or ""), f"{r['score']:.3f}", str(r["model"]))
+    head = ("rank", "item", "title", "score", "model", *(["because of"] if args.explain else []))
+    lines = [(str(rank), str(r["item_id"]), str(r["title"] or ""), f"{r['score']:.3f}", str(r["model"]), *_event(r))
              for rank, r in enumerate(rows, start=1)]  # fmt: skip
-    print(aligned(("rank", "item", "title", "score", "model"), lines))
+    print(aligned(head, lines))
     return 0
+
+
+def _event(row: dict[str, Any]) -> list[str]:
+    """The event that an item follows from, by its title where it has one; nothing where none was asked for."""
+    if "because_of" not in row:
+        return []
+    event = row["because_of"]
+    return [str(event["title"] or event["item_id"]) if event else ""]
 
 
 def _compare(args: argparse.Namespace) -> int:

@@ -36,8 +36,13 @@ class Kind:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The columns that hold ids, in order."""
-        return tuple(column.name for column in self.table.columns if column.type == "id")
+        """The columns that hold ids in every such table, in order."""
+        return tuple(column.name for column in self.table.columns if column.type == "id" and not column.optional)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The columns that a night may have or lack."""
+        return tuple(column.name for column in self.table.columns if column.optional)
 
 
 RECOMMENDED = Kind(

@@ -88,7 +88,8 @@ def row_groups(
         constants: name and value of the columns that are the same on every row.
         kind: of the table.
     """
-    staged = pa.schema([schema.field(name).with_nullable(False) for name in kind.staged.names])
+    names = [name for name in kind.staged.names if name in schema.names]
+    staged = pa.schema([schema.field(name).with_nullable(name in kind.optional) for name in names])
     repeated = {name: pa.repeat(pa.scalar(value, schema.field(name).type), ROW_GROUP)
                 for name, value in constants.items()}  # fmt: skip
     for rows in regrouped(batches, ROW_GROUP):
@@ -108,7 +109,7 @@ def _cast(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
 
 def schema_of(batch: pa.RecordBatch, kind: Kind) -> pa.Schema:
     """The table's columns with the types of ids that this batch has; `RecommendationsError` for what does not fit."""
-    missing = [name for name in kind.staged.names if name not in batch.schema.names]
+    missing = [name for name in kind.staged.required if name not in batch.schema.names]
     if missing:
         raise RecommendationsError(
             f"the recommendations lack the column(s) {', '.join(missing)}: nothing was published"
@@ -116,7 +117,7 @@ def schema_of(batch: pa.RecordBatch, kind: Kind) -> pa.Schema:
     types = {name: _id_type(name, batch.schema.field(name).type) for name in kind.ids}
     if types.pop("similar_item_id", types["item_id"]) != types["item_id"]:
         raise RecommendationsError("similar_item_id must be of the type of item_id: nothing was published")
-    return kind.table.schema(**types)
+    return kind.table.schema(**types, optional=set(kind.optional) & set(batch.schema.names))
 
 
 def _id_type(name: str, kind: pa.DataType) -> pa.DataType:

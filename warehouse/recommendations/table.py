@@ -7,13 +7,13 @@ superseded files lie there too.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field
 from deltalake.exceptions import TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
@@ -63,6 +63,11 @@ def ensure_table(path: Path, schema: pa.Schema, kind: Kind) -> DeltaTable:
                 f"{column} is {schema.field(column).type} in this night but {have.get(column)} in the table {path}: "
                 "keep one id type, or publish to another folder"
             )
+    known = {field.name for field in table.schema().fields}
+    further = [Field.from_arrow(field) for field in schema if field.name in kind.optional and field.name not in known]
+    if further:  # earlier nights have no such column, and readers of the table find nulls there
+        table.alter.add_columns(further)
+        table = DeltaTable(path)
     missing = {k: v for k, v in CONSTRAINTS.items() if f"delta.constraints.{k}" not in table.metadata().configuration}
     if missing:
         table.alter.add_constraint(missing)
@@ -83,10 +88,11 @@ def id_types(table: DeltaTable) -> dict[str, pa.DataType]:
     return {name: pa.int64() if kind == "long" else pa.string() for name, kind in kinds.items()}
 
 
-def table_schema(table: DeltaTable) -> pa.Schema:
-    """The columns that readers of the table see."""
-    ids = {name: kind for name, kind in id_types(table).items() if name != "similar_item_id"}
-    return kind_of(table).table.schema(**ids)
+def night_schema(table: DeltaTable, columns: Collection[str]) -> pa.Schema:
+    """The columns that readers of a night see; `columns` are those of its files."""
+    kind = kind_of(table)
+    ids = {name: of for name, of in id_types(table).items() if name != "similar_item_id"}
+    return kind.table.schema(**ids, optional=set(kind.optional) & set(columns))
 
 
 def nights(table: DeltaTable) -> list[dt.date]:

@@ -21,16 +21,16 @@ def whole_lists(files: Sequence[str | Path], kind: Kind) -> Iterator[pa.Table]:
         files: parquet with the kind's staged columns, in order of whose list it is, and rank.
 
     Returns:
-        Tables of the staged columns. Whose list it is and what stands in it are called `owner` and `item`, whatever
-        the kind calls them; `model`, where there is one, is a dictionary.
+        Tables of the staged columns that every night has. Whose list it is and what stands in it are called `owner`
+        and `item`, whatever the kind calls them; `model`, where there is one, is a dictionary.
     """
     names = {kind.owner: "owner", kind.item: "item"}
-    texts = ["model"] if "model" in kind.staged.names else []
+    texts = ["model"] if "model" in kind.staged.required else []
     rest: pa.Table | None = None
     for file in files:
         with pq.ParquetFile(file, read_dictionary=texts) as part:
             for number in range(part.num_row_groups):
-                rows = part.read_row_group(number, columns=list(kind.staged.names), use_threads=False)
+                rows = part.read_row_group(number, columns=list(kind.staged.required), use_threads=False)
                 rows = rows.rename_columns([names.get(name, name) for name in rows.column_names])
                 rows = rows if rest is None else pa.concat_tables([rest, rows])
                 cut = int(np.flatnonzero(starts(rows["owner"]))[-1]) if rows.num_rows else 0

@@ -58,6 +58,20 @@ def test_lists_continue_the_last_session_without_what_it_holds(serve: SimpleName
     assert hits > 0.5 * USERS, "10 of 36 by chance"
 
 
+def test_items_come_with_the_event_behind_them_where_that_is_asked_for(serve: SimpleNamespace) -> None:
+    assert serve.run(FIRST).success
+    assert "because_of" not in table.night(serve.layout, FIRST).schema.names
+    result = serve.run(explain=True)
+    assert result.success
+    events = pq.read_table(serve.layout.partition("events", LAST)).to_pylist()
+    for user, rows in lists(serve).items():
+        seen = {row["item_id"] for row in events if row["user_id"] == user}
+        behind = {row["because_of"] for row in rows}
+        assert behind == {None} if user == STRANGER else behind - {None} <= seen
+    [materialized] = result.asset_materializations_for_node("recommendations")
+    assert "because_of" in materialized.metadata["preview"].value
+
+
 def test_only_unknown_items_bring_the_popular_ones_flagged(serve: SimpleNamespace) -> None:
     serve.run()
     rows = lists(serve)[STRANGER]

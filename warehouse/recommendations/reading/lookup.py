@@ -21,9 +21,10 @@ from warehouse.recommendations.kinds import RECOMMENDED, Kind
 class Lookup:
     """The files of one night, open. Files of other writers may be in any order, and without bounds."""
 
-    def __init__(self, files: Sequence[str], kind: Kind = RECOMMENDED) -> None:
+    def __init__(self, files: Sequence[str], kind: Kind = RECOMMENDED, also: Sequence[str] = ()) -> None:
+        """Open them; `also` are further columns that `best` tells."""
         self._owner = kind.owner
-        told = [name for name in ("score", "model") if name in kind.staged.names]
+        told = [*(name for name in ("score", "model") if name in kind.staged.names), *also]
         self._columns = [kind.owner, "rank", kind.item, *told]
         texts = [name for name in told if name == "model"]
         self._files = [pq.ParquetFile(file, memory_map=True, read_dictionary=texts) for file in files]
@@ -49,7 +50,7 @@ class Lookup:
     def best(self, owner: int | str, n: int) -> list[tuple[Any, ...]]:
         """(item, score, model) of the best `n` items of a user, best first; (item, score) of those of an item.
 
-        [] where the night has no such list.
+        What further columns say comes after that. [] where the night has no such list.
         """
         near = self._groups[bisect_left(self._highs, owner) : bisect_right(self._lows, owner)]
         found: list[tuple[Any, ...]] = []

@@ -24,10 +24,10 @@ from warehouse.recommendations.table import (
     MEMORY_LIMIT,
     HasRecommendations,
     night_files,
+    night_schema,
     nights,
     open_table,
     table_path,
-    table_schema,
 )
 
 ROWS = "FROM read_parquet($files, hive_partitioning = true)"  # of a night's files; run_date stands in their paths
@@ -114,7 +114,9 @@ def snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date | 
         span = f"it holds {there[0]} alone" if len(there) == 1 else several
         raise NoNight(f"the {kind_at(path).table.name} table {path} has no night {run_date}: {span}")
     constants = ["model_version", "mlflow_run_id", "generated_at"]  # the same on every row of a night
-    first = pq.ParquetFile(files[0]).read_row_group(0, columns=constants).slice(0, 1)
+    with pq.ParquetFile(files[0]) as part:
+        first = part.read_row_group(0, columns=constants).slice(0, 1)
+        schema = night_schema(table, part.schema_arrow.names)
     age = ((today or dt.datetime.now(dt.UTC).date()) - run_date).days
     version, run, at = (first[name][0].as_py() for name in constants)
-    return Night(run_date, table.version(), age, version, run, at, path, tuple(files), table_schema(table))
+    return Night(run_date, table.version(), age, version, run, at, path, tuple(files), schema)
