@@ -1,11 +1,13 @@
 """A night is laid out by a process of its own, or here where it is small; either way by nobody once the server ends."""
 
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 
 from warehouse import recommendations as table
+from warehouse.recommendations.kinds import RECOMMENDED
 from warehouse.serve import open_night
 from warehouse.serve.open_night import OpenNight
 
@@ -40,15 +42,10 @@ def test_a_server_that_ends_does_not_wait_for_a_night(nights: Any, monkeypatch: 
     assert [path for path in nights.layout.scratch.rglob("*") if path.is_file()] == []
 
 
-def test_what_goes_wrong_in_the_process_is_said(nights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_in_the_process_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_night, "SMALL", 0)
-    nights.publish(0)
-    opened = OpenNight(nights.layout, Event())
-    nights.publish(1)
-    [file] = table.latest(nights.layout).files
-    with open(file, "r+b") as spoiled:
-        spoiled.seek(100)
-        spoiled.write(bytes(2000))
-    with pytest.raises(OSError, match="the night could not be laid out in"):
-        opened.successor()
-    assert opened.best("7", 1)
+    spoiled = tmp_path / "night.parquet"
+    spoiled.write_text("no parquet")
+    with pytest.raises(OSError, match=r"the night could not be laid out in .*magic bytes"):
+        open_night._laid_out(([str(spoiled)], RECOMMENDED, tmp_path / "lists-0.arrow"), 0, Event())
+    assert [path.name for path in tmp_path.iterdir()] == ["night.parquet"]
