@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED) ## Run the whole pipeline on MovieLens 100K and print what came out
 	$(BIN)/python -m pipelines demo
 
-ui: $(INSTALLED) ## Dagster UI and MLflow UI together, on loopback
+ui: $(INSTALLED) ## Dagster UI, MLflow UI and a page of the lists together, on loopback
 	$(BIN)/python -m pipelines ui
 
 test: $(INSTALLED) ## Run the tests (the fast ones)

@@ -72,9 +72,7 @@ def write(where: Path, users: int, n: int, items: int, night: dt.date) -> dict:
     assert made == some * n
     limits = table.AuditLimits(min_overlap=None)
     expected = table.Expected(n, users, pa.array(range(items)))
-    done = table.publish(
-        where, night, batches(users, n, items), table.NightFacts(1, "run"), expected, limits, threads=2
-    )
+    done = table.publish(where, night, batches(users, n, items), table.NightFacts(1, "run"), expected, limits)
     writing = cpu() - before - making
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     files = table.night(where, night).files

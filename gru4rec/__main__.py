@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -73,6 +74,13 @@ def _run(arguments: argparse.Namespace) -> None:
     commands[arguments.command](arguments)
 
 
+def _version() -> str:
+    try:
+        return metadata.version("gru4rec-nightly")
+    except metadata.PackageNotFoundError:
+        return "not installed: this is a folder of its source"
+
+
 def _sentence(error: ValueError | OSError) -> str:
     """An error's own text on one line; of the system's, the file and the reason."""
     text = str(error)
@@ -89,6 +97,7 @@ def _for_want_of_memory(error: RuntimeError | MemoryError) -> bool:
 def build_parser() -> argparse.ArgumentParser:
     """The commands and their arguments."""
     parser = _Parser(prog="gru4rec", description="GRU4Rec: session-based recommendations.")
+    parser.add_argument("--version", action="version", version=f"gru4rec-nightly {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fit(commands)
     _add_evaluate(commands)
@@ -163,6 +172,7 @@ def _add_recommend(commands: Any) -> None:
     recommend.add_argument("-n", type=int, default=20, metavar="N", help="length of a list (default: 20)")
     recommend.add_argument("--exclude", default="", metavar="A,B", help="item ids that must not be recommended")
     recommend.add_argument("--allow", metavar="A,B", help="the only item ids that may be recommended")
+    recommend.add_argument("--titles", type=Path, metavar="I.parquet", help="items with a column title, for --items")
     recommend.add_argument("--with-seen", action="store_true", help="let the items of the session itself stand")
     _add_common(recommend)
     _add_columns(recommend)

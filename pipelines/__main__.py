@@ -23,9 +23,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="pipelines", description="The nightly pipeline from the shell.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, or without network on a shop")
-    ui = commands.add_parser("ui", help="Dagster UI and MLflow UI together, on loopback")
+    ui = commands.add_parser("ui", help="Dagster UI, MLflow UI and a page of the lists together, on loopback")
     ui.add_argument("--dagster-port", type=whole(1, 65_535), default=3000, help="port of the Dagster UI (3000)")
     ui.add_argument("--mlflow-port", type=whole(1, 65_535), default=5000, help="port of the MLflow UI (5000)")
+    ui.add_argument(
+        "--lists-port", type=whole(1, 65_535), default=8000, help="port of the page that looks lists up (8000)"
+    )
     night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
     night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
     night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
@@ -49,9 +52,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "ui":
         from pipelines.shell.ui import serve
 
-        if options.dagster_port == options.mlflow_port:
-            raise ValueError(f"--dagster-port and --mlflow-port are both {options.dagster_port}: give each its own")
-        return serve(current_settings(), home(), options.dagster_port, options.mlflow_port)
+        ports = options.dagster_port, options.mlflow_port, options.lists_port
+        if len(set(ports)) < len(ports):
+            raise ValueError(f"--dagster-port, --mlflow-port and --lists-port are {ports}: give each its own")
+        return serve(current_settings(), home(), *ports)
     if options.command == "night":
         from pipelines.shell.night import night
 

@@ -8,7 +8,7 @@ from pipelines.nights import jobs, schedule, sensors
 from pipelines.policy.console import plain_console
 from pipelines.policy.resources import resources
 from pipelines.reports import night_report
-from pipelines.serving import recommendations
+from pipelines.serving import recommendations, similar_items
 from pipelines.settings.read import current_settings
 from pipelines.training import gru4rec_model
 from pipelines.training.tune import tune
@@ -16,8 +16,8 @@ from pipelines.training.tune import tune
 __all__ = ["defs"]
 
 ASSETS = [
-    events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations, realised,
-    night_report,
+    events, items, sessions, splits, gru4rec_model, offline_evaluation, champion_model, recommendations, similar_items,
+    realised, night_report,
 ]  # fmt: skip
 
 defs = dg.Definitions(

@@ -3,6 +3,7 @@
     warehouse import SOURCE PATH [--mapping FILE] [--data FOLDER]
     warehouse generate [--events N] [--data FOLDER]
     warehouse recommendations --user ID ...
+    warehouse similar --item ID ...
     warehouse serve [--port N] [--data FOLDER]
 
 Exit status 0, or 2 with one sentence on the standard error when the input is wrong.
@@ -12,7 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from warehouse.cli import importing, recommendations, serve
+from warehouse.cli import importing, recommendations, serve, similar
 from warehouse.cli.arguments import Parser
 from warehouse.sentences import brief
 
@@ -23,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     importing.add_commands(subparsers)
     recommendations.add_commands(subparsers)
+    similar.add_commands(subparsers)
     serve.add_commands(subparsers)
     return parser
 

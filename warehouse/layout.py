@@ -6,6 +6,7 @@ deliveries/2026-01-31.json        which raw files a day's events were read from
 events/2026-01-31.parquet         a table's partition: always one whole file
 recommendations/                  a Delta table, one partition a night
 reports/2026-01-31.html           a night's report, for people
+similar_items/                    another Delta table
 """
 
 import re
@@ -34,12 +35,17 @@ class Layout:
 
     @property
     def recommendations(self) -> Path:
-        """Folder of the Delta table."""
+        """Folder of the Delta table of users' lists."""
         return self.root / "recommendations"
 
     def report(self, night: date | str) -> Path:
         """The page that tells people of a night."""
         return self.root / "reports" / f"{as_day(night).isoformat()}.html"
+
+    @property
+    def similar_items(self) -> Path:
+        """Folder of the Delta table of similar items."""
+        return self.root / "similar_items"
 
     @property
     def scratch(self) -> Path:

@@ -61,13 +61,14 @@ class Table:
 
         Args:
             user_id: the type of that column, one of ID_TYPES, as text or as Arrow's own.
-            item_id: likewise.
+            item_id: likewise, of every column of items.
             optional: names of optional columns to take in.
             nullable: what the schema says of every column.
         """
         import pyarrow as pa
 
-        ids = {"user_id": str(user_id), "item_id": str(item_id)}
+        ids = {"user_id": str(user_id), "item_id": str(item_id), "similar_item_id": str(item_id)}
+        ids["because_of"] = str(item_id)
         return pa.schema(
             [
                 pa.field(column.name, _arrow_type(ids[column.name] if column.type == "id" else column.type), nullable)
@@ -164,6 +165,12 @@ RECOMMENDATIONS = Table(
         Column("mlflow_run_id", "string", "the run that trained it"),
         Column("context_length", "int16", "events the list was made from; 0 on fallback"),
         Column("generated_at", TIME, "when the row was made"),
+        Column(
+            "because_of",
+            "id",
+            "the event of the context without which the score would fall most; null where none lifts it",
+            optional=True,
+        ),
     ),
     ("run_date", "user_id", "rank"),
 )
@@ -173,13 +180,32 @@ STAGED_NIGHT = Table(
     "one recommended item of a night that nobody sees yet: what a scorer gives",
     tuple(
         RECOMMENDATIONS.column(name)
-        for name in ("user_id", "rank", "item_id", "score", "probability", "model", "context_length")
+        for name in ("user_id", "rank", "item_id", "score", "probability", "model", "context_length", "because_of")
     ),
     ("user_id", "rank"),
 )
+SIMILAR_ITEMS = Table(
+    "similar_items",
+    "one item that is like another",
+    (
+        RECOMMENDATIONS.column("run_date"),
+        ITEM,
+        Column("rank", "int16", "1..N, no gaps, no similar item twice for one item"),
+        Column("similar_item_id", "id", "what is like it, as in events; never the item itself"),
+        Column("score", "float", "cosine of the two items' rows in the model's output layer, -1 to 1"),
+        *(RECOMMENDATIONS.column(name) for name in ("model_version", "mlflow_run_id", "generated_at")),
+    ),
+    ("run_date", "item_id", "rank"),
+)
+STAGED_SIMILAR = Table(
+    "staged_similar",
+    "one similar item of a night that nobody sees yet: what a scorer gives",
+    tuple(SIMILAR_ITEMS.column(name) for name in ("item_id", "rank", "similar_item_id", "score")),
+    ("item_id", "rank"),
+)
 HISTORY = Table(
     "history",
-    "one commit of the recommendations table",
+    "one commit of a table of lists",
     (
         Column("version", "int64", "the table's version since this commit"),
         Column("at", TIME_OF_LOG, "when it was written"),
@@ -252,7 +278,10 @@ REALISED = Table(
 POPULARITY = "popularity"  # the `model` of a fallback row
 
 # The tables that lie on disk, a partition a day.
-TABLES = {table.name: table for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS, REALISED)}
+TABLES = {
+    table.name: table
+    for table in (EVENTS, REJECTED_EVENTS, ITEMS, SESSIONS, SPLITS, RECOMMENDATIONS, SIMILAR_ITEMS, REALISED)
+}
 
 
 def columns_markdown(name: str) -> str:

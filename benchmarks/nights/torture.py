@@ -1,6 +1,7 @@
-"""Torture of the recommendations table: writers killed at random moments while two readers count rows in a loop.
+"""Torture of the tables of lists: writers killed at random moments while two readers count rows in a loop.
 
 python benchmarks/nights/torture.py --kills 100 --users 2000
+python benchmarks/nights/torture.py --kills 100 --users 2000 --lists similar_items
 
 Each round forks a writer that publishes some night, and kills it with SIGKILL: every other round after a random time
 between nothing and a bit more than a publication takes, and every other a few random milliseconds after the night's
@@ -27,7 +28,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish
+from warehouse.recommendations import SIMILAR, AuditLimits, Expected, NightFacts, publish
+from warehouse.recommendations.kinds import kind_at
 
 FIRST = dt.date(2026, 1, 1)
 NIGHTS = 5  # the killed writers write these nights again and again
@@ -54,21 +56,28 @@ def batches(users: int, generation: int, gate: Path | None = None) -> Iterator[p
         )
 
 
+def similar(lists: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same lists as those of items that none of them holds."""
+    for batch in lists:
+        columns = [pa.array(batch["user_id"].to_numpy() + CATALOGUE), batch["rank"], batch["item_id"], batch["score"]]
+        yield pa.RecordBatch.from_arrays(columns, names=list(SIMILAR.staged.names))
+
+
 def write(table: Path, night: dt.date, generation: int, users: int, gate: Path | None = None) -> None:
     """Publish one night; its model version tells the publications of a night apart."""
     expected = Expected(N, users, pa.array(range(CATALOGUE)))
     limits = AuditLimits(min_overlap=None)  # the lists are random: no two nights resemble each other
-    publish(
-        table, night, batches(users, generation, gate), NightFacts(generation, f"run{generation}"), expected, limits
-    )
+    kind, lists = kind_at(table), batches(users, generation, gate)
+    lists = similar(lists) if kind is SIMILAR else lists
+    publish(table, night, lists, NightFacts(generation, f"run{generation}"), expected, limits, kind=kind)
 
 
 def count_duckdb(table: Path) -> dict[str, tuple[int, int, int]]:
-    """night -> rows, users, publications, over the files that the log names."""
+    """night -> rows, lists, publications, over the files that the log names."""
     import duckdb
     from deltalake import DeltaTable
 
-    figures = "count(*), count(DISTINCT user_id), count(DISTINCT model_version)"
+    figures = f"count(*), count(DISTINCT {kind_at(table).owner}), count(DISTINCT model_version)"
     sql = f"SELECT run_date::VARCHAR, {figures} FROM read_parquet($f) GROUP BY 1"
     with duckdb.connect() as con:
         rows = con.sql(sql, params={"f": DeltaTable(table).file_uris()}).fetchall()
@@ -80,7 +89,7 @@ def count_polars(table: Path) -> dict[str, tuple[int, int, int]]:
     import polars as pl
 
     frame = pl.scan_delta(str(table)).group_by("run_date").agg(
-        pl.len(), pl.col("user_id").n_unique(), pl.col("model_version").n_unique().alias("generations")
+        pl.len(), pl.col(kind_at(table).owner).n_unique(), pl.col("model_version").n_unique().alias("generations")
     )  # fmt: skip
     return {str(row[0]): row[1:] for row in frame.collect().iter_rows()}
 
@@ -197,6 +206,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--users", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lists", choices=("recommendations", "similar_items"), default="recommendations")
     parser.add_argument("--table", type=Path, help="folder of the table (default: a temporary one)")
     parser.add_argument("--read", choices=("duckdb", "polars"), help="be a reader (used by the torture itself)")
     parser.add_argument("--write", metavar="NIGHT", type=dt.date.fromisoformat, help="publish one night and end")
@@ -212,7 +222,7 @@ def main() -> int:
             return 2
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        found = torture(args.table or Path(folder) / "recommendations", args.kills, args.users, args.seed)
+        found = torture(args.table or Path(folder) / args.lists, args.kills, args.users, args.seed)
     print(json.dumps(found, indent=2))
     good = not (found["litter"] or found.get("failed") or any(r["wrong"] or not r["looks"] for r in found["readers"]))
     return 0 if good else 1

@@ -4,13 +4,17 @@ import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import read_events
 from gru4rec.cli.paths import check_file
 from gru4rec.config.sentences import shown
+from gru4rec.data.ids import as_ids
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.serving.answers import Recommendations
 from gru4rec.serving.events import contexts_of
@@ -28,6 +32,8 @@ def recommend_command(arguments: argparse.Namespace) -> None:
         raise ValueError("--sessions needs --out R.parquet, the file that the lists are written to")
     if arguments.items is not None and arguments.out is not None:
         raise ValueError("--out goes with --sessions; the list of --items is printed")
+    if arguments.titles is not None and arguments.items is None:
+        raise ValueError("--titles goes with --items; the lists of --sessions are written as ids")
     StreamConfig(arguments.n)  # its limits hold for one list too
     if arguments.out is not None:
         check_file(arguments.out, "--out")
@@ -38,7 +44,8 @@ def recommend_command(arguments: argparse.Namespace) -> None:
     if arguments.items is not None:
         items = parse_ids(arguments.items, vocabulary)
         answer = recommender.recommend(items, arguments.n, exclude, allow, not arguments.with_seen)
-        _print_list(answer, len(items))
+        titles = None if arguments.titles is None else titles_of(arguments.titles, arguments.item_column, answer.ids)
+        _print_list(answer, len(items), titles)
         return
     contexts, users = session_contexts(arguments, vocabulary)
     batches = recommender.recommend_stream(contexts, arguments.n, not arguments.with_seen, allow, exclude)
@@ -46,18 +53,41 @@ def recommend_command(arguments: argparse.Namespace) -> None:
     say(f"{rows} rows for {users} sessions written to {arguments.out}")
 
 
-def _print_list(answer: Recommendations, given: int) -> None:
-    """One list as lines of text; what is special about it on standard error."""
+def _print_list(answer: Recommendations, given: int, titles: dict[Any, str | None] | None) -> None:
+    """One list as lines of text, with titles where they are given; what is special about it on standard error."""
     if answer.unknown:
         say(f"unknown to the model and left out: {', '.join(map(str, answer.unknown))}")
     if answer.context_length == 0:
         say(f"{'no known item' if given else 'no item id'} was given in --items: these are the popular items")
     if len(answer.ids) == 0:
         say("nothing is left to recommend: every item that may be is excluded or was seen")
-    print("rank\titem_id\tscore\tprobability")
+    print("rank\titem_id\tscore\tprobability" + ("" if titles is None else "\ttitle"))
     answers = zip(answer.ids.to_pylist(), answer.scores, answer.probabilities, strict=True)
     for rank, (item, score, probability) in enumerate(answers, start=1):
-        print(f"{rank}\t{item}\t{score:.6g}\t{probability:.6g}")
+        title = "" if titles is None else f"\t{' '.join((titles.get(item) or '').split())}"
+        print(f"{rank}\t{item}\t{score:.6g}\t{probability:.6g}{title}")
+
+
+def titles_of(path: Path, item_column: str, ids: pa.Array) -> dict[Any, str | None]:
+    """The titles of some items out of a parquet file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no parquet file, it lacks a column, or its ids are of another type than the model's.
+    """
+    try:
+        names = pq.read_schema(path).names
+        lacking = [name for name in (item_column, "title") if name not in names]
+        if lacking:
+            raise ValueError(f"{path} has no column {' and no column '.join(lacking)}; it has {', '.join(names)}")
+        table = pq.read_table(path, columns=[item_column, "title"])
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is no parquet file of items ({error})") from None
+    known = as_ids(table[item_column], like=ids.type)
+    if known.type != ids.type:
+        raise ValueError(f"the ids of {path} are {known.type}, but the model's are {ids.type}")
+    wanted = pc.is_in(known, value_set=ids)
+    return dict(zip(known.filter(wanted).to_pylist(), table["title"].filter(wanted).to_pylist(), strict=True))
 
 
 def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:

@@ -30,12 +30,13 @@ class Batches:
         self._names = pa.array([scorer.name, POPULARITY])
         self._full: dict[int, _Full] = {}  # by length of a list
 
-    def batch(self, users: pa.Array, lists: Lists) -> pa.RecordBatch:
+    def batch(self, users: pa.Array, lists: Lists, behind: NDArray[np.int64] | None = None) -> pa.RecordBatch:
         """The lists of some users as rows, without the places that no item was left for.
 
         Args:
             users: ids [U].
             lists: theirs.
+            behind: the item behind each of the lists' (because.py), -1 for none, int64 [U, n]; None for no such column.
         """
         count, n = lists.items.shape
         full = self._columns(count, n)
@@ -45,12 +46,17 @@ class Batches:
             there = np.flatnonzero(scores > -np.inf)
             row, rank = row.take(pa.array(there)), rank.take(pa.array(there))
             items, scores, probabilities = items[there], scores[there], probabilities[there]
+            behind = None if behind is None else behind.ravel()[there]
         popular = lists.context_length == 0
         if popular.any():
             model = self._names.take(pa.array(popular.astype(np.int8)).take(row))
         else:
             model = full.model.slice(0, len(row))
         length = np.minimum(lists.context_length, np.iinfo(np.int16).max).astype(np.int16)
+        more = {}
+        if behind is not None:
+            index = behind.ravel()
+            more["because_of"] = self._vocabulary.ids.take(pa.array(index, mask=index < 0))
         return pa.record_batch(
             {
                 "user_id": users.take(row),
@@ -60,6 +66,7 @@ class Batches:
                 "probability": np.array(probabilities),
                 "model": model,
                 "context_length": pa.array(length).take(row),
+                **more,
             }
         )
 

@@ -21,7 +21,7 @@ from gru4rec.scoring.scorer import Scorer, block_rows
 from gru4rec.serving.answers import RecommendationLists, Recommendations
 from gru4rec.serving.events import contexts_of
 from gru4rec.serving.lists import POPULARITY, Lists, Rules, barred_items, make_lists
-from gru4rec.serving.similar import similar_items
+from gru4rec.serving.similar import similar_items, similar_stream
 from gru4rec.serving.stream import StreamConfig, stream
 from gru4rec.storage.checkpoint import load
 
@@ -134,9 +134,10 @@ class Recommender:
         allow: Any = None,
         deny: Any = None,
         max_context: int | None = None,
+        explain: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """Lists for any number of users in bounded memory: `stream.stream` with this scorer and temperature."""
-        config = StreamConfig(n, exclude_seen, max_context, self.temperature)
+        config = StreamConfig(n, exclude_seen, max_context, self.temperature, explain)
         return stream(self.scorer, contexts, config, allow=allow, deny=deny)
 
     def recommend_sessions(
@@ -174,6 +175,10 @@ class Recommender:
     def similar_items(self, items: int | str | Ids, n: int = 20) -> pa.Table:
         """The n items most like an item, or like each of several: `similar.similar_items` with this scorer."""
         return similar_items(self.scorer, items, n)
+
+    def similar_stream(self, n: int = 20, allow: Any = None, deny: Any = None) -> Iterator[pa.RecordBatch]:
+        """The n items most like each known item, in order of item; only allowed ones are named as similar."""
+        return similar_stream(self.scorer, n, barred_items(self.scorer.vocabulary, allow, deny))
 
     def _answers(self, requests: Sequence[Request]) -> list[Recommendations]:
         """The answers to a few requests, for each of which a truth value an item is held."""

@@ -8,11 +8,13 @@ input embedding too. The scores after a session of just this item answer another
 `Recommender.recommend([item])` answers it.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 
 from gru4rec.data.ids import as_ids
 from gru4rec.network.cosine import inverse_length
@@ -37,10 +39,7 @@ def similar_items(scorer: Scorer, items: Any, n: int) -> pa.Table:
         TypeError: the scorer has no item rows, as counting and neighbourhood methods have none.
         ValueError: n is not a whole number of at least 1, or an id is unknown to the model or of another type.
     """
-    if not isinstance(scorer, Linear):
-        raise TypeError(f"{scorer.name} has no item rows to compare; similar items need a model such as GRU4Rec")
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
+    rows = _item_rows(scorer, n)
     vocabulary = scorer.vocabulary
     ids = as_ids([items] if isinstance(items, (int, str, np.integer)) else items, like=vocabulary.id_type)
     index = vocabulary.encode(ids)
@@ -48,10 +47,9 @@ def similar_items(scorer: Scorer, items: Any, n: int) -> pa.Table:
         unknown = ids.filter(pa.array(index < 0)).to_pylist()
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         raise ValueError(f"unknown to the model: {', '.join(map(repr, unknown[:5]))}{more}; ask for items it has seen")
-    rows = _directions(scorer.output_matrix())
     kept = min(n, len(vocabulary) - 1)
     size = block_rows(len(rows))
-    best = [_best(rows, index[begin : begin + size], kept) for begin in range(0, max(len(index), 1), size)]
+    best = [_best(rows, index[begin : begin + size], kept, None) for begin in range(0, max(len(index), 1), size)]
     scores, similar = (np.concatenate(parts) for parts in zip(*best, strict=True))
     return pa.table(
         {
@@ -63,16 +61,65 @@ def similar_items(scorer: Scorer, items: Any, n: int) -> pa.Table:
     )
 
 
+@torch.inference_mode()
+def similar_stream(scorer: Scorer, n: int, barred: NDArray[np.bool_] | None = None) -> Iterator[pa.RecordBatch]:
+    """The n items most like each item of the catalogue, in order of item and rank.
+
+    Args:
+        scorer: a Linear one, as every GRU4Rec is.
+        n: how many, as far as the catalogue goes.
+        barred: True for the items that must not be named as similar, [I]; they too have a list of their own.
+
+    Returns:
+        Batches with the columns of `similar_items`, the rank as int16. An item for which nothing is left has no row.
+
+    Raises:
+        TypeError: the scorer has no item rows.
+        ValueError: n is not a whole number of at least 1.
+    """
+    rows = _item_rows(scorer, n)
+    vocabulary = scorer.vocabulary
+    shown = len(vocabulary) if barred is None else int((~barred).sum())
+    kept = min(n, shown)
+    size = block_rows(len(rows))
+    for begin in range(0, len(vocabulary) if kept else 0, size):
+        index = np.arange(begin, min(begin + size, len(vocabulary)))
+        scores, similar = _best(rows, index, kept, barred)
+        there = (scores > -np.inf).ravel()
+        yield pa.record_batch(
+            {
+                "item_id": vocabulary.decode(np.repeat(index, kept)[there]),
+                "rank": np.tile(np.arange(1, kept + 1, dtype=np.int16), len(index))[there],
+                "similar_item_id": vocabulary.decode(similar.ravel()[there]),
+                "score": scores.ravel()[there],
+            }
+        )
+
+
+def _item_rows(scorer: Scorer, n: int) -> torch.Tensor:
+    """The directions of the item rows [I, H], where the question can be asked."""
+    if not isinstance(scorer, Linear):
+        raise TypeError(f"{scorer.name} has no item rows to compare; similar items need a model such as GRU4Rec")
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
+    return _directions(scorer.output_matrix())
+
+
 def _directions(rows: torch.Tensor) -> torch.Tensor:
     """Item rows [I, H] about their mean, of length 1."""
     centred = rows - rows.mean(0)
     return centred * inverse_length(centred)
 
 
-def _best(rows: torch.Tensor, index: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and indices, each [R, n], of the items most like R items."""
+def _best(
+    rows: torch.Tensor, index: np.ndarray, n: int, barred: NDArray[np.bool_] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and indices, each [R, n], of the items most like R items; minus infinity where no item was left."""
     own = torch.from_numpy(index).to(rows.device)
     cosines = rows[own] @ rows.t()
     cosines[torch.arange(len(own), device=rows.device), own] = -torch.inf
+    if barred is not None:
+        cosines[:, torch.from_numpy(barred).to(rows.device)] = -torch.inf
     values, columns = top_k(cosines, n) if n else (cosines[:, :0], own[:, None][:, :0])
-    return values.clamp(-1, 1).float().cpu().numpy(), columns.cpu().numpy()
+    values = torch.where(values.isinf(), values, values.clamp(-1, 1))
+    return values.float().cpu().numpy(), columns.cpu().numpy()

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from gru4rec.scoring.scorer import Linear, Scorer
 from gru4rec.serving.batches import Batches
+from gru4rec.serving.because import because
 from gru4rec.serving.catalogue import Catalogue
 from gru4rec.serving.device_lists import DeviceLists
 from gru4rec.serving.groups import Group, groups_of, whole_users
@@ -43,6 +44,8 @@ class StreamConfig:
         exclude_seen: whether a user's context is left out of the list.
         max_context: how many of a user's last known items make the context; None for all.
         temperature: of the probabilities.
+        explain: whether each item comes with the event behind it (`because`), which costs a context's length of
+            further scorings.
 
     Raises:
         ValueError: n or max_context is out of range.
@@ -52,6 +55,7 @@ class StreamConfig:
     exclude_seen: bool = True
     max_context: int | None = None
     temperature: float = 1.0
+    explain: bool = False
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.n > np.iinfo(np.int16).max:
@@ -75,7 +79,8 @@ def stream(
 
     Yields:
         user_id, rank int16, item_id, score float32, probability float32, model string, context_length int16. A user
-        without a known item gets the popular items, model "popularity", context_length 0.
+        without a known item gets the popular items, model "popularity", context_length 0. Under `explain` also
+        because_of: the id of the event behind the item, or null.
 
     Raises:
         ValueError: allow and deny leave nothing to recommend, a column is missing, an id is null or of another type
@@ -101,7 +106,8 @@ def _stream(
     for users in whole_users(contexts, GROUP):
         for group in groups_of(users, scorer.vocabulary, config.max_context, GROUP):
             lists = make_lists(scorer, group.contexts, rules, config.temperature, catalogue)
-            yield batches.batch(group.users, lists)
+            behind = because(scorer, group.contexts, lists) if config.explain else None
+            yield batches.batch(group.users, lists, behind)
 
 
 def stream_on_device(
@@ -114,7 +120,9 @@ def stream_on_device(
     read = partial(groups_of, vocabulary=scorer.vocabulary, limit=config.max_context, most=most)
 
     def finish(begun: tuple[Group, Callable[[], Lists]]) -> pa.RecordBatch:
-        return batches.batch(begun[0].users, begun[1]())
+        users, own = begun[0], begun[1]()
+        behind = because(scorer, users.contexts, own) if config.explain else None
+        return batches.batch(users.users, own, behind)
 
     threads = max(FEWEST_THREADS, min(MOST_THREADS, (cpu_count() or 1) - 1))
     pool = ThreadPoolExecutor(threads, "lists")

@@ -1,4 +1,4 @@
-"""A bar on standard error for people who wait for an epoch: tqdm draws it, and where that is absent there is none."""
+"""A bar on a terminal for people who wait for an epoch: tqdm draws it, and where that is absent there is none."""
 
 import functools
 import sys
@@ -18,8 +18,10 @@ def with_bar(
         yield from chunks
         return
     total, seen = 0.0, 0
-    # a bar that stays open would wipe out what is said after an interruption
-    with tqdm(total=events, unit="events", unit_scale=True, desc=title, position=line, leave=False) as bar:
+    # a bar that stays open would wipe out what is said after an interruption; in a file it would be hundreds of lines
+    with tqdm(
+        total=events, unit="events", unit_scale=True, desc=title, position=line, leave=False, disable=None
+    ) as bar:
         for loss, made in chunks:
             total, seen = total + loss, seen + made
             bar.set_postfix(loss=f"{total / seen:.4f}", refresh=False)

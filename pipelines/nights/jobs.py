@@ -45,6 +45,7 @@ retrain = dg.define_asset_job(
 )
 serve = dg.define_asset_job(
     "serve",
-    selection=dg.AssetSelection.assets("recommendations", "night_report"),
-    description="A night's lists from whoever is champion, and its report: after a failed training, or a promotion.",
+    selection=dg.AssetSelection.assets("recommendations", "similar_items", "night_report"),
+    description="A night's lists from whoever is champion, what is similar to each item, and its report: after a "
+    "failed training, or a promotion.",
 )

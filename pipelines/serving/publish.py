@@ -1,4 +1,7 @@
-"""A night's lists: the champion scores every user's context, and `warehouse` stages, audits and publishes the lists."""
+"""A night's lists: the champion scores every user's context, and `warehouse` stages, audits and publishes the lists.
+
+What is similar to each item is a second table, made by the same champion and published in the same way.
+"""
 
 import tempfile
 from datetime import date
@@ -6,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.policy.resources import Warehouse
-from pipelines.settings.launchpad import ServingKnobs
+from pipelines.settings.launchpad import ServingKnobs, SimilarKnobs
 from pipelines.settings.steps import step_config
 from pipelines.tracking import registry
 
@@ -14,7 +17,16 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
     from gru4rec.serving.recommend import Recommender
+    from pipelines.tracking.runs import Tracking
     from warehouse.recommendations import Published
+
+
+def serving_champion(tracking: "Tracking") -> "ModelVersion":
+    """The version that makes lists; ValueError where there is none yet."""
+    champion = registry.aliased(tracking, registry.CHAMPION)
+    if champion is None:
+        raise ValueError("There is no champion model yet: materialise champion_model, or `pipelines promote` one.")
+    return champion
 
 
 def publish_night(
@@ -44,15 +56,37 @@ def publish_night(
     shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
     users = audience(engine, layout, day, knobs.window_days)
     expected = Expected(n=knobs.n, users=users, items=shown.of(recommender.scorer.vocabulary.ids))
-    facts = NightFacts(
-        model_version=int(champion.version),
-        mlflow_run_id=champion.run_id,
-        metadata=notes,
-    )
+    facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
     limits = step_config(AuditLimits, knobs)
     with contexts(engine, layout, day, step_config(ContextConfig, knobs)) as reader:
-        batches = recommender.recommend_stream(reader, knobs.n, knobs.exclude_seen, shown.allow, shown.deny)
+        batches = recommender.recommend_stream(
+            reader, knobs.n, knobs.exclude_seen, shown.allow, shown.deny, explain=knobs.explain
+        )
         return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
+
+
+def publish_similar(
+    day: str, knobs: SimilarKnobs, warehouse: Warehouse, champion: "ModelVersion", notes: dict[str, str]
+) -> "Published":
+    """Find what is similar to each item that the champion knows, and publish it; arguments as of `publish_night`.
+
+    Raises:
+        AuditFailed: the night is written beside the table and fails its audit; nothing is visible.
+        ValueError: allow or deny cannot be read.
+    """
+    from warehouse.recommendations import SIMILAR, AuditLimits, Expected, NightFacts, publish
+    from warehouse.steps.contexts.shelf import shelf
+
+    engine, layout = warehouse.engine(), warehouse.layout
+    recommender = _load(champion)
+    shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
+    catalogue = recommender.scorer.vocabulary.ids
+    expected = Expected(n=knobs.n, users=len(catalogue), items=shown.of(catalogue))
+    facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
+    limits = AuditLimits(None, knobs.min_overlap, knobs.max_score_shift, knobs.max_item_drop)
+    batches = recommender.similar_stream(knobs.n, shown.allow, shown.deny)
+    path = layout.similar_items
+    return publish(path, date.fromisoformat(day), batches, facts, expected, limits, engine=engine, kind=SIMILAR)
 
 
 def _load(champion: "ModelVersion") -> "Recommender":

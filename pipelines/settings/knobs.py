@@ -1,6 +1,6 @@
 """All knobs: the sections, by the names that they have in `pipeline.toml`."""
 
-from pipelines.settings import sections
+from pipelines.settings import list_sections, sections
 
 
 class Knobs(sections.Section):
@@ -16,8 +16,9 @@ class Knobs(sections.Section):
     model: sections.Model = sections.Model()
     evaluation: sections.Evaluation = sections.Evaluation()
     gate: sections.Gate = sections.Gate()
-    contexts: sections.Contexts = sections.Contexts()
-    recommendations: sections.Recommendations = sections.Recommendations()
+    contexts: list_sections.Contexts = list_sections.Contexts()
+    recommendations: list_sections.Recommendations = list_sections.Recommendations()
+    similar_items: list_sections.SimilarItems = list_sections.SimilarItems()
     mlflow: sections.MLflow = sections.MLflow()
     alerts: sections.Alerts = sections.Alerts()
     tuning: sections.Tuning = sections.Tuning()

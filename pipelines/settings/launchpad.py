@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
-from pipelines.settings import sections
+from pipelines.settings import list_sections, sections
 from pipelines.settings.knobs import Knobs
 from pipelines.settings.read import current_settings
 from pipelines.settings.sentences import in_section
@@ -81,8 +81,12 @@ class GateKnobs(Launchpad, sections.Gate):
     """[gate]"""
 
 
-class ServingKnobs(Launchpad, sections.Contexts, sections.Recommendations, sections.Cut):
+class ServingKnobs(Launchpad, list_sections.Contexts, list_sections.Recommendations, sections.Cut):
     """[contexts] and [recommendations]; where a context's session ends is read from [sessions]."""
+
+
+class SimilarKnobs(Launchpad, list_sections.SimilarItems, list_sections.Lists):
+    """[similar_items]; what may be shown and how long nights are kept is read from [recommendations]"""
 
 
 class TuningKnobs(Launchpad, sections.Tuning):

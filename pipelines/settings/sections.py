@@ -1,8 +1,8 @@
 """Every knob, once: its type, its bounds or choices, its default and what it means.
 
 The launchpad (launchpad.py), the file `default.toml` (default_file.py) and the sentences about a mistake in a shop's
-`pipeline.toml` (read.py) are all made from these fields. The knobs of a step of `warehouse` are that step's dataclass,
-field by field; a test compares them.
+`pipeline.toml` (read.py) are all made from these fields and those of list_sections.py. The knobs of a step of
+`warehouse` are that step's dataclass, field by field; a test compares them.
 """
 
 from typing import Any, Literal
@@ -21,8 +21,6 @@ from pipelines.settings.kinds import (
     FileName,
     GateMetric,
     IdType,
-    ItemList,
-    ListLength,
     MemorySize,
     Minutes,
     Name,
@@ -239,53 +237,6 @@ class Gate(Section):
     def floors(self) -> dict[str, float]:
         """Metric -> the least value it may have; 0 asks for nothing."""
         return {"recall@20": self.min_recall, "mrr@20": self.min_mrr, "coverage@20": self.min_coverage}
-
-
-class Contexts(Section):
-    """What each user's list is made from."""
-
-    window_days: Days = Field(default=30, description="every user with an event in the last so many days gets a list")
-    source: Literal["session", "events"] = Field(
-        default="session",
-        description='"session": the list is made from the user\'s last session; "events": from the last events',
-    )
-    max_events: AtLeastOne = Field(default=50, description="at most so many of the latest events make the list")
-
-
-class Recommendations(Section):
-    """The lists, their audit, and how long they are kept."""
-
-    n: ListLength = Field(default=100, description="items a user")
-    exclude_seen: bool = Field(default=True, description="true: no item of the context is recommended again")
-    allow: ItemList = Field(
-        default="",
-        description="the only items that may be recommended: SQL on items (in_stock AND year > 1990) "
-        'or a .parquet file with item_id; "" all',
-    )
-    deny: ItemList = Field(default="", description="items that must not be recommended, said in the same way")
-    max_fallback_share: Share = Field(
-        default=0.5,
-        description="audit: at most this share of users may get popular items for want of a known one; 1.0 off",
-    )
-    min_overlap: Share = Field(
-        default=0.02,
-        description="audit: at least this share of users' top 10 must have stood there the night before; 0.0 off",
-    )
-    max_score_shift: float = Field(
-        default=5.0,
-        gt=0,
-        description="audit: the mean score may move by so many standard deviations of the night before; inf off",
-    )
-    max_user_drop: Share = Field(
-        default=0.5, description="audit: at most this share of users fewer than the night before; 1.0 off"
-    )
-    keep_nights: NoDays = Field(default=90, description="older nights leave the table; 0 keeps all")
-    vacuum_hours: NotNegative = Field(
-        default=168,
-        le=876_600,
-        description="files that no night needs are deleted after so long; "
-        "below 168 late readers and rollback may miss them",
-    )
 
 
 class MLflow(Section):

@@ -1,1 +1,1 @@
-"""`pipelines` in the shell: a night, both UIs, the demo, promotion by hand."""
+"""`pipelines` in the shell: a night, the UIs, the demo, promotion by hand."""

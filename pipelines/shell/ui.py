@@ -1,4 +1,5 @@
-"""Both UIs at once, on loopback: Dagster (with the daemon that runs the schedule) and MLflow. Ctrl-C ends all.
+"""The UIs at once, on loopback: Dagster (with the daemon that runs the schedule), MLflow, and the page that looks lists
+up (`warehouse serve`). Ctrl-C ends all.
 
 Dagster's own `dagster dev` would start its web server without the guard, so server and daemon are started one by one.
 """
@@ -83,8 +84,8 @@ def stop(started: list[Server]) -> None:
             return
 
 
-def servers(settings: Settings, dagster_port: int, mlflow_port: int) -> list[Server]:
-    """What is started: Dagster's UI and daemon, and MLflow's UI.
+def servers(settings: Settings, dagster_port: int, mlflow_port: int, lists_port: int) -> list[Server]:
+    """What is started: Dagster's UI and daemon, MLflow's UI, and the look-up of lists.
 
     MLflow's is left out where MLFLOW_TRACKING_URI names an MLflow server, which has a UI already.
     """
@@ -102,22 +103,26 @@ def servers(settings: Settings, dagster_port: int, mlflow_port: int) -> list[Ser
         mlflow += ["--backend-store-uri", settings.tracking_uri]
         mlflow += ["--default-artifact-root", (settings.mlflow_folder / "artifacts").absolute().as_uri()]
         found.append(Server("MLflow", mlflow, logs / "mlflow-ui.log", mlflow_port))
+    lists = [sys.executable, "-m", "warehouse", "serve", "--wait", "--port", str(lists_port)]
+    lists += ["--data", str(settings.root.absolute())]
+    found.append(Server("Lists", lists, logs / "lists.log", lists_port))
     return found
 
 
-def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -> int:
-    """Run both until Ctrl-C.
+def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int, lists_port: int) -> int:
+    """Run them until Ctrl-C.
 
     Args:
         settings: where the data folder and MLflow's store are.
         home: Dagster's home.
         dagster_port: of the Dagster UI.
         mlflow_port: of the MLflow UI.
+        lists_port: of the page that looks lists up.
 
     Returns:
         The exit code: 0 after Ctrl-C, 1 when one of them ended by itself or never answered, 2 for a port that is taken.
     """
-    started = servers(settings, dagster_port, mlflow_port)
+    started = servers(settings, dagster_port, mlflow_port, lists_port)
     for server in started:
         if server.answers():
             print(f"Port {server.port} is taken: choose another for {server.name}.", file=sys.stderr)
@@ -131,10 +136,10 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int) -
     try:
         for server in started:
             server.start(environment)
-        print("Starting both UIs; each link is printed when it answers, in half a minute or so.", flush=True)
+        print("Starting the UIs; each link is printed when it answers, in half a minute or so.", flush=True)
         return _watch(started)
     except KeyboardInterrupt:
-        print("\nEnding both.")
+        print("\nEnding all.")
         return 0
     finally:
         stop(started)
@@ -155,7 +160,7 @@ def _watch(started: list[Server]) -> int:
             waiting.remove(server)
             print(f"{server.name}: {server.link}", flush=True)
             if not waiting:
-                print("Ctrl-C ends both.", flush=True)
+                print("Ctrl-C ends all.", flush=True)
         if waiting and time.monotonic() - begun > PATIENCE:
             names = ", ".join(server.name for server in waiting)
             print(f"{names} did not answer within {PATIENCE:.0f} s; see {waiting[0].log}", file=sys.stderr)

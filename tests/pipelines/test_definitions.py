@@ -11,7 +11,7 @@ import pytest
 from pipelines.definitions import defs
 from pipelines.nights.schedule import nightly_schedule
 from pipelines.settings.partitions import DAILY
-from warehouse.recommendations.limits import CHECKS
+from warehouse.recommendations.limits import CHECKS, SIMILAR_CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +26,7 @@ SNAPSHOT = {
         "offline_evaluation": ("evaluation", {"splits", "gru4rec_model"}),
         "champion_model": ("evaluation", {"offline_evaluation", "gru4rec_model"}),
         "recommendations": ("serving", {"champion_model", "events", "items"}),
+        "similar_items": ("serving", {"champion_model", "items"}),
         "realised": ("evaluation", {"events"}),
         "night_report": ("serving", {"recommendations", "realised"}),
     },
@@ -41,6 +42,8 @@ SNAPSHOT = {
         "realised:realised_within_its_band",
         "recommendations:recommendations_complete",
         *(f"recommendations:audit_{name}" for name in CHECKS),
+        "similar_items:similar_items_complete",
+        *(f"similar_items:audit_{name}" for name in SIMILAR_CHECKS),
     },
     "jobs": {"nightly", "backfill_events", "retrain", "serve", "tune"},
     "schedules": {"nightly_schedule"},

@@ -6,12 +6,16 @@ import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from warehouse.days import as_day
 from warehouse.sentences import brief, shown
 
+if TYPE_CHECKING:
+    from warehouse.recommendations import Night
+
 WHOLE = re.compile(r"-?[0-9]{1,18}")
+ID = re.compile(r"-?[0-9]{1,19}")
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,3 +56,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def id_of(night: "Night", column: str, text: str, option: str) -> int | str:
+    """An id as the night's column has it: the shell knows only text.
+
+    Raises:
+        ValueError: the column holds integers, and the option's text is none.
+    """
+    if str(night.schema.field(column).type) == "string":
+        return text
+    if not ID.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+        what = column.replace("_id", " ids")
+        raise ValueError(f"{option} {shown(text)} is not a number, but the {what} of {night.path} are integers")
+    return int(text)

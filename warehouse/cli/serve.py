@@ -2,6 +2,8 @@
 
 import argparse
 import socket
+from contextlib import suppress
+from threading import Event
 
 from warehouse.cli.arguments import Parser, add_data_folder, whole
 from warehouse.layout import Layout
@@ -15,7 +17,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser = subparsers.add_parser(
         "serve",
         help="answer with users' lists by HTTP",
-        description="GET /users/ID?n=10, /night, /health; the description of all is /openapi.json, and a page /docs.",
+        description="A page for people at /; GET /users/ID?n=10, /items/ID/similar, /night, /health, /openapi.json.",
     )
     add_data_folder(parser, "the data folder")
     parser.add_argument("--host", default=LOOPBACK[0], help="the address to listen on (default: this machine alone)")
@@ -29,23 +31,29 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         default=[],
         help="a further name that requests may call this server by; may be repeated",
     )
+    parser.add_argument("--wait", action="store_true", help="start before there is a night; answer 503 until then")
     parser.set_defaults(run=_serve)
 
 
 def _serve(args: argparse.Namespace) -> int:
     import uvicorn
 
+    from warehouse.recommendations import NoNight
     from warehouse.serve.app import make_app
     from warehouse.serve.open_night import OpenNight
 
     if args.host in EVERY_ADDRESS and not args.allow_host:
         raise ValueError(f"--host {args.host} needs --allow-host NAME: the name that requests will call this server by")
     hosts = [*args.allow_host, *LOOPBACK, *([] if args.host in EVERY_ADDRESS else [args.host])]
-    opened = OpenNight(Layout(args.data))
+    stopping = Event()
     listener = _listener(args.host, args.port)
-    config = uvicorn.Config(make_app(opened, hosts), access_log=False, log_level="warning")
+    layout, opened = Layout(args.data), None
+    with suppress(*([NoNight] if args.wait else [])):
+        opened = OpenNight(layout, stopping)
+    config = uvicorn.Config(make_app(layout, opened, hosts, stopping), access_log=False, log_level="warning")
     address, port = listener.getsockname()[:2]
-    print(f"lists of the night {opened.night.run_date} on http://{address}:{port}/users/ID", flush=True)
+    lists = "lists, once there is a night," if opened is None else f"lists of the night {opened.night.run_date}"
+    print(f"{lists} on http://{address}:{port}/users/ID", flush=True)
     uvicorn.Server(config).run(sockets=[listener])
     return 0
 

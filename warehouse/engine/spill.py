@@ -14,8 +14,8 @@ from pathlib import Path
 from warehouse.engine.errors import DataError
 
 OWN_FOLDER = re.compile(r"([1-9][0-9]{0,9})-[0-9a-f]{8}")  # process and chance
-# What DuckDB spills and marks its folder with, and what `spool` writes.
-OWN_FILE = re.compile(r"duckdb_temp_.+\.(tmp|block)|duckdb_temp_[0-9]+_[0-9]+_owner|[a-z_]+-[0-9]+\.parquet")
+# What DuckDB spills and marks its folder with, what `spool` writes, and a night laid out for the server.
+OWN_FILE = re.compile(r"duckdb_temp_.+\.(tmp|block)|duckdb_temp_[0-9]+_[0-9]+_owner|[a-z_]+-[0-9]+\.(parquet|arrow)")
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """The table of recommendations that the fusion job lives on: a Delta table with one partition a night.
 
-A night is staged beside the table, audited there, and published by one commit (`publish`). Readers (`latest`,
-`night`, `for_user`, `for_users`) see whole nights only. Operators look back and clean up (`history`,
-`rollback`, `retain`). A name is loaded on its first use, so that importing this package costs neither DuckDB nor
-Delta Lake.
+A night is staged beside the table, audited there, and published by one commit (`publish`). Readers (`latest`, `night`,
+`for_user`, `for_users`) see whole nights only. Operators look back and clean up (`history`, `rollback`, `retain`). The
+table of similar items is one of the same kind: `publish` writes it with `kind=SIMILAR`, `for_item` reads it, and what
+takes a path takes its path too. A name is loaded on its first use, so that importing this package costs neither DuckDB
+nor Delta Lake.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
     from warehouse.recommendations.errors import RecommendationsError as RecommendationsError
     from warehouse.recommendations.errors import StaleNight as StaleNight
     from warehouse.recommendations.errors import WriteFailed as WriteFailed
+    from warehouse.recommendations.kinds import SIMILAR as SIMILAR
     from warehouse.recommendations.limits import CHECKS as CHECKS
+    from warehouse.recommendations.limits import SIMILAR_CHECKS as SIMILAR_CHECKS
     from warehouse.recommendations.limits import Audit as Audit
     from warehouse.recommendations.limits import AuditLimits as AuditLimits
     from warehouse.recommendations.limits import Check as Check
@@ -38,6 +41,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
     from warehouse.recommendations.reading.readers import Reader as Reader
     from warehouse.recommendations.reading.readers import for_user as for_user
     from warehouse.recommendations.reading.readers import for_users as for_users
+    from warehouse.recommendations.reading.similar import for_item as for_item
     from warehouse.recommendations.reading.snapshots import Night as Night
     from warehouse.recommendations.reading.snapshots import latest as latest
     from warehouse.recommendations.reading.snapshots import night as night
@@ -46,7 +50,8 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
 
 _NAMES_OF = {
     "errors": "AuditFailed NightBusy NoNight RecommendationsError StaleNight WriteFailed",
-    "limits": "CHECKS Audit AuditLimits Check Expected",
+    "kinds": "SIMILAR",
+    "limits": "CHECKS SIMILAR_CHECKS Audit AuditLimits Check Expected",
     "logbook": "Rollback history",
     "publishing.auditing": "audit",
     "publishing.publish": "NightFacts Published publish",
@@ -56,6 +61,7 @@ _NAMES_OF = {
     "reading.comparison": "compare",
     "reading.exports": "export_parquet export_ranx",
     "reading.readers": "Reader for_user for_users",
+    "reading.similar": "for_item",
     "reading.snapshots": "Night latest night",
     "reading.verification": "Verified verify",
 }

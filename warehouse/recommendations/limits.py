@@ -1,7 +1,7 @@
 """What an audit is asked and what it answers: plain data that is light to import, for whoever names the checks.
 
-Every audit answers every check of `CHECKS`, on the first night too: a figure that cannot be taken yet is None, and
-passes.
+Every audit answers every check of its table (`CHECKS` or `SIMILAR_CHECKS`), on the first night too: a figure that
+cannot be taken yet is None, and passes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,20 @@ CHECKS = {
     "score_shift": "change of the mean score, in the night before's standard deviations",
     "user_drop": "share of users fewer than the night before",
 }
+SIMILAR_CHECKS = {
+    "not_empty": "rows in the night",
+    "every_item": "items with a list",
+    "wrong_length": "items without exactly N similar ones (fewer only where the catalogue ends)",
+    "broken_ranks": "rows whose rank does not follow the one above (1..N in each list)",
+    "duplicates": "items that stand twice in one item's list",
+    "unknown": "rows with a similar item that is unknown, or denied",
+    "itself": "rows in which an item is similar to itself",
+    "not_finite": "rows whose score is not finite",
+    "out_of_order": "rows with a higher score than the rank above them",
+    "overlap": f"mean share of an item's top {TOP} that stood there the night before",
+    "score_shift": "change of the mean score, in the night before's standard deviations",
+    "item_drop": "share of items fewer than the night before",
+}
 
 
 @dataclass(frozen=True)
@@ -43,9 +57,9 @@ class AuditLimits:
 
     Args:
         max_fallback_share: of the users, how many may get the popular items.
-        min_overlap: mean share of a user's top items that must have stood there the night before.
+        min_overlap: mean share of a list's top items that must have stood there the night before.
         max_score_shift: of the mean score, in the standard deviations of the night before.
-        max_user_drop: share by which the users may be fewer.
+        max_user_drop: share by which the users (of similar items: the items) with a list may be fewer.
     """
 
     max_fallback_share: float | None = 0.5
@@ -66,8 +80,8 @@ class Expected:
     """What the night was asked for.
 
     Args:
-        n: items a user.
-        users: how many users get a list; None leaves that check out.
+        n: items a list.
+        users: how many users (of similar items: items) get a list; None leaves that check out.
         items: the ids that may be shown, the catalogue after allow and deny lists; None leaves that check out.
     """
 

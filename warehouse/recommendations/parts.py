@@ -18,14 +18,15 @@ import pyarrow.parquet as pq
 
 from warehouse.engine.row_groups import regrouped
 from warehouse.recommendations.errors import RecommendationsError
-from warehouse.tables import STAGED_NIGHT
+from warehouse.recommendations.kinds import Kind
 from warehouse.whole_files import to_disk
 
 # Rows. With half as many, one user's list is read in half the time and files grow by 5 percent (docs/benchmarks.md).
 ROW_GROUP = 61_440
 ROWS_A_PART = 200 * ROW_GROUP  # about 120 MB: one user's file is found without reading a large footer
-# A dictionary pays where values come again in no order. These columns are runs, or hold hardly any value twice.
-PLAIN = ("user_id", "rank", "score", "probability")
+# A dictionary pays where values come again in no order. These columns, and whose list it is, are runs, or hold hardly
+# any value twice.
+PLAIN = ("rank", "score", "probability")
 
 
 class PartsWriter:
@@ -34,10 +35,11 @@ class PartsWriter:
     Every call of `write` makes one row group. A full part is flushed to disk.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+    def __init__(self, folder: Path, schema: pa.Schema, owner: str) -> None:
         self.folder = folder
         self.files: list[Path] = []
         self._schema = schema
+        self._plain = (owner, *PLAIN)
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0  # in the part that is open
 
@@ -48,7 +50,7 @@ class PartsWriter:
             self._writer = pq.ParquetWriter(
                 self.files[-1], self._schema, compression="zstd", compression_level=1, store_schema=False,
                 write_page_checksum=True,
-                use_dictionary=[name for name in self._schema.names if name not in PLAIN],
+                use_dictionary=[name for name in self._schema.names if name not in self._plain],
             )  # fmt: skip
         self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
         self._rows += group.num_rows
@@ -77,17 +79,18 @@ def part_schema(table: pa.Schema) -> pa.Schema:
 
 
 def row_groups(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, constants: Mapping[str, object]
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, constants: Mapping[str, object], kind: Kind
 ) -> Iterator[pa.Table]:
     """Regroup batches of any size into tables of ROW_GROUP rows; the last one holds what is left.
 
     Args:
-        batches: with the columns of `tables.STAGED_NIGHT`.
+        batches: with the kind's staged columns.
         schema: the columns of the tables: those of the batches and the constants.
         constants: name and value of the columns that are the same on every row.
+        kind: of the table.
     """
-    ids = {name: schema.field(name).type for name in ("user_id", "item_id")}
-    staged = STAGED_NIGHT.schema(**ids, nullable=False)
+    names = [name for name in kind.staged.names if name in schema.names]
+    staged = pa.schema([schema.field(name).with_nullable(name in kind.optional) for name in names])
     repeated = {name: pa.repeat(pa.scalar(value, schema.field(name).type), ROW_GROUP)
                 for name, value in constants.items()}  # fmt: skip
     for rows in regrouped(batches, ROW_GROUP):
@@ -105,15 +108,17 @@ def _cast(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         ) from error
 
 
-def id_types_of(batch: pa.RecordBatch) -> tuple[pa.DataType, pa.DataType]:
-    """The table's types of `user_id` and `item_id` for this batch; `RecommendationsError` for what does not fit."""
-    missing = [name for name in STAGED_NIGHT.names if name not in batch.schema.names]
+def schema_of(batch: pa.RecordBatch, kind: Kind) -> pa.Schema:
+    """The table's columns with the types of ids that this batch has; `RecommendationsError` for what does not fit."""
+    missing = [name for name in kind.staged.required if name not in batch.schema.names]
     if missing:
         raise RecommendationsError(
             f"the recommendations lack the column(s) {', '.join(missing)}: nothing was published"
         )
-    user, item = (_id_type(name, batch.schema.field(name).type) for name in ("user_id", "item_id"))
-    return user, item
+    types = {name: _id_type(name, batch.schema.field(name).type) for name in kind.ids}
+    if types.pop("similar_item_id", types["item_id"]) != types["item_id"]:
+        raise RecommendationsError("similar_item_id must be of the type of item_id: nothing was published")
+    return kind.table.schema(**types, optional=set(kind.optional) & set(batch.schema.names))
 
 
 def _id_type(name: str, kind: pa.DataType) -> pa.DataType:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.layout import judge_folder
 from warehouse.recommendations.errors import NoNight, RecommendationsError
-from warehouse.tables import RECOMMENDATIONS
+from warehouse.recommendations.kinds import KINDS, Kind, kind_at
 
 MEMORY_LIMIT = "1GB"  # of a statement over the table's files
 # The bounds lie just inside float32's own; NaN fails them too.
@@ -58,10 +58,10 @@ def open_table(path: Path) -> DeltaTable:
     try:
         return DeltaTable(path)
     except (TableNotFoundError, FileNotFoundError) as error:
-        raise NoNight(f"there is no recommendations table at {path}: run a night first") from error
+        raise NoNight(f"there is no {kind_at(path).table.name} table at {path}: run a night first") from error
     except (DeltaError, OSError) as error:
         raise RecommendationsError(
-            f"the log of the recommendations table cannot be read ({str(error).splitlines()[0][:300]}): put "
+            f"the log of the {kind_at(path).table.name} table cannot be read ({str(error).splitlines()[0][:300]}): put "
             f"{path / '_delta_log'} back from a copy, or move {path} away and run the nights again"
         ) from error
 
@@ -74,7 +74,7 @@ def opened_if_there(path: Path) -> DeltaTable | None:
         return None
 
 
-def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
+def ensure_table(path: Path, schema: pa.Schema, kind: Kind) -> DeltaTable:
     """Open the table; make it, with its constraints, where it is missing; refuse id types that are not the table's.
 
     Making it takes two commits (table, constraints). A writer that is killed between them leaves the constraints to the
@@ -83,17 +83,21 @@ def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
     if opened_if_there(path) is None:
         path.mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
-            path, schema, partition_by=["run_date"], name=RECOMMENDATIONS.name,
-            description="Top-N recommendations per user, one partition a night",
+            path, schema, partition_by=["run_date"], name=kind.table.name, description=kind.about
         )  # fmt: skip
     table = open_table(path)
     have = id_types(table)
-    for column in ("user_id", "item_id"):
-        if have[column] != schema.field(column).type:
+    for column in kind.ids:
+        if have.get(column) != schema.field(column).type:
             raise RecommendationsError(
-                f"{column} is {schema.field(column).type} in this night but {have[column]} in the table {path}: "
+                f"{column} is {schema.field(column).type} in this night but {have.get(column)} in the table {path}: "
                 "keep one id type, or publish to another folder"
             )
+    known = {field.name for field in table.schema().fields}
+    further = [Field.from_arrow(field) for field in schema if field.name in kind.optional and field.name not in known]
+    if further:  # earlier nights have no such column, and readers of the table find nulls there
+        table.alter.add_columns(further)
+        table = DeltaTable(path)
     missing = {k: v for k, v in CONSTRAINTS.items() if f"delta.constraints.{k}" not in table.metadata().configuration}
     if missing:
         table.alter.add_constraint(missing)
@@ -101,10 +105,24 @@ def ensure_table(path: Path, schema: pa.Schema) -> DeltaTable:
     return table
 
 
+def kind_of(table: DeltaTable) -> Kind:
+    """Which of the tables of lists this is, by its columns."""
+    names = {field.name for field in table.schema().fields}
+    return next(kind for kind in KINDS if names.issuperset(kind.ids))
+
+
 def id_types(table: DeltaTable) -> dict[str, pa.DataType]:
-    """The Arrow types of `user_id` and `item_id` (int64 or string) in the table."""
-    kinds = {field.name: field.type.type for field in table.schema().fields if field.name in ("user_id", "item_id")}
+    """The Arrow types (int64 or string) of the table's columns of ids."""
+    names = kind_of(table).ids
+    kinds = {field.name: field.type.type for field in table.schema().fields if field.name in names}
     return {name: pa.int64() if kind == "long" else pa.string() for name, kind in kinds.items()}
+
+
+def night_schema(table: DeltaTable, columns: Collection[str]) -> pa.Schema:
+    """The columns that readers of a night see; `columns` are those of its files."""
+    kind = kind_of(table)
+    ids = {name: of for name, of in id_types(table).items() if name != "similar_item_id"}
+    return kind.table.schema(**ids, optional=set(kind.optional) & set(columns))
 
 
 def nights(table: DeltaTable) -> list[dt.date]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pyarrow as pa
@@ -150,6 +151,34 @@ def test_recommend_keeps_to_exclude_allow_and_seen(folder: Path, capsys: pytest.
     ]:
         assert main(["recommend", model, "--items", "5", *flags]) == 0
         assert {line.split("\t")[1] for line in capsys.readouterr().out.splitlines()[1:]} == expected
+
+
+def test_recommend_shows_titles_where_they_are_known(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    titles = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"item_id": range(30), "title": [f"Film\t{n}" for n in range(30)]}), titles)
+    assert main(["recommend", str(folder / "model"), "--items", "1,2", "-n", "20", "--titles", str(titles)]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "rank\titem_id\tscore\tprobability\ttitle"
+    for line in lines:
+        _, item, *_, title = line.split("\t")
+        assert title == (f"Film {item}" if int(item) < 30 else "")
+    asked = ["recommend", str(folder / "model"), "--items", "1", "--titles"]
+    assert "no such file" in refused([*asked, str(tmp_path / "none")], capsys).lower()
+    (tmp_path / "text").write_text("no parquet")
+    assert "is no parquet file of items" in refused([*asked, str(tmp_path / "text")], capsys)
+    pq.write_table(pa.table({"item_id": [1], "name": ["a"]}), titles)
+    assert "has no column title; it has item_id, name" in refused([*asked, str(titles)], capsys)
+    pq.write_table(pa.table({"item_id": ["a"], "title": ["a"]}), titles)
+    assert "are string, but the model's are int64" in refused([*asked, str(titles)], capsys)
+
+
+def test_the_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"gru4rec-nightly {metadata.version('gru4rec-nightly')}\n"
 
 
 def test_evaluate_writes_all_figures_by_segment(folder: Path, tmp_path: Path) -> None:

@@ -84,6 +84,23 @@ def test_ties_stand_in_order_of_ids() -> None:
     assert found["similar_item_id"].to_pylist() == [name for name in IDS[:15] if name != "item 03"]
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 40), denied=st.sets(st.integers(0, 29), max_size=29))
+def test_a_stream_of_all_items_is_what_each_is_asked_for_alone(seed: int, n: int, denied: set[int]) -> None:
+    rows = np.random.default_rng(seed).normal(size=(30, 8)).astype(np.float32)
+    recommender = Recommender(model_of(rows))
+    streamed = pa.Table.from_batches(recommender.similar_stream(n, deny=[IDS[item] for item in denied]))
+    alone = recommender.similar_items(IDS, 29).to_pylist()
+    expected = []
+    for item in IDS:
+        left = [row for row in alone if row["item_id"] == item and int(row["similar_item_id"][-2:]) not in denied]
+        expected += [{**row, "rank": rank} for rank, row in enumerate(left[:n], start=1)]
+    assert streamed.select(["item_id", "rank", "similar_item_id"]).to_pylist() == [
+        {name: row[name] for name in ("item_id", "rank", "similar_item_id")} for row in expected
+    ]
+    assert streamed["score"].to_pylist() == pytest.approx([row["score"] for row in expected], abs=1e-6)
+
+
 def test_what_cannot_be_asked_is_one_sentence(fixed_scorer) -> None:
     recommender = Recommender(model_of(np.ones((30, 8), dtype=np.float32)))
     for items, n, sentence in [
@@ -96,4 +113,6 @@ def test_what_cannot_be_asked_is_one_sentence(fixed_scorer) -> None:
             recommender.similar_items(items, n)
     with pytest.raises(TypeError, match="fixed has no item rows"):
         Recommender(fixed_scorer(np.zeros((2, 3), dtype=np.float32))).similar_items(1)
+    with pytest.raises(TypeError, match="fixed has no item rows"):
+        list(Recommender(fixed_scorer(np.zeros((2, 3), dtype=np.float32))).similar_stream())
     assert recommender.similar_items([], 5).num_rows == 0

@@ -17,3 +17,12 @@ def test_fit_trains_every_epoch_without_a_bar_and_says_so_once(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout.splitlines()[-1])["history"]) == 2
     assert done.stderr.count("tqdm is not installed") == 1
+
+
+def test_a_redirected_log_has_no_bar(tmp_path: Path) -> None:
+    train = write_events(tmp_path / "train.parquet", sessions=60, seed=1)
+    arguments = ["fit", str(train), "--model-dir", str(tmp_path / "model"), *SMALL]
+    done = subprocess.run([sys.executable, "-m", "gru4rec", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "events/s]" not in done.stderr
+    assert "\r" not in done.stderr

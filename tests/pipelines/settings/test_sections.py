@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from pipelines.settings import launchpad, sections
+from pipelines.settings import launchpad, list_sections, sections
 from pipelines.settings.default_file import DEFAULT_FILE, default_text
 from pipelines.settings.knobs import Knobs
 from pipelines.settings.read import current_settings
@@ -23,8 +23,8 @@ STEPS = [
     ((sections.Events(),), EventsConfig),
     ((sections.Sessions(),), SessionsConfig),
     ((sections.Splits(),), SplitsConfig),
-    ((sections.Sessions(), sections.Contexts()), ContextConfig),
-    ((sections.Recommendations(),), AuditLimits),
+    ((sections.Sessions(), list_sections.Contexts()), ContextConfig),
+    ((list_sections.Recommendations(),), AuditLimits),
 ]
 LAUNCHPADS = launchpad.Launchpad.__subclasses__()
 

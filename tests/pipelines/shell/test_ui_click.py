@@ -30,22 +30,25 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def ui(browser: Browser, environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path) -> Iterator[str]:
-    """Both UIs over three raw days; the Dagster UI's address, once both links are printed."""
+    """The UIs over three raw days; the Dagster UI's address, once all links are printed."""
     (tmp_path / "pipeline.toml").write_text(SETTINGS)
     generate(tmp_path, 1_000, n_items=100, days=3)
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text((ROOT / ".dagster" / "dagster.yaml").read_text())
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        ports = [one.getsockname()[1], other.getsockname()[1]]
-    command = [sys.executable, "-m", "pipelines", "ui", "--dagster-port", str(ports[0]), "--mlflow-port", str(ports[1])]
+    with socket.socket() as one, socket.socket() as other, socket.socket() as third:
+        ports = []
+        for free in (one, other, third):
+            free.bind(("127.0.0.1", 0))
+            ports.append(str(free.getsockname()[1]))
+    command = [sys.executable, "-m", "pipelines", "ui"]
+    for option, port in zip(("--dagster-port", "--mlflow-port", "--lists-port"), ports, strict=True):
+        command += [option, port]
     own = environment(tmp_path, home)
     with (tmp_path / "ui.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=log, stderr=log)
     try:
-        while "Ctrl-C ends both" not in (said := (tmp_path / "ui.log").read_text()):
+        while "Ctrl-C ends all" not in (said := (tmp_path / "ui.log").read_text()):
             assert process.poll() is None, said
             time.sleep(0.5)
         yield f"http://127.0.0.1:{ports[0]}"

@@ -1,72 +1,18 @@
 """The look-up by HTTP, asked over a real socket: what it answers and refuses, and that it follows the newest night."""
 
-import http.client
-import json
-import os
-import re
-import subprocess
-import sys
+import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.warehouse.serve.server import PATIENCE, Answer, Server
 from warehouse import recommendations as table
-
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 120.0  # seconds; a busy machine takes long to start a process
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: Any
-
-
-class Server:
-    """A process of `warehouse serve`."""
-
-    def __init__(self, data: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "warehouse", "serve", "--port", "0", "--data", str(data), *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.said = self.process.stdout.readline()
-        found = re.search(r"http://([\d.]+):(\d+)/", self.said)
-        assert found, self.process.communicate()[1]
-        self.address, self.port = found[1], int(found[2])
-
-    def ask(self, path: str, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE)
-        try:
-            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-            answer = connection.getresponse()
-            body = answer.read()
-        finally:
-            connection.close()
-        is_json = answer.headers.get_content_type() == "application/json"
-        return Answer(answer.status, dict(answer.headers), json.loads(body) if is_json and body else body.decode())
-
-    def until(self, holds: Callable[[Any], bool]) -> Any:
-        """What /health says once it says so."""
-        end = time.monotonic() + PATIENCE
-        while not holds(body := self.ask("/health").body):
-            assert time.monotonic() < end, body
-            time.sleep(0.1)
-        return body
-
-    def stop(self) -> str:
-        """End it, and what it said of troubles."""
-        self.process.terminate()
-        return self.process.communicate(timeout=PATIENCE)[1]
 
 
 def titles(layout: Any, day: Any) -> None:
@@ -110,7 +56,11 @@ def test_night_health_and_the_description(nights: Any, served: Server) -> None:
     assert (night["model_version"], night["mlflow_run_id"], night["rollback"]) == (7, "run7", None)
     health = served.ask("/health").body
     assert (health["status"], health["trouble"], health["version"]) == ("ok", None, found.version)
-    assert {"/users/{user_id}", "/night", "/health"} == set(served.ask("/openapi.json").body["paths"])
+    assert set(served.ask("/openapi.json").body["paths"]) == {
+        "/users/{user_id}", "/users/{user_id}/history", "/items", "/items/{item_id}/similar", "/night", "/health",
+    }  # fmt: skip
+    assert health["similar_items"] is None
+    assert list(nights.layout.scratch.rglob("*.arrow")) == [], "the night that was laid out is nobody's litter"
     assert "openapi.json" in served.ask("/docs").body
 
 
@@ -192,6 +142,82 @@ def test_a_table_that_cannot_be_read_any_more_is_served_on(nights: Any, served: 
     nights.publish(1)
     assert served.until(lambda health: health["status"] == "ok")["run_date"] == str(nights.day(1))
     assert "the night of 2026-01-10 is served on" in served.stop()
+
+
+def similar_night(nights: Any, step: int) -> None:
+    """Item i is like i + step, i + 2 step and i + 3 step (of 50)."""
+    rows = [(item, rank, (item + rank * step) % 50, 1 - rank / 10) for item in range(50) for rank in (1, 2, 3)]
+    columns = dict(zip(table.SIMILAR.staged.names, zip(*rows, strict=True), strict=True))
+    types = {"rank": pa.int16(), "score": pa.float32()}
+    batch = pa.record_batch({name: pa.array(values, types.get(name)) for name, values in columns.items()})
+    limits = table.AuditLimits(min_overlap=None)
+    facts, expected = table.NightFacts(7, "run7"), table.Expected(3, 50, pa.array(range(50)))
+    path = nights.layout.similar_items
+    table.publish(path, nights.day(0), [batch], facts, expected, limits, kind=table.SIMILAR)
+
+
+def test_similar_items_come_and_are_followed(nights: Any, served: Server) -> None:
+    answer = served.ask("/items/3/similar")
+    assert (answer.status, answer.body["detail"]) == (404, "there is no night of similar items yet")
+    for step in (1, 7):
+        similar_night(nights, step)
+        version = table.latest(nights.layout.similar_items).version
+        end = time.monotonic() + PATIENCE
+        while (answer := served.ask("/items/3/similar?n=2")).headers["etag"] != f'"{version}"':
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert answer.body["items"] == table.for_item(nights.layout, 3, 2)
+        assert [item["title"] for item in answer.body["items"]] == [f"film {3 + step}", f"film {3 + 2 * step}"]
+        assert (answer.body["item_id"], answer.body["title"]) == ("3", "film 3")
+    assert served.ask("/users/7?n=5").body["items"] == table.for_user(nights.layout, 7, 5)
+    for item in ("99", "film", "03"):
+        answer = served.ask(f"/items/{item}/similar")
+        assert (answer.status, answer.body["detail"][: len(item) + 17]) == (404, f"item {item} has no list in")
+
+
+def test_a_server_may_wait_for_the_first_night(nights: Any) -> None:
+    server = Server(nights.layout.root, "--wait")
+    try:
+        assert server.said.startswith("lists, once there is a night,")
+        answer = server.ask("/users/7")
+        assert (answer.status, answer.body["detail"]) == (503, "there is no night yet: run one first")
+        assert server.ask("/").status == 200
+        nights.publish(0)
+        end = time.monotonic() + PATIENCE
+        while (answer := server.ask("/users/7?n=5")).status == 503:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert answer.body["items"] == table.for_user(nights.layout, 7, 5)
+    finally:
+        assert server.stop() == ""
+
+
+def test_titles_are_found_and_a_users_history_is_read(nights: Any, served: Server) -> None:
+    found = served.ask("/items?title=FILM%203&n=3").body["items"]
+    assert found == [{"item_id": n, "title": f"film {n}"} for n in (3, 30, 31)]
+    assert served.ask("/items?title=.").body == {"items": []}, "a text, no pattern"
+    assert served.ask("/items?title=").status == 422
+    answer = served.ask("/users/7/history")
+    assert (answer.status, answer.body["detail"]) == (404, "no event of user 7 is kept")
+    times = [nights.day(0) - dt.timedelta(days=2 - number) for number in range(4)]  # the last is after the night
+    for number, day in enumerate(times):
+        path = nights.layout.partition("events", day)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        at = pa.array([dt.datetime.combine(day, dt.time(12), dt.UTC)] * 2, pa.timestamp("us", "UTC"))
+        pq.write_table(pa.table({"user_id": [7, 8], "item_id": [number, 9], "timestamp": at}), path)
+    met = served.ask("/users/7/history?n=2").body["items"]
+    assert [(one["item_id"], one["title"]) for one in met] == [(2, "film 2"), (1, "film 1")]
+    assert met[0]["timestamp"] == f"{nights.day(0)}T12:00:00+00:00"
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_is_framed_by_nobody(served: Server) -> None:
+    answer = served.ask("/")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in answer.body.replace("http-equiv", "")
 
 
 @pytest.mark.parametrize(

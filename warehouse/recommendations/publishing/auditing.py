@@ -1,27 +1,28 @@
 """The audit of a staged night: what must hold before anybody may see it.
 
 Notable: the night is read back from the staged parts one row group at a time. So memory does not grow with it, and each
-check is a few passes over arrays that fit in the processor's cache. A list that is cut by the end of a row group is
-carried over to the next, so every question is asked of whole lists.
+check is a few passes over arrays that fit in the processor's cache; every question is asked of whole lists.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from warehouse.recommendations.limits import CHECKS, Audit, AuditLimits, Check, Expected
+from warehouse.recommendations.kinds import RECOMMENDED, Kind
+from warehouse.recommendations.limits import Audit, AuditLimits, Check, Expected
 from warehouse.recommendations.publishing.sample import against
-from warehouse.tables import POPULARITY, STAGED_NIGHT
+from warehouse.recommendations.whole_lists import starts as list_starts
+from warehouse.recommendations.whole_lists import whole_lists
+from warehouse.tables import POPULARITY
 
 GREATEST_SCORE = 3.4e38  # as the table's constraint has it: finite, and not NaN
 
@@ -33,70 +34,55 @@ def audit(
     limits: AuditLimits,
     *,
     earlier: Iterable[tuple[dt.date, Sequence[Path]]] = (),
+    kind: Kind = RECOMMENDED,
 ) -> Audit:
     """Audit the staged parts of one night against what was asked for and against the night before.
 
     A night before that can no longer be read stops nobody: the newest one that can is compared with.
 
     Args:
-        files: parquet with the columns of `tables.STAGED_NIGHT`, in order of user and rank.
+        files: parquet with the kind's staged columns, in order of whose list it is, and rank.
         expected: what the night was asked for.
         limits: how far it may lie from the night before.
         earlier: the nights before with their files, newest first.
+        kind: of the table.
     """
-    figures = _whole(files, expected)
-    previous, unreadable, found = _against_readable(files, figures["users"], expected.n, earlier)
-    checks = [*_structure(figures, expected), *_distribution(figures, limits, found)]
-    return Audit(run_date, previous, figures["rows"], figures["users"], tuple(checks), unreadable)
+    figures = _whole(files, expected, kind)
+    previous, unreadable, found = _against_readable(files, figures["users"], expected.n, earlier, kind)
+    asked = {**_structure(figures, expected), **_distribution(figures, limits, found)}
+    checks = tuple(Check(name, *asked[name], meaning) for name, meaning in kind.checks.items())
+    return Audit(run_date, previous, figures["rows"], figures["users"], checks, unreadable)
 
 
-Against = tuple[float | None, float | None, float | None]  # overlap, change of score, drop of users
+Against = tuple[float | None, float | None, float | None]  # overlap, change of score, drop of lists
 
 
 def _against_readable(
-    files: Sequence[Path], users: int, n: int, earlier: Iterable[tuple[dt.date, Sequence[Path]]]
+    files: Sequence[Path], users: int, n: int, earlier: Iterable[tuple[dt.date, Sequence[Path]]], kind: Kind
 ) -> tuple[dt.date | None, tuple[dt.date, ...], Against]:
     """The newest night that can be read, those after it that cannot, and tonight compared with it."""
     unreadable: list[dt.date] = []
     for night, before in earlier:
         try:
-            return night, tuple(unreadable), against(files, before, users, n) if users else (None, None, None)
+            return night, tuple(unreadable), against(files, before, users, n, kind) if users else (None, None, None)
         except (OSError, pa.ArrowException):
             unreadable.append(night)
     return None, tuple(unreadable), (None, None, None)
 
 
-def _whole(files: Sequence[Path], expected: Expected) -> dict[str, int]:
+def _whole(files: Sequence[Path], expected: Expected, kind: Kind) -> dict[str, int]:
     """Sum the figures of all row groups over the night."""
     total: dict[str, int] = {"rows": 0, "users": 0}
     shown = None if expected.items is None else pc.unique(expected.items)
     last: Any = None
-    for rows in _whole_lists(files):
+    for rows in whole_lists(files, kind):
         found = _figures(rows, expected.n, shown)
-        user = rows["user_id"]
+        user = rows["owner"]
         found["broken_ranks"] += int(last is not None and user[0].as_py() <= last)
         last = user[-1].as_py()
         for name, value in found.items():
             total[name] = total.get(name, 0) + value
     return total
-
-
-def _whole_lists(files: Sequence[Path]) -> Iterator[pa.Table]:
-    """The row groups of the parts in turn, each cut where a user's list ends. What is cut off comes with the next."""
-    rest: pa.Table | None = None
-    for file in files:
-        with pq.ParquetFile(file, read_dictionary=["model"], page_checksum_verification=True) as part:
-            for number in range(part.num_row_groups):
-                rows = part.read_row_group(number, columns=list(STAGED_NIGHT.names), use_threads=False)
-                fallback = _is_fallback(rows["model"])
-                rows = rows.set_column(rows.schema.get_field_index("model"), "fallback", fallback)
-                rows = rows if rest is None else pa.concat_tables([rest, rows])
-                cut = int(np.flatnonzero(_starts(rows["user_id"]))[-1]) if rows.num_rows else 0
-                if cut:
-                    yield rows.slice(0, cut)
-                rest = rows.slice(cut)
-    if rest is not None and rest.num_rows:
-        yield rest
 
 
 def _is_fallback(model: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -105,43 +91,50 @@ def _is_fallback(model: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.bool_())
 
 
-def _starts(user: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """[R] Whether a row starts a list: its user is not that of the row above, or it is the first."""
-    whole = user.combine_chunks()
-    starts = np.ones(len(whole), bool)
-    if pa.types.is_integer(whole.type):
-        values = whole.to_numpy()
-        np.not_equal(values[1:], values[:-1], out=starts[1:])
-    else:
-        starts[1:] = pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1)).to_numpy(zero_copy_only=False)
-    return starts
-
-
 def _figures(rows: pa.Table, n: int, shown: pa.Array | None) -> dict[str, int]:
-    """What is wrong with these whole lists, counted; see `CHECKS` for the meanings."""
-    starts = _starts(rows["user_id"])
+    """What is wrong with these whole lists, counted; see the kind's checks for the meanings."""
+    starts = list_starts(rows["owner"])
     first = np.flatnonzero(starts)
     lengths = np.diff(first, append=len(starts))
-    rank, score, probability, context = (
-        rows[name].to_numpy() for name in ("rank", "score", "probability", "context_length")
-    )
+    rank, score = rows["rank"].to_numpy(), rows["score"].to_numpy()
     follows = np.where(starts[1:], 1, rank[:-1] + np.int32(1))
     finite = np.abs(score) <= GREATEST_SCORE  # False for NaN
-    likely = (probability >= 0) & (probability <= 1)
+    users = rows["owner"].take(pa.array(first)).combine_chunks()
     catalogue = 0 if shown is None else len(shown)  # 0: not told, so a short list may be right
-    least = np.minimum(n, np.maximum(catalogue - np.maximum.reduceat(context, first).astype(np.int64), 0))
-    fallback = rows["fallback"].to_numpy()
-    users = rows["user_id"].take(pa.array(first)).combine_chunks()
+    least = np.minimum(n, np.maximum(catalogue - _left_out(rows, first), 0))
     return {
         "rows": len(starts),
         "users": len(first),
         "broken_ranks": int((rank[1:] != follows).sum()) + int(rank[0] != 1) + _falls(users),
         "out_of_order": int((~starts[1:] & finite[1:] & (score[1:] > score[:-1])).sum()),
-        "not_finite": int((~(finite & likely)).sum()),
+        "not_finite": int((~(finite & _likely(rows))).sum()),
         "wrong_length": int(((lengths > n) | (lengths < least)).sum()),
-        "fallback": int(np.logical_and.reduceat(fallback, first).sum()),
-        **_items(rows["item_id"], starts, shown),
+        **_of_kind(rows, first),
+        **_items(rows["item"], starts, shown),
     }
+
+
+def _left_out(rows: pa.Table, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many items of the catalogue each list may lack: those of its context, or the item itself."""
+    if "context_length" not in rows.column_names:
+        return np.ones(len(first), np.int64)
+    return np.maximum.reduceat(rows["context_length"].to_numpy(), first).astype(np.int64)
+
+
+def _likely(rows: pa.Table) -> NDArray[np.bool_]:
+    """Whether each row's probability, where there are any, is one."""
+    if "probability" not in rows.column_names:
+        return np.ones(len(rows), bool)
+    probability: NDArray[np.float32] = rows["probability"].to_numpy()
+    return np.asarray((probability >= 0) & (probability <= 1))
+
+
+def _of_kind(rows: pa.Table, first: NDArray[np.int64]) -> dict[str, int]:
+    """What is asked of one kind alone: lists of popular items, or items that are similar to themselves."""
+    if "model" in rows.column_names:
+        fallback = _is_fallback(rows["model"]).to_numpy()
+        return {"fallback": int(np.logical_and.reduceat(fallback, first).sum())}
+    return {"itself": int(pc.sum(pc.equal(rows["owner"], rows["item"])).as_py() or 0)}
 
 
 def _falls(users: pa.Array) -> int:
@@ -162,37 +155,40 @@ def _items(item: pa.ChunkedArray, starts: NDArray[np.bool_], shown: pa.Array | N
     return {"duplicates": int((pairs[1:] == pairs[:-1]).sum()), "unknown": unknown}
 
 
-def _structure(found: dict[str, int], expected: Expected) -> list[Check]:
+_Answer = tuple[bool, float | None, str]  # whether it holds, the figure, what is allowed
+
+
+def _structure(found: dict[str, int], expected: Expected) -> dict[str, _Answer]:
     """The checks that a night must pass by itself."""
     asked = found["users"] if expected.users is None else expected.users
-    zero = ("wrong_length", "broken_ranks", "duplicates", "unknown", "not_finite", "out_of_order")
-    return [
-        _check("not_empty", found["rows"], "> 0", found["rows"] > 0),
-        _check("every_user", found["users"], f"= {asked:.0f}", found["users"] == asked),
-        *(_check(name, found.get(name, 0), "0", found.get(name, 0) == 0) for name in zero),
-    ]
+    everyone = (found["users"] == asked, found["users"], f"= {asked:.0f}")
+    zero = ("wrong_length", "broken_ranks", "duplicates", "unknown", "itself", "not_finite", "out_of_order")
+    return {
+        "not_empty": (found["rows"] > 0, found["rows"], "> 0"),
+        "every_user": everyone,
+        "every_item": everyone,
+        **{name: (found.get(name, 0) == 0, found.get(name, 0), "0") for name in zero},
+    }
 
 
-def _distribution(found: dict[str, int], limits: AuditLimits, compared: Against) -> list[Check]:
+def _distribution(found: dict[str, int], limits: AuditLimits, compared: Against) -> dict[str, _Answer]:
     """The checks against the night before; on the first night only the fallback's share is known."""
     users = found["users"]
-    share = found["fallback"] / users if users else None
+    share = found.get("fallback", 0) / users if users else None
     overlap, shift, drop = compared
-    return [
-        _limited("fallback_share", share, "<=", limits.max_fallback_share),
-        _limited("overlap", overlap, ">=", limits.min_overlap),
-        _limited("score_shift", shift, "<=", limits.max_score_shift),
-        _limited("user_drop", drop, "<=", limits.max_user_drop),
-    ]
+    fewer = _limited(drop, "<=", limits.max_user_drop)
+    return {
+        "fallback_share": _limited(share, "<=", limits.max_fallback_share),
+        "overlap": _limited(overlap, ">=", limits.min_overlap),
+        "score_shift": _limited(shift, "<=", limits.max_score_shift),
+        "user_drop": fewer,
+        "item_drop": fewer,
+    }
 
 
-def _limited(name: str, value: float | None, sign: str, limit: float | None) -> Check:
+def _limited(value: float | None, sign: str, limit: float | None) -> _Answer:
     """One figure against its limit; a figure that cannot be taken (no night before, no common user) passes."""
     if value is None or limit is None:
-        return _check(name, value, "none", True)
+        return True, value, "none"
     holds = math.isfinite(value) and (value <= limit if sign == "<=" else value >= limit)
-    return _check(name, value, f"{sign} {limit:g}", holds)
-
-
-def _check(name: str, value: float | None, limit: str, passed: bool) -> Check:
-    return Check(name, bool(passed), value, limit, CHECKS[name])
+    return holds, value, f"{sign} {limit:g}"

@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.recommendations.errors import AuditFailed, NightBusy
+from warehouse.recommendations.kinds import RECOMMENDED, Kind
 from warehouse.recommendations.limits import Audit, AuditLimits, Expected
 from warehouse.recommendations.publishing.auditing import audit
 from warehouse.recommendations.publishing.commit import commit, found_files
@@ -80,6 +81,7 @@ class Published:
 
     Args:
         version: the table's version that shows it.
+        users: lists, one a user (of similar items: one an item).
         seconds: of staging (scoring included), audit and publishing.
         swept: files of killed writers that were removed.
     """
@@ -102,16 +104,18 @@ def publish(
     limits: AuditLimits | None = None,
     *,
     engine: DuckDBEngine | None = None,
+    kind: Kind = RECOMMENDED,
 ) -> Published:
     """Publish one night. Publishing it again replaces it; other nights are not touched.
 
     Args:
         where: a `Layout`, or the folder of the table.
-        batches: columns of `tables.STAGED_NIGHT`, any number of rows each.
+        batches: the kind's staged columns, any number of rows each.
         facts: what is the same on every row.
         expected: what the night was asked for.
         limits: of the audit.
         engine: whose memory limit and threads a sort keeps to, where the rows do not come in order.
+        kind: of the table: users' lists, or similar items.
 
     Raises:
         NightBusy: another run is at work on the same night.
@@ -122,14 +126,14 @@ def publish(
     After an error the table stands as it stood before.
     """
     path = table_path(where)
-    with StagedNight(path, run_date) as staged:
+    with StagedNight(path, run_date, kind) as staged:
         began = time.monotonic()
         replaces = found_files(path, run_date)
         staged.write(batches, facts.columns())
         written = time.monotonic()
         with _refusals(run_date, path):
             with folder_lock(staging_folder(path)):
-                table = ensure_table(path, staged.schema)
+                table = ensure_table(path, staged.schema, kind)
             if not staged.in_order:
                 with (engine or DuckDBEngine(MEMORY_LIMIT)).connect(staged.spill) as con:
                     staged.sort(con)
@@ -162,7 +166,7 @@ def _audited(table: DeltaTable, staged: StagedNight, expected: Expected, limits:
         for night in reversed(nights(table))
         if night < staged.run_date
     ]
-    report = audit(staged.files, staged.run_date, expected, limits, earlier=earlier)
+    report = audit(staged.files, staged.run_date, expected, limits, earlier=earlier, kind=staged.kind)
     if report.passed:
         return report
     kept = staged.reject()

@@ -1,7 +1,8 @@
 """Two nights compared over a sample of their users: does tonight resemble the night before?
 
-Notable: the sample is made of ranges of users, those of some of tonight's row groups at even distances. So only the row
-groups of those users are read, of both nights; a sample drawn user by user would have to read every row.
+Of similar items, read "item whose list it is" for "user". Notable: the sample is made of ranges of users, those of some
+of tonight's row groups at even distances. So only the row groups of those users are read, of both nights; a sample
+drawn user by user would have to read every row.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from warehouse.recommendations.kinds import Kind
 from warehouse.recommendations.limits import TOP
 from warehouse.tables import POPULARITY
 
 SAMPLED_USERS = 50_000
-_COLUMNS = ["user_id", "item_id", "rank", "score", "model"]
 
 Range = tuple[Any, Any]  # the least and the greatest user, both included
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a night has for the sampled users: the best items of each (user_id, item_id), and the model's scores."""
+    """What a night has for the sampled users: the best items of each (owner, item), and the model's scores."""
 
     tops: pa.Table
     scores: NDArray[np.float32]
 
 
 def against(
-    files: Sequence[Path], before: Sequence[Path], users: int, n: int
+    files: Sequence[Path], before: Sequence[Path], users: int, n: int, kind: Kind
 ) -> tuple[float | None, float | None, float]:
     """Compare tonight with the night before.
 
@@ -44,61 +45,66 @@ def against(
         before: the files of the night before.
         users: lists that tonight has.
         n: rows that a list has, about.
+        kind: of the table.
 
     Returns:
         The mean share of a user's top items that stood there the night before (None without a common user); the change
         of the mean score, in standard deviations of the night before (None without scores); the share by which the
         users are fewer.
     """
-    ranges = sampled_ranges(files, users, n)
-    tonight, was = _sample(files, ranges), _sample(before, ranges)
+    ranges = sampled_ranges(files, users, n, kind)
+    tonight, was = _sample(files, ranges, kind), _sample(before, ranges, kind)
     users_before = _count_lists(before)
     drop = max(0.0, 1 - users / users_before) if users_before else 0.0
     return _overlap(tonight.tops, was.tops), _shift(tonight.scores, was.scores), drop
 
 
-def sampled_ranges(files: Sequence[Path], users: int, n: int) -> list[Range] | None:
+def sampled_ranges(files: Sequence[Path], users: int, n: int, kind: Kind) -> list[Range] | None:
     """Ranges of about SAMPLED_USERS users in all: those of row groups at even distances. None: everyone."""
     if users <= SAMPLED_USERS:
         return None
     footers = [pq.read_metadata(file) for file in files]
-    groups = [(found.min, found.max) for footer in footers for found in _user_statistics(footer)]
+    groups = [(found.min, found.max) for footer in footers for found in _bounds(footer, kind)]
     rows = sum(footer.num_rows for footer in footers)
     every = max(1, round(rows / (SAMPLED_USERS * n)))
     return groups[every // 2 :: every]
 
 
-def _user_statistics(meta: pq.FileMetaData) -> Iterator[pq.Statistics]:
-    column = meta.schema.names.index("user_id")
+def _bounds(meta: pq.FileMetaData, kind: Kind) -> Iterator[pq.Statistics]:
+    column = meta.schema.names.index(kind.owner)
     for number in range(meta.num_row_groups):
         yield meta.row_group(number).column(column).statistics
 
 
-def _sample(files: Sequence[Path], ranges: list[Range] | None) -> Sample:
+def _sample(files: Sequence[Path], ranges: list[Range] | None, kind: Kind) -> Sample:
     """Read the rows of these users."""
     tops, scores = [], []
-    for rows in _rows(files, ranges):
-        tops.append(rows.filter(pc.less_equal(rows["rank"], TOP)).select(["user_id", "item_id"]))
-        scores.append(rows.filter(pc.not_equal(rows["model"], POPULARITY))["score"].to_numpy())
+    for rows in _rows(files, ranges, kind):
+        tops.append(rows.filter(pc.less_equal(rows["rank"], TOP)).select(["owner", "item"]))
+        of_model = rows.filter(pc.not_equal(rows["model"], POPULARITY)) if "model" in rows.column_names else rows
+        scores.append(of_model["score"].to_numpy())
     if not tops:
-        return Sample(pa.table({"user_id": [], "item_id": []}), np.empty(0, np.float32))
+        return Sample(pa.table({"owner": [], "item": []}), np.empty(0, np.float32))
     return Sample(pa.concat_tables(tops), np.concatenate(scores))
 
 
-def _rows(files: Sequence[Path], ranges: list[Range] | None) -> Iterator[pa.Table]:
+def _rows(files: Sequence[Path], ranges: list[Range] | None, kind: Kind) -> Iterator[pa.Table]:
     """The rows of users within the ranges. Only row groups that may hold one are read."""
+    names = {kind.owner: "owner", kind.item: "item", "rank": "rank", "score": "score", "model": "model"}
+    columns = [name for name in kind.staged.names if name in names]
     for file in files:
         with pq.ParquetFile(file, page_checksum_verification=True) as part:
-            for number, found in enumerate(_user_statistics(part.metadata)):
+            for number, found in enumerate(_bounds(part.metadata, kind)):
                 near = [r for r in ranges or () if found is None or not (r[1] < found.min or r[0] > found.max)]
                 if ranges is not None and not near:
                     continue
-                rows = part.read_row_group(number, columns=_COLUMNS, use_threads=False)
+                rows = part.read_row_group(number, columns=columns, use_threads=False)
+                rows = rows.rename_columns([names[name] for name in rows.column_names])
                 if ranges is None:
                     yield rows
                 for low, high in near:
-                    user = rows["user_id"]
-                    yield rows.filter(pc.and_(pc.greater_equal(user, low), pc.less_equal(user, high)))
+                    owner = rows["owner"]
+                    yield rows.filter(pc.and_(pc.greater_equal(owner, low), pc.less_equal(owner, high)))
 
 
 def _count_lists(files: Sequence[Path]) -> int:
@@ -113,10 +119,10 @@ def _count_lists(files: Sequence[Path]) -> int:
 
 def _overlap(tops: pa.Table, was: pa.Table) -> float | None:
     """The mean share of top items that stayed, over users of both nights."""
-    shared = tops.filter(pc.is_in(tops["user_id"], value_set=pc.unique(was["user_id"])))
+    shared = tops.filter(pc.is_in(tops["owner"], value_set=pc.unique(was["owner"])))
     if not shared.num_rows:
         return None
-    stayed = shared.join(was, keys=["user_id", "item_id"], join_type="left semi", use_threads=False)
+    stayed = shared.join(was, keys=["owner", "item"], join_type="left semi", use_threads=False)
     return float(stayed.num_rows / shared.num_rows)
 
 

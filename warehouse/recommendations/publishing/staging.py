@@ -26,8 +26,8 @@ import pyarrow.compute as pc
 from warehouse.engine.row_groups import regrouped
 from warehouse.recommendations import parts
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
-from warehouse.recommendations.parts import PartsWriter, id_types_of, part_schema, row_groups
-from warehouse.tables import RECOMMENDATIONS
+from warehouse.recommendations.kinds import RECOMMENDED, Kind
+from warehouse.recommendations.parts import PartsWriter, part_schema, row_groups, schema_of
 
 LOCK = ".lock"
 WRITING = ".writing"
@@ -63,14 +63,15 @@ class StagedNight:
     Use it as a context manager: leaving it removes what was neither published nor kept.
     """
 
-    def __init__(self, table: Path, run_date: dt.date) -> None:
+    def __init__(self, table: Path, run_date: dt.date, kind: Kind = RECOMMENDED) -> None:
         self.run_date = run_date
+        self.kind = kind
         self.lock = staging_folder(table) / f"{run_date.isoformat()}{LOCK}"
         self.folder = self.lock.with_suffix(WRITING)
         self.spill = self.folder / "spill"  # where DuckDB may put what does not fit in memory
         self.files: list[Path] = []  # the parts: in order once sort() was called
         self.rows = 0
-        self.in_order = True  # by (user_id, rank), as far as written
+        self.in_order = True  # by whose list it is, and rank, as far as written
         self.schema = pa.schema([])  # the table's, once the first batch has shown the types of the ids
         self._last: tuple[object, int] | None = None
         self._handle = -1
@@ -100,7 +101,7 @@ class StagedNight:
         """Stream rows into parts; memory is one row group, not the night.
 
         Args:
-            batches: with the columns of `tables.STAGED_NIGHT`.
+            batches: with the kind's staged columns.
             constants: the other columns, which are the same on every row.
 
         Raises:
@@ -110,9 +111,8 @@ class StagedNight:
         source = iter(batches)
         first = next(source, None)
         if first is not None:
-            user_id, item_id = id_types_of(first)
-            self.schema = RECOMMENDATIONS.schema(user_id=user_id, item_id=item_id)
-            groups = row_groups(chain([first], source), part_schema(self.schema), constants)
+            self.schema = schema_of(first, self.kind)
+            groups = row_groups(chain([first], source), part_schema(self.schema), constants, self.kind)
             self.files = self._written(groups, self.folder)
         if not self.rows:
             raise RecommendationsError(f"the night {self.run_date} has no rows at all: nothing was published")
@@ -120,7 +120,7 @@ class StagedNight:
     def _written(self, groups: Iterable[pa.Table], folder: Path) -> list[Path]:
         """Write the groups as parts of `folder`, counting rows and following their order."""
         self.rows, self.in_order, self._last = 0, True, None
-        writer = PartsWriter(folder, part_schema(self.schema))
+        writer = PartsWriter(folder, part_schema(self.schema), self.kind.owner)
         try:
             for group in groups:
                 self._follow_order(group)
@@ -143,14 +143,13 @@ class StagedNight:
             raise write_failed(self.run_date, self.folder, error) from error
 
     def sort(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Sort the rows by user and rank if they did not come in that order; the sorted parts replace the others."""
+        """Sort the rows into order if they did not come in it; the sorted parts replace the others."""
         if self.in_order:
             return
         folder = self.folder / "sorted"
         folder.mkdir()
-        rows = con.sql(
-            "SELECT * FROM read_parquet($files) ORDER BY user_id, rank", params={"files": [str(f) for f in self.files]}
-        ).to_arrow_reader(parts.ROW_GROUP)
+        staged = con.sql("SELECT * FROM read_parquet($files)", params={"files": [str(f) for f in self.files]})
+        rows = staged.order(f"{self.kind.owner}, rank").to_arrow_reader(parts.ROW_GROUP)
         unsorted, schema = self.files, part_schema(self.schema)
         self.files = self._written(
             (pa.Table.from_batches(some).cast(schema) for some in regrouped(rows, parts.ROW_GROUP)), folder
@@ -167,20 +166,20 @@ class StagedNight:
         return kept
 
     def _follow_order(self, group: pa.Table) -> None:
-        """Note whether the rows still come by (user_id, rank): a night that does needs no sort."""
+        """Note whether the rows still come by (owner, rank): a night that does needs no sort."""
         if not self.in_order or group.num_rows == 0:
             return
-        user, rank = group["user_id"].combine_chunks(), group["rank"].to_numpy()
-        if pa.types.is_integer(user.type):
-            before, after = user.to_numpy()[:-1], user.to_numpy()[1:]
+        owner, rank = group[self.kind.owner].combine_chunks(), group["rank"].to_numpy()
+        if pa.types.is_integer(owner.type):
+            before, after = owner.to_numpy()[:-1], owner.to_numpy()[1:]
             falls, same = after < before, after == before
         else:
-            falls = pc.less(user.slice(1), user.slice(0, len(user) - 1)).to_numpy(zero_copy_only=False)
-            same = pc.equal(user.slice(1), user.slice(0, len(user) - 1)).to_numpy(zero_copy_only=False)
+            falls = pc.less(owner.slice(1), owner.slice(0, len(owner) - 1)).to_numpy(zero_copy_only=False)
+            same = pc.equal(owner.slice(1), owner.slice(0, len(owner) - 1)).to_numpy(zero_copy_only=False)
         self.in_order = not bool((falls | (same & (np.diff(rank) < 0))).any())
         if self._last is not None:
-            self.in_order &= self._last <= (user[0].as_py(), int(rank[0]))
-        self._last = (user[-1].as_py(), int(rank[-1]))
+            self.in_order &= self._last <= (owner[0].as_py(), int(rank[0]))
+        self._last = (owner[-1].as_py(), int(rank[-1]))
 
 
 def write_failed(run_date: dt.date, path: Path, error: BaseException) -> WriteFailed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from warehouse.recommendations.table import HasRecommendations, open_table, tabl
 from warehouse.values import whole
 
 UserId = int | str
+BECAUSE = "because_of"
 
 
 def for_user(
@@ -26,14 +28,17 @@ def for_user(
     run_date: dt.date | None = None,
     items: Path | None = None,
     max_age_days: int | None = None,
+    explain: bool = False,
 ) -> list[dict[str, object]]:
     """A user's best `n` items of a night (the newest by default), best first; [] for a user without a list.
 
     Each item is `{"item_id", "title", "score", "model"}`, the shape that the OCCF branch gives. The title comes from
     the items table beside the recommendations, or from the parquet file `items`; it is None where it is not known.
+    With `explain` each has "because_of" too: `{"item_id", "title"}` of the event without which its score would fall
+    most, or None. `RecommendationsError` where the night was made without.
     """
     with Reader(where, items=items, max_age_days=max_age_days) as reader:
-        return reader.for_user(user_id, n, run_date=run_date)
+        return reader.for_user(user_id, n, run_date=run_date, explain=explain)
 
 
 def for_users(
@@ -65,7 +70,7 @@ class Reader:
         self._table = open_table(self.path)
         self._seen: tuple[dt.date | None, dt.date] | None = None  # the night asked for, the day it was asked on
         self._night: Night | None = None
-        self._lookup: tuple[tuple[str, ...], Lookup] | None = None  # the files it has open
+        self._lookup: tuple[Any, Lookup] | None = None  # the files it has open, and the further columns
         self._titles = Titles()
 
     def __enter__(self) -> Reader:
@@ -93,16 +98,29 @@ class Reader:
             self._seen = (run_date, today)
         return self._night
 
-    def for_user(self, user_id: UserId, n: int = 10, *, run_date: dt.date | None = None) -> list[dict[str, object]]:
+    def for_user(
+        self, user_id: UserId, n: int = 10, *, run_date: dt.date | None = None, explain: bool = False
+    ) -> list[dict[str, object]]:
         """As the function `for_user`."""
         found = self.night(run_date)
         _check(n, [user_id], found)
-        rows = self._opened(found).best(user_id, n)
+        if explain and BECAUSE not in found.schema.names:
+            raise RecommendationsError(
+                f"the night {found.run_date} in {found.path} says of no item why it stands there: set explain = true "
+                "in [recommendations] and run a night"
+            )
+        rows = self._opened(found, (BECAUSE,) if explain else ()).best(user_id, n)
         items = self._items or items_file(self.path, found.run_date)
-        titles = {} if items is None else self._titles.of(items, [row[0] for row in rows])
-        return [
-            {"item_id": item, "title": titles.get(item), "score": score, "model": model} for item, score, model in rows
+        wanted = [*(row[0] for row in rows), *(row[3] for row in rows if explain and row[3] is not None)]
+        titles = {} if items is None else self._titles.of(items, wanted)
+        best: list[dict[str, object]] = [
+            {"item_id": item, "title": titles.get(item), "score": score, "model": model}
+            for item, score, model, *_ in rows
         ]
+        if explain:
+            for one, (*_, event) in zip(best, rows, strict=True):
+                one[BECAUSE] = None if event is None else {"item_id": event, "title": titles.get(event)}
+        return best
 
     def for_users(
         self, user_ids: Sequence[UserId] | pa.Array, n: int = 100, *, run_date: dt.date | None = None
@@ -115,12 +133,13 @@ class Reader:
         dates = pa.repeat(pa.scalar(found.run_date), rows.num_rows)  # stands in the log, not in the files
         return rows.append_column("run_date", dates).select(found.schema.names).cast(found.schema)
 
-    def _opened(self, found: Night) -> Lookup:
-        """The night's files, open; opened anew only when they are not those of the last call."""
-        if self._lookup is None or self._lookup[0] != found.files:
+    def _opened(self, found: Night, also: tuple[str, ...] = ()) -> Lookup:
+        """The night's files, open; opened anew only when they are not those of the last call, or tell less."""
+        asked = (found.files, also)
+        if self._lookup is None or self._lookup[0] != asked:
             if self._lookup is not None:
                 self._lookup[1].close()
-            self._lookup = (found.files, Lookup(found.files))
+            self._lookup = (asked, Lookup(found.files, also=also))
         return self._lookup[1]
 
 

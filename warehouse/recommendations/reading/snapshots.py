@@ -18,16 +18,16 @@ from deltalake import DeltaTable
 
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.recommendations.errors import NoNight, RecommendationsError, StaleNight
+from warehouse.recommendations.kinds import kind_at
 from warehouse.recommendations.logbook import Rollback, standing_rollback
 from warehouse.recommendations.table import (
     HasRecommendations,
-    id_types,
     night_files,
+    night_schema,
     nights,
     open_table,
     table_path,
 )
-from warehouse.tables import RECOMMENDATIONS
 
 
 @contextmanager
@@ -49,7 +49,7 @@ class Night:
     Args:
         version: the table's version in which it was found.
         age_days: days from `run_date` to today (UTC); 1 in the morning after.
-        files: the parquet files that it consists of, in order of user.
+        files: the parquet files that it consists of, in order of user (of similar items: of item).
         rollback: on the newest night, the rollback that made it the newest, if no night was published since.
     """
 
@@ -65,7 +65,7 @@ class Night:
     rollback: Rollback | None = None
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = ROW_GROUP) -> Iterator[pa.RecordBatch]:
-        """Stream the night in order of user and rank, at most `rows` at a time; memory does not grow with the night.
+        """Stream the night in order of its key, at most `rows` at a time; memory does not grow with the night.
 
         The checksum of every page is compared. `RecommendationsError` for a file that is missing or damaged.
         """
@@ -80,7 +80,7 @@ class Night:
                     yield pa.record_batch([found[name].cast(schema.field(name).type) for name in names], schema=schema)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The whole night as one Arrow table, in order of user and rank."""
+        """The whole night as one Arrow table, in order of its key (user or item, then rank)."""
         names = self.schema.names if columns is None else _known(columns, self.schema)
         schema = pa.schema([self.schema.field(name) for name in names])
         return pa.Table.from_batches(self.batches(names)).cast(schema)
@@ -112,7 +112,7 @@ def newest(table: DeltaTable, path: Path, max_age_days: int | None, today: dt.da
     """The newest night of an open table; `NoNight` without one, `StaleNight` for one that is too old."""
     there = nights(table)
     if not there:
-        raise NoNight(f"the recommendations table {path} holds no night yet: run one first")
+        raise NoNight(f"the {kind_at(path).table.name} table {path} holds no night yet: run one first")
     found = replace(snapshot(table, path, there[-1], today), rollback=standing_rollback(table))
     if max_age_days is not None and found.age_days > max_age_days:
         raise StaleNight(
@@ -129,12 +129,11 @@ def snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date | 
         there = nights(table)
         several = f"it holds {len(there)}, {there[0]} to {there[-1]}" if there else "it holds none"
         span = f"it holds {there[0]} alone" if len(there) == 1 else several
-        raise NoNight(f"the recommendations table {path} has no night {run_date}: {span}")
-    kinds = id_types(table)
+        raise NoNight(f"the {kind_at(path).table.name} table {path} has no night {run_date}: {span}")
     constants = ["model_version", "mlflow_run_id", "generated_at"]  # the same on every row of a night
     with damage(files[0]), pq.ParquetFile(files[0], page_checksum_verification=True) as part:
         first = part.read_row_group(0, columns=constants).slice(0, 1)
+        schema = night_schema(table, part.schema_arrow.names)
     age = ((today or dt.datetime.now(dt.UTC).date()) - run_date).days
-    schema = RECOMMENDATIONS.schema(**kinds)
     version, run, at = (first[name][0].as_py() for name in constants)
     return Night(run_date, table.version(), age, version, run, at, path, tuple(files), schema)

@@ -7,9 +7,11 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from warehouse.sums import check
 
@@ -19,7 +21,7 @@ ItemId = int | str
 def items_file(path: Path, run_date: dt.date) -> Path | None:
     """The newest partition of the items table that the night could know; None where there is none.
 
-    `path`: the folder of the recommendations table; the items lie beside it.
+    `path`: the folder of a table of lists; the items lie beside it.
     """
     known = [file for file in (path.parent / "items").glob("????-??-??.parquet") if file.stem <= run_date.isoformat()]
     return max(known, default=None)
@@ -32,29 +34,52 @@ class Titles:
         self._held: tuple[Path, int, int] | None = None  # the file, its inode and time of change
         self._ids = pa.array([], pa.int64())
         self._titles = pa.array([], pa.string())
+        self._numbers: NDArray[np.int64] | None = None
 
     def of(self, items: Path, item_ids: Iterable[ItemId]) -> dict[ItemId, str | None]:
         """The titles of the items that have a row in the file; {} when it has no titles."""
+        self._keep(items)
+        wanted = list(item_ids)
+        if self._numbers is None:
+            places = [(item, place) for item in wanted if (place := self._place(item)) is not None]
+        else:
+            numbers = [item for item in wanted if isinstance(item, int)]  # ids of another type are other items
+            found = np.searchsorted(self._numbers, numbers).tolist()
+            end = len(self._numbers)
+            places = [(n, at) for n, at in zip(numbers, found, strict=True) if at < end and self._numbers[at] == n]
+        return {item: self._titles[place].as_py() for item, place in places}
+
+    def holding(self, items: Path, text: str, n: int) -> list[tuple[ItemId, str]]:
+        """At most n items (id, title) whose title holds the text, whatever its case; shortest titles first."""
+        self._keep(items)
+        places = pc.indices_nonzero(pc.match_substring(self._titles.cast(pa.string()), text, ignore_case=True))
+        found = zip(self._ids.take(places).to_pylist(), self._titles.take(places).to_pylist(), strict=True)
+        return sorted(found, key=lambda one: (len(one[1]), one[1]))[:n]
+
+    def _keep(self, items: Path) -> None:
+        """Have this file in memory, as it is now."""
         status = items.stat()
         now = (items, status.st_ino, status.st_mtime_ns)
         if now != self._held:
             self._read(items)
             self._held = now
-        return {item: self._titles[place].as_py() for item in item_ids if (place := self._place(item)) is not None}
 
     def _read(self, items: Path) -> None:
         check(items)
+        self._numbers = None
         if "title" not in pq.read_schema(items).names:
-            self._ids = self._titles = pa.array([])
+            self._ids = self._titles = pa.array([], pa.string())
             return
         table = pq.read_table(items, columns=["item_id", "title"]).combine_chunks()
         ids = table["item_id"]
         if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
             table = table.sort_by("item_id").combine_chunks()
         self._ids, self._titles = (pa.concat_arrays(table[name].chunks) for name in ("item_id", "title"))
+        if pa.types.is_integer(self._ids.type):
+            self._numbers = self._ids.to_numpy()
 
     def _place(self, item: ItemId) -> int | None:
-        if not len(self._ids) or pa.types.is_integer(self._ids.type) != isinstance(item, int):
+        if not isinstance(item, str):
             return None  # ids of another type are other items
         place = bisect_left(self._ids, item, key=lambda scalar: scalar.as_py())
         return place if place < len(self._ids) and self._ids[place].as_py() == item else None

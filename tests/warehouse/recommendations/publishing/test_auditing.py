@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse import recommendations as table
+from warehouse.recommendations.kinds import RECOMMENDED
 from warehouse.recommendations.publishing import sample
 from warehouse.recommendations.publishing.staging import StagedNight
 
@@ -197,13 +198,13 @@ def test_a_large_night_is_compared_over_ranges_of_its_users(nights, tmp_path, mo
     for name, rows, group in (("tonight", tonight, 10), ("was", was, 7)):
         pq.write_table(rows, tmp_path / f"{name}.parquet", row_group_size=group)
     files = [tmp_path / "tonight.parquet"]
-    ranges = sample.sampled_ranges(files, 40, 5)
+    ranges = sample.sampled_ranges(files, 40, 5, RECOMMENDED)
     assert ranges is not None
     chosen = {user for low, high in ranges for user in users if low <= user <= high}
     assert 6 <= len(chosen) <= 12
     pairs = [{(r["user_id"], r["item_id"]) for r in rows.to_pylist() if r["user_id"] in chosen}
              for rows in (tonight, was)]  # fmt: skip
-    overlap, shift, drop = sample.against(files, [tmp_path / "was.parquet"], 40, 5)
+    overlap, shift, drop = sample.against(files, [tmp_path / "was.parquet"], 40, 5, RECOMMENDED)
     assert overlap == pytest.approx(len(pairs[0] & pairs[1]) / len(pairs[0]))
     assert (shift, drop) == (0.0, 0.0)
 

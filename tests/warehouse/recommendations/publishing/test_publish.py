@@ -17,7 +17,7 @@ def test_published_rows_are_the_rows_given_with_the_nights_facts(nights, content
     done = nights.publish(0, rows)
     assert (done.rows, done.users) == (150, 30)
     read = table.night(nights.layout, nights.day(0)).to_arrow()
-    assert read.schema.names == [column.name for column in RECOMMENDATIONS.columns]
+    assert read.schema.names == list(RECOMMENDATIONS.required)
     assert read.select(rows.schema.names).to_pydict() == rows.to_pydict()
     assert set(read["run_date"].to_pylist()) == {nights.day(0)}
     assert set(read["model_version"].to_pylist()) == {7}

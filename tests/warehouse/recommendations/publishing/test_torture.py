@@ -33,8 +33,8 @@ def torture(*words: object, **options: object) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
-def check(kills: int) -> None:
-    process = torture("--kills", kills, "--users", 200, "--seed", kills)
+def check(kills: int, lists: str = "recommendations") -> None:
+    process = torture("--kills", kills, "--users", 200, "--seed", kills, "--lists", lists)
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, out + errors
     found = json.loads(out)
@@ -49,8 +49,9 @@ def test_a_few_killed_writers():
 
 
 @pytest.mark.slow
-def test_many_killed_writers():
-    check(kills=30)
+@pytest.mark.parametrize("lists", ["recommendations", "similar_items"])
+def test_many_killed_writers(lists):
+    check(kills=30, lists=lists)
 
 
 def test_two_runs_of_one_night_at_once_make_one_table_and_one_clear_error(nights, tmp_path):
