@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.torture.counts import Counts, partial, sentence_problem
+from benchmarks.torture.counts import Counts, sentence_problem
 from benchmarks.torture.nights import SECOND, Ended
-from benchmarks.torture.readers import seen
 from benchmarks.torture.spoil import WAYS
 from warehouse.recommendations import Expected, NightFacts, publish
 
@@ -38,7 +37,11 @@ def published(root: Path, users: int) -> None:
 
 def elsewhere(code: str, root: Path) -> str:
     """What a line of code prints in a process of its own: readers are forked, which other tests' threads forbid."""
-    begin = "from pathlib import Path; from tests.test_torture import *; root = Path(" + repr(str(root)) + "); "
+    begin = (
+        "from pathlib import Path; from benchmarks.torture.counts import partial; "
+        "from benchmarks.torture.readers import seen; from tests.test_torture import SECOND, published; "
+        f"root = Path({str(root)!r}); "
+    )
     done = subprocess.run([sys.executable, "-c", begin + code], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
