@@ -32,6 +32,8 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         tie_rule=arguments.tie_rule,
     )
+    if names:
+        say(evaluation.model)
     _say_figures(evaluation)
     all_targets = of_all_targets(evaluation, held_out)
     others = []
