@@ -1,8 +1,7 @@
-"""An example fusion job: blends the recommendations table with an OCCF branch (collaborative filtering, long-term
-taste).
+"""An example fusion job: the recommendations table blended with an OCCF branch (collaborative, long-term taste).
 
-python examples/fusion.py --data data --user 42                     both blends, side by side python examples/fusion.py
---data data --user 42 --while-writing     the same while a night is written again and again
+    python examples/fusion.py --data data --user 42                     both blends, one above the other
+    python examples/fusion.py --data data --user 42 --while-writing     the same while a night is written again
 
 The OCCF branch here is a toy (items liked by the same users); a real one only has to return the same shape:
 `list[{"item_id", "title", "score", "model"}]`, best first, [] for an unknown user. Two ways to blend are shown.
@@ -161,7 +160,12 @@ def main() -> None:
     occf = ToyOCCF(layout)
     with table.Reader(layout) as reader:
         night = reader.night()
-        user = args.user if str(night.schema.field("user_id").type) == "string" else int(args.user)
+        user = args.user
+        if str(night.schema.field("user_id").type) == "int64":
+            try:
+                user = int(args.user)
+            except ValueError:
+                parser.error(f"--user {args.user}: the users of this table are whole numbers")
         print(f"night {night.run_date}, user {user}")
         for name, blend in fuse(reader, occf, user, args.n).items():
             print(f"\n{name}")

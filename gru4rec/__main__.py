@@ -1,7 +1,7 @@
-"""`gru4rec fit | evaluate | recommend | presets`: the library from the shell, for a researcher with a file of events.
+"""`gru4rec split | fit | evaluate | recommend | presets`: the library from the shell, for a researcher with a log.
 
-Progress and notes go to standard error; the last line on standard output of `fit` and `evaluate` is one JSON object.
-A mistake that a person can make is one sentence on standard error and exit code 2.
+Progress and notes go to standard error; the last line on standard output of `split`, `fit` and `evaluate` is one JSON
+object. A mistake that a person can make is one sentence on standard error and exit code 2.
 """
 
 import argparse
@@ -64,8 +64,10 @@ def _run(arguments: argparse.Namespace) -> None:
     from gru4rec.cli.fit import fit_command
     from gru4rec.cli.presets import presets_command
     from gru4rec.cli.recommend import recommend_command
+    from gru4rec.cli.split import split_command
 
     commands = {
+        "split": split_command,
         "fit": fit_command,
         "evaluate": evaluate_command,
         "recommend": recommend_command,
@@ -99,11 +101,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="gru4rec", description="GRU4Rec: session-based recommendations.")
     parser.add_argument("--version", action="version", version=f"gru4rec-nightly {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_split(commands)
     _add_fit(commands)
     _add_evaluate(commands)
     _add_recommend(commands)
     commands.add_parser("presets", help="list the presets and their parameters")
     return parser
+
+
+def _add_split(commands: Any) -> None:
+    split = commands.add_parser("split", help="leave the newest sessions of a log out, to measure on; writes two files")
+    split.add_argument("events", type=Path, metavar="EVENTS.parquet")
+    split.add_argument(
+        "--last",
+        required=True,
+        metavar="7d|0.1",
+        help="what is left out: sessions that begin in the last days, or the newest share of them",
+    )
+    split.add_argument("--out-train", type=Path, required=True, metavar="A.parquet", help="the other sessions")
+    split.add_argument("--out-test", type=Path, required=True, metavar="B.parquet", help="what is left out")
+    _add_columns(split)
 
 
 def _add_fit(commands: Any) -> None:
@@ -157,6 +174,12 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument(
         "--out", type=Path, metavar="TABLE.parquet", help="write all figures, by segment, to this file"
     )
+    evaluate.add_argument(
+        "--baselines",
+        metavar="NAME,NAME",
+        help="measure these beside the model: popularity, markov, sequential-rules, v-sknn, vstan (needs --train)",
+    )
+    evaluate.add_argument("--train", type=Path, metavar="TRAIN.parquet", help="the events that baselines learn from")
     evaluate.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="S", help="seed of the bootstrap")
     _add_common(evaluate)
     _add_columns(evaluate)

@@ -277,6 +277,9 @@ def test_gru4rec_arguments_and_files(ground: Path, model: Path, tmp_path: Path, 
     commands += [
         ["fit", str(ground / name), "--model-dir", out, "--preset", "rsc15"] for name in [*files, "model", LONG]
     ]
+    outs = [f"--out-{part}={tmp_path / part}" for part in ("train", "test")]
+    commands += [["split", train, f"--last={value}", *outs] for value in [*NO_WHOLE, "0", "1", "1.0", "0d", "1d", "d"]]
+    commands += [["split", str(ground / name), "--last=0.5", *outs] for name in [*files, "model", LONG]]
     commands += [["fit", str(ground / name), "--model-dir", out, "--preset", "rsc15",
                   "--session-column", "u", "--item-column", "i", "--time-column", "t"]
                  for name in ("damaged.csv.gz", "cut.csv.gz", "zeros.csv.gz", "wide-head.csv")]  # fmt: skip

@@ -9,6 +9,8 @@ from gru4rec.data.dataset import Dataset
 from gru4rec.data.frames import ColumnNames, TableFile
 from gru4rec.data.vocabulary import Vocabulary
 
+EVENT_OPTIONS = "--session-column, --item-column, --time-column"
+
 
 def training_data(path: Path, columns: ColumnNames, items: Path | None = None) -> Dataset:
     """The training sessions of two events or more in a file or folder, with the items table where there is one.
@@ -36,6 +38,15 @@ def held_out_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> D
         FileNotFoundError: there is no such file.
         ValueError: what `read_events` raises, and nothing is left to predict.
     """
+    return _known_sessions(path, vocabulary, columns, "to predict")
+
+
+def known_training_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> Dataset:
+    """The sessions that a baseline learns from, in the vocabulary of the model beside it; as `held_out_data`."""
+    return _known_sessions(path, vocabulary, columns, "to learn from")
+
+
+def _known_sessions(path: Path, vocabulary: Vocabulary, columns: ColumnNames, purpose: str) -> Dataset:
     events = read_events(path, columns, vocabulary.id_type)
     try:
         data = Dataset.from_held_out(
@@ -45,7 +56,7 @@ def held_out_data(path: Path, vocabulary: Vocabulary, columns: ColumnNames) -> D
         raise ValueError(f"{path}: {error}") from error
     if len(data.sessions) == 0:
         raise ValueError(
-            f"{path} has nothing to predict: of {events.num_rows} events {data.sessions.unknown} are of items unknown "
+            f"{path} has nothing {purpose}: of {events.num_rows} events {data.sessions.unknown} are of items unknown "
             "to the model, and no session keeps two known ones"
         )
     return data
@@ -62,7 +73,7 @@ def read_events(
     """
     names = columns.of_training if with_weight else columns.of_events
     file = TableFile.open(path, names)
-    _require(file, names, "--session-column, --item-column, --time-column")
+    require_columns(file, names)
     return file.read(names, item=columns.item, item_type=item_type)
 
 
@@ -76,12 +87,13 @@ def read_items(path: Path, columns: ColumnNames, vocabulary: Vocabulary) -> pa.T
     if not path.exists():
         raise FileNotFoundError(f"there is no items file {path}; check the path")
     file = TableFile.open(path)
-    _require(file, [columns.item], "--item-column")
+    require_columns(file, [columns.item], "--item-column")
     table = file.read(item=columns.item, item_type=vocabulary.id_type)
     return table.rename_columns(["item_id" if name == columns.item else name for name in table.column_names])
 
 
-def _require(file: TableFile, names: list[str], options: str) -> None:
+def require_columns(file: TableFile, names: list[str], options: str = EVENT_OPTIONS) -> None:
+    """Raise ValueError unless a file has all these columns; it names the options that call them by other names."""
     missing = ", ".join(name for name in names if name not in file.names)
     if missing:
         there = ", ".join(file.names)

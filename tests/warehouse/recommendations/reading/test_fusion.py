@@ -87,3 +87,50 @@ def test_fusion_reads_while_a_night_is_written(shop):
 def test_without_events_the_toy_branch_says_so(nights):
     with pytest.raises(FileNotFoundError, match="no events below"):
         fusion.ToyOCCF(nights.layout)
+
+
+@pytest.fixture
+def text_shop(nights):
+    """A published night of text ids, and the first item of each list; 7 likes what O'Brien does, and his first item."""
+    users = ["007", "7", "O'Brien", "u42"]
+    rows = nights.rows(users=users, text=True)
+    items = pa.array([f"item {item}" for item in rows["item_id"].to_pylist()])
+    rows = rows.set_column(rows.column_names.index("item_id"), "item_id", items)
+    nights.publish(0, rows, expected=table.Expected(n=5, users=len(users)))
+    best = dict(zip(reversed(rows["user_id"].to_pylist()), reversed(items.to_pylist()), strict=True))
+    liked = [("7", "both"), ("O'Brien", "both"), ("7", best["O'Brien"]), ("7", "item x"), ("u42", "item y")]
+    events = nights.layout.partition("events", nights.day(0))
+    events.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"user_id": [u for u, _ in liked], "item_id": [i for _, i in liked]}), events)
+    return nights.layout, best
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["fusion.py", *map(str, arguments)])
+    fusion.main()
+
+
+def test_text_ids_are_fused_as_whole_numbers_are(text_shop, monkeypatch, capsys):
+    """007 and 7 are two users, and a quote in an id is no trouble."""
+    layout, best = text_shop
+    occf = fusion.ToyOCCF(layout)
+    with table.Reader(layout) as reader:
+        for blend in fusion.fuse(reader, occf, "O'Brien", 3).values():
+            assert blend[0]["item_id"] == best["O'Brien"]
+            assert blend[0]["model"] == "GRU4Rec+OCCF"
+        assert {row["item_id"] for row in occf.recommend("O'Brien", 10)} == {best["O'Brien"], "item x"}
+        assert fusion.fuse(reader, occf, "7", 3) != fusion.fuse(reader, occf, "007", 3)
+    run(monkeypatch, "--data", layout.root, "--user", "O'Brien", "--n", "3")
+    said = capsys.readouterr().out
+    assert "user O'Brien" in said
+    assert said.count(best["O'Brien"]) == 2
+    assert fusion.read_while_writing(layout, occf, "u42", 3, reads=2)[1] == 1
+
+
+def test_a_text_for_a_table_of_whole_numbers_is_refused_with_a_sentence(shop, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as refused:
+        run(monkeypatch, "--data", shop.root, "--user", "u5")
+    assert refused.value.code == 2
+    assert "--user u5: the users of this table are whole numbers" in capsys.readouterr().err
+    run(monkeypatch, "--data", shop.root, "--user", "5")
+    assert "user 5" in capsys.readouterr().out
