@@ -15,7 +15,7 @@ from gru4rec.serving.house.rules import HouseRules, kept_for_new
 from gru4rec.serving.lists import Lists
 
 CANDIDATES = 1 << 17  # of all users whose lists are chosen at a time: a truth value of each stays in the cache
-NUMBERS = 1 << 21  # of their item rows, where rows are compared
+NUMBERS = 1 << 19  # of their item rows, where rows are compared
 
 
 def choose(pool: Lists, n: int, rules: HouseRules) -> Lists:
@@ -56,10 +56,9 @@ def _chosen(items: NDArray[np.int64], scores: NDArray[np.float32], width: int, r
     for place in range(width):
         left = free
         if capped is not None and place < rules.first:
-            left = _narrowed(left, ~capped.full, capped.full.any(1))
+            left = _narrowed(left, ~capped.full, np.asarray(capped.full.any(1)))
         if new is not None:
-            owed = np.asarray(have < kept_for_new(rules.share, place + 1))
-            left = _narrowed(left, new, owed)
+            left = _narrowed(left, new, have < kept_for_new(rules.share, place + 1))
         best = left.argmax(1) if relevance is None else relevance.best(left)
         best = np.where(free[row, best], best, place)  # who has nobody left keeps the pool's empty places
         chosen[:, place] = best
