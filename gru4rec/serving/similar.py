@@ -98,15 +98,16 @@ def similar_stream(scorer: Scorer, n: int, barred: NDArray[np.bool_] | None = No
 
 def _item_rows(scorer: Scorer, n: int) -> torch.Tensor:
     """The directions of the item rows [I, H], where the question can be asked."""
-    if not isinstance(scorer, Linear):
-        raise TypeError(f"{scorer.name} has no item rows to compare; similar items need a model such as GRU4Rec")
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
-    return _directions(scorer.output_matrix())
+    return directions(scorer)
 
 
-def _directions(rows: torch.Tensor) -> torch.Tensor:
-    """Item rows [I, H] about their mean, of length 1."""
+def directions(scorer: Scorer) -> torch.Tensor:
+    """Item rows [I, H] about their mean, of length 1; TypeError where the scorer has none."""
+    if not isinstance(scorer, Linear):
+        raise TypeError(f"{scorer.name} has no item rows to compare; similar items need a model such as GRU4Rec")
+    rows = scorer.output_matrix()
     centred = rows - rows.mean(0)
     return centred * inverse_length(centred)
 

@@ -9,7 +9,7 @@ group's lists on the device (device_lists.py), and threads turn those that are f
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from os import cpu_count
@@ -24,6 +24,8 @@ from gru4rec.serving.because import because
 from gru4rec.serving.catalogue import Catalogue
 from gru4rec.serving.device_lists import DeviceLists
 from gru4rec.serving.groups import Group, groups_of, whole_users
+from gru4rec.serving.house.choosing import choose
+from gru4rec.serving.house.rules import HouseRules
 from gru4rec.serving.lists import Lists, Rules, barred_items, make_lists
 
 GROUP = 4096  # users whose lists are held at a time
@@ -46,6 +48,7 @@ class StreamConfig:
         temperature: of the probabilities.
         explain: whether each item comes with the event behind it (`because`), which costs a context's length of
             further scorings.
+        house: rules of the shop, by which a list is chosen from a longer one; None for the model's own list.
 
     Raises:
         ValueError: n or max_context is out of range.
@@ -56,12 +59,22 @@ class StreamConfig:
     max_context: int | None = None
     temperature: float = 1.0
     explain: bool = False
+    house: HouseRules | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.n > np.iinfo(np.int16).max:
             raise ValueError(f"n must be between 1 and {np.iinfo(np.int16).max}, got {self.n}")
         if self.max_context is not None and self.max_context < 1:
             raise ValueError(f"max_context must be at least 1, or None for all, got {self.max_context}")
+
+    @property
+    def candidates(self) -> int:
+        """How many of the best items are looked for."""
+        return self.n if self.house is None else self.n * self.house.pool
+
+    def chosen(self, lists: Lists) -> Lists:
+        """The lists of n items that so many candidates become."""
+        return lists if self.house is None else choose(lists, self.n, self.house)
 
 
 def stream(
@@ -86,7 +99,7 @@ def stream(
         ValueError: allow and deny leave nothing to recommend, a column is missing, an id is null or of another type
             than the model knows, or a score is not a finite number.
     """
-    rules = Rules(config.n, config.exclude_seen, barred_items(scorer.vocabulary, allow, deny))
+    rules = Rules(config.candidates, config.exclude_seen, barred_items(scorer.vocabulary, allow, deny))
     if rules.barred is not None and rules.barred.all():
         raise ValueError("nothing is left to recommend: the allow and deny lists bar every item that the model knows")
     if isinstance(scorer, Linear) and scorer.output_matrix().device.type != "cpu":
@@ -105,7 +118,7 @@ def _stream(
     batches = Batches(scorer)
     for users in whole_users(contexts, GROUP):
         for group in groups_of(users, scorer.vocabulary, config.max_context, GROUP):
-            lists = make_lists(scorer, group.contexts, rules, config.temperature, catalogue)
+            lists = config.chosen(make_lists(scorer, group.contexts, rules, config.temperature, catalogue))
             behind = because(scorer, group.contexts, lists) if config.explain else None
             yield batches.batch(group.users, lists, behind)
 
@@ -120,7 +133,7 @@ def stream_on_device(
     read = partial(groups_of, vocabulary=scorer.vocabulary, limit=config.max_context, most=most)
 
     def finish(begun: tuple[Group, Callable[[], Lists]]) -> pa.RecordBatch:
-        users, own = begun[0], begun[1]()
+        users, own = begun[0], config.chosen(begun[1]())
         behind = because(scorer, users.contexts, own) if config.explain else None
         return batches.batch(users.users, own, behind)
 

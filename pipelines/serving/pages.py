@@ -29,7 +29,7 @@ def check_specs(table: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec
 def audited(table: str, audit: "Audit") -> Iterator[dg.AssetCheckResult]:
     """One check result for each question of the audit."""
     for check in audit.checks:
-        found = "not known yet" if check.value is None else f"{check.value:,.6g}"
+        found = "no figure" if check.value is None else f"{check.value:,.6g}"
         yield dg.AssetCheckResult(
             check_name=f"audit_{check.name}",
             asset_key=table,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.policy.resources import Warehouse
+from pipelines.serving.house_rules import house_rules
 from pipelines.settings.launchpad import ServingKnobs, SimilarKnobs
 from pipelines.settings.steps import step_config
 from pipelines.tracking import registry
@@ -43,8 +44,9 @@ def publish_night(
 
     Raises:
         AuditFailed: the lists are written beside the table and fail their audit; nothing is visible.
-        ValueError: allow or deny, or the champion's files cannot be read.
+        ValueError: allow or deny, or the champion's files cannot be read, or rules of the shop lack their columns.
     """
+    from gru4rec.serving.stream import StreamConfig, stream
     from warehouse.config import ContextConfig
     from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish
     from warehouse.steps.contexts.audience import audience
@@ -55,13 +57,14 @@ def publish_night(
     recommender = _load(champion)
     shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
     users = audience(engine, layout, day, knobs.window_days)
-    expected = Expected(n=knobs.n, users=users, items=shown.of(recommender.scorer.vocabulary.ids))
+    scorer = recommender.scorer
+    chosen, audited = house_rules(knobs, warehouse, day, scorer)
+    expected = Expected(n=knobs.n, users=users, items=shown.of(scorer.vocabulary.ids), house=audited)
     facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
     limits = step_config(AuditLimits, knobs)
+    config = StreamConfig(knobs.n, knobs.exclude_seen, None, recommender.temperature, knobs.explain, chosen)
     with contexts(engine, layout, day, step_config(ContextConfig, knobs)) as reader:
-        batches = recommender.recommend_stream(
-            reader, knobs.n, knobs.exclude_seen, shown.allow, shown.deny, explain=knobs.explain
-        )
+        batches = stream(scorer, reader, config, allow=shown.allow, deny=shown.deny)
         return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
 
 

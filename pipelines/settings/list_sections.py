@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.settings.kinds import AtLeastOne, Days, ItemList, ListLength, NoDays, NotNegative, Share
+from pipelines.settings.kinds import AtLeastOne, Column, Days, ItemList, ListLength, NoDays, NotNegative, Share
 from pipelines.settings.sections import Section
 
 
@@ -46,6 +46,28 @@ class Recommendations(Lists):
         default=False,
         description="true: the column because_of says which event of the context lifts an item most; "
         "scoring takes 1.3 times as long for contexts of 3 events, 5 times for 20",
+    )
+    caps: NotNegative = Field(
+        default=0, description="at most so many items of one category among the first caps_first of a list; 0 off"
+    )
+    caps_first: ListLength = Field(default=10, description="see caps")
+    caps_column: Column = Field(default="category", description="the column of items that names the category")
+    new_share: Share = Field(
+        default=0.0, description="this share of a list, at every depth, is kept for new items; 0.0 off"
+    )
+    new_days: Days = Field(default=30, description="an item is new on its first so many days")
+    new_column: Column = Field(
+        default="released", description="the column of items with an item's first day: a date, a time, or 2026-01-31"
+    )
+    mmr: Share = Field(
+        default=0.0,
+        description="weight of being unlike the items above, against the score (maximal marginal relevance); 0.0 off",
+    )
+    pool: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="caps, new_share and mmr choose from so many times n of a user's best items",
     )
     max_fallback_share: Share = Field(
         default=0.5,

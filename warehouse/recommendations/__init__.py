@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
     from warehouse.recommendations.limits import AuditLimits as AuditLimits
     from warehouse.recommendations.limits import Check as Check
     from warehouse.recommendations.limits import Expected as Expected
+    from warehouse.recommendations.limits import HouseRules as HouseRules
     from warehouse.recommendations.logbook import Rollback as Rollback
     from warehouse.recommendations.logbook import history as history
     from warehouse.recommendations.publishing.auditing import audit as audit
@@ -51,7 +52,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
 _NAMES_OF = {
     "errors": "AuditFailed NightBusy NoNight RecommendationsError StaleNight WriteFailed",
     "kinds": "SIMILAR",
-    "limits": "CHECKS SIMILAR_CHECKS Audit AuditLimits Check Expected",
+    "limits": "CHECKS SIMILAR_CHECKS Audit AuditLimits Check Expected HouseRules",
     "logbook": "Rollback history",
     "publishing.auditing": "audit",
     "publishing.publish": "NightFacts Published publish",

@@ -26,11 +26,14 @@ CHECKS = {
     "duplicates": "items that stand twice in one user's list",
     "unknown": "rows with an item that is unknown, or denied",
     "not_finite": "rows whose score is not finite or whose probability is not within 0..1",
-    "out_of_order": "rows with a higher score than the rank above them",
+    "out_of_order": "rows with a higher score than the rank above them (under rules of the shop: of the same kind)",
     "fallback_share": "share of users who get the popular items for want of a known one",
     "overlap": f"mean share of a user's top {TOP} that stood there the night before",
     "score_shift": "change of the mean score, in the night before's standard deviations",
     "user_drop": "share of users fewer than the night before",
+    "over_cap": "lists with more of a category among their first items than the rules of the shop ask for",
+    "short_of_new": "lists with fewer new items than the rules of the shop keep for them",
+    "reordered": "share of lists in which rules of the shop put an item above one with a higher score",
 }
 SIMILAR_CHECKS = {
     "not_empty": "rows in the night",
@@ -76,6 +79,25 @@ class AuditLimits:
 
 
 @dataclass(frozen=True)
+class HouseRules:
+    """The rules of the shop that reordered a night's lists, as its audit counts what they came to.
+
+    Args:
+        traits: item_id, category (text or null) and new (bool); items that it lacks have no category and are not new.
+        most: items of one category among the first `first` of a list; 0 for no such rule.
+        first: see most.
+        share: of a list's places, rounded down, that are kept for new items; 0 for no such rule.
+        mixed: whether items that are unlike each other were preferred, so that scores need not fall along a list.
+    """
+
+    traits: pa.Table
+    most: int = 0
+    first: int = 10
+    share: float = 0.0
+    mixed: bool = False
+
+
+@dataclass(frozen=True)
 class Expected:
     """What the night was asked for.
 
@@ -83,11 +105,13 @@ class Expected:
         n: items a list.
         users: how many users (of similar items: items) get a list; None leaves that check out.
         items: the ids that may be shown, the catalogue after allow and deny lists; None leaves that check out.
+        house: the rules of the shop that chose the lists; None for none.
     """
 
     n: int = 100
     users: int | None = None
     items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
+    house: HouseRules | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         whole("n", self.n, 1, 32_767)

@@ -23,6 +23,7 @@ from gru4rec.serving import device_catalogue
 from gru4rec.serving import stream as module
 from gru4rec.serving.device_catalogue import DEPTH, DeviceCatalogue
 from gru4rec.serving.device_lists import DeviceLists, last_states
+from gru4rec.serving.house.rules import HouseRules
 from gru4rec.serving.lists import Rules, barred_items
 from gru4rec.serving.stream import StreamConfig, stream, stream_on_device
 
@@ -156,7 +157,7 @@ def lists_of(
     scorer: Linear, given: list[pa.RecordBatch], config: StreamConfig, allow: list[str] | None = None
 ) -> tuple[pa.Table, pa.Table]:
     """By the CPU's way, and by that of an accelerator."""
-    rules = Rules(config.n, config.exclude_seen, barred_items(scorer.vocabulary, allow, ["i003"]))
+    rules = Rules(config.candidates, config.exclude_seen, barred_items(scorer.vocabulary, allow, ["i003"]))
     here = stream(scorer, given, config, allow=allow, deny=["i003"])
     return pa.Table.from_batches(here), pa.Table.from_batches(stream_on_device(scorer, given, config, rules))
 
@@ -193,6 +194,17 @@ def test_a_stream_on_a_device_gives_what_the_cpus_does(
         assert there[name].equals(here[name]), name
     for name in ("score", "probability"):
         assert there[name].to_numpy() == pytest.approx(here[name].to_numpy(), rel=1e-5, abs=1e-6), name
+
+
+def test_rules_of_the_shop_choose_on_a_device_what_they_choose_on_the_cpu() -> None:
+    kinds, new = np.arange(60) % 4, np.arange(60) % 5 == 0
+    config = StreamConfig(9, house=HouseRules(pool=3, category=kinds, most=2, first=6, new=new, share=0.3))
+    here, there = lists_of(model(2, 4), contexts(2, 40), config)
+    assert there["item_id"].equals(here["item_id"])
+    assert there["rank"].equals(here["rank"])
+    plain, _ = lists_of(model(2, 4), contexts(2, 40), StreamConfig(9))
+    assert plain["user_id"].equals(here["user_id"])
+    assert not plain["item_id"].equals(here["item_id"])
 
 
 def test_nothing_asks_the_device_for_a_value() -> None:

@@ -72,6 +72,42 @@ def test_items_come_with_the_event_behind_them_where_that_is_asked_for(serve: Si
     assert "because_of" in materialized.metadata["preview"].value
 
 
+def test_rules_of_the_shop_hold_and_the_audit_says_what_they_came_to(serve: SimpleNamespace) -> None:
+    result = serve.run(caps=2, caps_first=4, caps_column="in_stock")
+    assert result.success
+    assert checks(result) == {"recommendations_complete": True, **{f"audit_{name}": True for name in table.CHECKS}}
+    for rows in lists(serve).values():
+        assert len({row["item_id"] for row in rows}) == 10
+        assert sum(row["item_id"] % 2 == 0 for row in rows[:4]) == 2
+    told = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert told["audit_over_cap"].metadata["value"].value == 0
+    assert told["audit_reordered"].metadata["value"].value > 0
+    assert "no figure (allowed: no such rule)" in (told["audit_short_of_new"].description or "")
+
+
+def test_unlike_items_are_preferred_where_that_is_asked_for(serve: SimpleNamespace) -> None:
+    assert serve.run(FIRST).success
+    plain = serve.run()
+    before = lists(serve)
+    assert plain.success
+    result = serve.run(mmr=0.7)
+    assert result.success
+    after = lists(serve)
+    assert after.keys() == before.keys()
+    assert all(after[user][0]["item_id"] == before[user][0]["item_id"] for user in after), "the best stays first"
+    assert any(after[user] != before[user] for user in after)
+    told = {check.check_name: check.description or "" for check in result.get_asset_check_evaluations()}
+    assert "any: unlike items are preferred" in told["audit_out_of_order"]
+
+
+def test_a_rule_without_its_column_publishes_nothing(serve: SimpleNamespace) -> None:
+    result = serve.run(new_share=0.2)
+    assert not result.success
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert "need the column 'released' of items, which has item_id, in_stock" in str(failure.event_specific_data)
+    assert not serve.layout.recommendations.exists()
+
+
 def test_only_unknown_items_bring_the_popular_ones_flagged(serve: SimpleNamespace) -> None:
     serve.run()
     rows = lists(serve)[STRANGER]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from warehouse.recommendations.kinds import RECOMMENDED, Kind
 from warehouse.recommendations.limits import Audit, AuditLimits, Check, Expected
+from warehouse.recommendations.publishing.house_rules import Ruled
 from warehouse.recommendations.publishing.sample import against
 from warehouse.recommendations.whole_lists import starts as list_starts
 from warehouse.recommendations.whole_lists import whole_lists
@@ -49,7 +50,7 @@ def audit(
     """
     figures = _whole(files, expected, kind)
     previous, unreadable, found = _against_readable(files, figures["users"], expected.n, earlier, kind)
-    asked = {**_structure(figures, expected), **_distribution(figures, limits, found)}
+    asked = {**_structure(figures, expected), **_distribution(figures, limits, found), **_of_house(figures, expected)}
     checks = tuple(Check(name, *asked[name], meaning) for name, meaning in kind.checks.items())
     return Audit(run_date, previous, figures["rows"], figures["users"], checks, unreadable)
 
@@ -74,9 +75,10 @@ def _whole(files: Sequence[Path], expected: Expected, kind: Kind) -> dict[str, i
     """Sum the figures of all row groups over the night."""
     total: dict[str, int] = {"rows": 0, "users": 0}
     shown = None if expected.items is None else pc.unique(expected.items)
+    house = None if expected.house is None else Ruled.of(expected.house)
     last: Any = None
     for rows in whole_lists(files, kind):
-        found = _figures(rows, expected.n, shown)
+        found = _figures(rows, expected.n, shown, house)
         user = rows["owner"]
         found["broken_ranks"] += int(last is not None and user[0].as_py() <= last)
         last = user[-1].as_py()
@@ -91,7 +93,7 @@ def _is_fallback(model: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.bool_())
 
 
-def _figures(rows: pa.Table, n: int, shown: pa.Array | None) -> dict[str, int]:
+def _figures(rows: pa.Table, n: int, shown: pa.Array | None, house: Ruled | None) -> dict[str, int]:
     """What is wrong with these whole lists, counted; see the kind's checks for the meanings."""
     starts = list_starts(rows["owner"])
     first = np.flatnonzero(starts)
@@ -111,6 +113,7 @@ def _figures(rows: pa.Table, n: int, shown: pa.Array | None) -> dict[str, int]:
         "wrong_length": int(((lengths > n) | (lengths < least)).sum()),
         **_of_kind(rows, first),
         **_items(rows["item"], starts, shown),
+        **({} if house is None else house.figures(rows, first)),
     }
 
 
@@ -184,6 +187,20 @@ def _distribution(found: dict[str, int], limits: AuditLimits, compared: Against)
         "user_drop": fewer,
         "item_drop": fewer,
     }
+
+
+def _of_house(found: dict[str, int], expected: Expected) -> dict[str, _Answer]:
+    """What the rules of the shop came to. They are kept as far as a list's candidates allow, so nothing is limited."""
+    rules, users = expected.house, found["users"]
+    if rules is None:
+        return dict.fromkeys(("over_cap", "short_of_new", "reordered"), (True, None, "no such rule"))
+    figures: dict[str, float | None] = {
+        "over_cap": found.get("over_cap", 0) if rules.most else None,
+        "short_of_new": found.get("short_of_new", 0) if rules.share else None,
+        "reordered": found.get("reordered", 0) / users if users else None,
+    }
+    answers = {name: (True, value, "no such rule" if value is None else "any") for name, value in figures.items()}
+    return {**answers, **({"out_of_order": (True, None, "any: unlike items are preferred")} if rules.mixed else {})}
 
 
 def _limited(value: float | None, sign: str, limit: float | None) -> _Answer:
