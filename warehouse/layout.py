@@ -1,9 +1,10 @@
-"""Where everything lies below one root folder. The folder is the database: one parquet file a table and day.
+"""Where everything lies below one root folder. The folder is the database: a partition a table and day.
 
 raw/events/2026-01-31/**/*.parquet  what arrived on that day, in the shape its owner gave it
 raw/items/**/*.parquet            the catalogue as last delivered
 deliveries/2026-01-31.json        which raw files a day's events were read from
-events/2026-01-31.parquet         a table's partition: always one whole file
+events/2026-01-31.parquet         a table's partition: one whole file,
+events/2026-01-31.parts/          or whole parts and their manifest
 recommendations/                  a Delta table, one partition a night
 """
 
@@ -13,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from warehouse.days import as_day
+from warehouse.partitions import files_of_partition, is_partition
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,17 @@ class Layout:
         return self.root / "deliveries" / f"{as_day(day).isoformat()}.json"
 
     def partition(self, table: str, day: date | str) -> Path:
-        """The one file of a table's day."""
+        """Where the one file of a table's day lies, or would lie; `files` are those to read."""
         return self.root / table / f"{as_day(day).isoformat()}.parquet"
+
+    def files(self, table: str, day: date | str) -> list[Path]:
+        """The parquet files of a table's day, in the order of its rows; none where there is no such day."""
+        return files_of_partition(self.partition(table, day))
 
     def days(self, table: str) -> list[date]:
         """The days a table has a partition of, ascending; files with other names are not partitions."""
-        return _dates(path.stem for path in (self.root / table).glob("????-??-??.parquet"))
+        files = (path for path in (self.root / table).glob("????-??-??.par[qt]*") if is_partition(path))
+        return sorted(set(_dates(path.stem for path in files)))
 
     def raw_days(self) -> list[date]:
         """The days raw events have arrived on, ascending."""

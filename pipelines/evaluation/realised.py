@@ -49,7 +49,7 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mate
 
     day, layout = date.fromisoformat(context.partition_key), warehouse.layout
     with as_failure():
-        warehouse.partition("events", day)
+        warehouse.files("events", day)
         try:
             rows = score_day(warehouse.engine(), layout, day).to_pylist()
         except NoNight as reason:
@@ -61,7 +61,7 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mate
             "lists": dg.MetadataValue.md(_brief(rows)),
             "curve": dg.MetadataValue.md(figures.inline(figures.realised_curve(curve(layout, day, CURVE_DAYS)))),
             **({} if found is None else {"recall@20": found.value, "list_date": rows[0]["list_date"].isoformat()}),
-            **parquet_metadata("realised", layout.partition("realised", day)),
+            **parquet_metadata("realised", layout.files("realised", day)),
         },
         check_results=[_check(found)],
     )

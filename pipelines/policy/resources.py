@@ -38,18 +38,19 @@ class Warehouse(dg.ConfigurableResource):
         scratch.mkdir(parents=True, exist_ok=True)
         return DuckDBEngine(memory_limit=self.memory_limit, threads=self.threads or None, temp_directory=scratch)
 
-    def partition(self, table: str, day: str | date) -> Path:
-        """The file of a day of a table; FileNotFoundError says which asset to materialise where there is none."""
-        file = self.layout.partition(table, day)
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} does not exist: materialise {table} for {day} first.")
-        return file
+    def files(self, table: str, day: str | date) -> list[Path]:
+        """The files of a day of a table; FileNotFoundError says which asset to materialise where there are none."""
+        files = self.layout.files(table, day)
+        if not files:
+            missing = self.layout.partition(table, day)
+            raise FileNotFoundError(f"{missing} does not exist: materialise {table} for {day} first.")
+        return files
 
     def read(self, table: str, day: str | date) -> "pa.Table":
         """One day of a table as Arrow."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.partition(table, day))
+        return pq.read_table(self.files(table, day))
 
 
 class MLflow(dg.ConfigurableResource):

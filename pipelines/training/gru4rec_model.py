@@ -53,7 +53,7 @@ def gru4rec_model(
             context.log.warning(f"MLflow run {run.info.run_name} was interrupted: closed as KILLED")
         facts = _facts(context, splits)
         with tracking.run(f"night {day}", facts) as active:
-            log_dataset("splits", warehouse.partition("splits", day), facts["data_hash"], "training")
+            log_dataset("splits", warehouse.files("splits", day)[0], facts["data_hash"], "training")
             _log_parameters(parameters, config)
             threads = _threads(context, config, parameters)
             trained = train(

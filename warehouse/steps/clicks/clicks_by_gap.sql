@@ -22,10 +22,10 @@ timed AS (
     {event_columns},
     micros AS timestamp,
     max(CASE WHEN is_start THEN micros END)
-      OVER (PARTITION BY user_id ORDER BY micros, item_id ROWS UNBOUNDED PRECEDING) AS session_start,
+      OVER (PARTITION BY user_id ORDER BY micros NULLS LAST, item_id NULLS LAST ROWS UNBOUNDED PRECEDING) AS session_start,
     CASE WHEN NOT lead(is_start) OVER w THEN lead(micros) OVER w END AS next_time
   FROM clicks
-  WINDOW w AS (PARTITION BY user_id ORDER BY micros, item_id)
+  WINDOW w AS (PARTITION BY user_id ORDER BY micros NULLS LAST, item_id NULLS LAST)
 )
 SELECT {click_columns}
 FROM timed

@@ -27,7 +27,7 @@ timed AS (
     micros AS timestamp,
     lead(micros) OVER w AS next_time
   FROM clicks
-  WINDOW w AS (PARTITION BY user_id, session_id ORDER BY micros, item_id)
+  WINDOW w AS (PARTITION BY user_id, session_id ORDER BY micros NULLS LAST, item_id NULLS LAST)
 )
 SELECT {click_columns}
 FROM timed

@@ -4,21 +4,25 @@ Nothing is filtered here: a single click, a robot's clicks and items that the mo
 user without an item that the model knows gets popular items later.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from warehouse.config import ContextConfig
 from warehouse.days import as_day, first_of_window, midnight
-from warehouse.engine.protocol import Engine
+from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.row_groups import ROW_GROUP
-from warehouse.engine.statements import statement
+from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
 from warehouse.steps.clicks.cut import cut_clicks, define_events
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_ORDER = ColumnList(("user_id", "timestamp", "item_id"), "NULLS LAST")
+T = TypeVar("T")
 
 
 def contexts(
@@ -34,17 +38,9 @@ def contexts(
     """
     import pyarrow as pa
 
-    config = config or ContextConfig()
-    run_date = as_day(run_date)
     with ExitStack() as stack:
-        db = stack.enter_context(engine.open())
-        cut_clicks(db, config, define_events(db, layout, run_date, config))
-        db.define(
-            "clicks_of_window",
-            statement("clicks_of_window", first=midnight(first_of_window(run_date, config.window_days))),
-        )
-        name = "contexts_session" if config.source == "session" else "contexts_events"
-        reader = db.reader(statement(name, max_events=config.max_events), ROW_GROUP)
+        db, sql = stack.enter_context(_defined(engine, layout, as_day(run_date), config or ContextConfig()))
+        reader = db.reader(f"SELECT user_id, item_id FROM ({sql}) AS latest ORDER BY {_ORDER}", ROW_GROUP)  # noqa: S608
         opened = stack.pop_all()
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -52,3 +48,36 @@ def contexts(
             yield from reader
 
     return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+def map_contexts(
+    engine: Engine,
+    layout: Layout,
+    run_date: date | str,
+    config: ContextConfig,
+    task: "Callable[[Iterator[pa.RecordBatch]], T]",
+) -> list[T]:
+    """Hand every user's context to a task, in groups of users, on the machines of the engine; see Database.map_groups.
+
+    Args:
+        task: gets batches of (user_id, item_id, timestamp), ordered as in `contexts`.
+
+    Returns:
+        What the task made of each group, users ascending.
+
+    Raises:
+        FileNotFoundError: the events of `run_date` are missing.
+    """
+    with _defined(engine, layout, as_day(run_date), config) as (db, sql):
+        return db.map_groups(sql, "user_id", _ORDER, task)
+
+
+@contextmanager
+def _defined(engine: Engine, layout: Layout, run_date: date, config: ContextConfig) -> Iterator[tuple[Database, str]]:
+    """An open database, and the statement of all contexts: user_id, item_id, timestamp."""
+    with engine.open() as db:
+        cut_clicks(db, config, define_events(db, layout, run_date, config))
+        first = midnight(first_of_window(run_date, config.window_days))
+        db.define("clicks_of_window", statement("clicks_of_window", first=first))
+        name = "contexts_session" if config.source == "session" else "contexts_events"
+        yield db, statement(name, max_events=config.max_events)

@@ -4,10 +4,9 @@ WITH ranked AS (
     user_id,
     item_id,
     timestamp,
-    row_number() OVER (PARTITION BY user_id ORDER BY timestamp DESC, item_id DESC) AS age
+    row_number() OVER (PARTITION BY user_id ORDER BY timestamp DESC NULLS LAST, item_id DESC NULLS LAST) AS age
   FROM clicks_of_window
 )
-SELECT user_id, item_id
+SELECT user_id, item_id, timestamp
 FROM ranked
 WHERE age <= {max_events}
-ORDER BY user_id, timestamp, item_id

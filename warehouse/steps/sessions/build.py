@@ -15,13 +15,14 @@ from warehouse.days import as_day, first_of_window, midnight
 from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.ranges import Users
-from warehouse.engine.statements import statement
+from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
+from warehouse.partitions import replacing_partition
 from warehouse.steps.clicks.cut import cut_clicks, define_events
 from warehouse.steps.events.calendar import Calendar, calendar
 from warehouse.steps.sessions.dwell.stays import count_stays, define_stays, rows_by_stay
 from warehouse.steps.sessions.filters.fixpoint import drop_until_stable
-from warehouse.whole_files import replacing
+from warehouse.tables import SESSIONS
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ def build_sessions(
         seen = _count(db, config, start)
         found = _find(db, config, start, ranges)
         rounds = drop_until_stable(db, config.min_session_length, config.min_item_support)
-        with replacing(layout.partition("sessions", run_date)) as path:
-            rows = db.write_parts(_rows(db, config, ranges), path)
+        with replacing_partition(layout.partition("sessions", run_date)) as path:
+            rows = db.write(_rows(db, config, ranges), path, _order(config)).rows
             if not rows:
                 raise DataError(_nothing_left(first_day, run_date, config, seen.events, found.sessions))
             known, absurd = count_stays(db) if with_dwell else (0, 0)
@@ -146,6 +147,11 @@ def _find(db: Database, config: SessionsConfig, start: datetime, users: tuple[Us
     for low, high in users:
         db.spool("found_sessions", statement("sessions_found", low=low, high=high, **limits), more=True)
     return _Found(*map(int, db.rows(statement("sessions_counts"))[0]))
+
+
+def _order(config: SessionsConfig) -> ColumnList:
+    """The order of the table's rows: that of its key."""
+    return ColumnList(tuple(name for name in SESSIONS.key if name != "copy" or config.dwell == "repeat"), "NULLS LAST")
 
 
 def _rows(db: Database, config: SessionsConfig, users: tuple[Users, ...]) -> list[str]:
