@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-all lint rooms constraints clean
+.PHONY: help demo ui test test-all test-spark lint rooms constraints clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -26,6 +26,10 @@ test: $(INSTALLED) ## Run the tests (the fast ones)
 
 test-all: $(INSTALLED) ## Run all tests, the slow ones too
 	$(BIN)/python -m pytest -n 2
+
+test-spark: $(INSTALLED) ## Install pyspark (450 MB) and run every test that uses Spark; needs Java 17
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
+	$(BIN)/python -m pytest -k spark tests/warehouse tests/pipelines
 
 lint: $(INSTALLED) ## Style, types and the walls between the packages
 	$(BIN)/ruff check .

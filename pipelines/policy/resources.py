@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pipelines.tracking.runs import Tracking
     from warehouse.engine.duckdb_engine import DuckDBEngine
+    from warehouse.engine.protocol import Engine
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -24,19 +25,37 @@ class Warehouse(dg.ConfigurableResource):
     root: str
     memory_limit: str
     threads: int
+    kind: str = "duckdb"
+    url: str = ""
+    spark: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
 
     @property
     def layout(self) -> Layout:
         """Where everything lies below the data folder."""
         return Layout(Path(self.root))
 
-    def engine(self) -> "DuckDBEngine":
-        """A new engine with this resource's limits; it spills into the data folder's scratch."""
+    def engine(self) -> "Engine":
+        """A new engine of this resource's kind and limits; it spills into the data folder's scratch."""
+        from warehouse.engine.choice import engine_of
+
+        return engine_of(
+            self.kind,
+            self._scratch(),
+            memory_limit=self.memory_limit,
+            threads=self.threads,
+            url=self.url,
+            spark=self.spark,
+        )
+
+    def local_engine(self) -> "DuckDBEngine":
+        """DuckDB on this machine, whatever the kind: for what is small, such as the catalogue."""
         from warehouse.engine.duckdb_engine import DuckDBEngine
 
-        scratch = self.layout.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
-        return DuckDBEngine(memory_limit=self.memory_limit, threads=self.threads or None, temp_directory=scratch)
+        return DuckDBEngine(self.memory_limit, self.threads or None, self._scratch())
+
+    def _scratch(self) -> Path:
+        self.layout.scratch.mkdir(parents=True, exist_ok=True)
+        return self.layout.scratch
 
     def files(self, table: str, day: str | date) -> list[Path]:
         """The files of a day of a table; FileNotFoundError says which asset to materialise where there are none."""

@@ -1,6 +1,7 @@
 """A night's lists: the champion scores every user's context, and `warehouse` stages, audits and publishes the lists."""
 
 import tempfile
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def publish_night(
     day: str, knobs: ServingKnobs, warehouse: Warehouse, champion: "ModelVersion", notes: dict[str, str]
 ) -> "Published":
-    """Score every user's context in one pass, and publish the lists as they come.
+    """Score every user's context in one pass, and publish the lists as they come; on Spark, the executors score.
 
     Args:
         day: the night.
@@ -33,24 +34,35 @@ def publish_night(
         ValueError: allow or deny cannot be read.
     """
     from gru4rec.serving.recommend import Recommender
+    from pipelines.serving.scoring import ListsOfGroup, Rules
     from warehouse.config import ContextConfig
-    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish
+    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish, publish_groups
     from warehouse.steps.contexts.audience import audience
-    from warehouse.steps.contexts.build import contexts
+    from warehouse.steps.contexts.build import contexts, map_contexts
     from warehouse.steps.contexts.shelf import shelf
 
-    engine, layout = warehouse.engine(), warehouse.layout
-    with tempfile.TemporaryDirectory() as copy:
-        recommender = Recommender.load(registry.served_checkpoint(champion, Path(copy)))
-    shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
-    users = audience(engine, layout, day, knobs.window_days)
-    expected = Expected(n=knobs.n, users=users, items=shown.of(recommender.scorer.vocabulary.ids))
-    facts = NightFacts(
-        model_version=int(champion.version),
-        mlflow_run_id=champion.run_id,
-        metadata=notes,
-    )
+    engine, layout, local = warehouse.engine(), warehouse.layout, warehouse.local_engine()
+    run_date, sources = date.fromisoformat(day), step_config(ContextConfig, knobs)
     limits = step_config(AuditLimits, knobs)
-    with contexts(engine, layout, day, step_config(ContextConfig, knobs)) as reader:
-        batches = recommender.recommend_stream(reader, knobs.n, knobs.exclude_seen, shown.allow, shown.deny)
-        return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
+    facts = NightFacts(model_version=int(champion.version), mlflow_run_id=champion.run_id, metadata=notes)
+    with ExitStack() as stack:
+        model = registry.served_checkpoint(champion, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        recommender = Recommender.load(model)
+        if warehouse.kind != "spark":
+            stack.close()  # the model is in memory: a night that is killed leaves no copy
+        shown = shelf(local, layout, day, knobs.allow, knobs.deny)
+        users = audience(engine, layout, day, knobs.window_days)
+        expected = Expected(n=knobs.n, users=users, items=shown.of(recommender.scorer.vocabulary.ids))
+        rules = Rules(knobs.n, knobs.exclude_seen, shown.allow, shown.deny)
+        if warehouse.kind != "spark":
+            with contexts(engine, layout, day, sources) as reader:
+                batches = rules.lists(recommender, reader)
+                return publish(layout, run_date, batches, facts, expected, limits, engine=local)
+        return publish_groups(
+            layout,
+            run_date,
+            lambda write: map_contexts(engine, layout, day, sources, ListsOfGroup(rules, write), model),
+            facts,
+            expected,
+            limits,
+        )

@@ -56,6 +56,17 @@ def _file_name(value: str) -> str:
     return value
 
 
+def _spark_settings(value: Any) -> Any:
+    """TOML's numbers and truth values as Spark writes them."""
+    if not isinstance(value, dict):
+        return value
+    plain = {name: str(one).lower() if isinstance(one, bool) else str(one) for name, one in value.items()
+             if isinstance(one, str | int | float)}  # fmt: skip
+    if len(plain) < len(value) or not all(name.startswith("spark.") for name in value):
+        raise ValueError('use full names in quotes, such as "spark.executor.memory" = "4g"')
+    return plain
+
+
 def _item_list(value: str) -> str:
     from warehouse.steps.contexts.shelf import judge_list
 
@@ -70,6 +81,7 @@ RankMetric = Annotated[str, AfterValidator(_rank_metric)]
 ItemList = Annotated[str, AfterValidator(_item_list)]  # an allow or a deny list
 Name = Annotated[str, Field(min_length=1)]
 FileName = Annotated[str, AfterValidator(_file_name)]  # becomes the name of a file in the data folder
+SparkSettings = Annotated[dict[str, str], BeforeValidator(_spark_settings)]
 IdType = Literal["auto", "int64", "string"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]

@@ -15,7 +15,9 @@ from warehouse.engine.errors import DataError
 
 OWN_FOLDER = re.compile(r"([1-9][0-9]{0,9})-[0-9a-f]{8}")  # process and chance
 # What DuckDB spills and marks its folder with, and what `spool` writes.
-OWN_FILE = re.compile(r"duckdb_temp_.+\.(tmp|block)|duckdb_temp_[0-9]+_[0-9]+_owner|[a-z_]+-[0-9]+\.parquet")
+OWN_FILE = re.compile(r"duckdb_temp_.+\.(tmp|block)|duckdb_temp_[0-9]+_[0-9]+_owner|[a-z_]+-[0-9]+\.parquet|seen")
+
+OWN_PARTS = re.compile(r"[a-z_]+-[0-9]+|probe")  # folders of parts that Spark spools
 
 
 @contextmanager
@@ -61,6 +63,8 @@ def _remove(folder: Path) -> None:
     for file in folder.iterdir():
         if OWN_FILE.fullmatch(file.name) and not file.is_dir():
             file.unlink(missing_ok=True)
+        elif OWN_PARTS.fullmatch(file.name) and _is_own_folder(file):
+            shutil.rmtree(file, ignore_errors=True)
     with contextlib.suppress(OSError):  # it is not empty: what is left is not ours
         folder.rmdir()
 

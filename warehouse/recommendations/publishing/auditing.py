@@ -44,13 +44,26 @@ def audit(
         previous: the night before, where there is one.
         before: its files.
     """
-    figures = _whole(files, expected)
+    return judge(figures_of(files, expected), files, run_date, expected, limits, previous=previous, before=before)
+
+
+def judge(
+    figures: dict[str, int],
+    files: Sequence[Path],
+    run_date: dt.date,
+    expected: Expected,
+    limits: AuditLimits,
+    *,
+    previous: dt.date | None = None,
+    before: Sequence[Path] = (),
+) -> Audit:
+    """Audit a night whose figures are known already; see `audit`. Of its files only a sample is read."""
     checks = [*_structure(figures, expected), *_distribution(files, figures, expected.n, limits, before)]
     return Audit(run_date, previous, figures["rows"], figures["users"], tuple(checks))
 
 
-def _whole(files: Sequence[Path], expected: Expected) -> dict[str, int]:
-    """Sum the figures of all row groups over the night."""
+def figures_of(files: Sequence[Path], expected: Expected) -> dict[str, int]:
+    """The figures of all row groups of some files, in order of user and rank, summed; see `CHECKS`."""
     total: dict[str, int] = {"rows": 0, "users": 0}
     shown = None if expected.items is None else pc.unique(expected.items)
     last: Any = None

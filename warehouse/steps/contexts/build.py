@@ -4,14 +4,15 @@ Nothing is filtered here: a single click, a robot's clicks and items that the mo
 user without an item that the model knows gets popular items later.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warehouse.config import ContextConfig
 from warehouse.days import as_day, first_of_window, midnight
-from warehouse.engine.protocol import Database, Engine
+from warehouse.engine.protocol import Database, Engine, T, Task
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 
 _ORDER = ColumnList(("user_id", "timestamp", "item_id"), "NULLS LAST")
-T = TypeVar("T")
 
 
 def contexts(
@@ -55,12 +55,14 @@ def map_contexts(
     layout: Layout,
     run_date: date | str,
     config: ContextConfig,
-    task: "Callable[[Iterator[pa.RecordBatch]], T]",
+    task: Task[T],
+    luggage: Path,
 ) -> list[T]:
     """Hand every user's context to a task, in groups of users, on the machines of the engine; see Database.map_groups.
 
     Args:
-        task: gets batches of (user_id, item_id, timestamp), ordered as in `contexts`.
+        task: gets batches of (user_id, item_id, timestamp), ordered as in `contexts`, and the luggage.
+        luggage: a folder of which each machine gets a copy.
 
     Returns:
         What the task made of each group, users ascending.
@@ -69,7 +71,7 @@ def map_contexts(
         FileNotFoundError: the events of `run_date` are missing.
     """
     with _defined(engine, layout, as_day(run_date), config) as (db, sql):
-        return db.map_groups(sql, "user_id", _ORDER, task)
+        return db.map_groups(sql, "user_id", _ORDER, task, luggage)
 
 
 @contextmanager

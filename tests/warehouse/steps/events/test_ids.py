@@ -23,7 +23,7 @@ def day(**changed):
 
 
 def rejected(shop):
-    rows = pq.read_table(shop.layout.partition("rejected_events", DAY)).to_pylist()
+    rows = pq.read_table(shop.layout.files("rejected_events", DAY)).to_pylist()
     return sorted((row["reason"], row["user_id"], row["item_id"], row["session_id"]) for row in rows)
 
 
@@ -143,7 +143,7 @@ def test_text_that_should_be_a_number_is_kept_or_rejected_with_its_text(engine, 
     assert report.rejected_by_reason == {"user_id is not a whole number of 64 bits": len(odd)}
     assert {row[1] for row in rejected(shop)} == set(odd)
     assert [row[0] for row in shop.table("events", DAY)] == [-3, 0, 7, 2**63 - 1]
-    assert pq.read_schema(layout.partition("events", DAY)).field("user_id").type == pa.int64()
+    assert pq.read_schema(layout.files("events", DAY)[0]).field("user_id").type == pa.int64()
 
 
 def test_text_of_numbers_is_a_time_where_a_unit_is_named(shop):
