@@ -50,7 +50,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str]) -> str:
 def _time(column: str, kind: str) -> str:
     """A time of the files as a time in UTC."""
     if kind in _TEXT:
-        zoned = f"regexp_replace({column}, '([+-][0-9][0-9])([0-9][0-9])$', '$1:$2')"
+        seconds = f"regexp_replace({column}, '([T ][0-9]+:[0-9]+)(Z| UTC|[+-].*)?$', '$1:00$2')"  # no zone without
+        zoned = f"regexp_replace({seconds}, '([+-][0-9][0-9])([0-9][0-9])$', '$1:$2')"
         return f"CASE WHEN {column} RLIKE {literal(_ISO)} THEN TRY_CAST({zoned} AS TIMESTAMP) END"
     if kind.startswith("timestamp[ns"):  # read as whole nanoseconds; rounded, as DuckDB does
         return f"timestamp_micros(CAST(floor(({column} + 500) / 1000BD) AS BIGINT))"

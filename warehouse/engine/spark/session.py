@@ -65,6 +65,7 @@ def session(url: str, settings: Mapping[str, str]) -> "SparkSession":
     _ask_for_java()
     _ask_for_master(url)
     stop()
+    os.environ["PYSPARK_PYTHON"] = wanted[1]["spark.pyspark.python"]  # a session reads it here, not in its settings
     builder = SparkSession.builder.master(url)
     for name, value in wanted[1].items():
         builder = builder.config(name, value)

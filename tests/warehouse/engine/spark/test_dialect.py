@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,34 +47,24 @@ def test_any_text_is_data_on_both_spark_and_duckdb(both: Both, found: list[str])
         assert db.rows(f"SELECT {literal(found[-1])} IN {literal(tuple(found))}") == [(True,)]
 
 
-DATES = st.sampled_from(
-    ["2024-03-01", "2024-3-1", "2024-02-29", "2023-02-29", "1970-01-01", "0001-01-01", "2024", "24-1-1"]
-)
-CLOCKS = st.sampled_from(
-    ["10:00", "1:2:3", "23:59:59", "10:00:00.25", "10:00:00.1234567", "10:00:60", "25:00", "12", ""]
-)
-ZONES = st.sampled_from(["", "Z", " UTC", "+01", "-05:30", "+0100", "+1", "X"])
-TIMES = st.builds(
-    lambda day, apart, clock, zone: f"{day}{apart}{clock}{zone}", DATES, st.sampled_from(" T"), CLOCKS, ZONES
-)
-REFUSED = ["12:30", "2024", "2024-03", "now", "today", "epoch ", "20240301", "2024-03-01 10", "10:00:00Z", "", " ", "x"]
+DATES = ["2024-03-01", "2024-3-1", "2024-02-29", "2023-02-29", "1970-01-01", "0001-01-01", "2024"]
+CLOCKS = ["10:00", "1:2:3", "23:59:59", "10:00:00.25", "10:00:00.1234567", "10:00:60", "25:00", "12", ""]
+ZONES = ["", "Z", " UTC", "+01", "-05:30", "+0100", "+1", "X"]
+REFUSED = ["12:30", "2024", "2024-03", "now", "today", "20240301", "2024-03-01 10", "10:00:00Z", "", " ", "x"]
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(TIMES, min_size=100, max_size=100))
-def test_a_time_in_text_is_the_same_time_on_spark_or_none_on_both(both: Both, tmp_path_factory, found) -> None:
-    found = [*REFUSED, *found]
-    path = tmp_path_factory.mktemp("times") / "times.parquet"
-    pq.write_table(pa.table({"number": range(len(found)), "text": found}), path)
+def test_a_time_in_text_is_the_same_time_on_spark_or_none_on_both(both: Both, tmp_path: Path) -> None:
+    texts = [*REFUSED, *DATES, *map("".join, product(DATES, " T", CLOCKS, ZONES))]
+    path = tmp_path / "times.parquet"
+    pq.write_table(pa.table({"number": range(len(texts)), "text": texts}), path)
     read = []
     for db in both:
         db.view("times", [path], {"number": FileColumn("number"), "time": FileColumn("text", "time")})
         read.append(dict(db.rows("SELECT number, time FROM times")))
-    assert read[0] == read[1], [
-        (text, read[0][n], read[1][n]) for n, text in enumerate(found) if read[0][n] != read[1][n]
-    ]
+    differ = [(text, read[0][n], read[1][n]) for n, text in enumerate(texts) if read[0][n] != read[1][n]]
+    assert not differ
     assert {read[0][number] for number in range(len(REFUSED))} == {None}
-    assert any(read[0].values())
+    assert sum(time is not None for time in read[0].values()) > 300
 
 
 @pytest.mark.parametrize(
@@ -90,7 +81,7 @@ def test_a_time_in_text_is_the_same_time_on_spark_or_none_on_both(both: Both, tm
 )
 def test_a_number_is_the_same_time_on_spark(both: Both, tmp_path: Path, unit: str, values: pa.Array) -> None:
     pq.write_table(pa.table({"number": range(len(values)), "value": values}), tmp_path / "times.parquet")
-    columns = {"number": FileColumn("number"), "time": FileColumn("value", "time", unit)}
+    columns = {"number": FileColumn("number", "id"), "time": FileColumn("value", "time", unit)}
     read = []
     for db in both:
         db.view("numbers", [tmp_path / "times.parquet"], columns)
