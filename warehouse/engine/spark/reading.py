@@ -63,6 +63,8 @@ def _text(column: str, kind: str) -> str:
     if kind.startswith("timestamp["):
         zone = " || '+00'" if "tz=" in kind else ""
         return f"(CAST({_time(column, kind)} AS STRING){zone})"
+    if kind in _EXACT:
+        return f"CASE WHEN isnan({column}) THEN 'nan' ELSE CAST({column} AS STRING) END"
     return f"CAST({column} AS STRING)"
 
 

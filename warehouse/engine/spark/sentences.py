@@ -22,6 +22,11 @@ def spark_sentences() -> Iterator[None]:
     try:
         yield
     except (ParseException, AnalysisException) as error:
+        if "PARQUET_TYPE" in str(error):
+            raise DataError(
+                f"a raw file has a column of a type that Spark cannot read ({_first_line(error)}): write it as text, "
+                f"as whole numbers or as times; nothing was changed"
+            ) from error
         raise StatementRefused(_first_line(error)) from error
     except (PySparkException, Py4JError) as error:
         said = sentence(str(error))
