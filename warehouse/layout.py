@@ -64,8 +64,9 @@ class Layout:
 
     def days(self, table: str) -> list[date]:
         """The days a table has a partition of, ascending; files with other names are not partitions."""
-        files = (path for path in (self.root / table).glob("????-??-??.par[qt]*") if is_partition(path))
-        return sorted(set(_dates(path.stem for path in files)))
+        endings = (".parquet", ".parts")
+        found = (path for ending in endings for path in (self.root / table).glob(f"????-??-??{ending}"))
+        return sorted(set(_dates(path.stem for path in found if is_partition(path))))
 
     def raw_days(self) -> list[date]:
         """The days raw events have arrived on, ascending."""

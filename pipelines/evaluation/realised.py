@@ -51,7 +51,7 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mate
     with as_failure():
         warehouse.files("events", day)
         try:
-            rows = score_day(warehouse.engine(), layout, day).to_pylist()
+            rows = score_day(warehouse.local_engine(), layout, day).to_pylist()
         except NoNight as reason:
             context.log.info(str(reason))
             return dg.MaterializeResult(metadata={"skipped": str(reason)}, check_results=[_check(None)])

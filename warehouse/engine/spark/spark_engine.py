@@ -1,6 +1,7 @@
 """Spark as an engine: many machines that see one file system, under one path."""
 
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ class SparkEngine:
         The session stays for the next step of this process.
         """
         spark = session(self.url, self.settings)
-        with spill_folder(self.temp_directory) as spill:
+        # A folder of this machine's own: whether a process still runs, only its own machine knows.
+        with spill_folder(self.temp_directory / f"spark-{socket.gethostname()}") as spill:
             with spark_sentences():
                 self._probe(spark, spill / "probe")
             yield SparkDatabase(spark, spill)
