@@ -115,7 +115,7 @@ class SparkDatabase:
     def _save(self, frame: "DataFrame", folder: Path) -> list[Path]:
         """Write a frame as parquet parts; returns them in the order of the rows. There is at least one."""
         with spark_sentences():
-            frame.write.parquet(_address(folder))
+            frame.write.parquet(f"file:{folder.absolute()}")
         return sorted(folder.glob("part-*"))
 
     def _scan(self, files: Sequence[Path], columns: ViewColumns | None, filename: str) -> "DataFrame":
@@ -135,7 +135,7 @@ class SparkDatabase:
     def _read(
         self, files: Sequence[Path], types: dict[str, str], columns: ViewColumns | None, filename: str
     ) -> "DataFrame":
-        raw = self._spark.read.parquet(*map(_address, files))
+        raw = self._spark.read.parquet(*map(address, files))
         if columns is None:
             selected = ["*"]
         else:
@@ -143,6 +143,6 @@ class SparkDatabase:
         return raw.selectExpr(*selected, *([f"{_PATH} AS {identifier(filename)}"] if filename else []))
 
 
-def _address(path: Path) -> str:
-    """A path as Spark takes it, in which no character stands for others."""
+def address(path: Path) -> str:
+    """A path to read, in which no character stands for others; what is written to is taken as it is."""
     return "file:" + re.sub(r"([*?\[\]{}\\])", r"\\\1", str(path.absolute()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from warehouse.engine.errors import DataError
 from warehouse.engine.spark.sentences import spark_sentences
 from warehouse.engine.spark.session import MEANING, session
-from warehouse.engine.spark.spark_database import SparkDatabase
+from warehouse.engine.spark.spark_database import SparkDatabase, address
 from warehouse.engine.spill import spill_folder
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class SparkEngine:
         seen = folder.with_name("seen")
         seen.write_text("\n".join("x" * _PROBES), encoding="utf-8")
         try:
-            read = spark.read.text(f"file:{seen}").count()
-            spark.range(0, _PROBES, 1, _PROBES).write.parquet(f"file:{folder}")
+            read = spark.read.text(address(seen)).count()
+            spark.range(0, _PROBES, 1, _PROBES).write.parquet(f"file:{folder.absolute()}")
         except Exception as error:
             raise _unshared(self.temp_directory) from error
         if read != _PROBES or len(list(folder.glob("part-*"))) != _PROBES:
