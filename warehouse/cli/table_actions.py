@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 100  # columns of the terminal that tables are made for
 
 
-def add_table_actions(
-    actions: "argparse._SubParsersAction[Parser]", table: Callable[[Layout], Path]
-) -> None:
+def add_table_actions(actions: "argparse._SubParsersAction[Parser]", table: Callable[[Layout], Path]) -> None:
     """Add history, rollback, retain and verify; each sets `run`.
 
     Args:

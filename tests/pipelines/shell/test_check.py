@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 from pipelines.settings.read import Settings, load
 from pipelines.shell.check import check
 from warehouse.layout import Layout
+from warehouse.partitions import replacing_partition
 from warehouse.recommendations import Expected, NightFacts, publish
-from warehouse.sums import summed
 
 NIGHT = dt.date(2026, 1, 3)
 
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     """A partition of events and of items, and a published night."""
     layout = Layout(tmp_path / "data")
     for name in ("events", "items"):
-        with summed(layout.partition(name, NIGHT)) as beside:
+        with replacing_partition(layout.partition(name, NIGHT)) as beside:
             pq.write_table(pa.table({"user_id": [1, 2, 3], "item_id": [4, 5, 6]}), beside)
     rows = {
         "user_id": [1, 1],

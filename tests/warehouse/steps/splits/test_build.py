@@ -31,7 +31,7 @@ def week(shop, clock):
 
 
 def parts(shop):
-    table = pq.read_table(shop.layout.partition("splits", DAY)).to_pylist()
+    table = pq.read_table(shop.layout.files("splits", DAY)).to_pylist()
     return {
         name: [(r["user_id"], r["item_id"]) for r in table if r["split"] == name]
         for name in ("train", "validation", "test")
@@ -52,7 +52,7 @@ def test_a_session_belongs_where_it_starts_and_is_cut_at_the_next_boundary(week)
 
 def test_parts_stand_in_order_and_each_in_the_order_of_the_sessions(week):
     build_splits(week.engine, week.layout, DAY)
-    table = pq.read_table(week.layout.partition("splits", DAY))
+    table = pq.read_table(week.layout.files("splits", DAY))
     rank = {"train": 0, "validation": 1, "test": 2}
     keys = [(rank[r["split"]], r["user_id"], r["session_start"], r["timestamp"]) for r in table.to_pylist()]
     assert keys == sorted(keys)
@@ -60,10 +60,10 @@ def test_parts_stand_in_order_and_each_in_the_order_of_the_sessions(week):
 
 def test_days_and_dates_say_the_same(week):
     build_splits(week.engine, week.layout, DAY, SplitsConfig(validation_days=2, test_days=2))
-    by_days = week.layout.partition("splits", DAY).read_bytes()
+    by_days = week.bytes("splits", DAY)
     dates = SplitsConfig(validation_start=date(2024, 3, 2), test_start=date(2024, 3, 4))
     build_splits(week.engine, week.layout, DAY, dates)
-    assert week.layout.partition("splits", DAY).read_bytes() == by_days
+    assert week.bytes("splits", DAY) == by_days
 
 
 def test_without_validation_and_test_all_is_train(week):
@@ -87,7 +87,7 @@ def test_items_that_train_does_not_know_are_counted(shop, clock):
 def test_nothing_to_train_on_is_an_error(week):
     with pytest.raises(ValueError, match="starts before 2024-02-0"):
         build_splits(week.engine, week.layout, DAY, SplitsConfig(test_days=30))
-    assert not week.layout.partition("splits", DAY).exists()
+    assert not week.layout.files("splits", DAY)
 
 
 def test_boundaries_the_wrong_way_round_are_an_error(week):
@@ -114,7 +114,7 @@ def test_no_session_is_in_two_parts_on_a_random_log(shop):
         shop.ingest(f"2024-03-0{n}")
     shop.sessions(DAY)
     build_splits(shop.engine, shop.layout, DAY)
-    rows = pq.read_table(shop.layout.partition("splits", DAY)).to_pylist()
+    rows = pq.read_table(shop.layout.files("splits", DAY)).to_pylist()
     names = {(r["user_id"], r["session_start"]): set() for r in rows}
     for r in rows:
         names[r["user_id"], r["session_start"]].add(r["split"])
