@@ -239,8 +239,7 @@ class Gate(Section):
 
     unreadable_champion: UnreadableChampion = Field(
         default="judge",
-        description='when the champion\'s files are gone or spoiled: "judge" the challenger as on a first night, or '
-        '"refuse" it',
+        description='a champion whose files are gone or spoiled: "judge" as on a first night, or "refuse"',
     )
 
     @property

@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 PREFIX = "sqlite:///"
 PATIENCE = 60.0  # seconds for which a locked database is waited for
@@ -123,7 +124,7 @@ def follow(file: Path, artifacts: Path) -> bool:
     now = artifacts.absolute().as_uri()
     try:
         with contextlib.closing(_connect(file)) as database:
-            old = _moved_from(database, now, artifacts.name)
+            old = _moved_from(database, artifacts)
             if not old:
                 return False
             _when_free(database, file)
@@ -138,10 +139,13 @@ def follow(file: Path, artifacts: Path) -> bool:
     return True
 
 
-def _moved_from(database: sqlite3.Connection, now: str, name: str) -> list[str]:
-    """Where experiments have their artifacts, if it is another folder of that name than `now`."""
+def _moved_from(database: sqlite3.Connection, artifacts: Path) -> list[str]:
+    """Where experiments have their artifacts, if it is another folder of that name; a link to this one is none."""
     found = database.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
     places = {str(place).rstrip("/") for (place,) in found}
-    return sorted(
-        place for place in places if place.startswith("file:") and place.endswith(f"/{name}") and place != now
-    )
+    named = [place for place in places if place.startswith("file:") and place.endswith(f"/{artifacts.name}")]
+    return sorted(place for place in named if _folder(place) != artifacts.resolve())
+
+
+def _folder(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path)).resolve()

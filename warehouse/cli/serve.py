@@ -5,7 +5,7 @@ import socket
 from contextlib import suppress
 from threading import Event
 
-from warehouse.cli.arguments import Parser, add_data_folder, whole
+from warehouse.cli.arguments import Parser, add_data_folder
 from warehouse.layout import Layout
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -21,9 +21,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     )
     add_data_folder(parser, "the data folder")
     parser.add_argument("--host", default=LOOPBACK[0], help="the address to listen on (default: this machine alone)")
-    parser.add_argument(
-        "--port", type=whole(0, 65_535), default=8000, help="the port (default 8000; 0: any that is free)"
-    )
+    parser.add_argument("--port", type=int, default=8000, help="the port (default 8000; 0: any that is free)")
     parser.add_argument(
         "--allow-host",
         metavar="NAME",

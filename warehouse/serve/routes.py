@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from warehouse.serve import answers
@@ -37,21 +37,21 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_users(app: FastAPI, desk: Desk) -> None:
-    @app.get("/users/{user_id:path}/history", response_model=answers.History, responses=_UNKNOWN)
-    async def history(request: Request, user_id: str, n: Count = 20) -> Response:
+    @app.get("/users/{user_id:path}/history", response_model=answers.History, responses={404: _UNKNOWN[404]})
+    async def history(user_id: str, n: Count = 20) -> dict[str, Any]:
         """A user's latest events up to the night, newest first."""
         opened = desk.open
         user = user_id if opened.users.text else int(user_id) if is_int64(user_id) else None
-        events = (
-            []
-            if user is None
-            else await asyncio.to_thread(latest_events, opened.layout, opened.night.run_date, user, n)
-        )
+        events = []
+        if user is not None:
+            events = await asyncio.to_thread(latest_events, opened.layout, opened.night.run_date, user, n)
         if not events:
-            return answer(request, opened.night.version, {"detail": f"no event of user {user_id} is kept"})
+            raise HTTPException(404, f"no event of user {user_id} is kept")
         titles = opened.titles([item for item, _ in events])
-        items = [{"item_id": i, "title": titles.get(i), "timestamp": at.isoformat()} for i, at in events]
-        return answer(request, opened.night.version, {"user_id": user_id, "items": items})
+        return {
+            "user_id": user_id,
+            "items": [{"item_id": item, "title": titles.get(item), "timestamp": at} for item, at in events],
+        }
 
     @app.get("/users/{user_id:path}", response_model=answers.UserList, responses=_UNKNOWN)
     async def user(request: Request, user_id: str, n: Count = 10) -> Response:
@@ -76,7 +76,7 @@ def _add_items(app: FastAPI, desk: Desk) -> None:
         """The n items most like an item, of the newest whole night of similar items, best first."""
         opened = desk.open
         if opened.similar is None:
-            return answer(request, opened.night.version, {"detail": "there is no night of similar items yet"})
+            raise HTTPException(404, "there is no night of similar items yet")
         night, found = opened.similar.night, opened.like(item_id, n)
         if not found:
             said = f"item {item_id} has no list in the night {night.run_date}: the model does not know it"

@@ -127,6 +127,14 @@ def test_a_folder_that_was_moved_keeps_its_models(root: Path, tmp_path_factory: 
     assert opened(moved).experiment_id == tracking.experiment_id
 
 
+def test_another_name_of_the_same_folder_is_no_move(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.rename(root / "mlflow" / "mlflow.db", root / "mlflow.db")
+    opened(root)
+    link = tmp_path_factory.mktemp("linked") / "data"
+    link.symlink_to(root)
+    assert not store.follow(link / "mlflow" / "mlflow.db", link / "mlflow" / "artifacts")
+
+
 def test_files_of_a_version_that_are_gone_are_a_sentence(tracking: Tracking) -> None:
     version = tracking.client.get_model_version("gru4rec", "1")
     with pytest.raises(registry.ModelUnreadable, match="the files of gru4rec version 1 cannot be read"):

@@ -159,11 +159,12 @@ def similar_night(nights: Any, step: int) -> None:
 def test_similar_items_come_and_are_followed(nights: Any, served: Server) -> None:
     answer = served.ask("/items/3/similar")
     assert (answer.status, answer.body["detail"]) == (404, "there is no night of similar items yet")
+    assert "etag" not in answer.headers, "the first night of the other table may have that version too"
     for step in (1, 7):
         similar_night(nights, step)
         version = table.latest(nights.layout.similar_items).version
         end = time.monotonic() + PATIENCE
-        while (answer := served.ask("/items/3/similar?n=2")).headers["etag"] != f'"{version}"':
+        while (answer := served.ask("/items/3/similar?n=2")).headers.get("etag") != f'"{version}"':
             assert time.monotonic() < end
             time.sleep(0.1)
         assert answer.body["items"] == table.for_item(nights.layout, 3, 2)
@@ -172,7 +173,8 @@ def test_similar_items_come_and_are_followed(nights: Any, served: Server) -> Non
     assert served.ask("/users/7?n=5").body["items"] == table.for_user(nights.layout, 7, 5)
     for item in ("99", "film", "03"):
         answer = served.ask(f"/items/{item}/similar")
-        assert (answer.status, answer.body["detail"][: len(item) + 17]) == (404, f"item {item} has no list in")
+        assert answer.status == 404
+        assert answer.body["detail"].startswith(f"item {item} has no list in the night {nights.day(0)}")
 
 
 def test_a_server_may_wait_for_the_first_night(nights: Any) -> None:
@@ -207,7 +209,7 @@ def test_titles_are_found_and_a_users_history_is_read(nights: Any, served: Serve
         pq.write_table(pa.table({"user_id": [7, 8], "item_id": [number, 9], "timestamp": at}), path)
     met = served.ask("/users/7/history?n=2").body["items"]
     assert [(one["item_id"], one["title"]) for one in met] == [(2, "film 2"), (1, "film 1")]
-    assert met[0]["timestamp"] == f"{nights.day(0)}T12:00:00+00:00"
+    assert dt.datetime.fromisoformat(met[0]["timestamp"]) == dt.datetime.combine(nights.day(0), dt.time(12), dt.UTC)
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_is_framed_by_nobody(served: Server) -> None:

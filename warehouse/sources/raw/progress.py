@@ -16,7 +16,7 @@ class Progress:
         if enabled:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=None)  # none where no terminal is
+            self._bar = tqdm(total=total, unit=f" {unit}", unit_scale=True)
 
     def add(self, rows: int) -> None:
         """Count `rows` more."""

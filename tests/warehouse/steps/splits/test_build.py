@@ -10,6 +10,7 @@ import pytest
 from warehouse.config import SplitsConfig
 from warehouse.steps.splits.build import build_splits
 from warehouse.steps.splits.overlap import Overlap, count_overlap
+from warehouse.sums import summed
 
 DAY = date(2024, 3, 5)
 
@@ -130,7 +131,8 @@ def test_an_overlap_is_counted(week):
     parts = table["split"].to_pylist()
     parts[0], parts[-1] = "validation", "train"  # one click of each of two sessions
     spoiled = table.set_column(table.column_names.index("split"), "split", pa.array(parts))
-    pq.write_table(spoiled, path)
+    with summed(path) as beside:
+        pq.write_table(spoiled, beside)
     assert count_overlap(week.engine, week.layout, DAY).in_two_parts == 2
     first = spoiled.filter(pc.not_equal(spoiled["split"], "train"))["session_start"]
     trained = spoiled.filter(pc.equal(spoiled["split"], "train"))["timestamp"]

@@ -1,0 +1,96 @@
+"""A folder where a file is expected, and the reverse, end a step with one sentence; faults keep their trace."""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.policy.failures import as_failure
+from pipelines.policy.resources import Warehouse
+from pipelines.policy.turns import release
+from warehouse.recommendations.publishing.staging import StagedNight
+from warehouse.steps.events.deliveries import changed, record
+from warehouse.sums import summed
+
+NIGHT = dt.date(2026, 1, 3)
+
+
+def engine_over_a_file(root: Path) -> None:
+    (root / ".scratch").write_text("a file")
+    Warehouse(root=str(root), memory_limit="100MB", threads=1).engine()
+
+
+def partition_that_is_a_folder(root: Path) -> None:
+    (root / "sessions" / "2026-01-03.parquet").mkdir(parents=True)
+    with summed(root / "sessions" / "2026-01-03.parquet") as beside:
+        beside.write_text("rows")
+
+
+def table_that_is_a_file(root: Path) -> None:
+    (root / "sessions").write_text("a file")
+    with summed(root / "sessions" / "2026-01-03.parquet") as beside:
+        beside.write_text("rows")
+
+
+def delivery_that_is_a_folder(root: Path) -> None:
+    warehouse = Warehouse(root=str(root), memory_limit="100MB", threads=1)
+    warehouse.layout.delivery("2026-01-03").mkdir(parents=True)
+    record(warehouse.layout, NIGHT, {})
+
+
+def staging_that_is_a_file(root: Path) -> None:
+    (root / "recommendations_staging").write_text("a file")
+    with StagedNight(root / "recommendations", NIGHT):
+        pass
+
+
+def lock_that_is_a_folder(root: Path) -> None:
+    (root / "recommendations_staging" / "2026-01-03.lock").mkdir(parents=True)
+    with StagedNight(root / "recommendations", NIGHT):
+        pass
+
+
+MISPLACED = [
+    engine_over_a_file, partition_that_is_a_folder, table_that_is_a_file, delivery_that_is_a_folder,
+    staging_that_is_a_file, lock_that_is_a_folder,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("misplace", MISPLACED)
+def test_what_lies_in_the_wrong_place_is_one_sentence(tmp_path: Path, misplace: Callable[[Path], None]) -> None:
+    with pytest.raises(dg.Failure) as caught, as_failure():
+        misplace(tmp_path)
+    said = str(caught.value.description)
+    assert re.fullmatch(rf"{tmp_path}\S+ (is|lies) .*: put that right and run again", said), said
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_what_mlflow_refuses_is_a_sentence_and_a_fault_of_the_program_is_not() -> None:
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(dg.Failure) as caught, as_failure():
+        raise MlflowException("(sqlite3.OperationalError) database is locked\n[SQL: SELECT 1]")
+    assert caught.value.description == "MLflow refused: (sqlite3.OperationalError) database is locked"
+    with pytest.raises(KeyError), as_failure():
+        raise KeyError("a fault")
+    with pytest.raises(BrokenPipeError), as_failure():
+        raise BrokenPipeError(32, "of no file")
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "3", '{"part.parquet": 3}', '{"part.parquet": [1]}', "\x00"])
+def test_a_spoiled_record_of_a_delivery_is_as_none(tmp_path: Path, text: str) -> None:
+    layout = Warehouse(root=str(tmp_path), memory_limit="100MB", threads=1).layout
+    raw = layout.raw_events("2026-01-03") / "part.parquet"
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes(b"rows")
+    layout.delivery("2026-01-03").parent.mkdir()
+    layout.delivery("2026-01-03").write_text(text)
+    assert changed(layout, NIGHT)
+
+
+def test_a_folder_among_the_holds_of_days_hinders_no_release(tmp_path: Path) -> None:
+    (tmp_path / ".nights" / "2026-01-03.json").mkdir(parents=True)
+    release(Warehouse(root=str(tmp_path), memory_limit="100MB", threads=1).layout, "a run")
