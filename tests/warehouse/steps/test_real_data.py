@@ -9,6 +9,8 @@ import pytest
 from warehouse.config import SplitsConfig
 from warehouse.steps.splits.build import build_splits
 
+pytestmark = pytest.mark.parametrize("engine", ["duckdb"], indirect=True)  # minutes a test on Spark
+
 # file, day by which all of it has arrived, unit of its clock, events, sessions, items, repeats delivered twice
 SETS = [
     ("serenade_clicks", "2020-06-30", "", 116_285, 24_385, 18_009),

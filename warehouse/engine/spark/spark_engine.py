@@ -1,5 +1,6 @@
 """Spark as an engine: many machines that see one file system, under one path."""
 
+import re
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from warehouse.engine.spill import spill_folder
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_NOT_THERE = re.compile("PATH_NOT_FOUND|FileNotFound|FAILED_READ_FILE|Mkdirs failed|Permission denied|No such file")
 _PROBES = 8  # tasks that each write a file; on a cluster of fewer machines every one of them writes one
 _probed: set[tuple[str, str, str]] = set()  # application, master and folder
 
@@ -70,7 +72,9 @@ class SparkEngine:
             read = spark.read.text(address(seen)).count()
             spark.range(0, _PROBES, 1, _PROBES).write.parquet(f"file:{folder.absolute()}")
         except Exception as error:
-            raise _unshared(self.temp_directory) from error
+            if _NOT_THERE.search(str(error)):
+                raise _unshared(self.temp_directory) from error
+            raise
         if read != _PROBES or len(list(folder.glob("part-*"))) != _PROBES:
             raise _unshared(self.temp_directory)
         shutil.rmtree(folder)

@@ -95,6 +95,7 @@ def test_files_of_different_types_do_not_round_each_other(shop):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)  # Spark refuses UUIDs: docs/spark.md
 @pytest.mark.parametrize("role", ["user_id", "item_id", "session_id"])
 def test_the_same_ids_from_every_type_and_tool(shop, tmp_path, role):
     counts: Counter[str] = Counter()
