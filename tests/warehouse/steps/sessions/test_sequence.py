@@ -21,7 +21,7 @@ NAMES = "user_id item_id timestamp sequence"
 
 
 def in_session(shop, table="sessions"):
-    return pq.read_table(shop.layout.partition(table, DAY))["item_id"].to_pylist()
+    return pq.read_table(shop.layout.files(table, DAY))["item_id"].to_pylist()
 
 
 def in_context(shop, **config):
@@ -64,7 +64,7 @@ def test_without_a_sequence_the_item_ids_order_one_time_whatever_the_order_of_ro
     shop.ingest(DAY)
     shop.sessions(DAY)
     assert in_session(shop) == sorted(ITEMS)
-    assert "sequence" not in pq.read_schema(shop.layout.partition("sessions", DAY)).names
+    assert "sequence" not in pq.read_schema(shop.layout.files("sessions", DAY)[0]).names
 
 
 def test_an_event_without_one_comes_last_in_its_time(shop, clock):
@@ -75,7 +75,7 @@ def test_an_event_without_one_comes_last_in_its_time(shop, clock):
     shop.sessions(DAY)
     assert in_session(shop) == [5, 7, 2, 9, 4]
     assert in_context(shop) == [5, 7, 2, 9, 4]
-    assert pq.read_table(shop.layout.partition("sessions", DAY))["sequence"].null_count == 0
+    assert pq.read_table(shop.layout.files("sessions", DAY))["sequence"].null_count == 0
 
 
 def test_days_with_and_without_one_fit_together(shop, clock):

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.config import SplitsConfig
+from warehouse.partitions import replacing_partition
 from warehouse.steps.splits.build import build_splits
 from warehouse.steps.splits.overlap import Overlap, count_overlap
-from warehouse.sums import summed
 
 DAY = date(2024, 3, 5)
 
@@ -126,12 +126,11 @@ def test_no_session_is_in_two_parts_on_a_random_log(shop):
 def test_an_overlap_is_counted(week):
     build_splits(week.engine, week.layout, DAY)
     assert count_overlap(week.engine, week.layout, DAY) == Overlap(7, 0, 0)
-    path = week.layout.partition("splits", DAY)
-    table = pq.read_table(path)
+    table = pq.read_table(week.layout.files("splits", DAY))
     parts = table["split"].to_pylist()
     parts[0], parts[-1] = "validation", "train"  # one click of each of two sessions
     spoiled = table.set_column(table.column_names.index("split"), "split", pa.array(parts))
-    with summed(path) as beside:
+    with replacing_partition(week.layout.partition("splits", DAY)) as beside:
         pq.write_table(spoiled, beside)
     assert count_overlap(week.engine, week.layout, DAY).in_two_parts == 2
     first = spoiled.filter(pc.not_equal(spoiled["split"], "train"))["session_start"]
