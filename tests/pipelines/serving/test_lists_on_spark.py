@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,7 +43,11 @@ FACTS = table.NightFacts(1, "run", datetime(2026, 1, 9, tzinfo=UTC))
 @pytest.fixture(scope="module", autouse=True)
 def _tasks_travel_whole() -> Iterator[None]:
     """The tasks of this file reach processes that cannot import it."""
-    cloudpickle = pytest.importorskip("pyspark.cloudpickle")
+    if find_spec("pyspark") is None:
+        yield
+        return
+    from pyspark import cloudpickle
+
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     yield
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
@@ -79,17 +85,21 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 Task = Callable[[Iterator[pa.RecordBatch], Path], GroupWritten]
-RULES = Rules(N, True, None, pa.array([3, 4]))
+RULES = Rules(N, True, None, pa.array([3, 4]), explain=False)
 
 
 def publish_on(
-    engine: Engine, shop: SimpleNamespace, where: Path, around: Callable[[Any], Task] = lambda task: task
+    engine: Engine,
+    shop: SimpleNamespace,
+    where: Path,
+    around: Callable[[Any], Task] = lambda task: task,
+    rules: Rules = RULES,
 ) -> table.Published:
     return table.publish_groups(
         where,
         DAY,
         lambda write: map_contexts(
-            engine, shop.layout, DAY, ContextConfig(), around(ListsOfGroup(RULES, write)), shop.model
+            engine, shop.layout, DAY, ContextConfig(), around(ListsOfGroup(rules, write)), shop.model
         ),
         FACTS,
         shop.expected,
@@ -122,11 +132,14 @@ def clean(where: Path) -> None:
 @pytest.fixture(scope="module")
 def local(shop: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The table that DuckDB and this process make."""
-    folder = tmp_path_factory.mktemp("local")
+    return publish_stream(shop, tmp_path_factory.mktemp("local"), RULES)
+
+
+def publish_stream(shop: SimpleNamespace, folder: Path, rules: Rules) -> Path:
     where = folder / "recommendations"
     engine = DuckDBEngine(threads=1, temp_directory=folder)
     with contexts(engine, shop.layout, DAY, ContextConfig()) as reader:
-        lists = RULES.lists(Recommender.load(shop.model), reader)
+        lists = rules.lists(Recommender.load(shop.model), reader)
         table.publish(where, DAY, lists, FACTS, shop.expected)
     return where
 
@@ -138,6 +151,15 @@ def test_groups_of_one_engine_are_published_as_a_stream_is(shop, local, tmp_path
     assert (published.users, published.rows) == (USERS, N * USERS)
     same(tmp_path / "recommendations", local)
     clean(tmp_path / "recommendations")
+
+
+def test_groups_say_why_as_a_stream_does(shop, tmp_path):
+    rules = replace(RULES, explain=True)
+    where = publish_stream(shop, tmp_path / "stream", rules)
+    engine = DuckDBEngine(threads=1, temp_directory=tmp_path / "spill")
+    publish_on(engine, shop, tmp_path / "recommendations", rules=rules)
+    same(tmp_path / "recommendations", where)
+    assert rows(where)["because_of"].null_count < N * USERS
 
 
 @needs_spark

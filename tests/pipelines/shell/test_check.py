@@ -93,3 +93,23 @@ def test_a_table_whose_log_cannot_be_read_is_a_line(root: Path, capsys, spoil: s
     said = capsys.readouterr().out
     assert "recommendations" in said
     assert "put" in said or "move it away" in said
+
+
+def test_a_day_in_parts_is_one_partition_whose_parts_are_compared(root: Path, capsys) -> None:
+    path = Layout(root).partition("events", NIGHT)
+    with replacing_partition(path) as beside:
+        beside.mkdir()
+        for number in range(2):
+            pq.write_table(pa.table({"user_id": [1], "item_id": [4]}), beside / f"part-0000{number}.parquet")
+    assert check(settings(root)) == 0
+    assert "read: 2 partitions," in capsys.readouterr().out
+    part = Layout(root).files("events", NIGHT)[1]
+    part.write_bytes(part.read_bytes()[:-9] + b"\x00" * 9)
+    assert check(settings(root)) == 1
+    found = capsys.readouterr().out
+    assert f"{part} was damaged or changed after it was written" in found
+    assert f"materialise events for {NIGHT} again" in found
+    (path.with_suffix(".parts") / "manifest.json").write_text("{")
+    assert check(settings(root)) == 1
+    assert "manifest.json is no manifest of parts" in (found := capsys.readouterr().out)
+    assert f"materialise events for {NIGHT} again" in found

@@ -15,6 +15,7 @@ from warehouse.engine.spark.groups import Luggage, map_partitions
 from warehouse.engine.spark.reading import expression, identifier
 from warehouse.engine.spark.sentences import spark_sentences
 from warehouse.engine.statements import ColumnList
+from warehouse.partitions import check
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,9 @@ class SparkDatabase:
         self._numbers = count()
 
     def view(self, name: str, files: Sequence[Path], columns: ViewColumns | None = None, filename: str = "") -> None:
-        """See Database.view."""
+        """See Database.view. This machine compares the sums that are noted, each once for as long as it runs."""
+        for file in files:
+            check(file)
         with spark_sentences():
             self._scan(files, columns, filename).createOrReplaceTempView(name)
 

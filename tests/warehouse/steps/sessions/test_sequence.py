@@ -126,7 +126,7 @@ def test_a_column_that_can_order_nothing_is_refused_by_name_or_left_out(shop, cl
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_a_mapping_names_it(shop, tmp_path, kind):
+def test_a_mapping_names_it(shop, duckdb_engine, tmp_path, kind):
     log = tmp_path / f"log.{kind}"
     rows = list(enumerate(ITEMS))[::-1]
     if kind == "csv":
@@ -142,7 +142,7 @@ def test_a_mapping_names_it(shop, tmp_path, kind):
     mapping.write_text(
         f'[events]\nformat = "{kind}"\nuser_id = "who"\nitem_id = "what"\ntimestamp = "at"\nsequence = "row"\n'
     )
-    import_mapped(shop.engine, shop.layout, log, mapping=mapping)
+    import_mapped(duckdb_engine, shop.layout, log, mapping=mapping)
     shop.ingest(DAY)
     shop.sessions(DAY)
     assert [int(item) for item in in_session(shop)] == ITEMS
