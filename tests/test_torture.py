@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks.torture.counts import Counts, partial, sentence_problem
+from benchmarks.torture.counts import Counts, sentence_problem
 from benchmarks.torture.nights import SECOND, Ended
-from benchmarks.torture.readers import seen
 from benchmarks.torture.spoil import WAYS
 from warehouse.recommendations import Expected, NightFacts, publish
 
@@ -36,14 +35,25 @@ def published(root: Path, users: int) -> None:
     publish(root / "recommendations", dt.date.fromisoformat(SECOND), rows.to_batches(), NightFacts(), Expected(n=2))
 
 
+def elsewhere(code: str, root: Path) -> str:
+    """What a line of code prints in a process of its own: readers are forked, which other tests' threads forbid."""
+    begin = (
+        "from pathlib import Path; from benchmarks.torture.counts import partial; "
+        "from benchmarks.torture.readers import seen; from tests.test_torture import SECOND, published; "
+        f"root = Path({str(root)!r}); "
+    )
+    done = subprocess.run([sys.executable, "-c", begin + code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_a_night_of_which_a_part_is_missing_is_seen(tmp_path: Path) -> None:
-    assert partial(tmp_path, [(0, 1, 7)]) is None, "no night is no part of one"
-    published(tmp_path, users=3)
-    found = seen(tmp_path, SECOND)
+    assert elsewhere("print(partial(root, [(0, 1, 7)]))", tmp_path) == "None", "no night is no part of one"
+    elsewhere("published(root, users=3)", tmp_path)
     whole = [(user, rank, item) for user in range(3) for rank, item in ((1, 7), (2, 8))]
-    assert found == {"package": whole, "duckdb": whole, "polars": whole}
-    assert partial(tmp_path, whole) is None
-    assert partial(tmp_path, [*whole, (3, 1, 7)]) == "package sees 6 rows of 7"
+    found = elsewhere("print(seen(root, SECOND))", tmp_path)
+    assert found == str({"package": whole, "duckdb": whole, "polars": whole})
+    assert elsewhere(f"print(partial(root, {whole}))", tmp_path) == "None"
+    assert elsewhere(f"print(partial(root, {[*whole, (3, 1, 7)]}))", tmp_path) == "package sees 6 rows of 7"
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -192,7 +192,7 @@ def test_what_an_interruption_keeps_is_said(
     assert "what was there before is kept" in err.splitlines()[-1]
 
 
-def test_an_interruption_in_the_midst_of_an_epoch_is_said_below_the_bar(
+def test_an_interruption_in_the_midst_of_an_epoch_is_said_last(
     train: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def part(trainer: Trainer, number: int) -> Iterator[tuple[float, int]]:
@@ -202,8 +202,7 @@ def test_an_interruption_in_the_midst_of_an_epoch_is_said_below_the_bar(
     monkeypatch.setattr(Trainer, "epoch", part)
     assert main(["fit", train, "--model-dir", str(tmp_path / "m"), *FEW]) == 130
     err = capsys.readouterr().err
-    assert "epoch 1: " in err
-    assert err.split("\r")[-1].startswith("gru4rec fit: interrupted: no epoch was finished")
+    assert err.splitlines()[-1].startswith("gru4rec fit: interrupted: no epoch was finished")
 
 
 def test_every_epoch_and_member_has_its_figures(train: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -217,7 +216,6 @@ def test_every_epoch_and_member_has_its_figures(train: str, tmp_path: Path, caps
         for name in ("ndcg@10", "recall@20", "mrr@20"):
             said += f", {name} {entry[name]:.4f}"
         assert said in err.splitlines()
-        assert f"member {entry['member']}/2, epoch {entry['epoch']}: " in err  # the bar
 
 
 def test_a_disk_that_fills_up_while_training_is_one_sentence(

@@ -168,7 +168,7 @@ def test_early_stopping_without_validation_sessions_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"learning_rate": 1e30, "optimizer": "sgd"}, {"loss": "bpr-max", "elu": 0.0, "learning_rate": 30.0}],
+    [{"learning_rate": 1e6, "optimizer": "sgd"}, {"loss": "bpr-max", "elu": 0.0, "learning_rate": 30.0}],
 )
 def test_divergence_stops_with_a_sentence_and_leaves_the_last_good_checkpoint(tmp_path: Path, changes: dict) -> None:
     good = Config().override(SMALL)

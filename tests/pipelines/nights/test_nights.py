@@ -131,7 +131,7 @@ def test_the_logged_model_answers_as_a_pyfunc(nights: Any) -> None:
     [answer] = model.predict([{"items": items[:2], "n": 5}])
     assert len(answer["items"]) == 5
     assert answer["context_length"] >= 1
-    assert answer["version"] == registry.aliased(nights.tracking, registry.CHAMPION).version
+    assert answer["version"] == str(registry.aliased(nights.tracking, registry.CHAMPION).version)
 
 
 def test_the_served_model_knows_the_last_day_and_the_measured_one_does_not(nights: Any, tmp_path: Path) -> None:

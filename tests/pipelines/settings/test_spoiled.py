@@ -29,6 +29,7 @@ SPOILED: dict[type, list[str]] = {
 }
 MEANT = {
     ("recommendations", "max_score_shift"): {"1e300", "1e400"},  # inf switches it off
+    ("similar_items", "max_score_shift"): {"1e300", "1e400"},
     ("recommendations", "allow"): {f'"{LONG}"'},  # the name of a column may be long
     ("recommendations", "deny"): {f'"{LONG}"'},
 }
