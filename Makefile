@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-all torture lint rooms constraints clean
+.PHONY: help demo ui test test-all test-spark torture lint rooms constraints clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -30,6 +30,10 @@ test-all: $(INSTALLED) ## Run all tests, the slow ones too
 torture: $(INSTALLED) ## Kill, spoil and race whole nights (hours): make torture KILLS=1000 SPOILED=300 RIVALS=20 SEED=0
 	$(BIN)/python -m benchmarks.torture --kills $(or $(KILLS),1000) --spoiled $(or $(SPOILED),300) \
 		--rivals $(or $(RIVALS),20) --seed $(or $(SEED),0)
+
+test-spark: $(INSTALLED) ## Install pyspark (450 MB) and run every test that uses Spark; needs Java 17
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
+	$(BIN)/python -m pytest -k spark tests/warehouse tests/pipelines
 
 lint: $(INSTALLED) ## Style, types and the walls between the packages
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ class ToyOCCF:
     """Items that users of the same items liked: the cosine of their sets of users, summed over a user's history."""
 
     def __init__(self, layout: Layout) -> None:
-        files = [str(layout.partition("events", day)) for day in layout.days("events")]
+        files = [str(file) for day in layout.days("events") for file in layout.files("events", day)]
         if not files:
             raise FileNotFoundError(f"no events below {layout.root}: run the pipeline first")
         self.con = duckdb.connect()

@@ -1,9 +1,10 @@
-"""Where everything lies below one root folder. The folder is the database: one parquet file a table and day.
+"""Where everything lies below one root folder. The folder is the database: a partition a table and day.
 
 raw/events/2026-01-31/**/*.parquet  what arrived on that day, in the shape its owner gave it
 raw/items/**/*.parquet            the catalogue as last delivered
 deliveries/2026-01-31.json        which raw files a day's events were read from
-events/2026-01-31.parquet         a table's partition: always one whole file
+events/2026-01-31.parquet         a table's partition: one whole file,
+events/2026-01-31.parts/          or whole parts and their manifest
 recommendations/                  a Delta table, one partition a night
 reports/2026-01-31.html           a night's report, for people
 similar_items/                    another Delta table
@@ -16,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from warehouse.days import as_day
+from warehouse.partitions import files_of_partition, is_partition
 from warehouse.sentences import shown
 
 
@@ -66,12 +68,18 @@ class Layout:
         return self.root / "deliveries" / f"{as_day(day).isoformat()}.json"
 
     def partition(self, table: str, day: date | str) -> Path:
-        """The one file of a table's day."""
+        """Where the one file of a table's day lies, or would lie; `files` are those to read."""
         return self.root / table / f"{as_day(day).isoformat()}.parquet"
+
+    def files(self, table: str, day: date | str) -> list[Path]:
+        """The parquet files of a table's day, in the order of its rows; none where there is no such day."""
+        return files_of_partition(self.partition(table, day))
 
     def days(self, table: str) -> list[date]:
         """The days a table has a partition of, ascending; files with other names are not partitions."""
-        return _dates(path.stem for path in (self.root / table).glob("????-??-??.parquet"))
+        endings = (".parquet", ".parts")
+        found = (path for ending in endings for path in (self.root / table).glob(f"????-??-??{ending}"))
+        return sorted(set(_dates(path.stem for path in found if is_partition(path))))
 
     def raw_days(self) -> list[date]:
         """The days raw events have arrived on, ascending."""

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,27 +12,46 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; on success it takes the place of `path` in one step, on error it is removed.
+    """A temporary path beside `path`; on success it takes the place of `path` in one step, on error it is removed."""
+    with temporary_beside(path) as temporary:
+        yield temporary
+        put_in_place(temporary, path)
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, for a file or a folder; what is left there in the end is removed.
 
     The temporary name starts with a dot, so no reader of the folder sees it. Before anything is written, temporary
-    files of this very path are removed: only one writer of a path runs at a time (the orchestrator's promise), so
-    what is found there was left by a killed process.
+    files and folders of this very path are removed: only one writer of a path runs at a time (the orchestrator's
+    promise), so what is found there was left by a killed process.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "a file is to be written where a folder is", str(path))
     named = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.tmp")
     for leftover in path.parent.iterdir():
-        if named.fullmatch(leftover.name) and not leftover.is_dir():
-            leftover.unlink(missing_ok=True)
+        if named.fullmatch(leftover.name):
+            _remove(leftover)
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         yield temporary
-        to_disk(temporary)
-        os.replace(temporary, path)
-        to_disk(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def put_in_place(written: Path, path: Path) -> None:
+    """Let a whole file take the place of `path`, kept through a power cut."""
+    to_disk(written)
+    os.replace(written, path)
+    to_disk(path.parent)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def to_disk(path: Path) -> None:

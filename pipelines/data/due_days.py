@@ -67,7 +67,7 @@ def due_days(layout: "Layout", night: date, config: "EventsConfig") -> list[date
 
 def page(warehouse: Warehouse, table: str, report: "EventsReport") -> dict[str, Any]:
     """What the page of one of the two tables shows of a day."""
-    found = parquet_metadata(table, warehouse.layout.partition(table, report.day))
+    found = parquet_metadata(table, warehouse.layout.files(table, report.day))
     if table == "rejected_events":
         return found | {"by_reason": dg.MetadataValue.json(dict(report.rejected_by_reason))}
     names = ("raw_rows", "late", "duplicates", "filtered", "rejected_share")

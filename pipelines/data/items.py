@@ -28,6 +28,6 @@ def items(context: dg.AssetExecutionContext, config: ItemsKnobs, warehouse: Ware
     for day in context.partition_keys:
         with as_failure():
             report = ingest_items(warehouse.layout, day, **config.model_dump())
-        found = parquet_metadata("items", warehouse.layout.partition("items", day))
+        found = parquet_metadata("items", warehouse.layout.files("items", day))
         found |= {"duplicates": report.duplicates, "rejected": report.rejected}
         context.add_asset_metadata(metadata=found, partition_key=day)

@@ -45,7 +45,7 @@ def sessions(context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse
     problem = report.window.problem()
     if problem:
         context.log.warning(problem)
-    found = parquet_metadata("sessions", warehouse.layout.partition("sessions", day)) | numbers_of(report)
+    found = parquet_metadata("sessions", warehouse.layout.files("sessions", day)) | numbers_of(report)
     return dg.MaterializeResult(
         metadata=found | _days(report.window),
         check_results=[

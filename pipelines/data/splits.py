@@ -29,12 +29,12 @@ def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Wa
 
     day = context.partition_key
     with as_failure():
-        warehouse.partition("sessions", day)
+        warehouse.files("sessions", day)
         report = build_splits(warehouse.engine(), warehouse.layout, day, step_config(SplitsConfig, config))
     empty = report.empty()
     if empty:
         context.log.warning(empty)
-    found = parquet_metadata("splits", warehouse.layout.partition("splits", day))
+    found = parquet_metadata("splits", warehouse.layout.files("splits", day))
     return dg.MaterializeResult(
         metadata=found | numbers_of(report),
         check_results=[

@@ -28,7 +28,7 @@ from pipelines.settings.launchpad import EvaluationKnobs
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import Tracking
-from warehouse.sums import summed
+from warehouse.partitions import replacing_partition
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,7 @@ def offline_evaluation(
     """Measure, write the table, and tell MLflow."""
     day = context.partition_key
     with as_failure():
-        splits = [warehouse.partition("splits", day)]
+        splits = warehouse.files("splits", day)
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
         with tempfile.TemporaryDirectory() as copies:
@@ -141,7 +141,7 @@ def _candidates(
 def _write(table: "pa.Table", file: Path) -> None:
     import pyarrow.parquet as pq
 
-    with summed(file) as temporary:
+    with replacing_partition(file) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

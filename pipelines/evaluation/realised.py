@@ -50,9 +50,9 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
 
     day, layout = date.fromisoformat(context.partition_key), warehouse.layout
     with as_failure():
-        warehouse.partition("events", day)
+        warehouse.files("events", day)
         try:
-            rows = score_day(warehouse.engine(), layout, day).to_pylist()
+            rows = score_day(warehouse.local_engine(), layout, day).to_pylist()
         except NoNight as reason:
             context.log.info(str(reason))
             return dg.MaterializeResult(metadata={"skipped": str(reason)}, check_results=[_check(None)])
@@ -64,7 +64,7 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
             "lists": dg.MetadataValue.md(_brief(rows)),
             "curve": dg.MetadataValue.md(figures.inline(figures.realised_curve(curve(layout, day, CURVE_DAYS)))),
             **({} if found is None else {"recall@20": found.value, "list_date": rows[0]["list_date"].isoformat()}),
-            **parquet_metadata("realised", layout.partition("realised", day)),
+            **parquet_metadata("realised", layout.files("realised", day)),
         },
         check_results=[_check(found)],
     )

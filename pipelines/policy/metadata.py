@@ -18,17 +18,17 @@ PREVIEW_ROWS = 5
 ID = "int64 or string"  # an id's type, before there is a file that says which
 
 
-def parquet_metadata(table: str, file: Path) -> dict[str, Any]:
-    """Row count, schema, path and first rows of one parquet partition of a warehouse table."""
+def parquet_metadata(table: str, files: Sequence[Path]) -> dict[str, Any]:
+    """Row count, schema, path and first rows of one parquet partition of a warehouse table, in a file or in parts."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(file) as parquet:
+    with pq.ParquetFile(files[0]) as parquet:
         head = next(parquet.iter_batches(batch_size=PREVIEW_ROWS), None)
         rows = head.to_pylist() if head is not None else []
         return {
-            "dagster/row_count": parquet.metadata.num_rows,
+            "dagster/row_count": sum(pq.read_metadata(file).num_rows for file in files),
             "dagster/column_schema": column_schema(table, parquet.schema_arrow),
-            "path": dg.MetadataValue.path(str(file)),
+            "path": dg.MetadataValue.path(str(files[0] if len(files) == 1 else files[0].parent)),
             "preview": dg.MetadataValue.md(markdown_table(parquet.schema_arrow.names, rows)),
         }
 

@@ -10,13 +10,14 @@ import dagster as dg
 from pipelines.settings.read import Settings
 from pipelines.settings.tracking_server import lend_credentials
 from warehouse.layout import Layout
-from warehouse.sums import check
+from warehouse.partitions import check
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.tracking.runs import Tracking
     from warehouse.engine.duckdb_engine import DuckDBEngine
+    from warehouse.engine.protocol import Engine
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -25,42 +26,59 @@ class Warehouse(dg.ConfigurableResource):
     root: str
     memory_limit: str
     threads: int
+    kind: str = "duckdb"
+    url: str = ""
+    spark: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
 
     @property
     def layout(self) -> Layout:
         """Where everything lies below the data folder."""
         return Layout(Path(self.root))
 
-    def engine(self) -> "DuckDBEngine":
-        """A new engine with this resource's limits; it spills into the data folder's scratch."""
+    def engine(self) -> "Engine":
+        """A new engine of this resource's kind and limits; it spills into the data folder's scratch."""
+        from warehouse.engine.choice import engine_of
+
+        return engine_of(
+            self.kind,
+            self.scratch(),
+            memory_limit=self.memory_limit,
+            threads=self.threads,
+            url=self.url,
+            spark=self.spark,
+        )
+
+    def local_engine(self) -> "DuckDBEngine":
+        """DuckDB on this machine, whatever the kind: for what is small, such as the catalogue."""
         from warehouse.engine.duckdb_engine import DuckDBEngine
 
-        scratch = self.scratch()
-        return DuckDBEngine(memory_limit=self.memory_limit, threads=self.threads or None, temp_directory=scratch)
+        return DuckDBEngine(self.memory_limit, self.threads or None, self.scratch())
 
     def scratch(self) -> Path:
         """The folder for what a running step puts on disk for itself; it is there."""
         self.layout.scratch.mkdir(parents=True, exist_ok=True)
         return self.layout.scratch
 
-    def partition(self, table: str, day: str | date) -> Path:
-        """The file of a day of a table.
+    def files(self, table: str, day: str | date) -> list[Path]:
+        """The files of a day of a table, in the order of its rows.
 
         Raises:
-            FileNotFoundError: there is none; the sentence says which asset to materialise.
-            Damaged: it is not the file that was written.
+            FileNotFoundError: there are none; the sentence says which asset to materialise.
+            Damaged: one of them is not the file that was written.
         """
-        file = self.layout.partition(table, day)
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} does not exist: materialise {table} for {day} first.")
-        check(file)
-        return file
+        files = self.layout.files(table, day)
+        if not files:
+            missing = self.layout.partition(table, day)
+            raise FileNotFoundError(f"{missing} does not exist: materialise {table} for {day} first.")
+        for file in files:
+            check(file)
+        return files
 
     def read(self, table: str, day: str | date) -> "pa.Table":
         """One day of a table as Arrow."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.partition(table, day))
+        return pq.read_table(self.files(table, day))
 
 
 class MLflow(dg.ConfigurableResource):

@@ -114,7 +114,7 @@ def _data(warehouse: Warehouse, night: date) -> Data:
     from warehouse.days import first_of_window
     from warehouse.steps.events.calendar import calendar
 
-    engine, layout = warehouse.engine(), warehouse.layout
+    engine, layout = warehouse.local_engine(), warehouse.layout
     window = current_settings().knobs.sessions.window_days
     days = by_day(layout, night, DAYS)
     earlier = [day for day, *_ in days if day < night]
@@ -144,7 +144,7 @@ def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
     from warehouse.account import changes
     from warehouse.account.users.drawn import drawn
 
-    engine, layout = warehouse.engine(), warehouse.layout
+    engine, layout = warehouse.local_engine(), warehouse.layout
     found = changes.published(layout, night)
     if found is None:
         return None

@@ -27,7 +27,7 @@ def house_rules(
     if not (knobs.caps or knobs.new_share or knobs.mmr):
         return None, None
     category, released = (knobs.caps_column if knobs.caps else ""), (knobs.new_column if knobs.new_share else "")
-    known = traits(warehouse.engine(), warehouse.layout, day, category, released, knobs.new_days)
+    known = traits(warehouse.local_engine(), warehouse.layout, day, category, released, knobs.new_days)
     chosen = HouseRules.of(
         scorer, known, pool=knobs.pool, most=knobs.caps, first=knobs.caps_first, share=knobs.new_share,
         diversity=knobs.mmr,

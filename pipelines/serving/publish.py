@@ -4,6 +4,7 @@ What is similar to each item is a second table, made by the same champion and pu
 """
 
 import tempfile
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ def serving_champion(tracking: "Tracking") -> "ModelVersion":
 def publish_night(
     day: str, knobs: ServingKnobs, warehouse: Warehouse, champion: "ModelVersion", notes: dict[str, str]
 ) -> "Published":
-    """Score every user's context in one pass, and publish the lists as they come.
+    """Score every user's context in one pass, and publish the lists as they come; on Spark, the executors score.
 
     Args:
         day: the night.
@@ -46,26 +47,40 @@ def publish_night(
         AuditFailed: the lists are written beside the table and fail their audit; nothing is visible.
         ValueError: allow or deny, or the champion's files cannot be read, or rules of the shop lack their columns.
     """
-    from gru4rec.serving.stream import StreamConfig, stream
+    from pipelines.serving.scoring import ListsOfGroup, Rules
     from warehouse.config import ContextConfig
-    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish
+    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish, publish_groups
     from warehouse.steps.contexts.audience import audience
-    from warehouse.steps.contexts.build import contexts
+    from warehouse.steps.contexts.build import contexts, map_contexts
     from warehouse.steps.contexts.shelf import shelf
 
-    engine, layout = warehouse.engine(), warehouse.layout
-    recommender = _load(champion)
-    shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
-    users = audience(engine, layout, day, knobs.window_days)
-    scorer = recommender.scorer
-    chosen, audited = house_rules(knobs, warehouse, day, scorer)
-    expected = Expected(n=knobs.n, users=users, items=shown.of(scorer.vocabulary.ids), house=audited)
-    facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
+    engine, layout, local = warehouse.engine(), warehouse.layout, warehouse.local_engine()
+    run_date, sources = date.fromisoformat(day), step_config(ContextConfig, knobs)
     limits = step_config(AuditLimits, knobs)
-    config = StreamConfig(knobs.n, knobs.exclude_seen, None, recommender.temperature, knobs.explain, chosen)
-    with contexts(engine, layout, day, step_config(ContextConfig, knobs)) as reader:
-        batches = stream(scorer, reader, config, allow=shown.allow, deny=shown.deny)
-        return publish(layout, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
+    facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
+    with ExitStack() as stack:
+        copy = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        recommender, model = _load(champion, copy)
+        if warehouse.kind != "spark":
+            stack.close()  # the model is in memory: a night that is killed leaves no copy
+        shown = shelf(local, layout, day, knobs.allow, knobs.deny)
+        users = audience(engine, layout, day, knobs.window_days)
+        scorer = recommender.scorer
+        chosen, audited = house_rules(knobs, warehouse, day, scorer)
+        expected = Expected(n=knobs.n, users=users, items=shown.of(scorer.vocabulary.ids), house=audited)
+        rules = Rules(knobs.n, knobs.exclude_seen, shown.allow, shown.deny, knobs.explain, chosen)
+        if warehouse.kind != "spark":
+            with contexts(engine, layout, day, sources) as reader:
+                batches = rules.lists(recommender, reader)
+                return publish(layout, run_date, batches, facts, expected, limits, engine=local)
+        return publish_groups(
+            layout,
+            run_date,
+            lambda write: map_contexts(engine, layout, day, sources, ListsOfGroup(rules, write), model),
+            facts,
+            expected,
+            limits,
+        )
 
 
 def publish_similar(
@@ -80,8 +95,9 @@ def publish_similar(
     from warehouse.recommendations import SIMILAR, AuditLimits, Expected, NightFacts, publish
     from warehouse.steps.contexts.shelf import shelf
 
-    engine, layout = warehouse.engine(), warehouse.layout
-    recommender = _load(champion)
+    engine, layout = warehouse.local_engine(), warehouse.layout
+    with tempfile.TemporaryDirectory() as copy:
+        recommender, _ = _load(champion, Path(copy))
     shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
     catalogue = recommender.scorer.vocabulary.ids
     expected = Expected(n=knobs.n, users=len(catalogue), items=shown.of(catalogue))
@@ -92,13 +108,16 @@ def publish_similar(
     return publish(path, date.fromisoformat(day), batches, facts, expected, limits, engine=engine, kind=SIMILAR)
 
 
-def _load(champion: "ModelVersion") -> "Recommender":
-    """The champion's recommender; where its files are gone or spoiled, the sentence says how another one serves."""
+def _load(champion: "ModelVersion", copy: Path) -> "tuple[Recommender, Path]":
+    """The champion's recommender, and the copy of its checkpoint below a folder.
+
+    Where its files are gone or spoiled, the sentence says how another one serves.
+    """
     from gru4rec.serving.recommend import Recommender
 
     try:
-        with tempfile.TemporaryDirectory() as copy:
-            return Recommender.load(registry.served_checkpoint(champion, Path(copy)))
+        checkpoint = registry.served_checkpoint(champion, copy)
+        return Recommender.load(checkpoint), checkpoint
     except (ValueError, OSError) as error:
         raise ValueError(
             f"the champion, version {champion.version}, cannot serve: {error}; put its files back, or make another "

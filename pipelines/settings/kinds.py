@@ -92,6 +92,17 @@ def _webhook(value: str) -> str:
     return value
 
 
+def _spark_settings(value: Any) -> Any:
+    """TOML's numbers and truth values as Spark writes them."""
+    if not isinstance(value, dict):
+        return value
+    plain = {name: str(one).lower() if isinstance(one, bool) else str(one) for name, one in value.items()
+             if isinstance(one, str | int | float)}  # fmt: skip
+    if len(plain) < len(value) or not all(name.startswith("spark.") for name in value):
+        raise ValueError('use full names in quotes, such as "spark.executor.memory" = "4g"')
+    return plain
+
+
 def _item_list(value: str) -> str:
     from warehouse.steps.contexts.shelf import judge_list
 
@@ -113,6 +124,7 @@ RegisteredName = Annotated[Name, AfterValidator(_registered_name)]  # of an expe
 MemorySize = Annotated[str, AfterValidator(_memory_size)]
 Device = Annotated[str, AfterValidator(_device)]
 FileName = Annotated[str, AfterValidator(_file_name)]  # becomes the name of a file in the data folder
+SparkSettings = Annotated[dict[str, str], BeforeValidator(_spark_settings)]
 IdType = Literal["auto", "int64", "string"]
 LARGEST = 2**31 - 1
 AtLeastOne = Annotated[int, Field(ge=1, le=LARGEST)]

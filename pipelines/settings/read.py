@@ -20,6 +20,7 @@ from pipelines.settings.sections import Partitions
 from pipelines.settings.sentences import in_file
 from pipelines.settings.steps import step_config
 from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, SplitsConfig
+from warehouse.engine.choice import engine_of
 from warehouse.layout import judge_folder
 from warehouse.recommendations.limits import AuditLimits
 from warehouse.toml_files import read_toml
@@ -100,6 +101,7 @@ def _problem(knobs: Knobs, root: Path) -> str | None:
     model = knobs.model
     checks = {
         "partitions": lambda: _days(knobs.partitions),
+        "engine": lambda: engine_of(scratch=root, **knobs.engine.model_dump()),
         "events": lambda: step_config(EventsConfig, knobs.events),
         "sessions": lambda: step_config(SessionsConfig, knobs.sessions),
         "splits": lambda: step_config(SplitsConfig, knobs.splits),

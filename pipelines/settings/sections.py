@@ -31,6 +31,7 @@ from pipelines.settings.kinds import (
     Refit,
     RegisteredName,
     Share,
+    SparkSettings,
     Threads,
     UnreadableChampion,
     Webhook,
@@ -63,12 +64,21 @@ class Schedule(Section):
 
 
 class Engine(Section):
-    """DuckDB."""
+    """What runs SQL."""
 
+    kind: Literal["duckdb", "spark"] = Field(
+        default="duckdb", description='"duckdb": this machine; "spark": many machines that share the data folder'
+    )
     memory_limit: MemorySize = Field(
         default="4GB", description="what DuckDB may hold in memory before it spills to disk"
     )
     threads: Threads = Field(default=0, description="threads of DuckDB; 0: as many as there are cores")
+    url: str = Field(
+        default="", description='for Spark: its master, like "spark://host:7077" or "local-cluster[2,1,2048]"'
+    )
+    spark: SparkSettings = Field(
+        default={}, description='settings of Spark, their names in quotes: "spark.executor.memory" = "4g"'
+    )
 
 
 class Events(Section):

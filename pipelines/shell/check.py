@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from pipelines.policy.resources import MLflow, resources
@@ -47,22 +48,29 @@ def look(settings: Settings) -> Findings:
 
 
 def _tables(layout: Layout, found: Findings) -> None:
-    from warehouse.sums import noted
+    from warehouse.partitions import noted
 
-    files = [layout.partition(table, day) for table in TABLES for day in layout.days(table)]
-    found.problems += filter(None, map(_partition_problem, files))
-    unsummed = sum(not noted(file) for file in files)
+    days = [(table, day) for table in TABLES for day in layout.days(table)]
+    unsummed = 0
+    for table, day in days:
+        try:
+            files = layout.files(table, day)
+        except ValueError as error:
+            found.problems.append(f"{error}; materialise {table} for {day} again")
+            continue
+        found.problems += [problem for file in files if (problem := _file_problem(file, table, day))]
+        unsummed += not all(map(noted, files))
     if unsummed:
         found.notes.append(f"{unsummed} partitions have no sum: an older version wrote them, and damage may go unseen")
-    if files:
-        found.read.append(f"{len(files)} partitions")
+    if days:
+        found.read.append(f"{len(days)} partitions")
 
 
-def _partition_problem(file: Path) -> str | None:
-    """What is wrong with a partition, with what to do; None for a whole one."""
+def _file_problem(file: Path, table: str, day: date) -> str | None:
+    """What is wrong with a file of a partition, with what to do; None for a whole one."""
     from warehouse.engine.parquet_files import schema_of
+    from warehouse.partitions import check as check_sum
     from warehouse.sums import Damaged
-    from warehouse.sums import check as check_sum
 
     try:
         check_sum(file)
@@ -70,7 +78,7 @@ def _partition_problem(file: Path) -> str | None:
     except Damaged as error:
         return str(error)
     except ValueError as error:
-        return f"{error}; materialise {file.parent.name} for {file.stem} again"
+        return f"{error}; materialise {table} for {day} again"
     return None
 
 

@@ -41,8 +41,8 @@ def gru4rec_model(
     """Train, log and register; nothing is registered when training fails."""
     day = context.partition_key
     with as_failure():
-        splits = [warehouse.partition("splits", day)]
-        data = encode_night(splits, [warehouse.partition("sessions", day)], warehouse.scratch())
+        splits = warehouse.files("splits", day)
+        data = encode_night(splits, warehouse.files("sessions", day), warehouse.scratch())
         root = warehouse.layout.root
         parameters = presets.resolve(root, config.preset, config.overrides, data.train.statistics())
         data = add_features(data, warehouse.read("items", day), parameters)
@@ -51,7 +51,7 @@ def gru4rec_model(
             context.log.warning(f"MLflow run {run.info.run_name} was interrupted: closed as KILLED")
         facts = _facts(context, splits)
         with tracking.run(f"night {day}", {**facts, NOTE_TAG: _note(data, facts)}) as active:
-            log_dataset("splits", warehouse.partition("splits", day), facts["data_hash"], "training")
+            log_dataset("splits", splits[0] if len(splits) == 1 else splits[0].parent, facts["data_hash"], "training")
             _log_parameters(parameters, config)
             threads = _threads(context, config, parameters)
             trained = train(

@@ -28,9 +28,7 @@ def search_op(context: dg.OpExecutionContext, config: TuningKnobs, warehouse: Wa
 
     with as_failure():
         day = context.partition_key
-        data = encode_night(
-            [warehouse.partition("splits", day)], [warehouse.partition("sessions", day)], warehouse.scratch()
-        )
+        data = encode_night(warehouse.files("splits", day), warehouse.files("sessions", day), warehouse.scratch())
         data = add_features(data, warehouse.read("items", day), Config().override(fixed(config)))
         study, found = _study(context, config, data, warehouse, mlflow.open())
     with replacing(preset_file(warehouse.layout.root, config.preset)) as file:

@@ -15,6 +15,7 @@ import pytest
 from warehouse import recommendations as table
 from warehouse.config import EventsConfig, SessionsConfig
 from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.engine.protocol import Engine
 from warehouse.layout import Layout
 from warehouse.steps.events.ingest import ingest_day
 from warehouse.steps.sessions.build import build_sessions
@@ -28,8 +29,14 @@ def at(text: str, day: date = DAY) -> datetime:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> DuckDBEngine:
+def duckdb_engine(tmp_path: Path) -> DuckDBEngine:
     return DuckDBEngine(memory_limit="500MB", threads=1, temp_directory=tmp_path / "spill")
+
+
+@pytest.fixture
+def engine(duckdb_engine: DuckDBEngine) -> Engine:
+    """DuckDB; the tests of steps have Spark, too."""
+    return duckdb_engine
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def layout(tmp_path: Path) -> Layout:
 class Shop:
     """A layout with helpers to fill and read it."""
 
-    def __init__(self, layout: Layout, engine: DuckDBEngine) -> None:
+    def __init__(self, layout: Layout, engine: Engine) -> None:
         self.layout, self.engine = layout, engine
 
     def raw(self, day: date | str, table: pa.Table | dict[str, Any], name: str = "part.parquet") -> Path:
@@ -63,11 +70,14 @@ class Shop:
         return build_sessions(self.engine, self.layout, day, SessionsConfig(**{**loose, **config}))
 
     def table(self, name: str, day: date | str) -> list[tuple]:
-        return [tuple(row.values()) for row in pq.read_table(self.layout.partition(name, day)).to_pylist()]
+        return [tuple(row.values()) for row in pq.read_table(self.layout.files(name, day)).to_pylist()]
+
+    def bytes(self, name: str, day: date | str) -> list[bytes]:
+        return [file.read_bytes() for file in self.layout.files(name, day)]
 
 
 @pytest.fixture
-def shop(layout: Layout, engine: DuckDBEngine) -> Shop:
+def shop(layout: Layout, engine: Engine) -> Shop:
     return Shop(layout, engine)
 
 

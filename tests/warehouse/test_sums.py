@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse.config import SessionsConfig
+from warehouse.partitions import check, noted, replacing_partition, sound
 from warehouse.steps.events.calendar import calendar
 from warehouse.steps.sessions.build import build_sessions
-from warehouse.sums import Damaged, check, noted, sound, summed
+from warehouse.sums import Damaged
 
 DAYS = ("2024-03-01", "2024-03-02")
 
 
 def write(path, data: bytes) -> None:
-    with summed(path) as temporary:
+    with replacing_partition(path) as temporary:
         temporary.write_bytes(data)
 
 

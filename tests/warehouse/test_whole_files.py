@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 
-from warehouse.sums import check
+from warehouse.partitions import check
 from warehouse.whole_files import replacing
 
 DAY = date(2026, 1, 3)

@@ -1,8 +1,9 @@
 """What came in on a day: events, rejected rows, and the sessions of the night that they ended up in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -50,15 +51,15 @@ class SessionsKept:
 def arrived(engine: Engine, layout: Layout, day: date | str) -> Arrived | None:
     """What a day's partitions of events and rejected events hold; None where its events were never read."""
     day = as_day(day)
-    events, refused = layout.partition("events", day), layout.partition("rejected_events", day)
-    if not events.is_file():
+    events, refused = layout.files("events", day), layout.files("rejected_events", day)
+    if not events:
         return None
     with engine.open() as db:
-        db.view("arrived", [events])
+        db.view("arrived", events)
         ((events_read, users, items, late),) = db.rows(statement("account_day", first=midnight(day)))
         reasons: dict[str, int] = {}
-        if refused.is_file():
-            db.view("refused", [refused])
+        if refused:
+            db.view("refused", refused)
             reasons = {str(reason): int(rows) for reason, rows in db.rows(statement("account_reasons"))}
     return Arrived(day, int(events_read), int(users), int(items), int(late), reasons)
 
@@ -71,13 +72,13 @@ def by_day(layout: Layout, last: date | str, days: int) -> list[tuple[date, int,
 
 def sessions_kept(engine: Engine, layout: Layout, night: date | str) -> SessionsKept | None:
     """A night's sessions by length and by part of the split; None where the night has no sessions."""
-    sessions, splits = layout.partition("sessions", night), layout.partition("splits", night)
-    if not sessions.is_file():
+    sessions, splits = layout.files("sessions", night), layout.files("splits", night)
+    if not sessions:
         return None
     with engine.open() as db:
-        db.view("sessions", [sessions])
+        db.view("sessions", sessions)
         counted = [(int(length), int(number)) for length, number in db.rows(statement("account_lengths"))]
-        parts = _parts(db, layout, night) if splits.is_file() else {}
+        parts = _parts(db, splits) if splits else {}
     by_length = {name: 0 for _, name in LENGTHS} | {LONGEST: 0}
     for length, number in counted:
         by_length[next((name for longest, name in LENGTHS if length <= longest), LONGEST)] += number
@@ -85,11 +86,10 @@ def sessions_kept(engine: Engine, layout: Layout, night: date | str) -> Sessions
     return SessionsKept(total, sum(length * number for length, number in counted), by_length, parts)
 
 
-def _parts(db: Database, layout: Layout, night: date | str) -> dict[str, tuple[int, int]]:
-    db.view("splits", [layout.partition("splits", night)])
+def _parts(db: Database, splits: Sequence[Path]) -> dict[str, tuple[int, int]]:
+    db.view("splits", splits)
     return {str(name): (int(sessions), int(events)) for name, sessions, events in db.rows(statement("account_parts"))}
 
 
 def _rows(layout: Layout, table: str, day: date) -> int:
-    file = layout.partition(table, day)
-    return int(pq.read_metadata(file).num_rows) if file.is_file() else 0
+    return sum(int(pq.read_metadata(file).num_rows) for file in layout.files(table, day))

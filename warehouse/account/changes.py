@@ -1,5 +1,6 @@
 """What changed since the night before: the mix of the events, the catalogue, the lists."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -59,31 +60,31 @@ def drift(engine: Engine, layout: Layout, day: date, window_days: int) -> Drift 
     """The day's events beside those of the newest day before it; None without one, or without an event on either."""
     first = first_of_window(day, window_days)
     earlier = [one for one in layout.days("events") if first <= one < day]
-    today = layout.partition("events", day)
-    if not earlier or not today.is_file():
+    today = layout.files("events", day)
+    if not earlier or not today:
         return None
-    files = [layout.partition("events", one) for one in earlier]
-    mix = _mix(engine, today, files[-1])
+    days = [layout.files("events", one) for one in earlier]
+    mix = _mix(engine, today, days[-1])
     with engine.open() as db:
-        db.view("arrived", [today])
-        db.view("earlier", files)
+        db.view("arrived", today)
+        db.view("earlier", [file for files in days for file in files])
         ((events, *_),) = db.rows(statement("account_day", first=midnight(day)))
         ((items, users),) = db.rows(statement("account_new"))
     if mix is None or not events:
         return None
-    usual = _mix(engine, files[-1], files[-2]) if len(files) > 1 else None
+    usual = _mix(engine, days[-1], days[-2]) if len(days) > 1 else None
     return Drift(earlier[-1], mix, usual, items / events, users / events)
 
 
 def catalogue(engine: Engine, layout: Layout, night: date) -> Catalogue | None:
     """The night's items beside those of the newest night before it; None where one of the two is missing."""
     earlier = [one for one in layout.days("items") if one < night]
-    now = layout.partition("items", night)
-    if not earlier or not now.is_file():
+    now = layout.files("items", night)
+    if not earlier or not now:
         return None
     with engine.open() as db:
-        db.view("items", [now])
-        db.view("earlier", [layout.partition("items", earlier[-1])])
+        db.view("items", now)
+        db.view("earlier", layout.files("items", earlier[-1]))
         (counts,) = db.rows(statement("account_catalogue"))
     return Catalogue(earlier[-1], *map(int, counts))
 
@@ -123,9 +124,9 @@ def compared(layout: Layout, night: date, before: date, k: int) -> dict[str, Any
     return dict(compare(layout, before, night, [k]).to_pylist()[0])
 
 
-def _mix(engine: Engine, today: Path, before: Path) -> float | None:
+def _mix(engine: Engine, today: Sequence[Path], before: Sequence[Path]) -> float | None:
     with engine.open() as db:
-        db.view("arrived", [today])
-        db.view("before", [before])
+        db.view("arrived", today)
+        db.view("before", before)
         ((mix,),) = db.rows(statement("account_mix"))
     return None if mix is None else float(mix)

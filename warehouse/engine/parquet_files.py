@@ -6,7 +6,7 @@ Only footers are read. Every refusal names the file and the column.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.errors import DataError
 
@@ -58,6 +58,21 @@ def rows_of(path: Path) -> int:
     import pyarrow.parquet as pq
 
     return int(pq.read_metadata(path).num_rows)
+
+
+def bounds_of(paths: Iterable[Path], column: str) -> tuple[tuple[Any, Any] | None, ...]:
+    """The least and the greatest value of a column in each file with rows, from the footers; None where unknown."""
+    import pyarrow.parquet as pq
+
+    found: list[tuple[Any, Any] | None] = []
+    for footer in map(pq.read_metadata, paths):
+        place = footer.schema.names.index(column)
+        said = [footer.row_group(number).column(place).statistics for number in range(footer.num_row_groups)]
+        known = [one for one in said if one is not None and one.has_min_max]
+        if footer.num_rows:
+            whole = bool(known) and len(known) == len(said)
+            found.append((min(one.min for one in known), max(one.max for one in known)) if whole else None)
+    return tuple(found)
 
 
 @contextmanager

@@ -14,8 +14,11 @@ from pathlib import Path
 from warehouse.engine.errors import DataError
 
 OWN_FOLDER = re.compile(r"([1-9][0-9]{0,9})-[0-9a-f]{8}")  # process and chance
-# What DuckDB spills and marks its folder with, what `spool` writes, and a night laid out for the server.
-OWN_FILE = re.compile(r"duckdb_temp_.+\.(tmp|block)|duckdb_temp_[0-9]+_[0-9]+_owner|[a-z_]+-[0-9]+\.(parquet|arrow)")
+# What DuckDB spills and marks its folder with, what `spool` writes, and a night laid out for the server; Spark's probe.
+OWN_FILE = re.compile(
+    r"duckdb_temp_.+\.(tmp|block)|duckdb_temp_[0-9]+_[0-9]+_owner|[a-z_]+-[0-9]+\.(parquet|arrow)|seen"
+)
+OWN_PARTS = re.compile(r"[a-z_]+-[0-9]+|probe")  # folders of parts that Spark spools
 
 
 @contextmanager
@@ -61,6 +64,8 @@ def _remove(folder: Path) -> None:
     for file in folder.iterdir():
         if OWN_FILE.fullmatch(file.name) and not file.is_dir():
             file.unlink(missing_ok=True)
+        elif OWN_PARTS.fullmatch(file.name) and _is_own_folder(file):
+            shutil.rmtree(file, ignore_errors=True)
     with contextlib.suppress(OSError):  # it is not empty: what is left is not ours
         folder.rmdir()
 

@@ -75,21 +75,28 @@ def literal(value: Value) -> str:
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
     if isinstance(value, str):
-        return quoted(value)
+        return _text_literal(value)
     if isinstance(value, tuple):
-        return f"({', '.join(quoted(text) for text in value) if value else 'NULL'})"
+        return f"({', '.join(map(_text_literal, value)) if value else 'NULL'})"
     raise TypeError(f"a {type(value).__name__} cannot be written into a statement")
 
 
+def _text_literal(text: str) -> str:
+    """Text as both engines read it: Spark takes a backslash within quotes for an escape, so none stands there."""
+    if "\\" not in text:
+        return quoted(text)
+    return f"({' || chr(92) || '.join(map(quoted, text.split(chr(92))))})"
+
+
 def quoted(text: str) -> str:
-    """Text as a string literal. A NUL character cannot be in one."""
+    """Text as DuckDB's string literal. A NUL character cannot be in one."""
     if "\0" in text:
         raise ValueError(f"{text!r} holds a NUL character: remove it")
     return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:
-    """A name as a quoted identifier (DuckDB's quotes); for views only."""
+    """A name as DuckDB's quoted identifier; for views only."""
     if not name or "\0" in name:
         raise ValueError(f"{name!r} cannot be the name of a column")
     return '"' + name.replace('"', '""') + '"'

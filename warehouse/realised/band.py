@@ -41,7 +41,7 @@ def curve(layout: Layout, last: date, days: int) -> list[dict[str, Any]]:
     wanted = [("by", "=", "all"), ("k", "=", 20)]
     rows: list[dict[str, Any]] = []
     for day in reversed(there):
-        found = pq.read_table(layout.partition("realised", day), filters=wanted).to_pylist()
+        found = pq.read_table(layout.files("realised", day), filters=wanted).to_pylist()
         rows = found + rows
         days -= bool(found)
         if not days:

@@ -19,11 +19,11 @@ from warehouse.days import as_day, first_of_window, midnight
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
+from warehouse.partitions import replacing_partition
 from warehouse.realised.bootstrap import BATCH, Floats, PoissonBootstrap
 from warehouse.realised.seen import lists_seen
 from warehouse.recommendations.reading.snapshots import Night
 from warehouse.recommendations.reading.titles import items_file
-from warehouse.sums import summed
 from warehouse.tables import POPULARITY, REALISED
 from warehouse.values import fields_of, whole
 
@@ -72,8 +72,8 @@ def score_day(engine: Engine, layout: Layout, day: date | str, config: RealisedC
         NoNight: readers saw no list on that day, or it can no longer be read.
     """
     day, config = as_day(day), config or RealisedConfig()
-    events = layout.partition("events", day)
-    if not events.is_file():
+    if not layout.files("events", day):
+        events = layout.partition("events", day)
         raise FileNotFoundError(f"the events of {day} are missing ({events}): materialise events of that day first")
     night = lists_seen(layout, day)
     with engine.open() as db:
@@ -84,18 +84,19 @@ def score_day(engine: Engine, layout: Layout, day: date | str, config: RealisedC
     head = {"run_date": day, "list_date": night.run_date, "version": night.version, "came": scored.came}
     rows = [{**head, **row} for row in _rows(scored, catalogue)]
     table = pa.Table.from_pylist(rows, schema=REALISED.schema())
-    with summed(layout.partition("realised", day)) as beside:
+    with replacing_partition(layout.partition("realised", day)) as beside:
         pq.write_table(table, beside)
     return table
 
 
 def _define(db: Database, layout: Layout, day: date, night: Night, config: RealisedConfig) -> None:
     """Name the day's events, the lists and the popular items."""
-    db.view("arrived", [layout.partition("events", day)])
+    db.view("arrived", layout.files("events", day))
     db.view("lists", [Path(file) for file in night.files])
     first = first_of_window(night.run_date, config.window_days)
-    known = [layout.partition("events", one) for one in layout.days("events") if first <= one <= night.run_date]
-    db.view("known", known or [layout.partition("events", day)])  # of the day itself no event is early enough
+    days = [one for one in layout.days("events") if first <= one <= night.run_date]
+    known = [file for one in days for file in layout.files("events", one)]
+    db.view("known", known or layout.files("events", day))  # of the day itself no event is early enough
     end = midnight(night.run_date + timedelta(days=1))
     db.table("popular", statement("realised_popular", first=midnight(first), end=end, n=max(KS)))
     bounds = {"first": midnight(day), "end": midnight(day + timedelta(days=1))}

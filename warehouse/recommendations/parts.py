@@ -108,17 +108,17 @@ def _cast(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         ) from error
 
 
-def schema_of(batch: pa.RecordBatch, kind: Kind) -> pa.Schema:
-    """The table's columns with the types of ids that this batch has; `RecommendationsError` for what does not fit."""
-    missing = [name for name in kind.staged.required if name not in batch.schema.names]
+def schema_of(staged: pa.Schema, kind: Kind) -> pa.Schema:
+    """The table's columns with the types of ids that were staged; `RecommendationsError` for what does not fit."""
+    missing = [name for name in kind.staged.required if name not in staged.names]
     if missing:
         raise RecommendationsError(
             f"the recommendations lack the column(s) {', '.join(missing)}: nothing was published"
         )
-    types = {name: _id_type(name, batch.schema.field(name).type) for name in kind.ids}
+    types = {name: _id_type(name, staged.field(name).type) for name in kind.ids}
     if types.pop("similar_item_id", types["item_id"]) != types["item_id"]:
         raise RecommendationsError("similar_item_id must be of the type of item_id: nothing was published")
-    return kind.table.schema(**types, optional=set(kind.optional) & set(batch.schema.names))
+    return kind.table.schema(**types, optional=set(kind.optional) & set(staged.names))
 
 
 def _id_type(name: str, kind: pa.DataType) -> pa.DataType:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
@@ -19,7 +18,7 @@ ORDER BY timestamp DESC, item_id LIMIT $n
 def latest_events(layout: Layout, run_date: dt.date, user: int | str, n: int) -> list[tuple[int | str, dt.datetime]]:
     """The user's last n events (item, time) up to the night, newest first; [] where no event of theirs is kept."""
     days = [day for day in layout.days("events") if day <= run_date][-DAYS:]
-    files = [str(path) for day in days if (path := Path(layout.partition("events", day))).is_file()]
+    files = [str(file) for day in days for file in layout.files("events", day)]
     if not files:
         return []
     with DuckDBEngine(MEMORY_LIMIT, threads=1).connect() as con:

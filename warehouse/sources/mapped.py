@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.engine.errors import DataError
-from warehouse.engine.protocol import Engine, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited, JsonLines, TextForm
 from warehouse.layout import Layout
 from warehouse.sentences import shown
@@ -57,7 +57,13 @@ LISTS = {"events": ("files", "names"), "items": ("files", "names", "features", "
 
 
 def import_mapped(
-    engine: Engine, layout: Layout, path: Path, *, mapping: Path | None = None, unit: str = "", progress: bool = False
+    engine: LocalEngine,
+    layout: Layout,
+    path: Path,
+    *,
+    mapping: Path | None = None,
+    unit: str = "",
+    progress: bool = False,
 ) -> ImportReport:
     """Write a log's events, and its items where the mapping has a section of them.
 

@@ -59,6 +59,6 @@ def _events(layout: Layout, run_date: date) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    files = [layout.partition("events", day) for day in layout.days("events") if day <= run_date]
+    files = [file for day in layout.days("events") if day <= run_date for file in layout.files("events", day)]
     tables = [pq.read_table(file, columns=["user_id", "item_id", "timestamp"]) for file in files]
     return pa.concat_tables([table for table in tables if table.num_rows])

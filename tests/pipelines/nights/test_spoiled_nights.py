@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.nights.sensors import log_failures, serve_old_champion
 from pipelines.tracking import registry
-from warehouse.sums import summed
+from warehouse.partitions import replacing_partition
 
 GOOD, BAD = "2026-01-07", "2026-01-08"
 LEARNERS = [dg.AssetKey(name) for name in ("gru4rec_model", "offline_evaluation", "champion_model", "recommendations")]
@@ -54,7 +54,7 @@ def shuffle_targets(house: Any) -> None:
         order = np.arange(rows.num_rows)
         order[~test] = np.random.default_rng(0).permutation(order[~test])
         items = rows["item_id"].combine_chunks().take(pa.array(order))
-        with summed(file) as beside:
+        with replacing_partition(file) as beside:
             pq.write_table(rows.set_column(rows.column_names.index("item_id"), "item_id", items), beside)
 
 

@@ -11,9 +11,9 @@ import pytest
 from pipelines.policy.failures import as_failure
 from pipelines.policy.resources import Warehouse
 from pipelines.policy.turns import release
+from warehouse.partitions import replacing_partition
 from warehouse.recommendations.publishing.staging import StagedNight
 from warehouse.steps.events.deliveries import changed, record
-from warehouse.sums import summed
 
 NIGHT = dt.date(2026, 1, 3)
 
@@ -25,13 +25,13 @@ def engine_over_a_file(root: Path) -> None:
 
 def partition_that_is_a_folder(root: Path) -> None:
     (root / "sessions" / "2026-01-03.parquet").mkdir(parents=True)
-    with summed(root / "sessions" / "2026-01-03.parquet") as beside:
+    with replacing_partition(root / "sessions" / "2026-01-03.parquet") as beside:
         beside.write_text("rows")
 
 
 def table_that_is_a_file(root: Path) -> None:
     (root / "sessions").write_text("a file")
-    with summed(root / "sessions" / "2026-01-03.parquet") as beside:
+    with replacing_partition(root / "sessions" / "2026-01-03.parquet") as beside:
         beside.write_text("rows")
 
 

@@ -48,6 +48,14 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("[session]\ngap_minutes = 20\n", "unknown section [session]; did you mean sessions?"),
+        ('[engine]\nkind = "sqlite"\n', "[engine]: kind is 'sqlite'; use one of 'duckdb', 'spark'."),
+        ('[engine]\nkind = "spark"\n', "[engine]: url is empty: name the master of Spark, like spark://host:7077"),
+        ('[engine]\nurl = "local[2]"\n', '[engine]: url and [engine.spark] are for kind = "spark"'),
+        ("[engine.spark]\nexecutor.memory = 4\n", 'use full names in quotes, such as "spark.executor.memory" = "4g".'),
+        (
+            '[engine]\nkind = "spark"\nurl = "local[2]"\n[engine.spark]\n"spark.sql.ansi.enabled" = false\n',
+            "[engine]: spark.sql.ansi.enabled cannot be set in [engine.spark]: the engine sets it.",
+        ),
         ("[xyz]\ngap_minutes = 20\n", "unknown section [xyz]; known are: alerts, contexts, engine, evaluation, events"),
         ("sessions = 20\n", "sessions is 20; write it as a section, [sessions]"),
         ("[sessions]\ngap = 20\n", "[sessions]: unknown knob 'gap'; did you mean gap_minutes"),

@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 from pipelines.settings.read import Settings, load
 from pipelines.shell.check import check
 from warehouse.layout import Layout
+from warehouse.partitions import replacing_partition
 from warehouse.recommendations import Expected, NightFacts, publish
-from warehouse.sums import summed
 
 NIGHT = dt.date(2026, 1, 3)
 
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     """A partition of events and of items, and a published night."""
     layout = Layout(tmp_path / "data")
     for name in ("events", "items"):
-        with summed(layout.partition(name, NIGHT)) as beside:
+        with replacing_partition(layout.partition(name, NIGHT)) as beside:
             pq.write_table(pa.table({"user_id": [1, 2, 3], "item_id": [4, 5, 6]}), beside)
     rows = {
         "user_id": [1, 1],
@@ -93,3 +93,23 @@ def test_a_table_whose_log_cannot_be_read_is_a_line(root: Path, capsys, spoil: s
     said = capsys.readouterr().out
     assert "recommendations" in said
     assert "put" in said or "move it away" in said
+
+
+def test_a_day_in_parts_is_one_partition_whose_parts_are_compared(root: Path, capsys) -> None:
+    path = Layout(root).partition("events", NIGHT)
+    with replacing_partition(path) as beside:
+        beside.mkdir()
+        for number in range(2):
+            pq.write_table(pa.table({"user_id": [1], "item_id": [4]}), beside / f"part-0000{number}.parquet")
+    assert check(settings(root)) == 0
+    assert "read: 2 partitions," in capsys.readouterr().out
+    part = Layout(root).files("events", NIGHT)[1]
+    part.write_bytes(part.read_bytes()[:-9] + b"\x00" * 9)
+    assert check(settings(root)) == 1
+    found = capsys.readouterr().out
+    assert f"{part} was damaged or changed after it was written" in found
+    assert f"materialise events for {NIGHT} again" in found
+    (path.with_suffix(".parts") / "manifest.json").write_text("{")
+    assert check(settings(root)) == 1
+    assert "manifest.json is no manifest of parts" in (found := capsys.readouterr().out)
+    assert f"materialise events for {NIGHT} again" in found

@@ -9,10 +9,9 @@ import pytest
 
 from warehouse.config import SessionsConfig
 from warehouse.days import midnight
-from warehouse.engine import ranges
+from warehouse.engine import duckdb_database, ranges
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
-from warehouse.steps.clicks import cut as clicks
 from warehouse.steps.sessions.build import build_sessions
 
 DAYS = [date(2024, 2, 29), date(2024, 3, 1)]
@@ -86,7 +85,7 @@ def test_sessions_are_the_same_bytes_in_one_range_or_many(tmp_path, monkeypatch,
             numbers.append(len(found))
             return found
 
-        monkeypatch.setattr(clicks, "user_ranges", cut)
+        monkeypatch.setattr(duckdb_database, "user_ranges", cut)
         engine = DuckDBEngine(memory_limit="500MB", threads=threads)
         report = build_sessions(engine, layout, DAYS[1], SessionsConfig(min_item_support=3, **config))
         written.append((report, layout.partition("sessions", DAYS[1]).read_bytes()))

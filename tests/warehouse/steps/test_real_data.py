@@ -9,6 +9,8 @@ import pytest
 from warehouse.config import SplitsConfig
 from warehouse.steps.splits.build import build_splits
 
+pytestmark = pytest.mark.parametrize("engine", ["duckdb"], indirect=True)  # minutes a test on Spark
+
 # file, day by which all of it has arrived, unit of its clock, events, sessions, items, repeats delivered twice
 SETS = [
     ("serenade_clicks", "2020-06-30", "", 116_285, 24_385, 18_009),
@@ -47,10 +49,10 @@ def test_gap_sessions_agree_with_the_given_ones_where_the_gap_covers_the_longest
     shop.ingest(day, **RAW)
     config = {"repeats": "keep", "window_days": 60}
     given = shop.sessions(day, sessions="given", **config)
-    given_bytes = shop.layout.partition("sessions", day).read_bytes()
+    given_bytes = shop.bytes("sessions", day)
     by_gap = shop.sessions(day, gap_minutes=longest_pause / 60, **config)
     assert (by_gap.sessions, by_gap.rows) == (given.sessions, given.rows)
-    assert shop.layout.partition("sessions", day).read_bytes() == given_bytes
+    assert shop.bytes("sessions", day) == given_bytes
     assert shop.sessions(day, gap_minutes=30, **config).sessions > given.sessions
 
 
@@ -67,7 +69,7 @@ def test_movielens_users_and_items(shop, data_dir):
     report = shop.sessions("2016-10-16", window_days=8000, max_session_length=0)
     assert (ingested.rows, report.rows, report.users, report.items) == (100_004, 100_004, 671, 9_066)
     strict = shop.sessions("2016-10-16", window_days=8000, min_session_length=2, min_item_support=5)
-    table = pq.read_table(shop.layout.partition("sessions", date(2016, 10, 16)))
+    table = pq.read_table(shop.layout.files("sessions", date(2016, 10, 16)))
     counts = table.group_by("item_id").aggregate([("item_id", "count")])["item_id_count"].to_numpy()
     lengths = table.group_by(["user_id", "session_start"]).aggregate([("item_id", "count")])["item_id_count"].to_numpy()
     assert counts.min() >= 5

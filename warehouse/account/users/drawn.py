@@ -64,7 +64,7 @@ def drawn(
         listed = db.rows(statement("account_lists", n=n))
         met = []
         if days:
-            db.view("met", [layout.partition("events", day) for day in days])
+            db.view("met", [file for day in days for file in layout.files("events", day)])
             met = db.rows(statement("account_histories", n=n))
     titles = _titles(layout, night.run_date, {row[2] for row in listed} | {row[1] for row in met})
     found: dict[int | str, User] = {}

@@ -48,7 +48,20 @@ def audit(
         earlier: the nights before with their files, newest first.
         kind: of the table.
     """
-    figures = _whole(files, expected, kind)
+    return judge(figures_of(files, expected, kind), files, run_date, expected, limits, earlier=earlier, kind=kind)
+
+
+def judge(
+    figures: dict[str, int],
+    files: Sequence[Path],
+    run_date: dt.date,
+    expected: Expected,
+    limits: AuditLimits,
+    *,
+    earlier: Iterable[tuple[dt.date, Sequence[Path]]] = (),
+    kind: Kind = RECOMMENDED,
+) -> Audit:
+    """Audit a night whose figures are known already; see `audit`. Of its files only a sample is read."""
     previous, unreadable, found = _against_readable(files, figures["users"], expected.n, earlier, kind)
     asked = {**_structure(figures, expected), **_distribution(figures, limits, found), **_of_house(figures, expected)}
     checks = tuple(Check(name, *asked[name], meaning) for name, meaning in kind.checks.items())
@@ -71,8 +84,8 @@ def _against_readable(
     return None, tuple(unreadable), (None, None, None)
 
 
-def _whole(files: Sequence[Path], expected: Expected, kind: Kind) -> dict[str, int]:
-    """Sum the figures of all row groups over the night."""
+def figures_of(files: Sequence[Path], expected: Expected, kind: Kind = RECOMMENDED) -> dict[str, int]:
+    """The figures of all row groups of some files, in order of whose list it is, and rank, summed; see the checks."""
     total: dict[str, int] = {"rows": 0, "users": 0}
     shown = None if expected.items is None else pc.unique(expected.items)
     house = None if expected.house is None else Ruled.of(expected.house)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +22,9 @@ from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.recommendations.errors import AuditFailed, NightBusy
 from warehouse.recommendations.kinds import RECOMMENDED, Kind
 from warehouse.recommendations.limits import Audit, AuditLimits, Expected
-from warehouse.recommendations.publishing.auditing import audit
+from warehouse.recommendations.publishing.auditing import figures_of, judge
 from warehouse.recommendations.publishing.commit import commit, found_files
+from warehouse.recommendations.publishing.groups import GroupWriter, GroupWritten, added
 from warehouse.recommendations.publishing.staging import (
     StagedNight,
     audit_file,
@@ -125,19 +126,75 @@ def publish(
 
     After an error the table stands as it stood before.
     """
+
+    def stage(staged: StagedNight) -> None:
+        staged.write(batches, facts.columns())
+
+    def figures(staged: StagedNight) -> dict[str, int]:
+        if not staged.in_order:
+            with (engine or DuckDBEngine(MEMORY_LIMIT)).connect(staged.spill) as con:
+                staged.sort(con)
+        return figures_of(staged.files, expected, kind)
+
     path = table_path(where)
-    with StagedNight(path, run_date, kind) as staged:
+    night = StagedNight(path, run_date, kind)
+    return _publish(path, night, stage, figures, facts, expected, limits or AuditLimits())
+
+
+def publish_groups(
+    where: HasRecommendations | str | Path,
+    run_date: dt.date,
+    write_all: Callable[[Callable[[Iterable[pa.RecordBatch]], GroupWritten]], Sequence[GroupWritten]],
+    facts: NightFacts,
+    expected: Expected,
+    limits: AuditLimits | None = None,
+) -> Published:
+    """Publish one night whose lists are made group by group, by other processes or on other machines.
+
+    Each group writes its parts and audits them; here the figures are added up, and one commit shows all parts. A part
+    counts if its group was returned, whoever else wrote: so a group that was tried twice stands in the night once.
+
+    Args:
+        where: as the other arguments, see `publish`.
+        write_all: is given what writes one group: a function of its batches, that may be sent to another process. It
+            returns what that function returned for each group, users ascending.
+
+    Raises:
+        NightBusy, AuditFailed, WriteFailed, RecommendationsError: as `publish` does.
+    """
+    groups: list[GroupWritten] = []
+
+    def stage(staged: StagedNight) -> None:
+        groups[:] = write_all(GroupWriter(staged.folder, facts.columns(), expected))
+        staged.adopt([file for group in groups for file in group.files], sum(group.rows for group in groups))
+
+    def figures(staged: StagedNight) -> dict[str, int]:
+        return added(groups)
+
+    path = table_path(where)
+    return _publish(path, StagedNight(path, run_date), stage, figures, facts, expected, limits or AuditLimits())
+
+
+def _publish(
+    path: Path,
+    night: StagedNight,
+    stage: Callable[[StagedNight], None],
+    figures: Callable[[StagedNight], dict[str, int]],
+    facts: NightFacts,
+    expected: Expected,
+    limits: AuditLimits,
+) -> Published:
+    """Stage, audit, commit; `stage` writes the night beside the table, `figures` gives what the audit judges."""
+    run_date = night.run_date
+    with night as staged:
         began = time.monotonic()
         replaces = found_files(path, run_date)
-        staged.write(batches, facts.columns())
+        stage(staged)
         written = time.monotonic()
         with _refusals(run_date, path):
             with folder_lock(staging_folder(path)):
-                table = ensure_table(path, staged.schema, kind)
-            if not staged.in_order:
-                with (engine or DuckDBEngine(MEMORY_LIMIT)).connect(staged.spill) as con:
-                    staged.sort(con)
-            report = _audited(table, staged, expected, limits or AuditLimits())
+                table = ensure_table(path, staged.schema, staged.kind)
+            report = _audited(table, staged, figures(staged), expected, limits)
             audited = time.monotonic()
             version = commit(path, run_date, staged.files, replaces, facts.remembered(run_date, staged.rows))
         published = time.monotonic()
@@ -159,14 +216,16 @@ def _refusals(run_date: dt.date, path: Path) -> Iterator[None]:
         raise write_failed(run_date, path, error) from error
 
 
-def _audited(table: DeltaTable, staged: StagedNight, expected: Expected, limits: AuditLimits) -> Audit:
-    """Audit the staged night. If it fails, keep it aside with the audit as JSON, and raise `AuditFailed`."""
+def _audited(
+    table: DeltaTable, staged: StagedNight, figures: dict[str, int], expected: Expected, limits: AuditLimits
+) -> Audit:
+    """Judge the staged night. If it fails, keep it aside with the audit as JSON, and raise `AuditFailed`."""
     earlier = [
         (night, [Path(file) for file in night_files(table, night)])
         for night in reversed(nights(table))
         if night < staged.run_date
     ]
-    report = audit(staged.files, staged.run_date, expected, limits, earlier=earlier, kind=staged.kind)
+    report = judge(figures, staged.files, staged.run_date, expected, limits, earlier=earlier, kind=staged.kind)
     if report.passed:
         return report
     kept = staged.reject()

@@ -13,7 +13,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from warehouse.engine.row_groups import regrouped
 from warehouse.recommendations import parts
@@ -111,11 +112,29 @@ class StagedNight:
         source = iter(batches)
         first = next(source, None)
         if first is not None:
-            self.schema = schema_of(first, self.kind)
+            self.schema = schema_of(first.schema, self.kind)
             groups = row_groups(chain([first], source), part_schema(self.schema), constants, self.kind)
             self.files = self._written(groups, self.folder)
         if not self.rows:
-            raise RecommendationsError(f"the night {self.run_date} has no rows at all: nothing was published")
+            raise self._no_rows()
+
+    def adopt(self, files: Sequence[Path], rows: int) -> None:
+        """Take parts that others wrote into this night's folder, in order of whose list it is, and rank.
+
+        Raises:
+            RecommendationsError: they have no row.
+        """
+        if not rows:
+            raise self._no_rows()
+        self.schema = schema_of(pq.read_schema(files[0]), self.kind)
+        folder = self.folder / "parts"
+        with self._disk():
+            folder.mkdir()
+            self.files = [file.rename(folder / f"part-{number:05d}.parquet") for number, file in enumerate(files)]
+        self.rows = rows
+
+    def _no_rows(self) -> RecommendationsError:
+        return RecommendationsError(f"the night {self.run_date} has no rows at all: nothing was published")
 
     def _written(self, groups: Iterable[pa.Table], folder: Path) -> list[Path]:
         """Write the groups as parts of `folder`, counting rows and following their order."""

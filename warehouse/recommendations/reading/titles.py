@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from warehouse.sums import check
+from warehouse.partitions import check
 
 ItemId = int | str
 

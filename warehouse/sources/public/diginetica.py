@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
-from warehouse.engine.protocol import Engine, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited, column_names
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
@@ -20,7 +20,7 @@ FORM = Delimited(";")
 
 
 def import_diginetica(
-    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+    engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:
     """Write the views of items and, if their files exist, the products with price (log2), name tokens and category."""
     views = files_in(path, "train-item-views.csv*")

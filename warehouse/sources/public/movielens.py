@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.engine.errors import DataError
-from warehouse.engine.protocol import Engine, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited, open_text
 from warehouse.layout import Layout
 from warehouse.sentences import shown
@@ -54,7 +54,7 @@ class Shape:
 
 
 def import_movielens(
-    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+    engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:
     """Write a MovieLens folder as raw events and raw items.
 

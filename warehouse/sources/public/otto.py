@@ -5,7 +5,7 @@ The log knows sessions and no users, so a session is its own user. Clocks are mi
 
 from pathlib import Path
 
-from warehouse.engine.protocol import Engine, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import JsonLines
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
@@ -13,7 +13,9 @@ from warehouse.sources.raw.log import LogFiles, files_in
 from warehouse.sources.raw.unit import unit_of
 
 
-def import_otto(engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False) -> ImportReport:
+def import_otto(
+    engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+) -> ImportReport:
     """Write the events of one jsonl file, or of all in a folder. The set has no catalogue."""
     columns = {
         "user_id": FileColumn("session", "int64"),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from warehouse.engine.protocol import Engine, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
@@ -13,7 +13,7 @@ from warehouse.sources.raw.unit import unit_of
 
 
 def import_rees46(
-    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+    engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:
     """Write the events of all months in a folder (or of one file), and every item as it was last seen."""
     files = files_in(path, "*.csv", "*.csv.gz")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.engine.protocol import Engine, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def import_retailrocket(
-    engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+    engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:
     """Write the events (view, addtocart, transaction) and, if the files of properties exist, the items' categories."""
     events = LogFiles(
@@ -36,7 +36,7 @@ def import_retailrocket(
     return report if items is None else replace(report, items=write_items(layout, items))
 
 
-def _categories(engine: Engine, properties: tuple[Path, ...]) -> "pa.Table":
+def _categories(engine: LocalEngine, properties: tuple[Path, ...]) -> "pa.Table":
     columns = {
         "item_id": FileColumn("itemid", "int64"),
         "property": FileColumn("property"),

@@ -6,7 +6,7 @@ The log knows sessions and no users, so a session is its own user. Clocks are IS
 from dataclasses import replace
 from pathlib import Path
 
-from warehouse.engine.protocol import Engine, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
@@ -18,7 +18,9 @@ CLICKS = Delimited(",", ("session", "time", "item", "category"))
 BUYS = Delimited(",", ("session", "time", "item", "price", "quantity"))
 
 
-def import_rsc15(engine: Engine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False) -> ImportReport:
+def import_rsc15(
+    engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
+) -> ImportReport:
     """Write the clicks, the buys if their file exists, and the items' categories."""
     clicks = files_in(path, "yoochoose-clicks.dat*")
     buys = tuple(sorted(path.glob("yoochoose-buys.dat*"))) if path.is_dir() else ()

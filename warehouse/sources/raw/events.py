@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from warehouse.days import days_between, midnight
 from warehouse.engine.errors import DataError, disk_sentences
 from warehouse.engine.parquet_files import ID_TYPE
-from warehouse.engine.protocol import Database, Engine
+from warehouse.engine.protocol import LocalDatabase, LocalEngine
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
 from warehouse.sources.raw.log import LogFiles, define_log
@@ -42,7 +42,7 @@ class ImportReport:
 
 
 def write_events(
-    engine: Engine, layout: Layout, log: LogFiles, *, unit: str, fill: bool = True, progress: bool = False
+    engine: LocalEngine, layout: Layout, log: LogFiles, *, unit: str, fill: bool = True, progress: bool = False
 ) -> ImportReport:
     """Write raw/events/<day>/<log.name>-<unit>.parquet for every day from the log's first to its last.
 
@@ -86,7 +86,7 @@ def write_events(
     return ImportReport(files.rows, 0, files.first, files.last, files.timeless)
 
 
-def _read_as(db: Database) -> str:
+def _read_as(db: LocalDatabase) -> str:
     """What the log's times were read as, which shows a wrong unit at a glance, and what to check."""
     ((first, last),) = db.rows(statement("log_times"))
     found = "no time in it can be read" if first is None else f"they are read as {first} to {last}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from warehouse.engine.errors import disk_sentences
-from warehouse.engine.protocol import Engine
+from warehouse.engine.protocol import LocalEngine
 from warehouse.engine.statements import statement
 from warehouse.layout import Layout
 from warehouse.sources.raw.log import LogFiles, require_columns
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def items_of(engine: Engine, views: Mapping[str, LogFiles], name: str) -> "pa.Table":
+def items_of(engine: LocalEngine, views: Mapping[str, LogFiles], name: str) -> "pa.Table":
     """The catalogue that statement `name` makes of some views."""
     with engine.open() as db:
         for view, log in views.items():
@@ -23,7 +23,7 @@ def items_of(engine: Engine, views: Mapping[str, LogFiles], name: str) -> "pa.Ta
         return db.reader(statement(name)).read_all()
 
 
-def rows_of(engine: Engine, log: LogFiles) -> "pa.Table":
+def rows_of(engine: LocalEngine, log: LogFiles) -> "pa.Table":
     """The rows of a log as they are: a catalogue that needs no statement of its own."""
     require_columns(log)
     with engine.open() as db:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from warehouse.engine.errors import DataError
 from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, schema_of
-from warehouse.engine.protocol import Database, FileColumn
+from warehouse.engine.protocol import FileColumn, LocalDatabase
 from warehouse.engine.statements import statement
 from warehouse.engine.text_files import JsonLines, TextForm, require, require_fields
 from warehouse.sentences import shown
@@ -37,7 +37,7 @@ class LogFiles:
     names: tuple[str, ...] = ()
 
 
-def define_log(db: Database, log: LogFiles) -> tuple[str, ...]:
+def define_log(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
     """Define the view `log`; returns what `left_as_text` says.
 
     Raises:
@@ -53,7 +53,7 @@ def define_log(db: Database, log: LogFiles) -> tuple[str, ...]:
     return text
 
 
-def left_as_text(db: Database, log: LogFiles) -> tuple[str, ...]:
+def left_as_text(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
     """The id columns that should be whole numbers and hold other text, which is therefore kept as it was found.
 
     Rows with such an id are rejected later, by the step that makes the events, with their text.

@@ -10,7 +10,7 @@ from warehouse.days import first_of_window, midnight
 from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, FileColumn
-from warehouse.engine.ranges import Users, user_ranges
+from warehouse.engine.ranges import Users
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
 from warehouse.tables import EVENTS, SESSIONS
@@ -38,12 +38,12 @@ def define_events(
         DataError: the window has no rows, its partitions have ids of different types, or sessions are "given" and no
             event names one.
     """
-    path = layout.partition("events", run_date)
-    if not path.is_file():
+    if not layout.files("events", run_date):
+        path = layout.partition("events", run_date)
         raise FileNotFoundError(f"the events of {run_date} are missing ({path}): materialise events of that day first")
     first_day, lookback = first_of_window(run_date, config.window_days), first_read(run_date, config)
     days = [day for day in layout.days("events") if lookback <= day <= run_date]
-    schemas = parquet_files.same_id_types(layout.partition("events", day) for day in days)
+    schemas = parquet_files.same_id_types(file for day in days for file in layout.files("events", day))
     if not schemas:
         raise DataError(f"the events of {first_day} to {run_date} hold no rows: raise window_days, or deliver events")
     there = {name for schema in schemas.values() for name in schema.names}
@@ -57,7 +57,7 @@ def define_events(
     db.view("arrived", list(schemas), columns)
     names, end = ColumnList(tuple(columns)), midnight(run_date) + timedelta(days=1)
     db.define("events", statement("events_window", columns=names, first=midnight(lookback), end=end))
-    return Events(tuple(user_ranges(schemas)), tuple(name for name in ("sequence", "dwell") if name in columns))
+    return Events(db.ranges(list(schemas)), tuple(name for name in ("sequence", "dwell") if name in columns))
 
 
 def first_read(run_date: date, config: SessionsConfig | ContextConfig) -> date:

@@ -18,11 +18,10 @@ def audience(engine: Engine, layout: Layout, run_date: date | str, window_days: 
         FileNotFoundError: the events of `run_date` are missing.
     """
     run_date = as_day(run_date)
-    if not layout.partition("events", run_date).is_file():
+    if not layout.files("events", run_date):
         raise FileNotFoundError(f"the events of {run_date} are missing: materialise events of that day first")
     first = first_of_window(run_date, window_days)
-    there = set(layout.days("events"))
-    files = [layout.partition("events", day) for day in days_between(first, run_date) if day in there]
+    files = [file for day in days_between(first, run_date) for file in layout.files("events", day)]
     with engine.open() as db:
         db.view("arrived", files)
         bounds = {"first": midnight(first), "end": midnight(run_date + timedelta(days=1))}

@@ -5,13 +5,14 @@ user without an item that the model knows gets popular items later.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.config import ContextConfig
 from warehouse.days import as_day, first_of_window, midnight
-from warehouse.engine.protocol import Engine
+from warehouse.engine.protocol import Database, Engine, T, Task
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
@@ -34,22 +35,9 @@ def contexts(
     """
     import pyarrow as pa
 
-    config = config or ContextConfig()
-    run_date = as_day(run_date)
     with ExitStack() as stack:
-        db = stack.enter_context(engine.open())
-        columns = cut_clicks(db, config, define_events(db, layout, run_date, config))
-        db.define(
-            "clicks_of_window",
-            statement("clicks_of_window", first=midnight(first_of_window(run_date, config.window_days))),
-        )
-        name = "contexts_session" if config.source == "session" else "contexts_events"
-        order = {
-            "times": ColumnList(("timestamp", "sequence") if "sequence" in columns else ("timestamp",)),
-            "latest_first": in_order(columns, "timestamp", "item_id", suffix="DESC NULLS FIRST"),
-            "order": in_order(columns, "user_id", "timestamp", "item_id"),
-        }
-        reader = db.reader(statement(name, max_events=config.max_events, **order), ROW_GROUP)
+        db, sql, order = stack.enter_context(_defined(engine, layout, as_day(run_date), config or ContextConfig()))
+        reader = db.reader(f"SELECT user_id, item_id FROM ({sql}) AS latest ORDER BY {order}", ROW_GROUP)  # noqa: S608
         opened = stack.pop_all()
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -57,3 +45,43 @@ def contexts(
             yield from reader
 
     return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+def map_contexts(
+    engine: Engine,
+    layout: Layout,
+    run_date: date | str,
+    config: ContextConfig,
+    task: Task[T],
+    luggage: Path,
+) -> list[T]:
+    """Hand every user's context to a task, in groups of users, on the machines of the engine; see Database.map_groups.
+
+    Args:
+        task: gets batches of user_id, item_id and what orders them, ordered as in `contexts`, and the luggage.
+        luggage: a folder of which each machine gets a copy.
+
+    Returns:
+        What the task made of each group, users ascending.
+
+    Raises:
+        FileNotFoundError: the events of `run_date` are missing.
+    """
+    with _defined(engine, layout, as_day(run_date), config) as (db, sql, order):
+        return db.map_groups(sql, "user_id", order, task, luggage)
+
+
+@contextmanager
+def _defined(
+    engine: Engine, layout: Layout, run_date: date, config: ContextConfig
+) -> Iterator[tuple[Database, str, ColumnList]]:
+    """An open database, the statement of all contexts (user_id, item_id and what orders them), and their order."""
+    with engine.open() as db:
+        columns = cut_clicks(db, config, define_events(db, layout, run_date, config))
+        first = midnight(first_of_window(run_date, config.window_days))
+        db.define("clicks_of_window", statement("clicks_of_window", first=first))
+        name = "contexts_session" if config.source == "session" else "contexts_events"
+        times = ColumnList(("timestamp", "sequence") if "sequence" in columns else ("timestamp",))
+        latest_first = in_order(columns, "timestamp", "item_id", suffix="DESC NULLS FIRST")
+        sql = statement(name, max_events=config.max_events, times=times, latest_first=latest_first)
+        yield db, sql, in_order(columns, "user_id", "timestamp", "item_id")

@@ -7,7 +7,6 @@ WITH ranked AS (
     row_number() OVER (PARTITION BY user_id ORDER BY {latest_first}) AS age
   FROM clicks_of_window
 )
-SELECT user_id, item_id
+SELECT user_id, item_id, {times}
 FROM ranked
 WHERE age <= {max_events}
-ORDER BY {order}

@@ -13,7 +13,7 @@ from warehouse.days import as_day
 from warehouse.engine.errors import StatementRefused
 from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, schema_of
 from warehouse.engine.predicates import CHOSEN, judge_predicate, predicate_statement
-from warehouse.engine.protocol import Engine
+from warehouse.engine.protocol import LocalEngine
 from warehouse.engine.statements import identifier
 from warehouse.layout import Layout
 from warehouse.sentences import shown
@@ -47,7 +47,7 @@ class Shelf:
         return left
 
 
-def shelf(engine: Engine, layout: Layout, run_date: date | str, allow: str = "", deny: str = "") -> Shelf:
+def shelf(engine: LocalEngine, layout: Layout, run_date: date | str, allow: str = "", deny: str = "") -> Shelf:
     """The night's shelf.
 
     Args:
@@ -79,7 +79,7 @@ def judge_list(text: str) -> None:
         ) from None
 
 
-def _listed(engine: Engine, layout: Layout, day: date, name: str, text: str) -> "pa.Array":
+def _listed(engine: LocalEngine, layout: Layout, day: date, name: str, text: str) -> "pa.Array":
     """The ids that one list names."""
     path = layout.root / text.strip() if _is_file(text) else layout.partition("items", day)
     if not path.is_file():
@@ -125,7 +125,7 @@ def _ids_of_file(name: str, path: Path, items: Path) -> "pa.Array":
     return pc.unique(ids.combine_chunks().drop_null())
 
 
-def _satisfying(engine: Engine, items: Path, predicate: str) -> "pa.Array":
+def _satisfying(engine: LocalEngine, items: Path, predicate: str) -> "pa.Array":
     """The distinct ids of the rows of a file that satisfy a predicate, which reaches no file."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -5,8 +5,8 @@ from datetime import date
 
 from warehouse.days import days_between, spans
 from warehouse.layout import Layout
+from warehouse.partitions import sound
 from warehouse.steps.events.deliveries import changed, delivered
-from warehouse.sums import sound
 
 
 @dataclass(frozen=True)

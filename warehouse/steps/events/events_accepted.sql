@@ -3,5 +3,4 @@
 SELECT {columns}
 FROM checked
 WHERE reason IS NULL AND ({all_types} OR event_type IN {event_types})
-QUALIFY row_number() OVER (PARTITION BY {columns} ORDER BY user_id) = 1
-ORDER BY {order}
+QUALIFY row_number() OVER (PARTITION BY {columns} ORDER BY user_id NULLS LAST) = 1

@@ -5,4 +5,4 @@ SELECT
   count(*) FILTER (WHERE {all_types} OR event_type IN {event_types}) AS wanted
 FROM checked
 GROUP BY reason
-ORDER BY n DESC, reason
+ORDER BY n DESC NULLS LAST, reason NULLS LAST

@@ -9,5 +9,3 @@ SELECT
   source_file
 FROM checked
 WHERE reason IS NOT NULL
-ORDER BY reason, source_file, user_id NULLS LAST, timestamp NULLS LAST, item_id NULLS LAST,
-  session_id NULLS LAST, event_type NULLS LAST

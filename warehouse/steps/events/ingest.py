@@ -19,13 +19,18 @@ from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
+from warehouse.partitions import replacing_partition
 from warehouse.steps.events.checking import define_checked
 from warehouse.steps.events.deliveries import look, record
-from warehouse.sums import summed
 from warehouse.tables import EVENTS, REJECTED_EVENTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# The order of rejected_events.
+_AS_FOUND = ColumnList(
+    ("reason", "source_file", "user_id", "timestamp", "item_id", "session_id", "event_type"), "NULLS LAST"
+)
 
 
 @dataclass(frozen=True)
@@ -98,19 +103,19 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
         counts = _count(db, types)
         _judge(db, layout, day, counts, config)
         order = ColumnList(tuple(name for name in (*EVENTS.key, "dwell") if name in columns), "NULLS LAST")
-        accepted = statement("events_accepted", columns=ColumnList(columns), order=order, **types)
+        accepted = statement("events_accepted", columns=ColumnList(columns), **types)
         with _both(layout, day) as (events, rejected):
-            rows = db.write(accepted, events)
-            refused = db.write(statement("events_rejected"), rejected)
-            db.view("events", [events])
+            written = db.write(accepted, events, order)
+            refused = db.write(statement("events_rejected"), rejected, _AS_FOUND).rows
+            db.view("events", written.files)
             ((late, first, last),) = db.rows(statement("events_written", day_start=midnight(day)))
     record(layout, day, delivery)
     return EventsReport(
         day=day,
         files=len(schemas),
         raw_rows=counts.raw,
-        rows=rows,
-        duplicates=counts.wanted - rows,
+        rows=written.rows,
+        duplicates=counts.wanted - written.rows,
         filtered=counts.good - counts.wanted,
         rejected=refused,
         rejected_by_reason=counts.by_reason,
@@ -128,8 +133,8 @@ def _judge(db: Database, layout: Layout, day: date, counts: _Counts, config: Eve
             f"allow_empty_day"
         )
     if counts.rejected > config.max_rejected_share * counts.raw:
-        with summed(layout.partition("rejected_events", day)) as rejected:
-            db.write(statement("events_rejected"), rejected)
+        with replacing_partition(layout.partition("rejected_events", day)) as rejected:
+            db.write(statement("events_rejected"), rejected, _AS_FOUND)
         raise TooManyRejected(day, counts, config.max_rejected_share)
 
 
@@ -145,7 +150,7 @@ def _count(db: Database, types: Mapping[str, Value]) -> _Counts:
 def _both(layout: Layout, day: date) -> Iterator[tuple[Path, Path]]:
     """Where to write the day's `events` and `rejected_events`: they take their places when both are written."""
     events, rejected = layout.partition("events", day), layout.partition("rejected_events", day)
-    with summed(events) as new_events, summed(rejected) as new_rejected:
+    with replacing_partition(events) as new_events, replacing_partition(rejected) as new_rejected:
         yield new_events, new_rejected
 
 

@@ -17,11 +17,11 @@ from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.ranges import Users
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
+from warehouse.partitions import replacing_partition
 from warehouse.steps.clicks.cut import Events, cut_clicks, define_events
 from warehouse.steps.events.calendar import Calendar, calendar
 from warehouse.steps.sessions.dwell.stays import count_stays, define_stays, rows_by_stay
 from warehouse.steps.sessions.filters.fixpoint import drop_until_stable
-from warehouse.sums import summed
 from warehouse.tables import SESSIONS
 
 LAST = 2**63 - 1  # the sequence of an event that has none
@@ -107,8 +107,8 @@ def build_sessions(
         _define_inside(db, start, names)
         found = _find(db, config, events.users)
         rounds = drop_until_stable(db, config.min_session_length, config.min_item_support)
-        with summed(layout.partition("sessions", run_date)) as path:
-            rows = db.write_parts(_rows(db, config, events), path)
+        with replacing_partition(layout.partition("sessions", run_date)) as path:
+            rows = db.write(_rows(db, config, events), path, _order(config, events)).rows
             if not rows:
                 raise DataError(_nothing_left(first_day, run_date, config, seen.events, found.sessions))
             known, absurd = count_stays(db) if with_dwell else (0, 0)
@@ -160,15 +160,17 @@ def _find(db: Database, config: SessionsConfig, users: tuple[Users, ...]) -> _Fo
     return _Found(*map(int, db.rows(statement("sessions_counts"))[0]))
 
 
+def _order(config: SessionsConfig, events: Events) -> ColumnList:
+    """The order of the table's rows: that of its key, as far as the table has it."""
+    there = {*SESSIONS.required, *events.columns, *(("copy",) if config.dwell == "repeat" else ())}
+    return ColumnList(tuple(name for name in SESSIONS.key if name in there), "NULLS LAST")
+
+
 def _rows(db: Database, config: SessionsConfig, events: Events) -> list[str]:
     """The statements of the table's rows, one for each range of users; with dwell also the view `stays`."""
     sequence = ("sequence",) if "sequence" in events.columns else ()
     columns = ColumnList((*SESSIONS.required, *sequence))
-    order = tuple(name for name in SESSIONS.key if name in SESSIONS.required or name in sequence)
     if config.dwell == "off":
-        return [
-            statement("sessions_plain", low=low, high=high, columns=columns, order=ColumnList(order))
-            for low, high in events.users
-        ]
+        return [statement("sessions_plain", low=low, high=high, columns=columns) for low, high in events.users]
     define_stays(db, config, columns)
-    return rows_by_stay(config, events.users, columns, order)
+    return rows_by_stay(config, events.users, columns)

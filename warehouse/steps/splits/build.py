@@ -7,17 +7,16 @@ that serves is fitted on the sessions table itself, on all of the window.
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 
 from warehouse.config import SplitsConfig
 from warehouse.days import as_day, days_between, midnight, spans
 from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError
-from warehouse.engine.protocol import Database, Engine, FileColumn
-from warehouse.engine.ranges import user_ranges
+from warehouse.engine.protocol import Database, Engine, FileColumn, Written
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
-from warehouse.sums import summed
+from warehouse.partitions import replacing_partition
+from warehouse.tables import SPLITS
 
 PARTS = ("train", "validation", "test")
 
@@ -102,27 +101,30 @@ def build_splits(
     """
     config = config or SplitsConfig()
     run_date = as_day(run_date)
-    sessions = layout.partition("sessions", run_date)
-    if not sessions.is_file():
-        raise FileNotFoundError(f"the sessions of {run_date} are missing ({sessions}): materialise sessions first")
+    sessions = layout.files("sessions", run_date)
+    if not sessions:
+        missing = layout.partition("sessions", run_date)
+        raise FileNotFoundError(f"the sessions of {run_date} are missing ({missing}): materialise sessions first")
     validation_start, test_start = boundaries(run_date, config)
     bounds: dict[str, Value] = {"validation_start": midnight(validation_start), "test_start": midnight(test_start)}
-    names = parquet_files.schema_of(sessions).names
+    names = parquet_files.schema_of(sessions[0]).names
     columns = tuple(name for name in names if name != "copy")
+    order = ColumnList(tuple(name for name in SPLITS.key if name in names), "NULLS LAST")
     with engine.open() as db:
         copy = FileColumn("copy") if "copy" in names else None
-        db.view("sessions", [sessions], {**{name: FileColumn(name) for name in columns}, "copy": copy})
-        with summed(layout.partition("splits", run_date)) as path:
-            rows = db.write_parts(_parts_of_sessions(columns, bounds), path)
-            db.view("splits", [path])
-            parts = _parts(db, path, bounds)
-            dropped = _dropped(db, bounds, parquet_files.rows_of(sessions) - rows, has_copies=copy is not None)
+        db.view("sessions", sessions, {**{name: FileColumn(name) for name in columns}, "copy": copy})
+        with replacing_partition(layout.partition("splits", run_date)) as path:
+            written = db.write(_parts_of_sessions(columns, bounds), path, order, lies_so=True)
+            db.view("splits", written.files)
+            parts = _parts(db, written, bounds)
+            missing_rows = sum(map(parquet_files.rows_of, sessions)) - written.rows
+            dropped = _dropped(db, bounds, missing_rows, has_copies=copy is not None)
             if not parts["train"].sessions:
                 raise DataError(
                     f"no session of {run_date}'s window starts before {validation_start}: raise window_days, or lower "
                     f"validation_days and test_days"
                 )
-    return SplitsReport(run_date, rows, validation_start, test_start, dropped, parts)
+    return SplitsReport(run_date, written.rows, validation_start, test_start, dropped, parts)
 
 
 def _parts_of_sessions(columns: tuple[str, ...], bounds: dict[str, Value]) -> list[str]:
@@ -139,11 +141,11 @@ def _dropped(db: Database, bounds: dict[str, Value], missing: int, *, has_copies
     return int(db.rows(statement("splits_dropped", **bounds))[0][0]) if has_copies else missing
 
 
-def _parts(db: Database, path: Path, bounds: dict[str, Value]) -> dict[str, Part]:
-    """The sizes of the parts that the view `splits` of a file holds."""
+def _parts(db: Database, written: Written, bounds: dict[str, Value]) -> dict[str, Part]:
+    """The sizes of the parts that the view `splits` of the written files holds."""
     # Range by range: a count of all sessions of a large window at once would need most of the memory.
     counts = [
-        db.rows(statement("splits_sessions", low=low, high=high, **bounds))[0] for low, high in user_ranges([path])
+        db.rows(statement("splits_sessions", low=low, high=high, **bounds))[0] for low, high in db.ranges(written.files)
     ]
     sessions = [sum(map(int, column)) for column in zip(*counts, strict=True)]
     ((*sizes,),) = db.rows(statement("splits_items"))

@@ -5,7 +5,6 @@ from datetime import date
 
 from warehouse.days import as_day
 from warehouse.engine.protocol import Engine
-from warehouse.engine.ranges import user_ranges
 from warehouse.engine.statements import statement
 from warehouse.layout import Layout
 
@@ -21,10 +20,10 @@ class Overlap:
 
 def count_overlap(engine: Engine, layout: Layout, run_date: date | str) -> Overlap:
     """Read a night's splits back and count, range by range, so that a large window needs little memory."""
-    path = layout.partition("splits", as_day(run_date))
+    files = layout.files("splits", as_day(run_date))
     with engine.open() as db:
-        db.view("splits", [path])
-        counts = [db.rows(statement("splits_overlap", low=low, high=high))[0] for low, high in user_ranges([path])]
+        db.view("splits", files)
+        counts = [db.rows(statement("splits_overlap", low=low, high=high))[0] for low, high in db.ranges(files)]
         ((late,),) = db.rows(statement("splits_late"))
     sessions, in_two_parts = (sum(map(int, column)) for column in zip(*counts, strict=True))
     return Overlap(sessions, in_two_parts, int(late))

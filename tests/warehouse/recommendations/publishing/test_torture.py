@@ -196,13 +196,13 @@ def test_a_full_disk_is_a_clear_error_and_old_nights_stand(small_disk, monkeypat
     before = table.latest(where).to_arrow()
     files = {file for file in small_disk.rglob("*") if file.is_file()}
 
-    def audited_and_full(*words, **options):
-        report = auditing.audit(*words, **options)
+    def judged_and_full(*words, **options):
+        report = auditing.judge(*words, **options)
         fill(small_disk)
         return report
 
     if moment == "commit":
-        monkeypatch.setattr(publishing, "audit", audited_and_full)
+        monkeypatch.setattr(publishing, "judge", judged_and_full)
     full = small_disk / ("recommendations" if moment == "commit" else "recommendations_staging")
     with pytest.raises(table.WriteFailed, match=rf"could not be written to {full}[ /].*space"):
         writer.write(where, writer.FIRST + dt.timedelta(days=1), 2, users=100 if moment == "commit" else 12_000)

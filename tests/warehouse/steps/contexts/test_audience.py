@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
 from warehouse.steps.contexts.audience import audience
 
@@ -21,11 +20,6 @@ def layout(tmp_path):
     items = {"item_id": [1, 2, 3, 4], "title": ["a", "b", "c", None], "in_stock": [True, False, True, None]}
     pq.write_table(pa.table(items), layout.partition("items", DAY))
     return layout
-
-
-@pytest.fixture
-def engine(tmp_path):
-    return DuckDBEngine(memory_limit="200MB", threads=1, temp_directory=tmp_path)
 
 
 def put_events(layout, day, *rows):

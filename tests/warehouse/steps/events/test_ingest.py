@@ -6,7 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from warehouse.partitions import noted
 from warehouse.steps.events.ingest import TooManyRejected, ingest_day
+from warehouse.sums import beside
 
 DAY = date(2024, 3, 1)
 
@@ -45,7 +47,7 @@ def test_each_reason_is_named_and_the_row_kept_as_found(shop, clock):
         "timestamp is before the floor": 1,
     }
     assert report.rows == 2  # the item id of exactly 256 characters is one of them
-    rejected = pq.read_table(shop.layout.partition("rejected_events", DAY)).to_pylist()
+    rejected = pq.read_table(shop.layout.files("rejected_events", DAY)).to_pylist()
     future = next(row for row in rejected if row["reason"] == "timestamp is in the future of the night")
     assert future["timestamp"] == "2024-03-02 00:00:00+00"
     assert future["source_file"].endswith("part.parquet")
@@ -88,8 +90,10 @@ def test_a_rerun_picks_up_what_arrived_meanwhile_and_leaves_one_file(shop, clock
     shop.rows(DAY, [(1, 2, clock("11:00"))], name="late.parquet")
     (report,) = shop.ingest(DAY)
     assert report.rows == 2
-    there = sorted(path.name for path in shop.layout.partition("events", DAY).parent.iterdir())
-    assert there == [".2024-03-01.parquet.sum", "2024-03-01.parquet"]
+    there = {path for path in shop.layout.partition("events", DAY).parent.rglob("*.*") if path.is_file()}
+    files = set(shop.layout.files("events", DAY))
+    assert there - files in ({beside(file) for file in files}, {file.parent.parent / "manifest.json" for file in files})
+    assert all(map(noted, files))
 
 
 def test_numeric_clocks_in_every_unit_and_iso_text_give_the_same_time(shop):
@@ -120,7 +124,7 @@ def test_numeric_clocks_in_every_unit_and_iso_text_give_the_same_time(shop):
 def test_timestamps_of_any_resolution_and_zone_become_utc_microseconds(shop, times):
     shop.raw(DAY, pa.table({"user_id": [1], "item_id": [1], "timestamp": times}))
     shop.ingest(DAY)
-    table = pq.read_table(shop.layout.partition("events", DAY))
+    table = pq.read_table(shop.layout.files("events", DAY))
     assert table.schema.field("timestamp").type == pa.timestamp("us", "UTC")
     assert table["timestamp"][0].as_py() == datetime(2024, 3, 1, 10, tzinfo=UTC)
 
@@ -148,7 +152,7 @@ def test_text_ids_become_numbers_on_demand_and_what_is_none_is_rejected(shop, cl
 def test_ids_keep_their_type(shop, clock):
     shop.rows(DAY, [("é", 2**62, clock("10:00"))])
     shop.ingest(DAY)
-    schema = pq.read_schema(shop.layout.partition("events", DAY))
+    schema = pq.read_schema(shop.layout.files("events", DAY)[0])
     assert (schema.field("user_id").type, schema.field("item_id").type) == (pa.string(), pa.int64())
 
 
@@ -178,7 +182,7 @@ def test_a_path_with_quotes_and_wildcards_is_a_path(tmp_path, engine, clock):
 def test_a_delivery_with_too_many_rejected_rows_leaves_the_good_events_of_the_day(shop, clock):
     shop.rows(DAY, [(1, 1, clock("10:00")), (2, 2, clock("11:00"))])
     shop.ingest(DAY)
-    good = shop.layout.partition("events", DAY).read_bytes()
+    good = shop.bytes("events", DAY)
     shop.raw(DAY, {"user_id": [1, 2, None], "item_id": [1, 2, 3], "timestamp": ["soon", "late", None]})
     with pytest.raises(TooManyRejected) as caught:
         shop.ingest(DAY, max_rejected_share=0.4)
@@ -186,7 +190,7 @@ def test_a_delivery_with_too_many_rejected_rows_leaves_the_good_events_of_the_da
         "3 of 3 raw rows of 2024-03-01 were rejected (100.0%; the limit is 40.0%): timestamp is unreadable: 2, "
         "user_id is null: 1; see rejected_events for the rows; the events of 2024-03-01 were left as they were"
     )
-    assert shop.layout.partition("events", DAY).read_bytes() == good
+    assert shop.bytes("events", DAY) == good
     assert len(shop.table("rejected_events", DAY)) == 3
     assert not list(shop.layout.partition("events", DAY).parent.glob(".*.tmp"))
 
@@ -208,7 +212,7 @@ def test_an_empty_day_is_an_error_unless_allowed(shop, clock):
     shop.raw(DAY, pa.table({"user_id": [1], "item_id": [1], "timestamp": [clock("10:00")]}).slice(0, 0))
     with pytest.raises(ValueError, match="hold no rows"):
         shop.ingest(DAY)
-    assert not shop.layout.partition("events", DAY).exists()
+    assert not shop.layout.files("events", DAY)
     (report,) = shop.ingest(DAY, allow_empty_day=True)
     assert (report.rows, report.rejected_share) == (0, 0.0)
 
@@ -217,7 +221,7 @@ def test_a_missing_folder_may_be_an_empty_day_and_does_not_disturb_text_ids(shop
     shop.rows("2024-02-29", [("a", "x", clock("2024-02-29 10:00"))])
     shop.ingest("2024-02-29", DAY, allow_empty_day=True)
     assert shop.sessions(DAY).rows == 1
-    assert pq.read_schema(shop.layout.partition("sessions", DAY)).field("user_id").type == pa.string()
+    assert pq.read_schema(shop.layout.files("sessions", DAY)[0]).field("user_id").type == pa.string()
 
 
 def test_event_types_without_such_a_column_are_an_error(shop, clock):

@@ -29,7 +29,7 @@ def test_another_file_is_refused_by_name(shop, clock, name):
     path.write_text("user_id,item_id\n")
     with pytest.raises(ValueError, match=rf"{name} is no parquet file by its name and would not be read: import it"):
         shop.ingest(DAY)
-    assert not shop.layout.partition("events", DAY).exists()
+    assert not shop.layout.files("events", DAY)
 
 
 def test_a_link_to_a_folder_is_refused_by_name(shop, clock, tmp_path):

@@ -4,6 +4,7 @@ import random
 import tempfile
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.spark import SMALL, needs_spark
 from warehouse.config import SessionsConfig
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.engine.errors import DataError
+from warehouse.engine.spark.spark_engine import SparkEngine
 from warehouse.layout import Layout
 from warehouse.steps.events.ingest import ingest_day
 from warehouse.steps.sessions.build import build_sessions
@@ -107,24 +110,25 @@ def deliver(layout, events, days=None):
     return sorted(folders)
 
 
-def run(events, days=None, threads=1, **config):
-    """The sessions' rows and the file's bytes."""
+def run(events, days=None, threads=1, url="", **config):
+    """The sessions' rows and the files' bytes; with a url, on Spark."""
     with tempfile.TemporaryDirectory() as folder:
         layout, engine = Layout(Path(folder)), DuckDBEngine(memory_limit="500MB", threads=threads)
+        if url:
+            engine = SparkEngine(url, layout.scratch, SMALL)
         for day in deliver(layout, events, days):
             ingest_day(engine, layout, day)
-        if not layout.partition("events", LAST).exists():
-            (layout.root / "events").mkdir(exist_ok=True)
-            layout.partition("events", LAST).write_bytes(
-                layout.partition("events", layout.days("events")[0]).read_bytes()
-            )
+        if not layout.files("events", LAST):
+            some = pq.read_table(layout.files("events", layout.days("events")[0]))
+            pq.write_table(some, layout.partition("events", LAST))
         loose = {"window_days": 3, "min_session_length": 1, "min_item_support": 1}
         try:
             build_sessions(engine, layout, LAST, SessionsConfig(**{**loose, **config}))
         except DataError:  # nothing passed the filters: the reference must have found nothing either
             return [], b""
-        path = layout.partition("sessions", LAST)
-        return [tuple(row.values()) for row in pq.read_table(path).to_pylist()], path.read_bytes()
+        files = layout.files("sessions", LAST)
+        rows = [tuple(row.values()) for row in pq.read_table(files).to_pylist()]
+        return rows, b"".join(file.read_bytes() for file in files)
 
 
 def distinct_starts(events):
@@ -137,7 +141,7 @@ def distinct_starts(events):
     return [event for event in events if (event[0], event[3]) not in together]
 
 
-def check(events, choices):
+def check(events, choices, run=run):
     """One log through every kind of sessions; `choices` is a Random for the rest."""
     repeats = choices.choice(["drop", "keep"])
     assert run(events, repeats=repeats)[0] == sessionise(events, repeats=repeats)
@@ -161,6 +165,7 @@ def check_delivery(events, choices):
     assert run(events)[1] == run(events, late)[1] == run(twice, again)[1] == once
 
 
+one = settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
 few = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 many = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 randoms = st.integers(0, 2**32).map(random.Random)
@@ -179,6 +184,14 @@ def test_sessions_agree_with_the_reference(kind, data):
 @given(data=st.data())
 def test_sessions_agree_with_the_reference_on_small_logs(kind, data):
     check(data.draw(logs(kind)), data.draw(randoms))
+
+
+@needs_spark
+@pytest.mark.slow
+@one
+@given(crowds("string"), randoms)
+def test_sessions_of_text_ids_agree_with_the_reference_on_two_executors_of_spark(events, choices):
+    check(events, choices, partial(run, url="local-cluster[2,1,2048]"))
 
 
 @few

@@ -21,7 +21,7 @@ NAMES = "user_id item_id timestamp sequence"
 
 
 def in_session(shop, table="sessions"):
-    return pq.read_table(shop.layout.partition(table, DAY))["item_id"].to_pylist()
+    return pq.read_table(shop.layout.files(table, DAY))["item_id"].to_pylist()
 
 
 def in_context(shop, **config):
@@ -64,7 +64,7 @@ def test_without_a_sequence_the_item_ids_order_one_time_whatever_the_order_of_ro
     shop.ingest(DAY)
     shop.sessions(DAY)
     assert in_session(shop) == sorted(ITEMS)
-    assert "sequence" not in pq.read_schema(shop.layout.partition("sessions", DAY)).names
+    assert "sequence" not in pq.read_schema(shop.layout.files("sessions", DAY)[0]).names
 
 
 def test_an_event_without_one_comes_last_in_its_time(shop, clock):
@@ -75,7 +75,7 @@ def test_an_event_without_one_comes_last_in_its_time(shop, clock):
     shop.sessions(DAY)
     assert in_session(shop) == [5, 7, 2, 9, 4]
     assert in_context(shop) == [5, 7, 2, 9, 4]
-    assert pq.read_table(shop.layout.partition("sessions", DAY))["sequence"].null_count == 0
+    assert pq.read_table(shop.layout.files("sessions", DAY))["sequence"].null_count == 0
 
 
 def test_days_with_and_without_one_fit_together(shop, clock):
@@ -126,7 +126,7 @@ def test_a_column_that_can_order_nothing_is_refused_by_name_or_left_out(shop, cl
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_a_mapping_names_it(shop, tmp_path, kind):
+def test_a_mapping_names_it(shop, duckdb_engine, tmp_path, kind):
     log = tmp_path / f"log.{kind}"
     rows = list(enumerate(ITEMS))[::-1]
     if kind == "csv":
@@ -142,7 +142,7 @@ def test_a_mapping_names_it(shop, tmp_path, kind):
     mapping.write_text(
         f'[events]\nformat = "{kind}"\nuser_id = "who"\nitem_id = "what"\ntimestamp = "at"\nsequence = "row"\n'
     )
-    import_mapped(shop.engine, shop.layout, log, mapping=mapping)
+    import_mapped(duckdb_engine, shop.layout, log, mapping=mapping)
     shop.ingest(DAY)
     shop.sessions(DAY)
     assert [int(item) for item in in_session(shop)] == ITEMS

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.config import SplitsConfig
+from warehouse.partitions import replacing_partition
 from warehouse.steps.splits.build import build_splits
 from warehouse.steps.splits.overlap import Overlap, count_overlap
-from warehouse.sums import summed
 
 DAY = date(2024, 3, 5)
 
@@ -32,7 +32,7 @@ def week(shop, clock):
 
 
 def parts(shop):
-    table = pq.read_table(shop.layout.partition("splits", DAY)).to_pylist()
+    table = pq.read_table(shop.layout.files("splits", DAY)).to_pylist()
     return {
         name: [(r["user_id"], r["item_id"]) for r in table if r["split"] == name]
         for name in ("train", "validation", "test")
@@ -53,7 +53,7 @@ def test_a_session_belongs_where_it_starts_and_is_cut_at_the_next_boundary(week)
 
 def test_parts_stand_in_order_and_each_in_the_order_of_the_sessions(week):
     build_splits(week.engine, week.layout, DAY)
-    table = pq.read_table(week.layout.partition("splits", DAY))
+    table = pq.read_table(week.layout.files("splits", DAY))
     rank = {"train": 0, "validation": 1, "test": 2}
     keys = [(rank[r["split"]], r["user_id"], r["session_start"], r["timestamp"]) for r in table.to_pylist()]
     assert keys == sorted(keys)
@@ -61,10 +61,10 @@ def test_parts_stand_in_order_and_each_in_the_order_of_the_sessions(week):
 
 def test_days_and_dates_say_the_same(week):
     build_splits(week.engine, week.layout, DAY, SplitsConfig(validation_days=2, test_days=2))
-    by_days = week.layout.partition("splits", DAY).read_bytes()
+    by_days = week.bytes("splits", DAY)
     dates = SplitsConfig(validation_start=date(2024, 3, 2), test_start=date(2024, 3, 4))
     build_splits(week.engine, week.layout, DAY, dates)
-    assert week.layout.partition("splits", DAY).read_bytes() == by_days
+    assert week.bytes("splits", DAY) == by_days
 
 
 def test_without_validation_and_test_all_is_train(week):
@@ -88,7 +88,7 @@ def test_items_that_train_does_not_know_are_counted(shop, clock):
 def test_nothing_to_train_on_is_an_error(week):
     with pytest.raises(ValueError, match="starts before 2024-02-0"):
         build_splits(week.engine, week.layout, DAY, SplitsConfig(test_days=30))
-    assert not week.layout.partition("splits", DAY).exists()
+    assert not week.layout.files("splits", DAY)
 
 
 def test_boundaries_the_wrong_way_round_are_an_error(week):
@@ -115,7 +115,7 @@ def test_no_session_is_in_two_parts_on_a_random_log(shop):
         shop.ingest(f"2024-03-0{n}")
     shop.sessions(DAY)
     build_splits(shop.engine, shop.layout, DAY)
-    rows = pq.read_table(shop.layout.partition("splits", DAY)).to_pylist()
+    rows = pq.read_table(shop.layout.files("splits", DAY)).to_pylist()
     names = {(r["user_id"], r["session_start"]): set() for r in rows}
     for r in rows:
         names[r["user_id"], r["session_start"]].add(r["split"])
@@ -126,12 +126,11 @@ def test_no_session_is_in_two_parts_on_a_random_log(shop):
 def test_an_overlap_is_counted(week):
     build_splits(week.engine, week.layout, DAY)
     assert count_overlap(week.engine, week.layout, DAY) == Overlap(7, 0, 0)
-    path = week.layout.partition("splits", DAY)
-    table = pq.read_table(path)
+    table = pq.read_table(week.layout.files("splits", DAY))
     parts = table["split"].to_pylist()
     parts[0], parts[-1] = "validation", "train"  # one click of each of two sessions
     spoiled = table.set_column(table.column_names.index("split"), "split", pa.array(parts))
-    with summed(path) as beside:
+    with replacing_partition(week.layout.partition("splits", DAY)) as beside:
         pq.write_table(spoiled, beside)
     assert count_overlap(week.engine, week.layout, DAY).in_two_parts == 2
     first = spoiled.filter(pc.not_equal(spoiled["split"], "train"))["session_start"]

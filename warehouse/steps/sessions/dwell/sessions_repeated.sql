@@ -6,4 +6,3 @@ ANTI JOIN dropped_items USING (item_id)
 JOIN range({max_copies}) AS copies(copy)
   ON copy = 0 OR left_at >= timestamp + copy * {threshold_seconds} * INTERVAL 1 SECOND
 WHERE ({low} IS NULL OR user_id >= {low}) AND ({high} IS NULL OR user_id < {high})
-ORDER BY {order}

@@ -8,4 +8,3 @@ JOIN range({max_copies}) AS copies(copy)
   AND (copy + 1 = {max_copies} OR left_at IS NULL
     OR left_at < timestamp + (copy + 1) * {threshold_seconds} * INTERVAL 1 SECOND)
 WHERE ({low} IS NULL OR user_id >= {low}) AND ({high} IS NULL OR user_id < {high})
-ORDER BY {order}

@@ -11,15 +11,11 @@ def define_stays(db: Database, config: SessionsConfig, columns: ColumnList) -> N
     db.define("stays", statement("dwell_stays", columns=columns, limit_seconds=float(config.dwell_limit_seconds)))
 
 
-def rows_by_stay(
-    config: SessionsConfig, users: tuple[Users, ...], columns: ColumnList, order: tuple[str, ...]
-) -> list[str]:
+def rows_by_stay(config: SessionsConfig, users: tuple[Users, ...], columns: ColumnList) -> list[str]:
     """The statements of the table's rows, one for each range of users, out of the view `stays`."""
-    repeated = config.dwell == "repeat"
-    name = "sessions_repeated" if repeated else "sessions_weighted"
-    layout = {"columns": columns, "order": ColumnList((*order, "copy") if repeated else order)}
+    name = "sessions_repeated" if config.dwell == "repeat" else "sessions_weighted"
     copies = {"max_copies": config.dwell_max_copies, "threshold_seconds": float(config.dwell_threshold_seconds)}
-    return [statement(name, low=low, high=high, **layout, **copies) for low, high in users]
+    return [statement(name, low=low, high=high, columns=columns, **copies) for low, high in users]
 
 
 def count_stays(db: Database) -> tuple[int, int]:

@@ -32,7 +32,7 @@ def test_an_item_is_repeated_for_every_full_threshold_up_to_the_limit(clicks, cl
 
 def test_the_same_stays_as_weights(clicks):
     clicks.sessions(DAY, dwell="weight", dwell_threshold_seconds=60, dwell_max_copies=4)
-    table = pq.read_table(clicks.layout.partition("sessions", DAY))
+    table = pq.read_table(clicks.layout.files("sessions", DAY))
     assert dict(zip(table["item_id"].to_pylist(), table["weight"].to_pylist(), strict=True)) == {
         1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0, 5: 1.0,
     }  # fmt: skip
@@ -83,7 +83,7 @@ def test_only_train_keeps_the_repeats(shop, clock):
         shop.ingest(day)
     shop.sessions(DAY, dwell="repeat")
     report = build_splits(shop.engine, shop.layout, DAY, SplitsConfig(validation_days=0))
-    table = pq.read_table(shop.layout.partition("splits", DAY))
+    table = pq.read_table(shop.layout.files("splits", DAY))
     assert (report.train.events, report.test.events, report.dropped_events) == (4, 2, 0)
     assert table.column_names == ["user_id", "session_start", "item_id", "timestamp", "split"]
 
@@ -94,4 +94,4 @@ def test_weights_reach_the_splits(shop, clock):
         shop.ingest(day)
     shop.sessions(DAY, dwell="weight")
     build_splits(shop.engine, shop.layout, DAY, SplitsConfig(validation_days=0))
-    assert pq.read_table(shop.layout.partition("splits", DAY))["weight"].to_pylist() == [3.0, 1.0, 3.0, 1.0]
+    assert pq.read_table(shop.layout.files("splits", DAY))["weight"].to_pylist() == [3.0, 1.0, 3.0, 1.0]

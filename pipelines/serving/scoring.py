@@ -1,0 +1,48 @@
+"""A group of users gets its lists, in whatever process: the model is loaded, the lists are made and written."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from gru4rec.serving.house.rules import HouseRules
+from gru4rec.serving.recommend import Recommender
+from gru4rec.serving.stream import StreamConfig, stream
+from warehouse.recommendations.publishing.groups import GroupWritten
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What every list of a night keeps to: length, what may stand in it, whether it says why, the shop's rules."""
+
+    n: int
+    exclude_seen: bool
+    allow: pa.Array | None
+    deny: pa.Array | None
+    explain: bool
+    house: HouseRules | None = None
+
+    def lists(self, recommender: Recommender, contexts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """One list a user, users in the order in which their contexts come."""
+        config = StreamConfig(self.n, self.exclude_seen, None, recommender.temperature, self.explain, self.house)
+        return stream(recommender.scorer, contexts, config, allow=self.allow, deny=self.deny)
+
+
+@dataclass(frozen=True)
+class ListsOfGroup:
+    """The task of one group of users; see `Database.map_groups`. It travels to the executors, the model beside it."""
+
+    rules: Rules
+    write: Callable[[Iterable[pa.RecordBatch]], GroupWritten]
+
+    def __call__(self, contexts: Iterator[pa.RecordBatch], model: Path) -> GroupWritten:
+        """Make the lists of a group with the model in a folder, and write them."""
+        return self.write(self.rules.lists(_recommender(model), contexts))
+
+
+@lru_cache(maxsize=1)
+def _recommender(model: Path) -> Recommender:
+    """The model, loaded once in a process that has several groups one after the other."""
+    return Recommender.load(model)
