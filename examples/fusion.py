@@ -11,6 +11,7 @@ little.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -146,7 +147,8 @@ def read_while_writing(layout: Layout, occf: ToyOCCF, user_id: int | str, n: int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("data"), help="the data folder")
+    folder = Path(os.environ.get("GRU4REC_DATA") or "data")
+    parser.add_argument("--data", type=Path, default=folder, help="the data folder (default: $GRU4REC_DATA, or data)")
     parser.add_argument("--user", help="the user's id")
     parser.add_argument("--n", type=int, default=10)
     parser.add_argument("--while-writing", action="store_true", help="on a copy of the table that is written meanwhile")
@@ -157,7 +159,10 @@ def main() -> None:
     if args.user is None:
         parser.error("--user is needed")
     layout = Layout(args.data)
-    occf = ToyOCCF(layout)
+    try:
+        occf = ToyOCCF(layout)
+    except FileNotFoundError as error:
+        parser.error(str(error))
     with table.Reader(layout) as reader:
         night = reader.night()
         user = args.user

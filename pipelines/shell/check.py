@@ -12,7 +12,18 @@ from pipelines.tracking import registry, store
 from warehouse.layout import Layout
 
 TABLES = ("events", "rejected_events", "items", "sessions", "splits", "evaluations", "realised")
-FOLDERS = (*TABLES, "raw", "deliveries", "recommendations", "recommendations_staging", "mlflow", ".scratch", ".nights")
+FOLDERS = (
+    *TABLES,
+    "raw",
+    "deliveries",
+    "recommendations",
+    "recommendations_staging",
+    "similar_items",
+    "similar_items_staging",
+    "mlflow",
+    ".scratch",
+    ".nights",
+)
 AGAIN = "run that night again, or roll the table back"
 ANOTHER = "put its files back, or `pipelines promote` another version; without it the gate judges as on a first night"
 
@@ -42,7 +53,8 @@ def look(settings: Settings) -> Findings:
         if (path := settings.root / name).exists() and not path.is_dir():
             found.problems.append(f"{path} is a file where a folder is expected: move it away")
     _tables(layout, found)
-    _recommendations(layout, found)
+    for path in (layout.recommendations, layout.similar_items):
+        _lists(path, found)
     _models(settings, found)
     return found
 
@@ -82,24 +94,25 @@ def _file_problem(file: Path, table: str, day: date) -> str | None:
     return None
 
 
-def _recommendations(layout: Layout, found: Findings) -> None:
+def _lists(path: Path, found: Findings) -> None:
+    """The nights of one of the tables of lists."""
     from warehouse import recommendations
     from warehouse.recommendations.table import nights, open_table
 
     try:
-        there = nights(open_table(layout.recommendations))
+        there = nights(open_table(path))
     except recommendations.NoNight:
         return
     except recommendations.RecommendationsError as error:
         found.problems.append(str(error))
         return
-    states = [recommendations.verify(layout, night) for night in there]
+    states = [recommendations.verify(path, night) for night in there]
     found.problems += [f"{problem}: {AGAIN}" for state in states for problem in state.problems]
     unsummed = [str(state.run_date) for state in states if state.unsummed]
     if unsummed:
-        found.notes.append(f"nights without sums in the table's log, of an older version: {', '.join(unsummed)}")
+        found.notes.append(f"nights without sums in the log of {path.name}, of an older version: {', '.join(unsummed)}")
     if states:
-        found.read.append(f"{len(states)} nights of recommendations")
+        found.read.append(f"{len(states)} nights of {path.name}")
 
 
 def _models(settings: Settings, found: Findings) -> None:

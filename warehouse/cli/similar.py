@@ -17,7 +17,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     """Add `similar` and its own subcommands; each sets `run`, a function of the parsed arguments -> status."""
     parser = subparsers.add_parser(
         "similar",
-        help="show what is similar to an item; history, rollback, retain",
+        help="show what is similar to an item; history, rollback, retain, verify",
         description="Show the items most like an item in the newest whole night, with titles where they are known.",
     )
     add_data_folder(parser, "the data folder")

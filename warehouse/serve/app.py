@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib import metadata
 from threading import Event
 
 from fastapi import FastAPI
@@ -52,6 +53,7 @@ def make_app(layout: Layout, opened: OpenNight | None, hosts: Sequence[str], sto
         description="Lists of the newest whole night. The ETag of an answer is the version of its table.",
         lifespan=lifespan,
         redoc_url=None,
+        version=metadata.version("gru4rec-nightly"),
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_exception_handler(RequestValidationError, _refused)
