@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from gru4rec.serving.house.rules import HouseRules
 from gru4rec.serving.recommend import Recommender
 from gru4rec.serving.stream import StreamConfig, stream
 from warehouse.recommendations.publishing.groups import GroupWritten
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,12 @@ class Rules:
 
     n: int
     exclude_seen: bool
-    allow: pa.Array | None
-    deny: pa.Array | None
+    allow: "pa.Array | None"
+    deny: "pa.Array | None"
     explain: bool
     house: HouseRules | None = None
 
-    def lists(self, recommender: Recommender, contexts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def lists(self, recommender: Recommender, contexts: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """One list a user, users in the order in which their contexts come."""
         config = StreamConfig(self.n, self.exclude_seen, None, recommender.temperature, self.explain, self.house)
         return stream(recommender.scorer, contexts, config, allow=self.allow, deny=self.deny)
@@ -35,9 +37,9 @@ class ListsOfGroup:
     """The task of one group of users; see `Database.map_groups`. It travels to the executors, the model beside it."""
 
     rules: Rules
-    write: Callable[[Iterable[pa.RecordBatch]], GroupWritten]
+    write: "Callable[[Iterable[pa.RecordBatch]], GroupWritten]"
 
-    def __call__(self, contexts: Iterator[pa.RecordBatch], model: Path) -> GroupWritten:
+    def __call__(self, contexts: "Iterator[pa.RecordBatch]", model: Path) -> GroupWritten:
         """Make the lists of a group with the model in a folder, and write them."""
         return self.write(self.rules.lists(_recommender(model), contexts))
 
