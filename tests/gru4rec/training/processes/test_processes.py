@@ -39,21 +39,25 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def led(processes: int, config: Config, folder: Path, *more: str) -> dict[str, torch.Tensor]:
-    """What a training by so many processes ends with."""
-    settings, out = folder / "config.json", folder / f"{processes}.safetensors"
+def led(config: Config, folder: Path, *ways: tuple[str, ...]) -> list[dict[str, torch.Tensor]]:
+    """What trainings end with, each led by a process of its own; a way is a number of processes, and "columns"."""
+    settings = folder / "config.json"
     settings.write_text(config.to_json())
-    command = [sys.executable, "-m", "tests.gru4rec.training.processes.lead", str(processes), str(settings), str(out)]
-    command += more
-    subprocess.run(command, check=True, timeout=300)
-    return load_file(out)
+    files = [folder / f"{'-'.join(way)}.safetensors" for way in ways]
+    begin = [sys.executable, "-m", "tests.gru4rec.training.processes.lead"]
+    at_work = [
+        subprocess.Popen([*begin, way[0], str(settings), str(file), *way[1:]])
+        for way, file in zip(ways, files, strict=True)
+    ]
+    assert [process.wait(300) for process in at_work] == [0] * len(ways)
+    return [load_file(file) for file in files]
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == "cosines" else pytest.mark.slow) for n in SETTINGS])
 def test_processes_end_where_one_does_in_float64_whether_they_share_lanes_or_columns(tmp_path: Path, name: str) -> None:
     config = Config().override({**BASE, **SETTINGS[name]})
-    one = led(1, config, tmp_path)
-    for found in (led(2, config, tmp_path), led(2, config, tmp_path, "columns")):
+    one, *others = led(config, tmp_path, ("1",), ("2",), ("2", "columns"))
+    for found in others:
         assert one.keys() == found.keys()
         for part, value in one.items():
             torch.testing.assert_close(found[part], value, rtol=0, atol=1e-9, msg=part)
