@@ -43,6 +43,7 @@ def root(tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_store_locked_for_eight_seconds_is_waited_for(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     holder = locked(root, 8)
     tracking = opened(root)
