@@ -17,7 +17,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.build import build_model
 from gru4rec.network.model import GRU4Rec
-from gru4rec.training.runner import CapturedRunner, Runner
+from gru4rec.training.runner import CapturedRunner, Runner, forget_compiled
 from gru4rec.training.trainer import Trainer, build_step
 from gru4rec.training.windows.device_loader import DeviceLoader
 from gru4rec.training.windows.loader import CHUNK, WindowLoader
@@ -54,6 +54,7 @@ def check(device: torch.device, quick: bool) -> bool:
     print("|---|---|---|---|---|---|---|")
     for name, changes in SETTINGS.items():
         config = Config().override({**BASE, **changes})
+        forget_compiled()
         for way, make in ways.items():
             windows, losses, weights, updates = differences(sessions, config, device, make)
             equal = windows < 1e-12 and losses < LARGEST and weights < LARGEST

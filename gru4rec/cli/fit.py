@@ -128,7 +128,7 @@ def summary(
 
 def _threads(arguments: argparse.Namespace, config: Config, device: torch.device) -> int:
     """Threads of each process: those that were asked for, or as many as pay."""
-    threads = int(arguments.threads or max(1, paying_threads(config) // arguments.processes))
+    threads = int(arguments.threads or paying_threads(config, arguments.processes))
     if device.type == "cpu":
         each = f" in each of {arguments.processes} processes" if arguments.processes > 1 else ""
         say(f"threads: {threads}{each} ({cores()} cores)")

@@ -47,7 +47,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     leader.check(config, options.processes if size == 1 else size)
     forget_compiled()
     device = resolve_device(options.device)
-    threads = options.threads or max(1, paying_threads(config) // options.processes)
+    threads = options.threads or paying_threads(config, options.processes)
     with _threads(threads), _current(device), leader.workers(options.processes):
         if config.train.members > 1 or config.model.repeats:
             return fit_members(dataset, config, options)

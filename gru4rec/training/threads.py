@@ -15,9 +15,10 @@ PAYS = 3e8  # floating-point operations of an update's products that keep one mo
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a Linux container: microseconds of processor time, and in how many
 
 
-def paying_threads(config: Config) -> int:
-    """Threads for a training on this machine's processor, now: 1 for narrow models, at most torch's own number."""
-    return choose(update_operations(config), min(torch.get_num_threads(), free_cores(cores(), os.getloadavg()[0])))
+def paying_threads(config: Config, processes: int = 1) -> int:
+    """Threads for each process of a training on this machine, now: 1 for narrow models, at most torch's own number."""
+    threads = choose(update_operations(config), min(torch.get_num_threads(), free_cores(cores(), os.getloadavg()[0])))
+    return max(1, threads // processes)
 
 
 def choose(operations: float, free: int) -> int:
