@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from gru4rec.serving.house.rules import HouseRules
 from gru4rec.serving.recommend import Recommender
 from gru4rec.serving.stream import StreamConfig, stream
-from warehouse.recommendations.publishing.groups import GroupWritten
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,9 +36,9 @@ class ListsOfGroup:
     """The task of one group of users; see `Database.map_groups`. It travels to the executors, the model beside it."""
 
     rules: Rules
-    write: "Callable[[Iterable[pa.RecordBatch]], GroupWritten]"
+    write: "Callable[[Iterable[pa.RecordBatch]], str]"
 
-    def __call__(self, contexts: "Iterator[pa.RecordBatch]", model: Path) -> GroupWritten:
+    def __call__(self, contexts: "Iterator[pa.RecordBatch]", model: Path) -> str:
         """Make the lists of a group with the model in a folder, and write them."""
         return self.write(self.rules.lists(_recommender(model), contexts))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.errors import engine_sentences
 from warehouse.engine.parquet_files import bounds_of
-from warehouse.engine.protocol import T, Task, ViewColumns, Written
+from warehouse.engine.protocol import Task, ViewColumns, Written
 from warehouse.engine.ranges import Users, user_ranges
 from warehouse.engine.row_groups import ROW_GROUP, write_batches
 from warehouse.engine.scans import scan
@@ -104,7 +104,7 @@ class DuckDBDatabase:
         )
         return int(self._run(f"COPY ({sql}) TO {quoted(str(path))} ({options})")[0][0])
 
-    def map_groups(self, sql: str, by: str, order: ColumnList, task: Task[T], luggage: Path) -> list[T]:
+    def map_groups(self, sql: str, by: str, order: ColumnList, task: Task, luggage: Path) -> list[str]:
         """See Database.map_groups: one group, and the task runs in this process."""
         with engine_sentences():
             return [task(iter(self.reader(f"{sql}\nORDER BY {order}")), luggage)]

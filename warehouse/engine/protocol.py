@@ -44,7 +44,7 @@ class FileColumn:
     zone: str = ""
 
 
-Task = Callable[["Iterator[pa.RecordBatch]", Path], T]
+Task = Callable[["Iterator[pa.RecordBatch]", Path], str]
 ViewColumns = Mapping[str, FileColumn | None]
 
 
@@ -111,7 +111,7 @@ class Database(Protocol):
             lies_so: each statement only leaves out rows of files that lie in that order.
         """
 
-    def map_groups(self, sql: str, by: str, order: ColumnList, task: "Task[T]", luggage: Path) -> "list[T]":
+    def map_groups(self, sql: str, by: str, order: ColumnList, task: Task, luggage: Path) -> list[str]:
         """Hand a statement's rows to a task, in groups; returns what it made of each group, in order of `by`.
 
         Where tasks run on several machines, one that died runs again, and one may run twice at the same time; of a
@@ -121,7 +121,8 @@ class Database(Protocol):
             sql: a statement without ORDER BY.
             by: a column; the rows of one value are in one group, and groups are ranges of values.
             order: of the rows of a group; it begins with `by`.
-            task: gets the batches of a group, which may be none, and the luggage; returns a small result.
+            task: gets the batches of a group, which may be none, and the luggage; returns a small result as
+                text, since that alone crosses machines without being run there.
             luggage: a folder of which each machine gets a copy, once.
         """
 

@@ -31,7 +31,6 @@ from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.engine.protocol import Engine
 from warehouse.engine.spark.spark_engine import SparkEngine
 from warehouse.layout import Layout
-from warehouse.recommendations.publishing.groups import GroupWritten
 from warehouse.recommendations.publishing.staging import staging_folder
 from warehouse.steps.contexts.build import contexts, map_contexts
 
@@ -84,7 +83,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(layout=layout, model=root / "model", expected=table.Expected(N, USERS, vocabulary.ids))
 
 
-Task = Callable[[Iterator[pa.RecordBatch], Path], GroupWritten]
+Task = Callable[[Iterator[pa.RecordBatch], Path], str]
 RULES = Rules(N, True, None, pa.array([3, 4]), explain=False)
 
 
@@ -204,7 +203,7 @@ class FailsAtFirst:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def __call__(self, batches: Iterator[pa.RecordBatch], model: Path) -> GroupWritten:
+    def __call__(self, batches: Iterator[pa.RecordBatch], model: Path) -> str:
         from pyspark import TaskContext
 
         written = self.task(batches, model)
@@ -221,7 +220,7 @@ class KillsItsExecutor:
     def __init__(self, task: Task, mark: Path) -> None:
         self.task, self.mark = task, mark
 
-    def __call__(self, batches: Iterator[pa.RecordBatch], model: Path) -> GroupWritten:
+    def __call__(self, batches: Iterator[pa.RecordBatch], model: Path) -> str:
         written = self.task(batches, model)
         try:
             self.mark.touch(exist_ok=False)

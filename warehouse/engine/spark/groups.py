@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.engine.protocol import T, Task
+from warehouse.engine.protocol import Task
 from warehouse.engine.statements import ColumnList
 
 if TYPE_CHECKING:
@@ -34,13 +34,12 @@ class Luggage:
 
 
 def map_partitions(
-    spark: "SparkSession", frame: "DataFrame", by: str, order: ColumnList, task: Task[T], luggage: Luggage
-) -> list[T]:
+    spark: "SparkSession", frame: "DataFrame", by: str, order: ColumnList, task: Task, luggage: Luggage
+) -> list[str]:
     """Divide a frame into ranges of `by`, sort each by `order`, and run the task on each; see Database.map_groups.
 
     The results are those of the attempts that Spark counts as done, whatever else was tried.
     """
-    from pyspark import cloudpickle
     from pyspark.sql.functions import col
 
     luggage.send(spark)
@@ -51,11 +50,11 @@ def map_partitions(
         from pyspark import SparkFiles, TaskContext
 
         part = TaskContext.get().partitionId()
-        result = cloudpickle.dumps(task(iter(batches), Path(SparkFiles.get(name))))
-        yield pa.record_batch({"part": pa.array([part], pa.int32()), "result": pa.array([result], pa.binary())})
+        result = task(iter(batches), Path(SparkFiles.get(name)))
+        yield pa.record_batch({"part": pa.array([part], pa.int32()), "result": pa.array([result], pa.string())})
 
     tasks = TASKS_A_CORE * spark.sparkContext.defaultParallelism
     sorting = [col(column).asc_nulls_last() for column in order.names]
     divided = frame.repartitionByRange(tasks, by).sortWithinPartitions(*sorting)
-    found = divided.mapInArrow(run, "part INT, result BINARY").toArrow().to_pylist()
-    return [cloudpickle.loads(row["result"]) for row in sorted(found, key=lambda row: row["part"])]
+    found = divided.mapInArrow(run, "part INT, result STRING").toArrow().to_pylist()
+    return [row["result"] for row in sorted(found, key=lambda row: row["part"])]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.parquet_files import bounds_of, plain_type, rows_of, schema_of
-from warehouse.engine.protocol import T, Task, ViewColumns, Written
+from warehouse.engine.protocol import Task, ViewColumns, Written
 from warehouse.engine.ranges import Users
 from warehouse.engine.row_groups import ROW_GROUP, regrouped
 from warehouse.engine.spark.groups import Luggage, map_partitions
@@ -88,7 +88,7 @@ class SparkDatabase:
             parts.pop(0).unlink()
         return Written(tuple(parts), sum(map(rows_of, parts)), bounds_of(parts, order.names[0]))
 
-    def map_groups(self, sql: str, by: str, order: ColumnList, task: Task[T], luggage: Path) -> list[T]:
+    def map_groups(self, sql: str, by: str, order: ColumnList, task: Task, luggage: Path) -> list[str]:
         """See Database.map_groups: the groups are ranges of `by`, a task each."""
         with spark_sentences():
             return map_partitions(self._spark, self._sql(sql), by, order, task, Luggage(luggage, self._folder))

@@ -7,6 +7,7 @@ folder of the staged night.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,17 @@ class GroupWritten:
     bounds: tuple[Any, Any] | None
     figures: Mapping[str, int]
 
+    def to_json(self) -> str:
+        """As text, for the way from one process to another."""
+        return json.dumps({**vars(self), "files": [str(file) for file in self.files], "figures": dict(self.figures)})
+
+    @classmethod
+    def from_json(cls, text: str) -> GroupWritten:
+        """From what `to_json` gave."""
+        found = json.loads(text)
+        bounds = None if found["bounds"] is None else tuple(found["bounds"])
+        return cls(tuple(map(Path, found["files"])), found["rows"], bounds, found["figures"])
+
 
 @dataclass(frozen=True)
 class GroupWriter:
@@ -53,12 +65,12 @@ class GroupWriter:
     constants: Mapping[str, object]
     expected: Expected
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> GroupWritten:
-        """Write batches with the columns of `tables.STAGED_NIGHT`, in order of user and rank."""
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> str:
+        """Write batches with the columns of `tables.STAGED_NIGHT`, by user and rank; returns a GroupWritten as JSON."""
         source = iter(batches)
         first = next(source, None)
         if first is None:
-            return GroupWritten((), 0, None, {})
+            return GroupWritten((), 0, None, {}).to_json()
         schema = part_schema(schema_of(first.schema, RECOMMENDED))
         own = self.folder / f"group-{secrets.token_hex(8)}"
         own.mkdir()
@@ -74,7 +86,8 @@ class GroupWriter:
         except BaseException:
             writer.abandon()
             raise
-        return GroupWritten(tuple(writer.files), rows, (users[0], users[-1]), figures_of(writer.files, self.expected))
+        figures = figures_of(writer.files, self.expected)
+        return GroupWritten(tuple(writer.files), rows, (users[0], users[-1]), figures).to_json()
 
 
 def added(groups: Sequence[GroupWritten]) -> dict[str, int]:

@@ -144,7 +144,7 @@ def publish(
 def publish_groups(
     where: HasRecommendations | str | Path,
     run_date: dt.date,
-    write_all: Callable[[Callable[[Iterable[pa.RecordBatch]], GroupWritten]], Sequence[GroupWritten]],
+    write_all: Callable[[Callable[[Iterable[pa.RecordBatch]], str]], Sequence[str]],
     facts: NightFacts,
     expected: Expected,
     limits: AuditLimits | None = None,
@@ -165,7 +165,8 @@ def publish_groups(
     groups: list[GroupWritten] = []
 
     def stage(staged: StagedNight) -> None:
-        groups[:] = write_all(GroupWriter(staged.folder, facts.columns(), expected))
+        written = write_all(GroupWriter(staged.folder, facts.columns(), expected))
+        groups[:] = map(GroupWritten.from_json, written)
         staged.adopt([file for group in groups for file in group.files], sum(group.rows for group in groups))
 
     def figures(staged: StagedNight) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from warehouse.config import ContextConfig
 from warehouse.days import as_day, first_of_window, midnight
-from warehouse.engine.protocol import Database, Engine, T, Task
+from warehouse.engine.protocol import Database, Engine, Task
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
@@ -52,9 +52,9 @@ def map_contexts(
     layout: Layout,
     run_date: date | str,
     config: ContextConfig,
-    task: Task[T],
+    task: Task,
     luggage: Path,
-) -> list[T]:
+) -> list[str]:
     """Hand every user's context to a task, in groups of users, on the machines of the engine; see Database.map_groups.
 
     Args:

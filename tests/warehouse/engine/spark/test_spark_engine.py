@@ -1,5 +1,6 @@
 """Spark's engine: what it promises beside the steps, and each mistake is one sentence that changes nothing."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -104,9 +105,9 @@ def test_groups_are_ranges_in_order_and_each_has_its_result_once_with_the_spark_
     with small_spark(tmp_path / "scratch").open() as db:
         sql = "SELECT id % 100 AS user_id, id AS item_id FROM range(1000)"
         order = ColumnList(("user_id", "item_id"), "NULLS LAST")
-        found = db.map_groups(sql, "user_id", order, tripled, tmp_path / "luggage")
+        found = list(map(json.loads, db.map_groups(sql, "user_id", order, tripled, tmp_path / "luggage")))
     assert len(found) > 1
-    assert [one for group in found for one in group] == [
+    assert [tuple(one) for group in found for one in group] == [
         (user, 3 * (user + 100 * n)) for user in range(100) for n in range(10)
     ]
     users = [{user for user, _ in group} for group in found]
@@ -115,7 +116,7 @@ def test_groups_are_ranges_in_order_and_each_has_its_result_once_with_the_spark_
 
 def tripled(batches, luggage):
     factor = int((luggage / "factor").read_text())
-    return [(row["user_id"], factor * row["item_id"]) for batch in batches for row in batch.to_pylist()]
+    return json.dumps([(row["user_id"], factor * row["item_id"]) for batch in batches for row in batch.to_pylist()])
 
 
 @needs_spark
