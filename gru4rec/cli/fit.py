@@ -106,22 +106,26 @@ class Run:
 def summary(
     result: FitResult, config: Config, evaluation: Evaluation | None, measured_on: str | None
 ) -> dict[str, Any]:
-    """The object that `fit` prints last; the rank metrics are null when there was nothing to measure on.
+    """The object that `fit` prints last; without something to measure on it has no rank metrics.
 
     epochs: passes of one member; best_epoch: of the last member; history: every epoch, with the figures that were
     measured on the validation sessions after it.
     """
-    figures = {} if evaluation is None else evaluation.metrics
+    measured: dict[str, Any] = {}
+    if evaluation is not None:
+        measured = {name: evaluation.metrics.get(name) for name in (*RANK_METRICS, *targets.KEYS)}
+        measured |= {
+            "measured_on": measured_on,
+            "predictions": evaluation.events,
+            "unknown_events": evaluation.unknown,
+        }
     return {
-        **{name: figures.get(name) for name in (*RANK_METRICS, *targets.KEYS)},
+        **measured,
         "events_per_second": round(result.events_per_second, 1),
         "fit_seconds": round(result.seconds, 3),
         "epochs": -(-len(result.history) // config.train.members),
         "best_epoch": result.best_epoch,
         "members": config.train.members,
-        "measured_on": measured_on,
-        "predictions": 0 if evaluation is None else evaluation.events,
-        "unknown_events": 0 if evaluation is None else evaluation.unknown,
         "history": [as_json(report) for report in result.history],
     }
 

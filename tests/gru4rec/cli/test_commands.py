@@ -72,12 +72,11 @@ def test_figures_come_over_known_targets_and_over_all(
         assert f"2 of {targets} targets are unknown to training and left out; as misses: recall@20 0." in err
 
 
-def test_without_a_test_file_the_figures_are_null(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_without_a_test_file_there_are_no_rank_metrics(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["fit", str(folder / "train.parquet"), "--model-dir", str(tmp_path), *SMALL]) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert figures["recall@20"] is None
-    assert figures["mrr@20_all_targets"] is None
-    assert figures["measured_on"] is None
+    assert not [name for name in figures if "@" in name]
+    assert None not in figures.values()
     assert figures["events_per_second"] > 0
 
 
