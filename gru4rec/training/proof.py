@@ -21,9 +21,10 @@ from gru4rec.scoring.scorer import Block
 TOP = 20  # the cut of the metrics that choose
 FEWEST = 300  # predictions that say anything; with fewer the weights stay 0
 ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so many scores
-# Standard errors taken off a gain: the best of 99 tried pairs must stand out, two would be chance; of four weights of
-# neighbours the best is less of a chance.
-SURE, SURE_OF_FEW = 4.0, 3.0
+# Standard errors taken off a gain. The best of 99 tried pairs must stand out: at two errors it would be chance. Of four
+# weights of neighbours the best is less of a chance. What differs by the last event is chosen as easily, but must then
+# prove itself on sessions that did not choose it (docs/experiments/accuracy/proof.md).
+SURE, SURE_OF_FEW = 4.0, 1.0
 # Tried weights, in units of the typical distance between the best and the 20th score. In a log that never shows an item
 # twice running the item just seen comes next all the same once an unknown item between the two has fallen out of a
 # session. Held-out sessions cannot show that, for the model knows their items: hence its weight ends at -0.5.
@@ -109,6 +110,13 @@ class Standing:
         rows = torch.cat([part.rows + int(begin) for part, begin in zip(parts, begins[:-1], strict=True)])
         return cls(rows=rows, **whole)
 
+    def part(self, chosen: Tensor) -> "Standing":
+        """Some of the predictions, bool [R]."""
+        of_touched, place = chosen[self.rows], chosen.cumsum(0) - 1
+        flat = {name: getattr(self, name)[chosen] for name in ("last", "target", "kind", "bonus", "best", "spread")}
+        touched = {name: getattr(self, name)[of_touched] for name in ("kinds", "bonuses", "scores")}
+        return Standing(rows=place[self.rows[of_touched]], **flat, **touched)
+
     def measure(self, seen: Tensor, neighbours: float) -> tuple[Tensor, Tensor]:
         """Each prediction's hit and reciprocal rank at 20, float64 [R] each.
 
@@ -182,9 +190,9 @@ def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) 
     """The weights under which the targets rank best: recall@20 and MRR@20, each relative to no weights.
 
     The pair of weights of what was just seen and what was seen before comes first, then that of the item one before and
-    that of earlier ones by themselves; then the three of each kind of last event, and the neighbours'. Of each the gain
-    counts that is left after some standard errors; where none is left the weight stays as it was, 0 at first. So do all
-    with fewer than FEWEST predictions.
+    that of earlier ones by themselves; then, where they prove themselves, the three of each kind of last event; then the
+    neighbours'. Of each the gain counts that is left after some standard errors; where none is left the weight stays as
+    it was, 0 at first. So do all with fewer than FEWEST predictions.
 
     Args:
         blocks: scores of the sessions by a model that was not fitted on them.
@@ -194,16 +202,36 @@ def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) 
     parts = [Standing.of(block, sessions, neighbours) for block in blocks]
     if sum(len(part.target) for part in parts) < FEWEST:
         return Chosen(torch.zeros(repeats.LASTS, repeats.PLACES), 0.0)
-    trial, best = _Trial(Standing.joined(parts)), _Setting()
+    found = Standing.joined(parts)
+    trial, best = _Trial(found), _Setting()
     best = trial.surest(best, (best.like({0: just, 1: b, 2: b}) for just in JUST_SEEN for b in BEFORE), SURE)
     best = trial.surest(best, (best.like({1: one}) for one in ONE_BEFORE), SURE)
     best = trial.surest(best, (best.like({2: earlier}) for earlier in BEFORE), SURE)
-    for last in range(repeats.LASTS):
-        pairs = [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
-        best = trial.surest(best, (best.like({0: just, 1: one}, last) for just, one in pairs), SURE)
-        best = trial.surest(best, (best.like({2: earlier}, last) for earlier in BEFORE), SURE)
+    if _last_events_matter(found, best):
+        best = _by_last_event(trial, best)
     best = trial.surest(best, (best._replace(neighbours=weight) for weight in NEIGHBOURS), SURE_OF_FEW)
     return Chosen(torch.tensor(best.seen) * trial.unit, best.neighbours * trial.unit)
+
+
+def _by_last_event(trial: _Trial, best: _Setting) -> _Setting:
+    """The setting with weights of seen items that differ by the last event."""
+    for last in range(repeats.LASTS):
+        pairs = [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
+        best = trial.surest(best, (best.like({0: just, 1: one}, last) for just, one in pairs), SURE_OF_FEW)
+        best = trial.surest(best, (best.like({2: earlier}, last) for earlier in BEFORE), SURE_OF_FEW)
+    return best
+
+
+def _last_events_matter(found: Standing, setting: _Setting) -> bool:
+    """Whether weights by the last event that one half of the predictions chooses help on the other half, both ways."""
+    later = torch.arange(len(found.target)) >= len(found.target) // 2
+    gains = []
+    for half in (later, ~later):
+        chosen = _by_last_event(_Trial(found.part(half)), setting)
+        other = _Trial(found.part(~half))
+        gains.append(other.worth(chosen) - other.worth(setting))
+    gain = torch.cat(gains)
+    return float(gain.mean()) > SURE_OF_FEW * float(gain.std()) / len(gain) ** 0.5
 
 
 def _best(scores: Tensor, without: Tensor) -> Tensor:
