@@ -81,19 +81,8 @@ def test_what_counts_as_held(capsys: pytest.CaptureFixture) -> None:
 
 @pytest.mark.slow
 def test_a_few_of_each() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.torture",
-        "--kills",
-        "4",
-        "--spoiled",
-        "4",
-        "--rivals",
-        "1",
-        "--shares",
-        "2",
-    ]
+    cases = ["--kills", "4", "--spoiled", "4", "--rivals", "1", "--shares", "2"]
+    command = [sys.executable, "-m", "benchmarks.torture", *cases]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for kind, tried in (("kills", 4), ("nights after kills", 2), ("spoiled", 4), ("rivals", 1)):

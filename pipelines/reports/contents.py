@@ -147,7 +147,6 @@ def _model(warehouse: Warehouse, tracking: "Tracking", night: date) -> Model:
 def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
     from warehouse.account import changes
     from warehouse.account.users.drawn import drawn
-    from warehouse.engine.errors import DataError
 
     engine, layout = warehouse.local_engine(), warehouse.layout
     found = changes.published(layout, night)
@@ -156,12 +155,12 @@ def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
     window = current_settings().knobs.contexts.window_days
     now, users = changes.lists(engine, found), drawn(engine, layout, found, n=TOP, window_days=window)
     earlier = changes.night_before(layout, night)
-    past = changes.published(layout, earlier) if earlier else None
-    if past is None:
-        return ListsOfNight(now, None, None, None, users)
     try:
+        past = changes.published(layout, earlier) if earlier else None
+        if past is None:
+            return ListsOfNight(now, None, None, None, users)
         before, changed = changes.lists(engine, past), changes.compared(layout, night, past.run_date, TOP)
-    except DataError as error:
+    except ValueError as error:
         unread = f"The lists of {earlier} cannot be read, so nothing is compared with them: {error}"
         return ListsOfNight(now, None, None, unread, users)
     return ListsOfNight(now, before, changed, None, users)

@@ -85,5 +85,5 @@ def test_an_emptied_entry_of_the_log_is_one_sentence(nights):
         nights.publish(day)
     first = Path(nights.layout.recommendations) / "_delta_log" / f"{0:020d}.json"
     first.write_bytes(b"")
-    with pytest.raises(table.RecommendationsError, match="is empty.*copy the folder of the table again"):
+    with pytest.raises(table.RecommendationsError, match=r"is empty.*copy the folder of the table again"):
         lists_seen(nights.layout, nights.day(1))
