@@ -27,9 +27,9 @@ test: $(INSTALLED) ## Run the tests (the fast ones)
 test-all: $(INSTALLED) ## Run all tests, the slow ones too
 	$(BIN)/python -m pytest -n 2
 
-torture: $(INSTALLED) ## Kill, spoil and race whole nights (hours): make torture KILLS=1000 SPOILED=300 RIVALS=20 SEED=0
+torture: $(INSTALLED) ## Kill, spoil and race whole nights (hours): make torture KILLS=1000 SPOILED=300 RIVALS=20 SEED=0 SHARES=1
 	$(BIN)/python -m benchmarks.torture --kills $(or $(KILLS),1000) --spoiled $(or $(SPOILED),300) \
-		--rivals $(or $(RIVALS),20) --seed $(or $(SEED),0)
+		--rivals $(or $(RIVALS),20) --seed $(or $(SEED),0) --shares $(or $(SHARES),1)
 
 test-spark: $(INSTALLED) ## Install pyspark (450 MB) and run every test that uses Spark; needs Java 17
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'

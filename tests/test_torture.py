@@ -75,12 +75,15 @@ def test_what_counts_as_held(capsys: pytest.CaptureFixture) -> None:
     counts.add("two", "no word at all", "one sentence")
     assert str(counts) == "2 tried, 1 held (1 the same lists), 1 failed"
     assert "FAILED two: no word at all" in capsys.readouterr().out
+    counts.include({"the same lists": 2, "one sentence": 1}, ["three: a stack trace"])
+    assert str(counts) == "6 tried, 4 held (3 the same lists, 1 one sentence), 2 failed"
 
 
 @pytest.mark.slow
 def test_a_few_of_each() -> None:
-    command = [sys.executable, "-m", "benchmarks.torture", "--kills", "4", "--spoiled", "4", "--rivals", "1"]
+    cases = ["--kills", "4", "--spoiled", "4", "--rivals", "1", "--shares", "2"]
+    command = [sys.executable, "-m", "benchmarks.torture", *cases]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for kind, tried in (("spoiled", 4), ("rivals", 1), ("kills", 4)):
+    for kind, tried in (("kills", 4), ("nights after kills", 2), ("spoiled", 4), ("rivals", 1)):
         assert f"{kind}: {tried} tried, {tried} held" in done.stdout

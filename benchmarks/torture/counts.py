@@ -1,6 +1,7 @@
 """Tried, held, failed: what a torture counts, and how one case is judged."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class Counts:
         else:
             self.failures.append(f"{case}: {problem}")
             print(f"FAILED {self.failures[-1]}", flush=True)
+
+    def include(self, held: Mapping[str, int], failures: list[str]) -> None:
+        """Add the counts of another share."""
+        self.held.update(held)
+        self.failures += failures
 
     def __str__(self) -> str:
         ways = ", ".join(f"{count} {how}" for how, count in self.held.most_common())

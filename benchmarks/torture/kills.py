@@ -7,51 +7,67 @@ every few kills one is left to come through.
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.torture.counts import Counts, partial, sentence_problem
-from benchmarks.torture.nights import SECOND, Night
+from benchmarks.torture.nights import SECOND, Ended, Night
 from benchmarks.torture.readers import Rows, seen
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SPARED = 10  # after so many kills a night is left alone
-GRACE = 60.0  # seconds in which a night that was asked to stop must have stopped
+WAIT = 0.05  # seconds, at most, that a kill waits beyond its moment: it may then find the night waiting for a disk
 
 
-def kill_nights(root: Path, kills: int, whole: Rows, seconds: float, chance: random.Random) -> Counts:
+def kill_nights(root: Path, kills: int, whole: Rows, work: float, chance: random.Random) -> tuple[Counts, Counts]:
     """Kill `kills` nights in the folder `root`.
 
     Args:
         root: with one good night; the killed nights are the next day's.
         whole: what the unbroken night's readers see.
-        seconds: that an unbroken night takes here.
+        work: processor seconds of an unbroken night; moments are drawn from them.
+
+    Returns:
+        Counts of the killed nights, and of those that were left alone after them.
     """
-    counts = Counts()
+    counts, healed = Counts(), Counts()
     for number in range(1, kills + 1):
         which = SIGNALS[number % len(SIGNALS)]
-        moment = chance.uniform(0, 1.05 * seconds)
+        moment = chance.uniform(0, 1.05 * work)
         night = Night(root, SECOND)
-        time.sleep(moment)
+        running = night.worked(moment)
+        time.sleep(chance.uniform(0, WAIT))
         night.kill(which)
-        ended = night.ended(limit=moment + GRACE)
-        case = f"kill {number} ({which.name} after {moment:.2f} s)"
-        problem = (
-            f"not ended {GRACE:.0f} s after the signal" if any("nothing was heard" in t for t in ended.traces) else None
+        ended = night.ended()
+        how = f"came through before {which.name}" if ended.success or not running else f"stopped by {which.name}"
+        counts.add(
+            f"kill {number} ({which.name} after {moment:.2f} s of work)",
+            _problem(ended, running) or partial(root, whole),
+            how,
         )
-        counts.add(case, problem or partial(root, whole), "after its end" if ended.success else f"met by {which.name}")
         if number % SPARED == 0 or number == kills:
-            _heal(root, whole, counts, number)
+            work = _heal(root, whole, healed, number) or work
         if number % 20 == 0:
-            print(f"kills: {counts}", flush=True)
-    return counts
+            print(f"kills: {counts}; {healed}", flush=True)
+    return counts, healed
 
 
-def _heal(root: Path, whole: Rows, counts: Counts, number: int) -> None:
-    """One night that is left alone must stand as the unbroken one does, for every reader."""
-    ended = Night(root, SECOND).ended()
+def _problem(ended: Ended, running: bool) -> str | None:
+    """What is wrong with a night's end: nothing where it succeeded, the signal ended it, or it was interrupted."""
+    if ended.success or ended.signal:
+        return None
+    if not running:
+        return sentence_problem(ended)
+    other = [trace for trace in ended.traces if "interrupt" not in trace.lower()]
+    return sentence_problem(replace(ended, traces=other)) if other else None
+
+
+def _heal(root: Path, whole: Rows, counts: Counts, number: int) -> float | None:
+    """One night that is left alone must stand as the unbroken one does, for every reader; its processor seconds."""
+    ended, problem = Night(root, SECOND).ended(), None
     if not ended.success:
-        counts.failures.append(f"the night after kill {number}: {sentence_problem(ended) or ended.sentences}")
+        problem = sentence_problem(ended) or str(ended.sentences)
     elif wrong := [reader for reader, rows in seen(root, SECOND).items() if rows != whole]:
-        counts.failures.append(f"the night after kill {number}: {', '.join(wrong)} read other lists")
-    if counts.failures:
-        print(f"healing after kill {number}: {counts.failures[-1]}", flush=True)
+        problem = f"{', '.join(wrong)} read other lists"
+    counts.add(f"the night after kill {number}", problem, "the unbroken one")
+    return None if problem else ended.work

@@ -4,14 +4,18 @@ A night is the job *nightly* of a tiny shop, run by Dagster in one process, as `
 """
 
 import contextlib
+import gc
+import importlib
 import json
 import os
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 FIRST, SECOND = "2026-01-02", "2026-01-03"
 SETTINGS = f"""
@@ -47,7 +51,7 @@ keep_nights = 5
 [mlflow]
 system_metrics = false
 """
-LIMIT = 300.0  # seconds after which a night that says nothing has failed
+LIMIT = 300.0  # seconds in which a night, or one that was told to stop, must have ended
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Ended:
         sentences: of the steps that failed with one.
         traces: the stack traces of what failed otherwise.
         seconds: that it ran.
+        work: its processor seconds.
+        modules: that it had to import, in that order.
     """
 
     signal: int
@@ -67,13 +73,26 @@ class Ended:
     sentences: list[str]
     traces: list[str]
     seconds: float
+    work: float = 0.0
+    modules: list[str] = field(default_factory=list)
 
 
-def warm() -> None:
-    """Import all that a night needs, so that a fork begins at once; no thread may be started."""
-    import torch
+def warm(modules: list[str]) -> None:
+    """Import what a night had to import, so that the next ones, forked from this process, begin at once.
 
-    torch.set_num_threads(1)
+    The only threads that this starts are those that allocators look after through a fork (jemalloc's) and polars'
+    sweeper, which no night waits for. What is imported is left out of the garbage collections of every fork.
+    """
+    for name in modules:
+        with contextlib.suppress(ImportError):  # code of a registered model, which only that night could reach
+            importlib.import_module(name)
+    from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
+
+    from pipelines.tracking.runs import REQUIREMENTS, git_commit
+
+    warn_dependency_requirement_mismatches(list(REQUIREMENTS))  # reads what is installed, once a process
+    git_commit()
+    gc.freeze()
 
 
 class Night:
@@ -88,31 +107,47 @@ class Night:
         if self.process == 0:
             _child(root, day, job, self._answer)
 
-    def kill(self, which: int) -> None:
-        """Send a signal, unless it has ended."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process, which)
+    def worked(self, work: float) -> bool:
+        """Wait until it has used `work` processor seconds; False where it ended before.
 
-    def ended(self, limit: float = LIMIT) -> Ended:
-        """Wait for the end; one that outlives `limit` seconds is killed and has failed."""
-        late = False
+        Processor seconds stand for the same places of a night however busy the machine is.
+        """
+        watched = psutil.Process(self.process)
+        while watched.status() != psutil.STATUS_ZOMBIE and self._age() < LIMIT:
+            used = watched.cpu_times()
+            if used.user + used.system >= work:
+                return True
+            time.sleep(0.005)
+        return False
+
+    def kill(self, which: int) -> None:
+        """Send a signal; a process that has ended waits for `ended` and takes no harm."""
+        os.kill(self.process, which)
+
+    def ended(self) -> Ended:
+        """Wait for the end; one that does not come within LIMIT seconds is made to, and the night has failed."""
+        late, last = False, self._age() + LIMIT
         while True:
-            found, status = os.waitpid(self.process, os.WNOHANG)
+            found, status, usage = os.wait4(self.process, os.WNOHANG)
             if found:
                 break
-            if time.monotonic() - self._begun > limit and not late:
+            if self._age() > last and not late:
                 late = True
                 self.kill(9)
             time.sleep(0.02)
-        seconds = time.monotonic() - self._begun
+        seconds, work = self._age(), usage.ru_utime + usage.ru_stime
         if late:
-            return Ended(0, False, [], [f"nothing was heard for {limit:.0f} s"], seconds)
+            return Ended(0, False, [], [f"no end within {LIMIT:.0f} s"], seconds, work)
         which = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         try:
             said = json.loads(self._answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             said = {"success": False, "sentences": [], "traces": [] if which else ["the process said nothing"]}
-        return Ended(which, said["success"], said["sentences"], said["traces"], seconds)
+        modules = said.get("modules", [])
+        return Ended(which, said["success"], said["sentences"], said["traces"], seconds, work, modules)
+
+    def _age(self) -> float:
+        return time.monotonic() - self._begun
 
 
 def _child(root: Path, day: str, job: str, answer: Path) -> None:
@@ -120,8 +155,10 @@ def _child(root: Path, day: str, job: str, answer: Path) -> None:
     with (root.parent / f"{root.name}.log").open("ab", buffering=0) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    before = set(sys.modules)
     try:
         said = _run(root, day, job)
+        said["modules"] = [name for name in sys.modules if name not in before]
     except BaseException:
         said = {"success": False, "sentences": [], "traces": [traceback.format_exc()]}
     answer.write_text(json.dumps(said), encoding="utf-8")

@@ -54,15 +54,16 @@ WAYS: dict[str, Callable[[Path, random.Random], None]] = {
 }
 
 
-def spoil(root: Path, states: int, whole: Rows, chance: random.Random) -> Counts:
-    """Spoil `states` copies of the folder `root`, each in one place, and run the next night in it.
+def spoil(root: Path, states: list[tuple[Path, str]], whole: Rows, chance: random.Random) -> Counts:
+    """Spoil copies of the folder `root`, each in one place, and run the next night in it.
 
     Args:
         root: with one good night.
+        states: the place and the way of each.
         whole: what readers see of the next night of an unspoiled copy.
     """
     counts = Counts()
-    for number, (place, way) in enumerate(_drawn(root, states, chance), start=1):
+    for number, (place, way) in enumerate(states, start=1):
         copy = root.parent / "spoiled"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(root, copy)
@@ -94,8 +95,11 @@ def _standing(copy: Path, whole: Rows) -> tuple[str, str | None]:
     return "the same lists" if rows == whole else "a whole night with other lists", None
 
 
-def _drawn(root: Path, states: int, chance: random.Random) -> list[tuple[Path, str]]:
-    """Cases in turn from each kind of file, so that the many files of a model's code do not crowd out the rest."""
+def drawn(root: Path, states: int, chance: random.Random) -> list[tuple[Path, str]]:
+    """Cases, each a place below `root` and a way to spoil it.
+
+    They come in turn from each kind of file, so that the many files of a model's code do not crowd out the rest.
+    """
     kinds: dict[tuple[str, str, int, str], list[tuple[Path, str]]] = {}
     for place, way in _cases(root):
         kinds.setdefault((place.parts[0], place.suffix, min(len(place.parts), 4), way), []).append((place, way))

@@ -67,8 +67,8 @@ def champion_model(
         if decision.promoted:
             registry.promote(tracking, challenger, by=f"gate of {day}", reason=decision.reason)
         champion = registry.aliased(tracking, registry.CHAMPION)
+        nights = judged_nights(warehouse, newest_versions(tracking), date.fromisoformat(day), figures.METRIC, NIGHTS)
     context.log.info(f"Version {challenger.version} {outcome}. {decision.reason}")
-    nights = judged_nights(warehouse, newest_versions(tracking), date.fromisoformat(day), figures.METRIC, NIGHTS)
     return dg.MaterializeResult(
         check_results=[_check(decision), _saw_champion(why_unread(challenger, before))],
         metadata={

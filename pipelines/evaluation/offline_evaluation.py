@@ -78,9 +78,9 @@ def offline_evaluation(
         table = evaluations_table(comparison, day)
         file = warehouse.layout.partition("evaluations", day)
         _write(table, file)
-    rows = table.to_pylist()
-    pictures = figures.draw(rows, comparison.reliability, _losses(tracking, challenger.run_id))
-    log_figures(tracking, challenger, rows, file, pictures)
+        rows = table.to_pylist()
+        pictures = figures.draw(rows, comparison.reliability, _losses(tracking, challenger.run_id))
+        log_figures(tracking, challenger, rows, file, pictures)
     for name, seconds in comparison.seconds.items():
         context.log.info(f"{name} measured in {seconds:.1f} s")
     found = {

@@ -1,5 +1,6 @@
 """The nights behind one another: challenger, champion and best baseline of each, and who was promoted."""
 
+import logging
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pipelines.tracking.runs import Tracking
 
 Row = dict[str, Any]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ def judged_nights(
 ) -> list[Judged]:
     """The newest `most` nights up to `last` that were evaluated, ascending.
 
+    A night whose evaluation cannot be read is left out, with a warning.
+
     Args:
         warehouse: where the evaluations lie.
         versions: of each night, see `newest_versions`.
@@ -47,7 +51,11 @@ def judged_nights(
     found = []
     for night in [one for one in layout.days("evaluations") if one <= last][-most:]:
         wanted = [("segment", "=", "all"), ("metric", "=", metric)]
-        rows = pq.read_table(layout.partition("evaluations", night), filters=wanted).to_pylist()
+        try:
+            rows = pq.read_table(layout.partition("evaluations", night), filters=wanted).to_pylist()
+        except (ValueError, OSError) as error:
+            _log.warning("the evaluation of %s cannot be read and is left out: %s", night, error)
+            continue
         roles = {row["role"]: row for row in rows}
         baselines = [row for row in rows if row["role"] == BASELINE]
         best = max(baselines, key=lambda row: row["value"], default=None)

@@ -56,8 +56,9 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
         except NoNight as reason:
             context.log.info(str(reason))
             return dg.MaterializeResult(metadata={"skipped": str(reason)}, check_results=[_check(None)])
-    found = band(layout, day)
-    for version in _log(mlflow.open(), rows, day):
+        found = band(layout, day)
+        lacking = _log(mlflow.open(), rows, day)
+    for version in lacking:
         context.log.warning(f"MLflow has no version {version}, which made lists of {day}: its figures are not logged")
     return dg.MaterializeResult(
         metadata={

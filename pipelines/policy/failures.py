@@ -31,6 +31,9 @@ def as_failure() -> Iterator[None]:
     try:
         yield
     except (ValueError, FileNotFoundError) as error:
+        if type(error).__module__.startswith("pyarrow"):  # it names no file
+            said = f"a file is damaged ({_first_line(error)}): `python -m pipelines check` names it and says what to do"
+            raise dg.Failure(description=said, allow_retries=False) from error
         raise dg.Failure(description=str(error), allow_retries=False) from error
     except OSError as error:
         if error.errno not in WRONG_PLACE or error.filename is None:

@@ -63,11 +63,15 @@ class Model:
 
 @dataclass(frozen=True)
 class ListsOfNight:
-    """The night's lists beside those of the night before. changed: a row of the table `comparison`."""
+    """The night's lists beside those of the night before.
+
+    changed: a row of the table `comparison`. unread: why the night before could not be read; None where it was.
+    """
 
     now: "Lists"
     before: "Lists | None"
     changed: dict[str, Any] | None
+    unread: str | None
     users: "list[User]"
 
 
@@ -148,15 +152,18 @@ def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
     found = changes.published(layout, night)
     if found is None:
         return None
-    earlier = changes.night_before(layout, night)
-    past = changes.published(layout, earlier) if earlier else None
     window = current_settings().knobs.contexts.window_days
-    return ListsOfNight(
-        now=changes.lists(engine, found),
-        before=changes.lists(engine, past) if past else None,
-        changed=changes.compared(layout, night, past.run_date, TOP) if past else None,
-        users=drawn(engine, layout, found, n=TOP, window_days=window),
-    )
+    now, users = changes.lists(engine, found), drawn(engine, layout, found, n=TOP, window_days=window)
+    earlier = changes.night_before(layout, night)
+    try:
+        past = changes.published(layout, earlier) if earlier else None
+        if past is None:
+            return ListsOfNight(now, None, None, None, users)
+        before, changed = changes.lists(engine, past), changes.compared(layout, night, past.run_date, TOP)
+    except ValueError as error:
+        unread = f"The lists of {earlier} cannot be read, so nothing is compared with them: {error}"
+        return ListsOfNight(now, None, None, unread, users)
+    return ListsOfNight(now, before, changed, None, users)
 
 
 def _realised(warehouse: Warehouse, night: date) -> Realised:

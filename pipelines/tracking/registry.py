@@ -101,8 +101,8 @@ def evaluated_checkpoint(tracking: "Tracking", version: "ModelVersion", below: P
 
 def served_checkpoint(version: "ModelVersion", below: Path) -> Path:
     """The checkpoint that serves, copied likewise."""
-    uri = f"models:/{version.name}/{version.version}"
-    return Path(_copied(version, below, artifact_uri=uri)) / "artifacts" / "checkpoint"
+    uri = f"models:/{version.name}/{version.version}/artifacts/checkpoint"
+    return Path(_copied(version, below, artifact_uri=uri))
 
 
 def _copied(version: "ModelVersion", below: Path, **what: str) -> str:

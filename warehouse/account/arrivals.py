@@ -1,5 +1,6 @@
 """What came in on a day: events, rejected rows, and the sessions of the night that they ended up in."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,7 @@ from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import statement
 from warehouse.layout import Layout
 
+_log = logging.getLogger(__name__)
 LENGTHS = ((2, "2"), (3, "3"), (5, "4-5"), (10, "6-10"), (20, "11-20"))  # longest of a class, and its name
 LONGEST = "over 20"
 
@@ -65,9 +67,18 @@ def arrived(engine: Engine, layout: Layout, day: date | str) -> Arrived | None:
 
 
 def by_day(layout: Layout, last: date | str, days: int) -> list[tuple[date, int, int]]:
-    """(day, events, rejected rows) of the newest `days` days that were read, up to `last`; from the files' footers."""
+    """(day, events, rejected rows) of the newest `days` days that were read, up to `last`; from the files' footers.
+
+    A day whose files cannot be read is left out, with a warning.
+    """
     there = [day for day in layout.days("events") if day <= as_day(last)][-days:]
-    return [(day, _rows(layout, "events", day), _rows(layout, "rejected_events", day)) for day in there]
+    counted = []
+    for day in there:
+        try:
+            counted.append((day, _rows(layout, "events", day), _rows(layout, "rejected_events", day)))
+        except (ValueError, OSError) as error:
+            _log.warning("the events of %s cannot be read and are left out: %s", day, error)
+    return counted
 
 
 def sessions_kept(engine: Engine, layout: Layout, night: date | str) -> SessionsKept | None:

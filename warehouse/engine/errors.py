@@ -17,6 +17,7 @@ class StatementRefused(Exception):
     """
 
 
+_REPLACE = "put the file back from a copy, or remove it and make it again"
 _DISK_FULL = "the disk is full: free some space and run again; nothing was changed"
 
 
@@ -61,7 +62,7 @@ def engine_sentences() -> Iterator[None]:
     except duckdb.Error as error:
         if type(error) is not duckdb.Error:  # damaged pages raise the base class; its subclasses are faults of ours
             raise
-        raise DataError(f"a file is damaged; nothing was changed ({_first_line(error)})") from error
+        raise DataError(f"a file is damaged: {_REPLACE}; nothing was changed ({_first_line(error)})") from error
 
 
 def _broken_file(error: Exception) -> str:
@@ -69,7 +70,7 @@ def _broken_file(error: Exception) -> str:
     text = _first_line(error)
     if re.search(r"no space|file too large|disk quota|not enough space", text, re.IGNORECASE):
         return f"{_DISK_FULL} ({text})"
-    return f"a file cannot be read or written; nothing was changed ({text})"
+    return f"a file cannot be read or written: {_REPLACE}; nothing was changed ({text})"
 
 
 def _unreadable(error: Exception) -> str:
@@ -78,7 +79,7 @@ def _unreadable(error: Exception) -> str:
     line = re.search(r"CSV Error on Line: (\d+)", text)
     file = re.search(r"^\s+file = (.+)$", text, re.MULTILINE)
     if not line or not file:
-        return f"the data cannot be read; nothing was changed ({_first_line(error)})"
+        return f"the data cannot be read: {_REPLACE}; nothing was changed ({_first_line(error)})"
     cause = re.search(
         r"^(Value with unterminated quote|Expected Number of Columns|Invalid unicode).*$", text, re.MULTILINE
     )

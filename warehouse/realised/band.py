@@ -5,6 +5,7 @@ them hardly moves. A day has fallen when its whole 95% interval lies below it: o
 uncertain, and a shop with few users a day would be warned by chance.
 """
 
+import logging
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from warehouse.layout import Layout
 
+_log = logging.getLogger(__name__)
 NIGHTS = 14  # that make the band
 FEWEST = 5  # nights that a band needs
 WIDTH = 4.0  # median absolute deviations: 2.7 standard deviations of a normal law, passed by one night in 300
@@ -36,12 +38,19 @@ class Band(NamedTuple):
 
 
 def curve(layout: Layout, last: date, days: int) -> list[dict[str, Any]]:
-    """The rows of all users at k = 20 (columns: `tables.REALISED`) of the newest `days` scored days up to `last`."""
+    """The rows of all users at k = 20 (columns: `tables.REALISED`) of the newest `days` scored days up to `last`.
+
+    A day whose file cannot be read is left out, with a warning.
+    """
     there = [day for day in layout.days("realised") if day <= last]
     wanted = [("by", "=", "all"), ("k", "=", 20)]
     rows: list[dict[str, Any]] = []
     for day in reversed(there):
-        found = pq.read_table(layout.files("realised", day), filters=wanted).to_pylist()
+        try:
+            found = pq.read_table(layout.files("realised", day), filters=wanted).to_pylist()
+        except (ValueError, OSError) as error:
+            _log.warning("the realised figures of %s cannot be read and are left out: %s", day, error)
+            continue
         rows = found + rows
         days -= bool(found)
         if not days:

@@ -5,6 +5,7 @@ before or not: the lists answer for all of it. Beside them stand the popular ite
 the days up to the night of the lists.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,6 +28,7 @@ from warehouse.recommendations.reading.titles import items_file
 from warehouse.tables import POPULARITY, REALISED
 from warehouse.values import fields_of, whole
 
+_log = logging.getLogger(__name__)
 KS = (5, 10, 20, 100)  # realised_users.sql counts to the same depths
 FIGURES = ("hit", "recall", "mrr")
 KINDS = ("model_version", "kind", "context_length")  # what groups are made by
@@ -80,13 +82,22 @@ def score_day(engine: Engine, layout: Layout, day: date | str, config: RealisedC
         _define(db, layout, day, night, config)
         scored = _scored(db, config)
     items = items_file(layout.recommendations, night.run_date)
-    catalogue = None if items is None else pq.read_metadata(items).num_rows
+    catalogue = None if items is None else _rows_in(items)
     head = {"run_date": day, "list_date": night.run_date, "version": night.version, "came": scored.came}
     rows = [{**head, **row} for row in _rows(scored, catalogue)]
     table = pa.Table.from_pylist(rows, schema=REALISED.schema())
     with replacing_partition(layout.partition("realised", day)) as beside:
         pq.write_table(table, beside)
     return table
+
+
+def _rows_in(items: Path) -> int | None:
+    """Rows of an items file; None, with a warning, where it cannot be read."""
+    try:
+        return int(pq.read_metadata(items).num_rows)
+    except (ValueError, OSError) as error:
+        _log.warning("%s cannot be read, so the coverage of the lists is not known: %s", items, error)
+        return None
 
 
 def _define(db: Database, layout: Layout, day: date, night: Night, config: RealisedConfig) -> None:

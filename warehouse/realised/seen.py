@@ -52,7 +52,7 @@ def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
 def _as_of_the_end(table: DeltaTable, path: Path, day: dt.date) -> DeltaTable:
     """The table as it stood at the end of `day`; as it stands now, where its log begins later."""
     end = midnight(day + dt.timedelta(days=1)).timestamp() * 1000
-    versions = [int(commit["version"]) for commit in commits(table) if commit["timestamp"] < end]
+    versions = [int(commit["version"]) for commit in commits(table) if commit.get("timestamp", 0) < end]
     if not versions or max(versions) == table.version():
         return table
     try:

@@ -160,6 +160,8 @@ def commits(table: DeltaTable, limit: int | None = None) -> Iterator[dict[str, A
             return
         try:
             actions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+            if not actions:
+                raise ValueError("it is empty")
             said: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
             yield {**said, "version": version}
         except (ValueError, TypeError) as error:

@@ -132,3 +132,11 @@ def test_a_day_whose_events_are_missing_is_one_sentence(root: Path, sentence: An
     result = run(root, date(2026, 1, 4))
     assert not result.success
     assert "materialise events for 2026-01-04 first" in sentence(result)
+
+
+def test_a_cut_store_of_mlflow_is_one_sentence(root: Path, sentence: Any) -> None:
+    store = root / "mlflow" / "mlflow.db"
+    store.write_bytes(store.read_bytes()[:50_000])
+    result = run(root, FIRST + timedelta(days=1))
+    assert not result.success
+    assert "put a copy of it back" in sentence(result)

@@ -91,7 +91,7 @@ def test_a_diverged_training_registers_nothing_and_the_sensor_asks_for_the_old_c
     served: Any, sentence: Any
 ) -> None:
     before = len(served.tracking.client.search_model_versions("name = 'gru4rec'"))
-    small = {"hidden_size": 48, "batch_size": 32, "learning_rate": 1e9, "optimizer": "sgd"}
+    small = {"hidden_size": 48, "batch_size": 32, "learning_rate": 1e6, "optimizer": "sgd"}
     config = {"ops": {"gru4rec_model": {"config": {"overrides": small}}}}
     result = served.run("retrain", BAD, config, select=LEARNERS)
     assert not result.success

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.policy.failures import as_failure
@@ -74,6 +76,9 @@ def test_what_mlflow_refuses_is_a_sentence_and_a_fault_of_the_program_is_not() -
     with pytest.raises(dg.Failure) as caught, as_failure():
         raise MlflowException("(sqlite3.OperationalError) database is locked\n[SQL: SELECT 1]")
     assert caught.value.description == "MLflow refused: (sqlite3.OperationalError) database is locked"
+    damaged = r"a file is damaged \(.*Parquet file size is 0 bytes\): .* check"
+    with pytest.raises(dg.Failure, match=damaged), as_failure():
+        pq.read_table(pa.py_buffer(b""))
     with pytest.raises(KeyError), as_failure():
         raise KeyError("a fault")
     with pytest.raises(BrokenPipeError), as_failure():

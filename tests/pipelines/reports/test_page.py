@@ -59,6 +59,21 @@ def test_parts_that_a_night_did_not_leave_are_said_to_be_missing(shop: Callable[
     assert "There is no earlier day of events to compare with." in text
 
 
+def test_lists_of_the_night_before_that_are_damaged_are_not_compared_and_the_page_says_so(
+    shop: Callable[[date], Path],
+) -> None:
+    first = shop(THIRD)
+    assert "overlap of the top" in first.read_text()
+    [part] = (first.parents[1] / "recommendations" / f"run_date={SECOND}").glob("*.parquet")
+    content = bytearray(part.read_bytes())
+    content[4:400] = bytes(396)
+    part.write_bytes(content)
+    text = shop(THIRD).read_text()
+    assert f"The lists of {SECOND} cannot be read, so nothing is compared with them" in text
+    assert "put the file back from a copy" in text
+    assert "overlap of the top" not in text
+
+
 def test_made_again_it_is_the_same_page(shop: Callable[[date], Path]) -> None:
     first = shop(SECOND).read_bytes()
     assert shop(SECOND).read_bytes() == first

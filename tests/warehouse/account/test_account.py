@@ -34,6 +34,12 @@ def test_what_came_in_is_counted_with_its_reasons(layout: Layout, engine: DuckDB
     assert by_day(layout, THIRD, 2) == [(SECOND, 2, 0), (THIRD, 4, 3)]
 
 
+def test_a_day_that_cannot_be_read_is_left_out_with_a_warning(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
+    layout.partition("rejected_events", THIRD).write_bytes(b"")
+    assert by_day(layout, THIRD, 2) == [(SECOND, 2, 0)]
+    assert f"the events of {THIRD} cannot be read" in caplog.text
+
+
 def test_sessions_by_length_and_part(layout: Layout, engine: DuckDBEngine) -> None:
     assert sessions_kept(engine, layout, THIRD) is None
     lengths = {1: 2, 2: 3, 3: 7, 4: 25}  # of users 1 to 4

@@ -37,6 +37,13 @@ def series(layout):
     return write
 
 
+def test_a_day_that_cannot_be_read_is_left_out_with_a_warning(layout, series, caplog):
+    last = series([0.30, 0.32, 0.31])
+    layout.partition("realised", FIRST).write_bytes(b"no parquet")
+    assert {row["run_date"] for row in curve(layout, last, 9)} == {FIRST + dt.timedelta(days=1), last}
+    assert f"the realised figures of {FIRST} cannot be read" in caplog.text
+
+
 def test_below_the_median_by_more_than_four_deviations_is_out_of_the_band(layout, series):
     steady = [0.30, 0.32, 0.31, 0.29, 0.30]  # median 0.30, median absolute deviation 0.01
     found = band(layout, series([*steady, 0.259]))

@@ -159,6 +159,14 @@ def test_groups_add_up_to_all_and_lists_of_later_nights_do_not_count(scored):
     assert whole["coverage"] is None, "there is no items table"
 
 
+def test_damaged_items_leave_the_coverage_open_with_a_warning(scored, layout, caplog):
+    items = layout.partition("items", dt.date(2026, 1, 2))
+    items.parent.mkdir()
+    items.write_bytes(b"no parquet")
+    assert {row["coverage"] for row in scored().to_pylist()} == {None}
+    assert f"{items} cannot be read, so the coverage of the lists is not known" in caplog.text
+
+
 def test_an_event_of_another_day_that_arrived_today_does_not_count(scored, layout):
     before = scored().to_pylist()
     path = layout.partition("events", "2026-01-11")

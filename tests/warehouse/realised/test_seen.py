@@ -78,3 +78,12 @@ def test_lists_that_vacuum_removed_are_one_sentence(nights):
         Path(file).unlink()
     with pytest.raises(table.NoNight, match="vacuum has removed their files"):
         lists_seen(nights.layout, nights.day(1))
+
+
+def test_an_emptied_entry_of_the_log_is_one_sentence(nights):
+    for day in (0, 1):
+        nights.publish(day)
+    first = Path(nights.layout.recommendations) / "_delta_log" / f"{0:020d}.json"
+    first.write_bytes(b"")
+    with pytest.raises(table.RecommendationsError, match=r"is empty.*copy the folder of the table again"):
+        lists_seen(nights.layout, nights.day(1))
