@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from warehouse.tables import ID_TYPES
-from warehouse.values import TIME_UNITS, a_date, a_share, between, distinct_roles, fields_of, one_of, whole
+from warehouse.values import TIME_UNITS, a_date, a_share, a_zone, between, distinct_roles, fields_of, one_of, whole
 
 MAX_DAYS = 36_525  # of a window: a hundred years, so that its first day is a date
 MAX_GAP = 525_600.0  # minutes: a year, so that few days before a window need to be read
@@ -23,6 +23,7 @@ class EventsConfig:
             event type and dwell may be missing in the files.
         sequence_column: whole numbers that order a user's events of one time; without it their item ids do.
         timestamp_unit: of times that are numbers since 1970: s, ms, us or ns; "" for other times.
+        time_zone: of clocks that name no zone, like Europe/Athens; the folders of raw days are UTC days all the same.
         user_id_type: int64, string, or "auto": int64 where the files have whole numbers, else string.
         item_id_type: likewise.
         event_types: those that are kept; all of them where this is empty.
@@ -40,6 +41,7 @@ class EventsConfig:
     event_type_column: str = "event_type"
     dwell_column: str = "dwell"
     timestamp_unit: str = ""
+    time_zone: str = "UTC"
     user_id_type: str = "auto"
     item_id_type: str = "auto"
     event_types: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class EventsConfig:
         object.__setattr__(self, "event_types", tuple(self.event_types))
         object.__setattr__(self, "floor", a_date("floor", self.floor))
         one_of("timestamp_unit", self.timestamp_unit, ("", *TIME_UNITS))
+        a_zone("time_zone", self.time_zone)
         for name, value in fields_of(self, "user_id_type", "item_id_type"):
             one_of(name, value, ("auto", *ID_TYPES))
         whole("max_id_length", self.max_id_length, 1)

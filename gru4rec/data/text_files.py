@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
-PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
+PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x50\x2a\x4d\x18": "zstd"}  # the last: of pzstd
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".inter")
 WHOLE = r"^(0|-?[1-9][0-9]{0,18})$"
 HEAD = 1 << 16  # bytes that a header is looked for in
 
 
 def is_text(path: Path) -> bool:
-    """Whether a file that is no parquet is called like text: .csv, .tsv, .txt or .dat, packed or not."""
+    """Whether a file that is no parquet is called like text: one of SUFFIXES, packed or not."""
     if not path.is_file() or not any(suffix.lower() in SUFFIXES for suffix in path.suffixes[-2:]):
         return False
     with path.open("rb") as file:
@@ -39,6 +39,8 @@ def header(path: Path) -> tuple[list[str], str]:
         raise ValueError(f"{path} cannot be read as text ({error}); write it again as UTF-8") from error
     if not line:
         raise ValueError(f"{path} is empty; write it again, with the names of its columns in the first line")
+    if not line.replace("\t", "").isprintable():
+        raise ValueError(f"{path} is no text; unpack it, or write it as UTF-8, plain or packed with gzip or zstd")
     delimiter = next((mark for mark in "\t,;" if mark in line), ",")
     return [name.strip('"') for name in line.split(delimiter)], delimiter
 
@@ -56,10 +58,12 @@ def read_text(
         item_type: what they must be, where that is known: string keeps digits text.
 
     Raises:
-        ValueError: the file cannot be read, or a line has more or fewer fields than the first.
+        ValueError: the file cannot be read, has a column twice, or a line has more or fewer fields than the first.
     """
     there, delimiter = header(path)
     chosen = there if names is None else list(dict.fromkeys(names))
+    if twice := [name for name in chosen if there.count(name) > 1]:
+        raise ValueError(f"{path} has the column {twice[0]!r} {there.count(twice[0])} times; keep one of them")
     options = csv.ConvertOptions(
         column_types=dict.fromkeys(chosen, pa.string()),
         include_columns=chosen,

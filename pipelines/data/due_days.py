@@ -51,9 +51,11 @@ def due_days(layout: "Layout", night: date, config: "EventsConfig") -> list[date
     Days that were never delivered are among them only where a day may be empty.
     """
     from warehouse.config import ContextConfig, SessionsConfig
+    from warehouse.sources.raw.unit import finish_imports
     from warehouse.steps.clicks.cut import first_read
     from warehouse.steps.events.calendar import calendar
 
+    finish_imports(layout)
     knobs = current_settings().knobs
     first = min(
         first_read(night, step_config(SessionsConfig, knobs.sessions)),

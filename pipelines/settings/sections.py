@@ -100,6 +100,9 @@ class Events(Section):
     timestamp_unit: Literal["", "s", "ms", "us", "ns"] = Field(
         default="", description='for a raw time that is a number since 1970: "s", "ms", "us" or "ns"'
     )
+    time_zone: Zone = Field(
+        default="UTC", description="of raw clocks that name no zone; the folders of raw days are UTC days all the same"
+    )
     user_id_type: IdType = Field(default="auto", description='"int64", "string", or "auto": what the files have')
     item_id_type: IdType = Field(default="auto", description='"int64", "string", or "auto": what the files have')
     event_types: list[Name] = Field(default=[], description="keep only events of these types; empty: all")

@@ -1,7 +1,8 @@
 """The UIs at once, on loopback: Dagster (with the daemon that runs the schedule), MLflow, and the page that looks lists
 up (`warehouse serve`). Ctrl-C ends all.
 
-Dagster's own `dagster dev` would start its web server without the guard, so server and daemon are started one by one.
+Dagster's own `dagster dev` and `mlflow ui` would start their web servers without the guard, so `dagster_ui.py` and
+`mlflow_ui.py` start them.
 """
 
 import contextlib
@@ -19,8 +20,7 @@ from pipelines.settings.read import Settings
 
 HOST = "127.0.0.1"
 PATIENCE = 300.0  # seconds until a UI must answer; half a minute is usual, a busy machine takes minutes
-# The slim MLflow server: no job runner, one worker (7 s and 0.5 GB instead of 20 s and 1.9 GB).
-SLIM = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+SLIM = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}  # no job runner of MLflow
 
 
 @dataclass
@@ -99,9 +99,8 @@ def servers(settings: Settings, dagster_port: int, mlflow_port: int, lists_port:
         Server("Dagster's daemon", daemon, logs / "dagster-daemon.log"),
     ]
     if settings.tracking_uri.startswith("sqlite:"):
-        mlflow = [str(tools / "mlflow"), "ui", "--host", HOST, "--port", str(mlflow_port), "--workers", "1"]
-        mlflow += ["--backend-store-uri", settings.tracking_uri]
-        mlflow += ["--default-artifact-root", (settings.mlflow_folder / "artifacts").absolute().as_uri()]
+        artifacts = (settings.mlflow_folder / "artifacts").absolute().as_uri()
+        mlflow = [sys.executable, "-m", "pipelines.shell.mlflow_ui", settings.tracking_uri, artifacts, str(mlflow_port)]
         found.append(Server("MLflow", mlflow, logs / "mlflow-ui.log", mlflow_port))
     lists = [sys.executable, "-m", "warehouse", "serve", "--wait", "--port", str(lists_port)]
     lists += ["--data", str(settings.root.absolute())]

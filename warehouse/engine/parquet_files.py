@@ -147,6 +147,19 @@ def plain_type(field_type: "pa.DataType") -> "pa.DataType":
     return field_type
 
 
+def refuse_twins(path: Path, schema: "pa.Schema", names: Iterable[str]) -> None:
+    """Raise DataError where a needed column has a twin: the same name, or one that differs in upper case alone.
+
+    Engines do not tell such names apart, and read the first.
+    """
+    for name in names:
+        twins = [other for other in schema.names if other.casefold() == name.casefold()]
+        if name in twins and len(twins) > 1:
+            raise DataError(
+                f"{path} has the columns {', '.join(map(repr, twins))}, which engines do not tell apart: rename one"
+            )
+
+
 def column_kinds(schemas: dict[Path, "pa.Schema"], column: str, allowed: tuple[str, ...], expected: str) -> set[str]:
     """The kinds that a column has in some files, without null. DataError where it is missing or of another kind."""
     found = set()

@@ -12,7 +12,7 @@ from warehouse.engine.text_files import Delimited, TextForm, column_names, packi
 _FILENAME = "_source file of the row_"  # a name that no raw column has, so that a raw column "filename" stays readable
 _EXACT = {"halffloat": 2**11, "float": 2**24, "double": 2**53}  # up to where each tells neighbouring numbers apart
 _TEXT = ("string", "large_string", "string_view")
-_TYPED = ("id", "int64")  # readings that depend on the type of the files' column
+_TYPED = ("id", "id text", "int64")  # readings that depend on the type of the files' column
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -51,7 +51,8 @@ def _scan_text(files: Sequence[Path], columns: ViewColumns | None, filename: str
     shapes: dict[tuple[str, tuple[str, ...]], list[Path]] = {}
     for path in files:
         if isinstance(form, Delimited) or columns is None:
-            names = column_names(path, form)
+            wanted = [source.column for source in (columns or {}).values() if source is not None]
+            names = column_names(path, form, wanted)
         else:  # the fields that are asked for, wherever they first stand
             named = (source.column for source in columns.values() if source is not None and source.read != "constant")
             names = list(dict.fromkeys(named))
@@ -83,7 +84,9 @@ def _text(files: Sequence[Path], names: Sequence[str], form: TextForm, packed: s
     merged = ", ".join(
         f"coalesce(row.{identifier(name)}, line.{identifier(name)}) AS {identifier(name)}" for name in names
     )
-    return f"(SELECT {merged} FROM (SELECT *, unnest({identifier(form.explode)}) AS row FROM {rows}) AS line)"  # noqa: S608
+    # A line without the list is a row of its own: it is judged like the others, and not lost.
+    listed = f"coalesce({identifier(form.explode)}, [NULL])"
+    return f"(SELECT {merged} FROM (SELECT *, unnest({listed}) AS row FROM {rows}) AS line)"  # noqa: S608
 
 
 def expression(source: FileColumn | None, types: Mapping[str, str] | None = None) -> str:
@@ -97,6 +100,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
         return f"CAST({column} AS VARCHAR)"
     if source.read == "id":
         return _id(column, kind)
+    if source.read == "id text":
+        return f"coalesce(CAST({_id(column, kind)} AS VARCHAR), CAST({column} AS VARCHAR))"
     if source.read == "int64":
         return _reads_back(_id(column, kind))
     if source.read == "double":
@@ -158,7 +163,7 @@ def _reads_back(value: str) -> str:
 def _since_1970(column: str, unit: str) -> str:
     """A number, or text of one, as a time; none beyond the year 5138, for the product must fit into 64 bits."""
     limit = 100_000_000_000 * _PER_SECOND[unit]
-    number = f"TRY_CAST({column} AS {'DOUBLE' if unit == 's' else 'BIGINT'})"
+    number = f"TRY_CAST({column} AS {'DOUBLE' if unit in ('s', 'ms') else 'BIGINT'})"  # those may have a fraction
     micros = f"{number} // 1000" if unit == "ns" else f"{number} * {1_000_000 // _PER_SECOND[unit]}"
     inside = f"CASE WHEN {number} BETWEEN -{limit} AND {limit} THEN {micros} END"
     # Not a CAST of a plain timestamp: that would ask the calendar, which is slow.

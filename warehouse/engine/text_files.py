@@ -8,10 +8,10 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from warehouse.engine.errors import DataError
 from warehouse.sentences import shown
@@ -27,6 +27,8 @@ MARKS = {
     b"\xfd7zXZ\x00": "xz",
     b"\x04\x22\x4d\x18": "lz4",
     b"7z\xbc\xaf\x27\x1c": "7z",
+    b"\x50\x2a\x4d\x18": "zstd",  # as pzstd begins one
+    b"PAR1": "parquet",
 }  # what a packed file begins with
 
 
@@ -73,12 +75,15 @@ def packing(path: Path) -> str:
     found = next((name for mark, name in MARKS.items() if start.startswith(mark)), "none")
     if found in ("gzip", "zstd", "none"):
         return found
+    if found == "parquet":
+        raise DataError(f"{path} is a parquet file and no text: read it as one")
     raise DataError(f"{path} is packed ({found}): unpack it, or pack it with gzip or zstd")
 
 
 def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
-    """A text file, unpacked where its bytes are packed; faults are those of `packing`."""
+    """A text file, unpacked where its bytes are packed, without a byte order mark; faults are those of `packing`."""
     packed = packing(path)
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
     if packed == "gzip":
         return gzip.open(path, "rt", encoding=encoding, newline="")
     if packed == "zstd":
@@ -88,18 +93,22 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
     return path.open(encoding=encoding, newline="")
 
 
-def column_names(path: Path, form: TextForm) -> list[str]:
+def column_names(path: Path, form: TextForm, wanted: Collection[str] = ()) -> list[str]:
     """The columns of a file, from its header or (JSON lines) from its first lines; DataError if it has no line.
 
-    Columns without a name, and later ones of a name that stands before, get names of their own.
+    Columns without a name get names of their own, and so do those that an engine would not tell from a wanted one, or
+    from one that stands before, for it knows no upper case.
     """
     found: list[str] = []
+    taken = {name.casefold() for name in wanted}
     for place, name in enumerate(_header(path, form), 1):
-        found.append(f"{name}(column {place})" if not name or name in found else name)
+        is_own = bool(name) and (name in wanted or name.casefold() not in taken)
+        found.append(name if is_own else f"{name}(column {place})")
+        taken.add(name.casefold())
     return found
 
 
-def require(path: Path, form: TextForm, needed: Iterable[str]) -> list[str]:
+def require(path: Path, form: TextForm, needed: Collection[str]) -> list[str]:
     """The file's columns; DataError that names the file and every column that is missing, or stands twice."""
     header = _header(path, form)
     missing = [name for name in needed if name not in header]
@@ -108,7 +117,9 @@ def require(path: Path, form: TextForm, needed: Iterable[str]) -> list[str]:
     for name in needed:
         if header.count(name) > 1:
             raise DataError(f"{path} has the column {shown(name)} {header.count(name)} times: keep one of them")
-    return column_names(path, form)
+        if twin := next((other for other in needed if other != name and other.casefold() == name.casefold()), None):
+            raise DataError(f"{shown(name)} and {shown(twin)} of {path} differ in upper case alone: rename one of them")
+    return column_names(path, form, needed)
 
 
 def require_fields(paths: Sequence[Path], form: JsonLines, needed: Iterable[str]) -> None:
@@ -143,14 +154,14 @@ def _header(path: Path, form: TextForm) -> list[str]:
     except (DataError, FileNotFoundError):
         raise
     except (ValueError, EOFError, OSError) as error:  # Arrow's own error of a broken zstd file is a ValueError
-        raise DataError(f"{path} cannot be read as {encoding} text ({error}): name the right encoding") from error
-    if lines:
-        lines[0] = lines[0].removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+        raise DataError(
+            f"{path} cannot be read as {encoding} text ({error}): name the right encoding, or unpack it"
+        ) from error
     if not any(lines):
         raise DataError(f"{path} is empty: deliver it again")
     if isinstance(form, JsonLines):
         return list(_json_fields(path, lines, form))
-    fields = _fields(lines[0], form)
+    fields = _fields(lines, form)
     if not form.names:
         return fields
     if len(fields) != len(form.names):
@@ -171,16 +182,34 @@ def _lines(path: Path, file: TextIO) -> list[str]:
     return lines
 
 
-def _fields(line: str, form: Delimited) -> list[str]:
+def _fields(lines: list[str], form: Delimited) -> list[str]:
+    """The first row; a quoted field of it may go on in the next line."""
     if len(form.delimiter) > 1 or not form.quote:
-        return line.split(form.delimiter)
+        return lines[0].split(form.delimiter)
     csv.field_size_limit(LONGEST_LINE)  # by default Python refuses a field of over 128 KB
-    return next(csv.reader([line], delimiter=form.delimiter, quotechar=form.quote), [])
+    return next(csv.reader([f"{line}\n" for line in lines], delimiter=form.delimiter, quotechar=form.quote), [])
+
+
+def refuse_nested(paths: Sequence[Path], form: JsonLines, names: Sequence[str]) -> None:
+    """DataError where a field that should be an id or a time is a list or an object in the first lines of a file."""
+    for path in paths:
+        with open_text(path) as file:
+            for number, row in _json_rows(path, _lines(path, file), form):
+                for name in names:
+                    if isinstance(row.get(name), list | dict):
+                        what = "a list" if isinstance(row[name], list) else "an object"
+                        raise DataError(
+                            f"field {shown(name)} of line {number} of {path} is {what}: write one number or text there"
+                        )
 
 
 def _json_fields(path: Path, lines: list[str], form: JsonLines) -> dict[str, None]:
     """The fields of the first lines' objects, in the order they appear."""
-    found: dict[str, None] = {}
+    return dict.fromkeys(name for _, row in _json_rows(path, lines, form) for name in row)
+
+
+def _json_rows(path: Path, lines: list[str], form: JsonLines) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of lines with their numbers; with `explode` those of the list, each after the rest of its line."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -192,11 +221,8 @@ def _json_fields(path: Path, lines: list[str], form: JsonLines) -> dict[str, Non
             raise DataError(f"line {number} of {path} is not JSON ({error}): one object a line is expected") from error
         if not isinstance(row, dict):
             raise DataError(f"line {number} of {path} is no JSON object: one object a line is expected")
-        if form.explode:
-            found |= dict.fromkeys(name for name in row if name != form.explode)
-            nested = row.get(form.explode)
-            for inner in nested if isinstance(nested, list) else []:
-                found |= dict.fromkeys(inner if isinstance(inner, dict) else ())
-        else:
-            found |= dict.fromkeys(row)
-    return found
+        nested = row.pop(form.explode, None) if form.explode else None
+        yield number, row
+        for inner in nested if isinstance(nested, list) else []:
+            if isinstance(inner, dict):
+                yield number, inner

@@ -2,7 +2,7 @@
 
 [events]
 format = "csv"                  # parquet, csv or jsonl
-files = ["clicks-*.csv.gz"]     # below PATH when that is a folder; default: all files of the format
+files = ["clicks-*.csv.gz"]     # below PATH when that is a folder; default: every file there, of the format or refused
 user_id = "visitor"             # the file's own column names
 item_id = "sku"
 timestamp = "at"
@@ -30,23 +30,25 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.engine.errors import DataError
+from warehouse.engine.parquet_files import SUFFIXES
 from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited, JsonLines, TextForm
 from warehouse.layout import Layout
 from warehouse.sentences import shown
 from warehouse.sources.raw.events import ImportReport, write_events
+from warehouse.sources.raw.files import all_files_in, files_in, refuse_strays
 from warehouse.sources.raw.items import rows_of, write_items
-from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.log import LogFiles
 from warehouse.sources.raw.unit import unit_of
 from warehouse.tables import ID_TYPES
 from warehouse.toml_files import read_toml
 from warehouse.values import TIME_UNITS, a_text, a_zone, distinct_roles, one_of, texts
 
 FORMATS = {
-    "parquet": ("*.parquet",),
-    "csv": ("*.csv", "*.csv.gz", "*.csv.zst"),
-    "jsonl": ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst"),
-}
+    "parquet": SUFFIXES,
+    "csv": (".csv", ".csv.gz", ".csv.zst"),
+    "jsonl": (".jsonl", ".jsonl.gz", ".jsonl.zst"),
+}  # and how the names of their files end, in any case
 FILE_TEXTS = ("format", "delimiter", "encoding", "explode")
 ROLES = ("user_id", "item_id", "timestamp", "sequence", "session_id", "event_type", "dwell")
 TEXTS = {
@@ -76,9 +78,9 @@ def import_mapped(
     sections = _sections(mapping)
     items = _items(mapping, sections["items"], path) if "items" in sections else None
     catalogue = rows_of(engine, items) if items else None  # read first, as it may be broken
-    report = write_events(
-        engine, layout, _events(mapping, sections["events"], path), unit=unit_of(path, unit), progress=progress
-    )
+    others = {mapping.resolve(), *(file.resolve() for file in (items.files if items else ()))}
+    events = _events(mapping, sections["events"], path, others)
+    report = write_events(engine, layout, events, unit=unit_of(path, unit), progress=progress)
     return report if catalogue is None else replace(report, items=write_items(layout, catalogue))
 
 
@@ -105,7 +107,7 @@ def _sections(mapping: Path) -> dict[str, dict[str, Any]]:
     return sections
 
 
-def _events(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
+def _events(mapping: Path, section: dict[str, Any], path: Path, others: set[Path]) -> LogFiles:
     _require(mapping, "events", section, "user_id", "item_id", "timestamp")
     columns = {
         "user_id": _id(mapping, section, "user_id"),
@@ -116,7 +118,10 @@ def _events(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
         if key in section:
             columns[key] = FileColumn(section[key], read)
     distinct_roles({key: section[key] for key in columns}, f"[events] of {mapping}", error=DataError)
-    return LogFiles(_files(mapping, section, path), columns, _form(mapping, section))
+    found = _files(mapping, section, path)
+    if "files" not in section:
+        refuse_strays(path, {*others, *(file.resolve() for file in found)})
+    return LogFiles(found, columns, _form(mapping, section))
 
 
 def _clock(mapping: Path, section: dict[str, Any]) -> FileColumn:
@@ -149,7 +154,7 @@ def _items(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
 def _id(mapping: Path, section: dict[str, Any], key: str) -> FileColumn:
     wanted = section.get(f"{key}_type", "")
     one_of(f"{key}_type of {mapping}", wanted, ("", *ID_TYPES), error=DataError)
-    return FileColumn(section[key], {"": "as is", "int64": "int64", "string": "text"}[wanted])
+    return FileColumn(section[key], {"": "as is", "int64": "int64", "string": "id text"}[wanted])
 
 
 def _require(mapping: Path, name: str, section: dict[str, Any], *keys: str) -> None:
@@ -161,7 +166,9 @@ def _require(mapping: Path, name: str, section: dict[str, Any], *keys: str) -> N
 def _files(mapping: Path, section: dict[str, Any], path: Path) -> tuple[Path, ...]:
     kind = section.get("format", "parquet")
     one_of(f"format of {mapping}", kind, FORMATS, error=DataError)
-    patterns = section.get("files", list(FORMATS[kind]))
+    if "files" not in section:
+        return all_files_in(path, FORMATS[kind])
+    patterns = section["files"]
     if outside := [pattern for pattern in patterns if Path(pattern).is_absolute() or ".." in Path(pattern).parts]:
         raise DataError(f"files of {mapping} has {shown(outside[0])}: patterns stay below {path}")
     return files_in(path, *patterns)

@@ -108,6 +108,25 @@ def test_the_logs_of_researchers_are_read(tmp_path: Path, capsys: pytest.Capture
     assert all(one.equals(lists[0]) for one in lists)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("log.inter", b"SessionId\tItemId\tTime\n1\t5\t1.5\n1\t6\t2.5\n"),
+        ("log.csv", b'\xef\xbb\xbfSessionId,ItemId,Time\r\n1,5,"1.5"\r\n1,6,2.5\r\n'),
+        ("log.csv", b',"a;b",SessionId,ItemId,Time,\n0,x,1,5,1.396807691869e+09,\n1,"y",1,6,1396807692.1,\n'),
+        (
+            "log.csv",
+            b"itemid,SessionId,ItemId,Time\nx,1,5,2024-03-01T10:00:00+02:00\ny,1,6,2024-03-01T08:00:01+00:00\n",
+        ),
+        ("log.tsv", b"SessionId\tItemId\tTime\n1\t5\t1\n1\t6\t2\n" + b"\n"),
+    ],
+)
+def test_more_logs_of_researchers(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    data = Dataset.from_table(tmp_path / name, session="SessionId", item="ItemId", time="Time")
+    assert data.vocabulary.decode(data.sessions.items).to_pylist() == [5, 6]
+
+
 def test_text_ids_that_look_like_numbers_stay_two(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """007 is not 7; then the ids of the model are text, and a file of plain numbers is read as text too."""
     train = text_file(tmp_path / "train.csv", [(1, "7", 1), (1, "007", 2), (2, "7", 1), (2, "8", 2)], ",")
@@ -129,6 +148,11 @@ def test_text_ids_that_look_like_numbers_stay_two(tmp_path: Path, capsys: pytest
         (b"SessionId,ItemId,Time\n1,,3\n1,2,4\n", "column ItemId: 1 of 2 item ids are null; drop those rows first"),
         (b"SessionId,ItemId,Time\n1,2,noon\n1,2,4\n", "column Time: the time column is string; use a timestamp"),
         (b"\x1f\x8bbroken", "cannot be read as text"),
+        (b"SessionId,ItemId,ItemId,Time\n1,5,7,1\n1,6,8,2\n", "has the column 'ItemId' 2 times; keep one of them"),
+        (b"PK\x03\x04" + bytes(40), "is no text; unpack it, or write it as UTF-8"),
+        (b"SessionId|ItemId|Time\n1|5|1\n", "has no column SessionId, ItemId, Time; it has SessionId|ItemId|Time"),
+        ("SessionId,ItemId,Time\n1,5,1\n".encode("utf-16"), "cannot be read as text"),
+        (b"SessionId;ItemId;Time\n1;5;1,5\n1;6;2,5\n", "column Time: the time column is string"),
     ],
 )
 def test_text_that_cannot_be_read_is_a_sentence(

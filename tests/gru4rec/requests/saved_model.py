@@ -8,7 +8,22 @@ import pyarrow as pa
 from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
+from gru4rec.serving.recommend import Recommender
 from gru4rec.storage import checkpoint
+
+CONFIG = Config().override({"hidden_size": 8})
+
+
+def model_of(ids: pa.Array) -> GRU4Rec:
+    """A model of some items that has learnt nothing."""
+    model = GRU4Rec(CONFIG.model, Vocabulary(ids, np.arange(len(ids), 0, -1)))
+    model.initialise(1)
+    return model
+
+
+def recommender_of(ids: pa.Array) -> Recommender:
+    """A recommender over such a model."""
+    return Recommender(model_of(ids))
 
 
 def saved_model(folder: Path) -> Path:
@@ -17,10 +32,9 @@ def saved_model(folder: Path) -> Path:
 
     import gru4rec
 
-    config = Config().override({"hidden_size": 8})
-    model = GRU4Rec(config.model, Vocabulary(pa.array(range(1, 31)), np.arange(30, 0, -1)))
-    model.initialise(1)
-    checkpoint.save(folder / "checkpoint", model, config, {"temperature": 2.0, "model_version": 3})
+    checkpoint.save(
+        folder / "checkpoint", model_of(pa.array(range(1, 31))), CONFIG, {"temperature": 2.0, "model_version": 3}
+    )
     mlflow.pyfunc.save_model(
         folder / "model",
         python_model=str(Path(gru4rec.__path__[0]) / "pyfunc.py"),

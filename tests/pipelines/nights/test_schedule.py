@@ -28,10 +28,18 @@ DAILY_TICKS = [
     ("America/St_Johns", "15 21 * * *"),
     ("UTC", "0 0 * * *"),
     ("UTC", "0 2 * * *"),
+    ("America/Havana", "0 0 * * *"),  # midnight itself is skipped, and comes twice
+    ("Asia/Beirut", "0 0 * * *"),
+    ("Atlantic/Azores", "30 0 * * *"),
+    ("Africa/Casablanca", "30 2 * * *"),  # put back for Ramadan
+    ("Pacific/Chatham", "45 2 * * *"),
+    ("America/Santiago", "59 23 * * *"),
 ]
 OTHER_TICKS = [
     ("Europe/Berlin", "0 2,14 * * *"),
     ("Europe/Berlin", "0 * * * *"),
+    ("Australia/Lord_Howe", "*/15 * * * *"),
+    ("Europe/London", "30 1 * 3,10 *"),
     ("UTC", "0 2 * * 1-5"),
     ("Europe/Athens", "0 2 * * 0"),
     ("America/New_York", "30 2 1 * *"),

@@ -2,17 +2,10 @@
 
 import asyncio
 import json
-import socket
 import sqlite3
-import subprocess
 import sys
-import threading
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipelines.shell.guard import Guard
 from tests.pipelines.browser import Browser
+from tests.pipelines.shell.loopback import free_port, page_of_another_origin, served, status
 
 ROOT = Path(__file__).resolve().parents[3]
 PORT = 3000
@@ -62,6 +56,9 @@ def ask(
         ("GET", "/graphql", [("host", OWN), ("accept", "text/html,application/xhtml+xml")]),
         ("POST", "/graphql", [("host", OWN), ("origin", f"http://{OWN}"), ("content-type", "application/json")]),
         ("POST", "/graphql", [("host", OWN), ("content-type", "application/json; charset=utf-8")]),
+        ("GET", "/", [("host", OWN), ("sec-fetch-site", "none"), ("sec-fetch-dest", "document")]),
+        ("GET", "/runs/1", [("host", OWN), ("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "document")]),
+        ("GET", "/logo.png", [("host", OWN), ("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "image")]),
     ],
 )
 def test_the_uis_own_requests_pass(method: str, path: str, headers: list[tuple[str, str]]) -> None:
@@ -91,6 +88,16 @@ def test_the_uis_own_requests_pass(method: str, path: str, headers: list[tuple[s
         ("POST", "/graphql", [("host", OWN), ("content-type", "text/plain; x=application/json")], 415),
         ("POST", "/report_asset_materialization/events", [("host", OWN), ("content-type", "text/plain")], 415),
         ("OPTIONS", "/graphql", [("host", OWN)], 405),
+        ("GET", "/", [("host", OWN), ("sec-fetch-site", "same-site"), ("sec-fetch-dest", "image")], 403),
+        ("GET", "/", [("host", OWN), ("sec-fetch-site", "same-site"), ("sec-fetch-dest", "iframe")], 403),
+        ("GET", "/", [("host", OWN), ("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "empty")], 403),
+        ("GET", "/", [("host", OWN), ("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")], 403),
+        (
+            "POST",
+            "/graphql",
+            [("host", OWN), ("sec-fetch-site", "same-site"), ("sec-fetch-dest", "document"), *JSON.items()],
+            403,
+        ),
         ("PUT", "/graphql", [("host", OWN), *JSON.items()], 405),
     ],
 )
@@ -124,35 +131,10 @@ def server(environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path) 
     (home / "dagster.yaml").write_text((ROOT / ".dagster" / "dagster.yaml").read_text())
     workspace = tmp_path / "workspace.yaml"
     workspace.write_text("load_from: []\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "pipelines.shell.dagster_ui", str(workspace), str(port)]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path, home), stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 120
-        while not _listens(port):
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _status(url: str, data: bytes | None = None, **headers: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+    with served(command, port, tmp_path, environment(tmp_path, home)) as address:
+        yield address
 
 
 @pytest.mark.slow
@@ -164,22 +146,22 @@ def test_the_real_server_changes_nothing_for_a_foreign_page(server: str, tmp_pat
     by_get = f"{graphql}?query={urllib.parse.quote(LAUNCH)}"
     by_post = json.dumps({"query": LAUNCH}).encode()
     attacks = [
-        _status(by_get),
-        _status(by_get, Host="attacker.example"),
-        _status(graphql, by_post, **{"Content-Type": "application/json", "Origin": "http://attacker.example"}),
-        _status(graphql, by_post, **{"Content-Type": "application/json", "Host": "attacker.example"}),
-        _status(by_get, b"", **{"Content-Type": "text/plain"}),
-        _status(graphql, by_post, **{"Content-Type": "text/plain;application/json"}),
+        status(by_get),
+        status(by_get, Host="attacker.example"),
+        status(graphql, by_post, **{"Content-Type": "application/json", "Origin": "http://attacker.example"}),
+        status(graphql, by_post, **{"Content-Type": "application/json", "Host": "attacker.example"}),
+        status(by_get, b"", **{"Content-Type": "text/plain"}),
+        status(graphql, by_post, **{"Content-Type": "text/plain;application/json"}),
     ]
-    assert [status for status, _ in attacks] == [405, 403, 403, 403, 415, 415]
+    assert [code for code, _ in attacks] == [405, 403, 403, 403, 415, 415]
     assert _limits(tmp_path) == []
     with pytest.raises(InvalidStatus, match="403"):
         connect(f"ws://{server}/graphql", origin="http://attacker.example", subprotocols=["graphql-ws"])
 
-    assert _status(own)[0] == 200
-    assert "html" in _status(graphql, Accept="text/html")[1]
-    status, answer = _status(graphql, by_post, **{"Content-Type": "application/json", "Origin": own})
-    assert (status, json.loads(answer)) == (200, {"data": {"setConcurrencyLimit": True}})
+    assert status(own)[0] == 200
+    assert "html" in status(graphql, Accept="text/html")[1]
+    code, answer = status(graphql, by_post, **{"Content-Type": "application/json", "Origin": own})
+    assert (code, json.loads(answer)) == (200, {"data": {"setConcurrencyLimit": True}})
     assert _limits(tmp_path) == [("stolen", 7)], "the same mutation counts when the UI sends it"
     with connect(f"ws://{server}/graphql", origin=own, subprotocols=["graphql-ws"]) as subscription:
         subscription.send(json.dumps({"type": "connection_init"}))
@@ -213,26 +195,13 @@ Promise.all([
 
 @pytest.mark.slow
 def test_a_page_of_another_origin_in_a_real_browser_changes_nothing(server: str, tmp_path: Path) -> None:
-    page = (ATTACKS % {"graphql": f"http://{server}/graphql", "mutation": json.dumps(LAUNCH)}).encode()
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(page)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
     browser = Browser(tmp_path)
+    page = ATTACKS % {"graphql": f"http://{server}/graphql", "mutation": json.dumps(LAUNCH)}
     try:
-        with ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
-            threading.Thread(target=other.serve_forever, daemon=True).start()
-            browser.call("Page.navigate", url=f"http://127.0.0.1:{other.server_port}/")
+        with page_of_another_origin(page) as address:
+            browser.call("Page.navigate", url=address)
             browser.until("window.tried === true")
             assert browser.do("document.title") != "opened"
-            other.shutdown()
     finally:
         browser.close()
     assert _limits(tmp_path) == []

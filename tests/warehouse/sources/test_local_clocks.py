@@ -100,3 +100,23 @@ def test_a_zone_beside_numbers_is_refused(engine, layout, tmp_path):
     mapping.write_text(f'[events]\n{COLUMNS}time_zone = "{ATHENS}"\ntimestamp_unit = "ms"\n')
     with pytest.raises(DataError, match="leave one of the two out"):
         import_mapped(engine, layout, tmp_path, mapping=mapping)
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "text"])
+def test_clocks_of_raw_days(shop, kind):
+    """A team's own folders, with the clocks of their shop; a zone in the data counts for itself."""
+    clocks = [datetime(2024, 7, 15, 10), datetime(2024, 7, 15, 2, 30)]
+    at = clocks if kind == "timestamp" else [*map(str, clocks)]
+    shop.raw("2024-07-15", {"user_id": [1, 1], "item_id": [1, 2], "timestamp": at})
+    zoned = pa.array([datetime(2024, 7, 15, 10, tzinfo=UTC)], pa.timestamp("us", "UTC"))
+    (report,) = shop.ingest("2024-07-15", time_zone=ATHENS)
+    assert [row[2] for row in shop.table("events", "2024-07-15")] == [
+        datetime(2024, 7, 14, 23, 30, tzinfo=UTC),
+        datetime(2024, 7, 15, 7, tzinfo=UTC),
+    ]
+    assert (report.rejected, report.late) == (0, 1)
+    shop.raw("2024-07-15", {"user_id": [1], "item_id": [3], "timestamp": zoned})
+    shop.ingest("2024-07-15", time_zone=ATHENS)
+    assert [row[2] for row in shop.table("events", "2024-07-15")] == zoned.to_pylist()
+    with pytest.raises(ValueError, match="time_zone is 'Mars/Base': it must be a time zone"):
+        shop.ingest("2024-07-15", time_zone="Mars/Base")

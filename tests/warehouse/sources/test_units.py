@@ -1,9 +1,13 @@
 """An import is a unit: it replaces what it wrote itself, stands beside others, and is whole or not at all."""
 
+import subprocess
+import sys
+
 import pytest
 
 from warehouse.sources.mapped import import_mapped
 from warehouse.sources.public.rsc15 import import_rsc15
+from warehouse.sources.raw.unit import finish_imports
 
 MAPPING = '[events]\nformat = "csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n'
 ITEMS = '[items]\nformat = "csv"\nfiles = ["{}"]\nitem_id = "sku"\n'
@@ -84,3 +88,47 @@ def test_buys_without_their_columns_leave_no_clicks(tmp_path, engine, layout):
     with pytest.raises(ValueError, match=r"yoochoose-buys\.dat has 2 field"):
         import_rsc15(engine, layout, tmp_path)
     assert not layout.raw.exists()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from warehouse.__main__ import main
+
+moves, replace = int(sys.argv[1]), os.replace
+def stop(source, target):
+    global moves
+    if ".import-" in str(source) or ".ready-" in str(source):
+        if moves == 0:
+            os._exit(9)
+        moves -= 1
+    replace(source, target)
+os.replace = stop
+sys.exit(main(["import", "log", sys.argv[2], "--mapping", sys.argv[3], "--data", sys.argv[4], "--quiet"]))
+"""
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2, 3])
+@pytest.mark.parametrize("next_run", ["import", "night"])
+def test_an_import_that_is_killed_while_its_files_take_their_places(tmp_path, engine, layout, shop, moves, next_run):
+    """Before the first move it never was; from then on all of it is there after the next run."""
+    path = log(tmp_path / "in", "log.csv", "a,x,2024-03-01", "a,y,2024-03-02")
+    run(engine, layout, path)
+    other = log(tmp_path / "in", "other.csv", "z,z,2024-03-02")
+    run(engine, layout, other)
+    before = state(layout)
+    log(tmp_path / "in", "log.csv", "b,x,2024-03-02", "b,y,2024-03-03", "b,z,2024-03-04")
+    command = [sys.executable, "-c", KILLED, str(moves), str(path), str(path.parent / "mapping.toml"), str(layout.root)]
+    code = subprocess.run(command, check=False).returncode
+    assert code == 9
+    if next_run == "import":
+        run(engine, layout, other)
+    else:
+        finish_imports(layout)  # as a night begins
+        shop.ingest("2024-03-02")
+        assert {row[0] for row in shop.table("events", "2024-03-02")} == ({"a", "z"} if moves == 0 else {"b", "z"})
+    if moves == 0:
+        assert {path: data for path, data in state(layout).items() if ".import-" not in str(path)} == before
+    else:
+        assert [str(day) for day in layout.raw_days()] == ["2024-03-02", "2024-03-03", "2024-03-04"]
+    assert not list(layout.raw.glob(".ready-*"))

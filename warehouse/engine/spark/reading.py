@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import FileColumn
 from warehouse.engine.statements import literal
 
@@ -39,6 +40,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str]) -> str:
         return f"unix_micros({_time(column, kind)})"
     if source.read == "is null":
         return f"({column} IS NULL OR isnan({column}))" if kind in _EXACT else f"{column} IS NULL"
+    if source.read == "time" and source.zone:
+        raise DataError(f"Spark reads no clocks of {source.zone}: write times in UTC, or use the engine duckdb")
     if source.read == "time" and source.unit and not kind.startswith(("timestamp", "date")):
         number = _since_1970(column, kind, source.unit)
         return f"coalesce({number}, {_time(column, kind)})" if kind in _TEXT else number
@@ -95,9 +98,9 @@ def _reads_back(value: str) -> str:
 def _since_1970(column: str, kind: str, unit: str) -> str:
     """A number, or text of one, as a time; none beyond the year 5138, for the product must fit into 64 bits."""
     limit = 100_000_000_000 * _PER_SECOND[unit]
-    if unit == "s":
+    if unit in ("s", "ms"):
         number = f"TRY_CAST({column} AS DOUBLE)"
-        micros = f"CAST(rint({number} * 1000000) AS BIGINT)"
+        micros = f"CAST(rint({number} * {1_000_000 // _PER_SECOND[unit]}) AS BIGINT)"
     else:
         number = _rounded(column, kind)
         micros = f"{number} div 1000" if unit == "ns" else f"{number} * {1_000_000 // _PER_SECOND[unit]}"

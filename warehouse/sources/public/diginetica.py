@@ -12,8 +12,9 @@ from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited, column_names
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
+from warehouse.sources.raw.files import files_in
 from warehouse.sources.raw.items import items_of, write_items
-from warehouse.sources.raw.log import LogFiles, files_in
+from warehouse.sources.raw.log import LogFiles
 from warehouse.sources.raw.unit import unit_of
 
 FORM = Delimited(";")

@@ -10,8 +10,9 @@ from warehouse.engine.protocol import FileColumn, LocalEngine
 from warehouse.engine.text_files import Delimited
 from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
+from warehouse.sources.raw.files import files_in
 from warehouse.sources.raw.items import items_of, write_items
-from warehouse.sources.raw.log import LogFiles, files_in, require_columns
+from warehouse.sources.raw.log import LogFiles, require_columns
 from warehouse.sources.raw.unit import unit_of
 
 CLICKS = Delimited(",", ("session", "time", "item", "category"))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
-from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, schema_of
+from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, plain_type, refuse_twins, schema_of
 from warehouse.engine.protocol import FileColumn, LocalDatabase
 from warehouse.engine.statements import statement
-from warehouse.engine.text_files import JsonLines, TextForm, require, require_fields
+from warehouse.engine.text_files import JsonLines, TextForm, refuse_nested, require, require_fields
 from warehouse.sentences import shown
 
 ID_COLUMNS = ("user_id", "item_id")
@@ -45,12 +45,34 @@ def define_log(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
         DataError: a column is missing.
     """
     require_columns(log)
-    text = left_as_text(db, log)
-    columns = {name: replace(c, read="text") if name in text else c for name, c in log.columns.items()}
+    asked = one_by_one(log)
+    text = left_as_text(db, asked)
+    columns = {name: replace(c, read="id text") if name in text else c for name, c in asked.columns.items()}
     db.view("lines" if log.through else "log", list(log.files), columns, form=log.form)
     if log.through:
         db.define("log", statement(log.through))
     return text
+
+
+def one_by_one(log: LogFiles) -> LogFiles:
+    """The log with ids that each parquet file keeps in a type of its own read as what they are.
+
+    Read together as they are, whole numbers of one file would be rounded to the floats of another. UUIDs that are kept
+    as sixteen bytes would lose that they are some.
+    """
+    if log.form is not None:
+        return log
+    columns = dict(log.columns)
+    for name in (*ID_COLUMNS, "session_id"):
+        source = columns.get(name)
+        if source is not None and source.read == "as is":
+            types = {str(plain_type(schema_of(path).field(source.column).type)) for path in log.files}
+            if types == {"fixed_size_binary[16]"}:
+                columns[name] = replace(source, read="id text")
+            elif len(types) > 1:
+                numbers = all(kind.startswith(("int", "float", "double", "halffloat", "null")) for kind in types)
+                columns[name] = replace(source, read="int64" if numbers and name in ID_COLUMNS else "id text")
+    return replace(log, columns=columns)
 
 
 def left_as_text(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
@@ -87,6 +109,7 @@ def require_columns(log: LogFiles) -> None:
             if missing:
                 there = ", ".join(map(shown, schema.names[:20]))
                 raise DataError(f"{path} has no column {', '.join(map(shown, missing))} (it has {there})")
+            refuse_twins(path, schema, needed)
             for role, kinds in {**dict.fromkeys(ID_COLUMNS, IDS), "timestamp": TIMES}.items():
                 source = log.columns.get(role)
                 if source is None or source.read == "constant":
@@ -96,21 +119,12 @@ def require_columns(log: LogFiles) -> None:
                     raise DataError(f"column {shown(source.column)} of {path} is {found[:80]}: no {role} can be that")
     elif isinstance(log.form, JsonLines):
         require_fields(log.files, log.form, needed)
+        refuse_nested(log.files, log.form, [name for name in needed if name in _places(log)])
     else:
         for path in log.files:
             require(path, log.form, needed)
 
 
-def files_in(path: Path, *patterns: str) -> tuple[Path, ...]:
-    """`path` itself if it is a file, else the files in the folder that fit a pattern, by name.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    if path.is_file():
-        return (path,)
-    found = sorted({file for pattern in patterns for file in path.glob(pattern) if file.is_file()})
-    if not found:
-        what = "does not exist" if not path.exists() else f"holds no file like {' or '.join(patterns)}"
-        raise FileNotFoundError(f"{path} {what}: check the path")
-    return tuple(found)
+def _places(log: LogFiles) -> set[str]:
+    """The files' columns of ids and times, which are one value each."""
+    return {log.columns[role].column for role in (*ID_COLUMNS, "session_id", "timestamp") if role in log.columns}

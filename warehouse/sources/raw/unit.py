@@ -8,8 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
@@ -17,6 +16,8 @@ from warehouse.layout import Layout
 from warehouse.whole_files import to_disk
 
 MAX_NAME = 64
+READY = ".ready-"  # before a unit's name: the folder of an import whose files are whole and take their places
+DAYS = "days"  # the file in it that lists the days of all its files
 
 
 def unit_of(path: Path, name: str = "") -> str:
@@ -41,14 +42,16 @@ def unit_of(path: Path, name: str = "") -> str:
 def staged(layout: Layout, unit: str) -> Iterator[Path]:
     """A folder for a file a day, `<day>.parquet`; in the end they replace all that the unit wrote before.
 
-    After an error nothing has changed. What a killed import left is removed by the next one of its name.
+    After an error nothing has changed. What a killed import left is removed by the next one of its name; one that was
+    killed while its files took their places is finished by the next import, and by the night (see `finish_imports`).
     """
     folder, is_new = layout.raw / f".import-{unit}", not layout.root.exists()
+    finish_imports(layout)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
         yield folder
-        _put_in_place(layout, unit, sorted(folder.iterdir()))
+        _put_in_place(layout, unit, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _remove_if_empty(layout.raw)
@@ -56,20 +59,43 @@ def staged(layout: Layout, unit: str) -> Iterator[Path]:
             _remove_if_empty(layout.root)
 
 
-def _put_in_place(layout: Layout, unit: str, files: list[Path]) -> None:
+def finish_imports(layout: Layout) -> None:
+    """Put the files in place of imports that were killed while theirs took their places: all, not some, are read."""
+    for ready in sorted(layout.raw.glob(f"{READY}*")):
+        _take_places(layout, ready.name.removeprefix(READY), ready)
+
+
+def _put_in_place(layout: Layout, unit: str, folder: Path) -> None:
+    """From the renaming on the import counts as made."""
+    files = sorted(folder.iterdir())
     for file in files:
         to_disk(file)
-    days = {date.fromisoformat(file.stem) for file in files}
-    for day in layout.raw_days():
-        stale = layout.raw_events(day) / f"{unit}.parquet"
-        if day not in days and stale.is_file():
-            stale.unlink()
-            _remove_if_empty(stale.parent)
-    for file in files:
-        target = layout.raw_events(file.stem) / f"{unit}.parquet"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(file, target)
-        to_disk(target.parent)
+    (folder / DAYS).write_text("\n".join(file.stem for file in files))
+    to_disk(folder / DAYS)
+    to_disk(folder)
+    ready = layout.raw / f"{READY}{unit}"
+    os.replace(folder, ready)
+    to_disk(layout.raw)
+    _take_places(layout, unit, ready)
+
+
+def _take_places(layout: Layout, unit: str, ready: Path) -> None:
+    """Move a unit's files to their days and remove its files of other days; begun anew after a kill, or beside another
+    process that does the same."""
+    with suppress(FileNotFoundError):
+        days = set((ready / DAYS).read_text().split())
+        for day in sorted(days):
+            target = layout.raw_events(day) / f"{unit}.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # it has its place already
+                os.replace(ready / f"{day}.parquet", target)
+                to_disk(target.parent)
+        for other in layout.raw_days():
+            stale = layout.raw_events(other) / f"{unit}.parquet"
+            if str(other) not in days and stale.is_file():
+                stale.unlink()
+                _remove_if_empty(stale.parent)
+    shutil.rmtree(ready, ignore_errors=True)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -26,7 +26,11 @@ def define_checked(
     """Define the views `raw` and `checked`; returns the columns that the events will have."""
     files = dict(schemas)
     optional = _optional_columns(files, day, config)
+    for path, schema in files.items():
+        needed = (config.user_column, config.item_column, config.timestamp_column)
+        parquet_files.refuse_twins(path, schema, (*needed, *optional.values()))
     unit = _time_unit(files, config)
+    zone = "" if unit or config.time_zone == "UTC" else config.time_zone
     time_column, session, sequence = config.timestamp_column, optional.get("session_id"), optional.get("sequence")
     user_type = parquet_files.id_type(files, config.user_column, config.user_id_type)
     item_type = parquet_files.id_type(files, config.item_column, config.item_id_type)
@@ -38,7 +42,7 @@ def define_checked(
         "item_id": FileColumn(config.item_column, _reading(files, config.item_column, item_type)),
         "item_text": FileColumn(config.item_column, "text"),
         "item_is_null": FileColumn(config.item_column, "is null"),
-        "timestamp": FileColumn(time_column, "time", unit),
+        "timestamp": FileColumn(time_column, "time", unit, zone=zone),
         "timestamp_text": FileColumn(time_column, "text"),
         "timestamp_is_null": FileColumn(time_column, "is null"),
         **{name: FileColumn(optional[name]) if name in optional else None for name in OPTIONAL},

@@ -14,6 +14,7 @@ BLOCKS = dict(re.findall(r"```python\n# (\w+)\n(.*?)```", DOCS.read_text(encodin
 NAMES = [
     "with blank", "Müller ü", "a#b", "100%", "%zz", "50%2", "a?b=c&d", "it's", "*", "a+b", "a;b,c",
     "{x}", "~", "$HOME", "a:b", "日本", "🙂", 'say "hi"', "..dots.", "-dash", " lead",
+    "trail ", "a\tb", "a\nb", "a|b", "`x`", "<x>", "&amp;", "#", "%", "e\u0301", "n" * 200,
 ]  # fmt: skip
 UNUSABLE = ["per%20cent", "%41", "a%25b", "back\\slash", "[x]", "a]"]
 

@@ -1,0 +1,133 @@
+"""Files and columns as people's tools leave them: each row and each file is read, or somebody is told by name."""
+
+import gzip
+import io
+import zipfile
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warehouse.engine.errors import DataError
+from warehouse.sources.mapped import import_mapped
+
+DAY = date(2024, 3, 1)
+ROLES = 'user_id = "u"\nitem_id = "i"\ntimestamp = "t"\n'
+AT = "2024-03-01T10:00:00Z"
+CSV = f"u,i,t\n1,2,{AT}\n"
+JSON = f'{{"u": 1, "i": 2, "t": "{AT}"}}\n'
+ZSTD = pa.compress(CSV.encode(), codec="zstd", asbytes=True)
+
+
+def table(user, **more):
+    return pa.table({"u": [user], "i": [2], "t": [AT], **more})
+
+
+def zipped(text):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("a.csv", text)
+    return packed.getvalue()
+
+
+@pytest.fixture
+def imported(engine, layout, shop, tmp_path):
+    """Import a folder of files, given by their names; gives the users of its one day, or the sentence."""
+
+    def run(form, files, more=""):
+        for name, content in files.items():
+            path = tmp_path / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, pa.Table):
+                pq.write_table(content, path)
+            else:
+                path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        mapping = tmp_path / "in" / "mapping.toml"  # beside the log, which it is no part of
+        mapping.write_text(f'[events]\nformat = "{form}"\n{ROLES}{more}')
+        try:
+            import_mapped(engine, layout, tmp_path / "in", mapping=mapping)
+        except (DataError, FileNotFoundError) as error:
+            assert not layout.raw.exists()
+            return str(error)
+        (report,) = shop.ingest(DAY)
+        assert report.rejected == 0
+        return sorted(str(row[0]) for row in shop.table("events", DAY))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("form", "files", "found"),
+    [
+        ("csv", {"a.csv": CSV, "b.csv": f"x,t,i,u\nq,{AT},3,4\n"}, ["1", "4"]),
+        ("csv", {"a.csv": CSV, "B.CSV": f"u,i,t\n5,6,{AT}\n"}, ["1", "5"]),
+        ("csv", {"a.csv": CSV, "sub/b.csv": f"u,i,t\n5,6,{AT}\n"}, ["1", "5"]),
+        ("csv", {"a.csv": CSV, "_b.csv": "x\n", ".c.csv": "y\n", "_later/d.csv": "z\n"}, ["1"]),
+        ("csv", {"a.csv": CSV, "b.csv": "u,i,t\n"}, ["1"]),
+        ("jsonl", {"a.jsonl": JSON, "b.jsonl": f'{{"t": "{AT}", "z": {{"q": [1]}}, "i": 5, "u": 2}}\n'}, ["1", "2"]),
+        ("jsonl", {"a.jsonl": f"\ufeff{JSON}\r\n{JSON.replace('1', '7', 1)}"}, ["1", "7"]),
+        ("parquet", {"hour=01/a.parquet": table(1), "B.PARQUET": table(3), "c.parq": table(4)}, ["1", "3", "4"]),
+        ("parquet", {"a.parquet": table(2**53 + 1), "b.parquet": table(1.0)}, ["1", "9007199254740993"]),
+        ("parquet", {"a.parquet": table(1), "b.parquet": table("01")}, ["01", "1"]),
+        ("csv", {"a.csv.zst": ZSTD}, ["1"]),
+        ("csv", {"a.csv": gzip.compress(CSV.encode())}, ["1"]),
+        ("csv", {"a.csv.gz": CSV}, ["1"]),
+        ("csv", {"a.csv.gz": gzip.compress(CSV.encode()) + gzip.compress(f"3,4,{AT}\n".encode())}, ["1", "3"]),
+        ("csv", {"a.csv": b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + ZSTD}, ["1"]),
+        ("csv", {"a.csv": f",u,i,t\n0,1,2,{AT}\n"}, ["1"]),
+        ("csv", {"a.csv": f",,x,x,u,i,t,\n0,0,5,6,1,2,{AT},\n"}, ["1"]),
+        ("csv", {"a.csv": f"U,u,I,i,t,T\n9,1,9,2,{AT},x\n"}, ["1"]),
+        ("csv", {"a.csv": f'"x, y","a\nb",u,i,t\n"5, 6","7\n8",1,2,{AT}\n'}, ["1"]),
+        ("csv", {"a.csv": f"user_id,u,i,t,timestamp,day,row\n5,1,2,{AT},q,x,8\n"}, ["1"]),
+        ("jsonl", {"a.jsonl": JSON.replace("{", '{"": 5, "U": 9, "row": 3, ')}, ["1"]),
+        ("parquet", {"a.parquet": table(1, __index_level_0__=[0], x=pa.array([5], pa.duration("s")))}, ["1"]),
+    ],
+)
+def test_it_is_read(imported, form, files, found):
+    assert imported(form, files) == found
+
+
+@pytest.mark.parametrize(
+    ("form", "files", "sentence"),
+    [
+        ("csv", {"a.csv": CSV, "b.jsonl": JSON}, "b.jsonl would not be read"),
+        ("csv", {"a.csv": CSV, "old/b.csv.bak": CSV}, "b.csv.bak would not be read"),
+        ("csv", {"a.csv": CSV, "b.csv": ""}, "b.csv is empty"),
+        ("csv", {"a.csv": CSV, "b.csv": CSV.replace(",", ";")}, "the delimiter ',' may be wrong"),
+        ("csv", {"a.csv.zip": zipped(CSV)}, "holds no file like .* \\(it has a.csv.zip"),
+        ("csv", {"a.csv": zipped(CSV)}, "is packed \\(zip\\): unpack it"),
+        ("csv", {"a.csv": b"BZh91AY" + bytes(20)}, "is packed \\(bzip2\\): unpack it"),
+        ("csv", {"a.csv": table(1)}, "is a parquet file and no text"),
+        ("csv", {"a.csv": CSV.encode("utf-16")}, "name the right encoding, or unpack it"),
+        ("parquet", {"a.parquet": gzip.compress(b"PAR1")}, "is not a whole parquet file"),
+        ("parquet", {"a.parquet": table(1, U=[9])}, "has the columns 'u', 'U', which engines do not tell apart"),
+        ("jsonl", {"a.jsonl": JSON + JSON.replace("1", "[3]", 1)}, "field 'u' of line 2 of .* is a list"),
+        ("jsonl", {"a.jsonl": JSON.replace("2", '{"id": 3}', 1)}, "field 'i' of line 1 of .* is an object"),
+        ("jsonl", {"a.jsonl": f"[{JSON.strip()}]\n"}, "line 1 of .* is no JSON object"),
+    ],
+)
+def test_it_is_refused_by_name(imported, form, files, sentence):
+    said = imported(form, files)
+    assert isinstance(said, str), said
+    assert pa.compute.match_substring_regex(pa.array([said]), sentence)[0].as_py(), said
+
+
+def test_a_line_without_its_list_of_rows_is_a_row(imported):
+    lines = f'{{"i": 9, "e": [{JSON.strip()}, {{"u": 2, "t": "{AT}"}}]}}\n{{"e": [], "u": 5}}\n'
+    lines += f'{{"e": null, "u": 7, "i": 8, "t": "{AT}"}}\n'
+    assert imported("jsonl", {"a.jsonl": lines}, 'explode = "e"\n') == ["1", "2", "7"]
+
+
+def test_only_named_files_are_asked_for_where_files_are_named(imported):
+    assert imported("csv", {"a.csv": CSV, "notes.txt": "x"}, 'files = ["a*"]\n') == ["1"]
+
+
+def test_a_catalogue_beside_the_log_is_no_stray_file(engine, layout, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text(CSV)
+    pq.write_table(pa.table({"sku": [2]}), tmp_path / "in" / "items.parquet")
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(f'[events]\nformat = "csv"\n{ROLES}[items]\nitem_id = "sku"\n')
+    report = import_mapped(engine, layout, tmp_path / "in", mapping=mapping)
+    assert (report.events, report.items) == (1, 1)
