@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 from contextlib import suppress
 from threading import Event
 
@@ -10,6 +11,7 @@ from warehouse.layout import Layout
 
 LOOPBACK = ("127.0.0.1", "localhost")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
+SWITCH = 0.0005  # seconds after which the thread that opens a night lets the one that answers go on
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -43,6 +45,7 @@ def _serve(args: argparse.Namespace) -> int:
     if args.host in EVERY_ADDRESS and not args.allow_host:
         raise ValueError(f"--host {args.host} needs --allow-host NAME: the name that requests will call this server by")
     hosts = [*args.allow_host, *LOOPBACK, *([] if args.host in EVERY_ADDRESS else [args.host])]
+    sys.setswitchinterval(SWITCH)
     stopping = Event()
     listener = _listener(args.host, args.port)
     layout, opened = Layout(args.data), None
