@@ -64,7 +64,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "report":
         from pipelines.shell.report import report
 
-        print(report(current_settings(), options.date))
+        file, missing = report(current_settings(), options.date)
+        print(file)
+        if missing:
+            print(missing, file=sys.stderr)
         return 0
     if options.command == "check":
         from pipelines.shell.check import check

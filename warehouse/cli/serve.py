@@ -1,6 +1,7 @@
 """`warehouse serve`: users' lists by HTTP, on this machine alone unless told otherwise."""
 
 import argparse
+import errno
 import socket
 import sys
 from contextlib import suppress
@@ -63,7 +64,10 @@ def _listener(host: str, port: int) -> socket.socket:
     """A socket that listens; the sentence of an OSError says where it could not."""
     try:
         return socket.create_server((host, port))
-    except (OSError, OverflowError) as error:
+    except OverflowError as error:
+        raise OSError(f"cannot listen on {host}, port {port} ({error}): choose another with --port") from None
+    except OSError as error:
         raise OSError(
             f"cannot listen on {host}, port {port} ({error}): choose another with --host and --port"
+            f"{'; `pipelines ui` serves lists there too' if error.errno == errno.EADDRINUSE else ''}"
         ) from None

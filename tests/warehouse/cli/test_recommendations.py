@@ -51,8 +51,10 @@ def test_a_users_list_is_a_readable_table_with_titles(shell, two, capsys):
 
 
 def test_an_unknown_user_and_no_user(shell, two, capsys):
-    assert shell("--user", "999") == 0
+    assert shell("--user", "999") == 1
     assert "user 999 has no list in this night" in capsys.readouterr().out
+    assert shell("--user", "999", "--json") == 1
+    assert json.loads(capsys.readouterr().out) == []
     assert shell("--json") == 0
     assert json.loads(capsys.readouterr().out)["run_date"] == "2026-01-11"
 
