@@ -13,6 +13,23 @@ if TYPE_CHECKING:
 WAY = "give this log a data folder of its own (GRU4REC_DATA) and, on an MLflow server, a model name ([mlflow] model)"
 
 
+KINDS = {True: "whole numbers", False: "texts"}  # of ids, by whether they are integers
+
+
+def require_own_lists(warehouse: Warehouse, day: str) -> None:
+    """Compare the user ids of a day's events, where there are any, with those of the table of lists.
+
+    Raises:
+        ValueError: they are of another type.
+    """
+    listed, users = _users_of_lists(warehouse), _whole_numbers(warehouse, day, "user_id")
+    if listed is not None and users is not None and listed != users:
+        raise ValueError(
+            f"{warehouse.layout.recommendations} holds the lists of another log: its user ids are {KINDS[listed]}, "
+            f"those of {day} {KINDS[users]}; {WAY}"
+        )
+
+
 def require_one_log(warehouse: Warehouse, mlflow: MLflow, day: str) -> None:
     """Compare the ids of a day's events with those of the table of lists, and with those that the champion knows.
 
@@ -22,20 +39,11 @@ def require_one_log(warehouse: Warehouse, mlflow: MLflow, day: str) -> None:
         ValueError: the ids are of another type, or the champion knows none of the day's items.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    files = warehouse.layout.files("events", day)
-    if not files:
-        return  # what is missing is the step's own to say
-    schema = pq.read_schema(files[0])
-    users, items = (pa.types.is_integer(schema.field(name).type) for name in ("user_id", "item_id"))
-    words = {True: "whole numbers", False: "texts"}
-    listed = _users_of_lists(warehouse)
-    if listed is not None and pa.types.is_integer(listed) != users:
-        raise ValueError(
-            f"{warehouse.layout.recommendations} holds the lists of another log: its user ids are {words[not users]}, "
-            f"those of {day} {words[users]}; {WAY}"
-        )
+    require_own_lists(warehouse, day)
+    items = _whole_numbers(warehouse, day, "item_id")
+    if items is None:
+        return  # that events are missing is the step's own to say
     tracking = mlflow.open()
     champion = registry.aliased(tracking, registry.CHAMPION)
     if champion is None:
@@ -44,17 +52,28 @@ def require_one_log(warehouse: Warehouse, mlflow: MLflow, day: str) -> None:
         known = registry.known_items(champion, Path(copy))
     whose = f"the champion, version {champion.version} of {champion.tags.get('run_date')}, is of another log"
     if known is not None and pa.types.is_integer(known.type) != items:
-        raise ValueError(f"{whose}: its item ids are {words[not items]}, those of {day} {words[items]}; {WAY}")
-    if known is not None and not _meet(files, known):
+        raise ValueError(f"{whose}: its item ids are {KINDS[not items]}, those of {day} {KINDS[items]}; {WAY}")
+    if known is not None and not _meet(warehouse.layout.files("events", day), known):
         raise ValueError(f"{whose}: it knows no item of {day}; {WAY}")
 
 
-def _users_of_lists(warehouse: Warehouse) -> "pa.DataType | None":
-    """The type of the user ids of the newest night that is published; None where there is none that can be read."""
+def _whole_numbers(warehouse: Warehouse, day: str, column: str) -> bool | None:
+    """Whether the ids of a day's events are integers; None where the day has no events."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = warehouse.layout.files("events", day)
+    return bool(pa.types.is_integer(pq.read_schema(files[0]).field(column).type)) if files else None
+
+
+def _users_of_lists(warehouse: Warehouse) -> bool | None:
+    """Whether the user ids of the newest published night are integers; None where no night can be read."""
+    import pyarrow as pa
+
     from warehouse.recommendations import RecommendationsError, latest
 
     try:
-        return latest(warehouse.layout).schema.field("user_id").type
+        return bool(pa.types.is_integer(latest(warehouse.layout).schema.field("user_id").type))
     except (RecommendationsError, OSError):
         return None
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.data.sessions import sessions
+from pipelines.evaluation.realised import realised
 from pipelines.policy.one_log import require_one_log
 from pipelines.policy.resources import MLflow
 from warehouse.layout import Layout
@@ -62,6 +63,8 @@ def test_users_of_another_kind_than_those_of_the_lists(
     said = sentence(night(["ann", "bob"], [3, 4]))
     assert "holds the lists of another log: its user ids are whole numbers, those of 2026-01-08 texts" in said
     assert serve.layout.files("sessions", LAST) == []
+    scored = dg.materialize([realised], partition_key=LAST, resources=serve.resources, raise_on_error=False)
+    assert sentence(scored) == said
 
 
 def test_without_events_or_a_readable_champion_nothing_is_said(
