@@ -80,7 +80,7 @@ def test_rollback_history_and_retain(shell, two, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[2:]] == ["5", "4", "3"]
     assert shell("retain", "--keep-nights", "1") == 0
-    assert "1 nights kept, 1 dropped" in capsys.readouterr().out
+    assert "1 night(s) kept, 1 dropped" in capsys.readouterr().out
     assert shell("history") == 0
     assert "dropped before 2026-01-11" in capsys.readouterr().out
     assert shell("--json", "history") == 0
