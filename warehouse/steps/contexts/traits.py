@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
@@ -41,16 +42,7 @@ def traits(
         ValueError: they have no such column, or what stands in `released` is no day.
     """
     day = as_day(run_date)
-    path = layout.partition("items", day)
-    if not path.is_file():
-        raise FileNotFoundError(f"rules of the shop need {path}, which does not exist: materialise items")
-    columns = schema_of(path).names
-    for name in (*categories, released):
-        if name and name not in columns:
-            raise ValueError(
-                f"rules of the shop need the column {name!r} of items, which has {', '.join(columns)[:150]}: "
-                "correct caps or new_column, or deliver it with the raw items"
-            )
+    path = require_columns(layout, day, [*categories, *filter(None, [released])])
     letters = ascii_lowercase[: len(categories)]
     own = {f"category_{letter}": column for letter, column in zip(letters, categories, strict=True)}
     read = {"item_id": FileColumn("item_id"), "released": FileColumn(released) if released else None}
@@ -65,3 +57,18 @@ def traits(
         raise ValueError(
             f"rules of the shop cannot read {released} of items as a day: {str(error).splitlines()[0]}"
         ) from error
+
+
+def require_columns(layout: Layout, day: date, names: Sequence[str]) -> Path:
+    """The file of a night's items, which has these columns; raises as `traits` does where it has not."""
+    path = layout.partition("items", day)
+    if not path.is_file():
+        raise FileNotFoundError(f"rules of the shop need {path}, which does not exist: materialise items")
+    columns = schema_of(path).names
+    for name in names:
+        if name not in columns:
+            raise ValueError(
+                f"rules of the shop need the column {name!r} of items, which has {', '.join(columns)[:150]}: "
+                "correct caps or new_column, or deliver it with the raw items"
+            )
+    return path
