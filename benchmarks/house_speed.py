@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from gru4rec.serving.house.choosing import choose
-from gru4rec.serving.house.rules import HouseRules
+from gru4rec.serving.house.rules import Cap, HouseRules
 from gru4rec.serving.lists import Lists
 
 
@@ -29,12 +29,14 @@ def main() -> None:
     items = rng.integers(arguments.items, size=shape)  # a few stand twice in a pool, which costs the same
     rows = rng.normal(size=(arguments.items, arguments.units)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    known = {"category": rng.zipf(1.5, arguments.items) % 20, "new": rng.random(arguments.items) < 0.05}
+    new = rng.random(arguments.items) < 0.05
+    one, other = (Cap(rng.zipf(1.5, arguments.items) % 20, most=2) for _ in range(2))
     rules = {
-        "caps, 2 of 10": HouseRules(most=2, first=10, **known),
-        "new_share, .1": HouseRules(share=0.1, **known),
-        "both": HouseRules(most=2, first=10, share=0.1, **known),
-        "mmr, .3": HouseRules(diversity=0.3, directions=rows, **known),
+        "caps, 2 of 10": HouseRules(caps=(one,)),
+        "two of them": HouseRules(caps=(one, other)),
+        "new_share, .1": HouseRules(share=0.1, new=new),
+        "caps and share": HouseRules(caps=(one,), share=0.1, new=new),
+        "mmr, .3": HouseRules(diversity=0.3, directions=rows),
     }
     for name, house in rules.items():
         users = arguments.users // (8 if house.diversity else 1)

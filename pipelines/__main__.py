@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
     night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
     night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
+    night.add_argument("--lists-only", action="store_true", help="make its lists anew with the champion: job serve")
     report = commands.add_parser("report", help="a night's report made again, as one HTML page")
     report.add_argument("--date", help="its day (default: the last day of the partitions)")
     commands.add_parser("check", help="list what of the data folder cannot be read, and what to do")
@@ -60,11 +61,14 @@ def _run(options: argparse.Namespace) -> int:
         from pipelines.shell.night import night
 
         os.environ["DAGSTER_HOME"] = str(home())
-        return 0 if night(options.date, backfill=options.backfill) else 1
+        return 0 if night(options.date, backfill=options.backfill, lists_only=options.lists_only) else 1
     if options.command == "report":
         from pipelines.shell.report import report
 
-        print(report(current_settings(), options.date))
+        file, missing = report(current_settings(), options.date)
+        print(file)
+        if missing:
+            print(missing, file=sys.stderr)
         return 0
     if options.command == "check":
         from pipelines.shell.check import check

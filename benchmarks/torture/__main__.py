@@ -5,8 +5,8 @@
 Prints for each kind how many were tried, held and failed; exit code 1 when one failed. A case holds when one good night
 stands afterwards, or when one sentence says what a person must do, and when DuckDB, polars and the package's reader
 never see a part of a night. The same seed draws the same cases; the moment at which a signal meets a night is the
-machine's. Takes hours at these numbers; the writers of the recommendations table alone are tortured faster by
-`benchmarks/nights/torture.py`.
+machine's. Takes hours at these numbers; the writers of the recommendations table alone are killed faster by
+`benchmarks/nights/killed_writers.py`.
 """
 
 import argparse

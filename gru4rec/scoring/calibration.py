@@ -96,7 +96,8 @@ def reliability(scorer: Scorer, sessions: Sessions, temperature: float, bins: in
     hit = np.empty(len(sessions.items))
     for block in scorer.blocks(sessions, rows=block_rows(len(scorer.vocabulary))):
         best, first = block.scores.max(dim=1)
-        said[block.events] = (best / temperature - log_normaliser(block.scores, temperature)).exp().cpu().numpy()
+        normaliser = log_normaliser(block.scores, temperature)
+        said[block.events] = (best / temperature - normaliser).clamp(max=0).exp().cpu().numpy()
         hit[block.events] = first.cpu().numpy() == sessions.items[block.events + 1]
     return reliability_bins(said[events], hit[events], bins)
 

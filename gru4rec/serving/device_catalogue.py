@@ -106,7 +106,7 @@ class DeviceCatalogue:
         values, items, exact = self.select(scores, min(n, self.offered))
         sums = self.powers(sessions, scores, seen)
         safe = (sums > SMALLEST) & (sums < LARGEST)
-        return BestOnDevice(values / self.scale, items, values.exp2() / sums[:, None], exact & safe)
+        return BestOnDevice(values / self.scale, items, (values.exp2() / sums[:, None]).clamp(max=1), exact & safe)
 
     @torch.inference_mode()
     def exactly(self, states: Tensor, sessions: DeviceSessions, n: int, *, exclude_seen: bool) -> BestOnDevice:
@@ -120,7 +120,8 @@ class DeviceCatalogue:
         column = torch.arange(DEPTH * self.blocks, device=self.device)
         place = column % self.blocks * DEPTH + column // self.blocks
         values, items = self._first(scores[:, : len(column)], place, min(n, self.offered))
-        return BestOnDevice(values / self.scale, items, (values - highest).exp2() / sums, sums[:, 0].isfinite())
+        probabilities = ((values - highest).exp2() / sums).clamp(max=1)  # rounding may lift a sure one above 1
+        return BestOnDevice(values / self.scale, items, probabilities, sums[:, 0].isfinite())
 
     def score(self, states: Tensor, sessions: DeviceSessions, scores: Tensor) -> None:
         """Scores, times `scale`, into a matrix [R, width]: the product, and what the scorer adds to it."""

@@ -176,7 +176,7 @@ def _from_states(
         touched = _touched(scorer, sessions, number, again=not rules.exclude_seen)
         best = catalogue.best(states[begin : begin + rows], rules.n, touched)
         check_finite(scorer, bool(np.isfinite(best.normaliser).all()))
-        probabilities = np.exp(best.scores / temperature - best.normaliser[:, None])
+        probabilities = np.exp(np.minimum(best.scores / temperature - best.normaliser[:, None], 0))  # rounded above 1
         yield _Part(number, best.items, best.scores, probabilities)
 
 
@@ -209,7 +209,7 @@ def _from_scores(scorer: Scorer, sessions: Sessions, rules: Rules, temperature: 
         barred = torch.from_numpy(_barred(sessions, number, rules.of(number), items)).to(block.scores.device)
         values, index = top_k(block.scores.masked_fill(barred, -torch.inf), max(width, 1))
         values, index = values[:, :width], index[:, :width]
-        probabilities = (values / temperature - normaliser[:, None]).exp()
+        probabilities = (values / temperature - normaliser[:, None]).clamp(max=0).exp()  # rounded above 1
         yield _Part(number, index.cpu().numpy(), values.cpu().numpy(), probabilities.cpu().numpy())
 
 

@@ -6,7 +6,8 @@ import dagster as dg
 
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, numbers_of, parquet_metadata
-from pipelines.policy.resources import Warehouse
+from pipelines.policy.one_log import require_one_log
+from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.policy.turns import after_older_nights, hold
 from pipelines.settings.launchpad import SessionsKnobs
 from pipelines.settings.partitions import DAILY, WINDOW
@@ -32,7 +33,9 @@ WHOLE = "window_is_whole"
         )
     ],
 )
-def sessions(context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse: Warehouse) -> dg.MaterializeResult:
+def sessions(
+    context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse: Warehouse, mlflow: MLflow
+) -> dg.MaterializeResult:
     """Build the window's sessions; what was dropped on the way is counted in the metadata."""
     from warehouse.config import SessionsConfig
     from warehouse.steps.sessions.build import build_sessions
@@ -41,6 +44,7 @@ def sessions(context: dg.AssetExecutionContext, config: SessionsKnobs, warehouse
     with as_failure():
         hold(context, warehouse.layout, [day])
         after_older_nights(context)
+        require_one_log(warehouse, mlflow, day)
         report = build_sessions(warehouse.engine(), warehouse.layout, day, step_config(SessionsConfig, config))
     problem = report.window.problem()
     if problem:

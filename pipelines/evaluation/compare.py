@@ -138,7 +138,7 @@ def _loaded(candidate: Candidate, device: str) -> "Checkpoint":
     """A candidate's checkpoint; one that cannot be read says whose it is and what helps."""
     from gru4rec.storage.checkpoint import load
 
-    with registry.saying_whose(candidate.role, candidate.version):
+    with registry.saying_whose(candidate.role, candidate.version, candidate.checkpoint):
         return load(candidate.checkpoint, device)
 
 

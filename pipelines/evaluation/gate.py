@@ -195,7 +195,7 @@ def _grounds(judged: Row, others: Sequence[Row], rules: Gate) -> list[str]:
     baselines = [row for row in others if row["role"] == "baseline"]
     popular, best = next(row for row in baselines if row["model"] == "popularity"), _best(baselines)
     said = [
-        f"Promoted: {rules.metric} is {judged['value']:.4f} [{judged['low']:.4f}, {judged['high']:.4f}] "
+        f"{rules.metric} is {judged['value']:.4f} [{judged['low']:.4f}, {judged['high']:.4f}] "
         f"over {judged['n']:,} predictions.",
         "There is no champion to compare with." if champion is None else _against_champion(champion),
         f"Popularity reaches {popular['value']:.4f}: certainly beaten {_difference(popular)}.",

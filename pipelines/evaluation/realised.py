@@ -12,6 +12,7 @@ import dagster as dg
 from pipelines.evaluation import figures
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, markdown_table, parquet_metadata
+from pipelines.policy.one_log import require_own_lists
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.partitions import DAILY
 from pipelines.tracking.runs import Tracking, numbers
@@ -51,6 +52,7 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
     day, layout = date.fromisoformat(context.partition_key), warehouse.layout
     with as_failure():
         warehouse.files("events", day)
+        require_own_lists(warehouse, context.partition_key)
         try:
             rows = score_day(warehouse.local_engine(), layout, day).to_pylist()
         except NoNight as reason:

@@ -107,7 +107,7 @@ def gather(warehouse: Warehouse, tracking: "Tracking", night: date) -> Contents:
     if found.data.today is None and found.lists is None and not found.model.rows:
         raise FileNotFoundError(
             f"There is nothing to report on {night}: no events of that day were read, no model was evaluated, and no "
-            f"lists stand in the table below {warehouse.root}."
+            f"lists stand in the table below {warehouse.root}. `pipelines night --date {night}` runs it."
         )
     return found
 

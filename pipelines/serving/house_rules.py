@@ -6,6 +6,10 @@ from pipelines.policy.resources import Warehouse
 from pipelines.settings.list_sections import Recommendations
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
     from gru4rec.scoring.scorer import Scorer
     from gru4rec.serving.house.rules import HouseRules
     from warehouse.recommendations import HouseRules as AuditedRules
@@ -21,15 +25,24 @@ def house_rules(
         ValueError: a column is missing, or is not what it should be.
     """
     from gru4rec.serving.house.rules import HouseRules
+    from warehouse.recommendations import Cap
     from warehouse.recommendations import HouseRules as AuditedRules
     from warehouse.steps.contexts.traits import traits
 
     if not (knobs.caps or knobs.new_share or knobs.mmr):
         return None, None
-    category, released = (knobs.caps_column if knobs.caps else ""), (knobs.new_column if knobs.new_share else "")
-    known = traits(warehouse.local_engine(), warehouse.layout, day, category, released, knobs.new_days)
-    chosen = HouseRules.of(
-        scorer, known, pool=knobs.pool, most=knobs.caps, first=knobs.caps_first, share=knobs.new_share,
-        diversity=knobs.mmr,
-    )  # fmt: skip
-    return chosen, AuditedRules(known, knobs.caps, knobs.caps_first, knobs.new_share, mixed=knobs.mmr > 0)
+    released = knobs.new_column if knobs.new_share else ""
+    known = traits(warehouse.local_engine(), warehouse.layout, day, tuple(knobs.caps), released, knobs.new_days)
+    caps = {column: (cap["most"], cap["first"]) for column, cap in knobs.caps.items()}
+    chosen = HouseRules.of(scorer, known, caps, pool=knobs.pool, share=knobs.new_share, diversity=knobs.mmr)
+    vectors = None if chosen.directions is None else _vectors(scorer, chosen.directions)
+    asked = tuple(Cap(column, most, first) for column, (most, first) in caps.items())
+    return chosen, AuditedRules(known, asked, knobs.new_share, vectors)
+
+
+def _vectors(scorer: "Scorer", directions: "NDArray[np.float32]") -> "pa.Table":
+    """The item rows [I, H] as a table."""
+    import pyarrow as pa
+
+    column = pa.FixedSizeListArray.from_arrays(pa.array(directions.ravel()), directions.shape[1])
+    return pa.table({"item_id": scorer.vocabulary.ids, "vector": column})

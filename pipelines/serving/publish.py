@@ -115,11 +115,13 @@ def _load(champion: "ModelVersion", copy: Path) -> "tuple[Recommender, Path]":
     """
     from gru4rec.serving.recommend import Recommender
 
+    checkpoint = copy
     try:
         checkpoint = registry.served_checkpoint(champion, copy)
         return Recommender.load(checkpoint), checkpoint
     except (ValueError, OSError) as error:
+        found = registry.said_of_copy(error, checkpoint)
         raise ValueError(
-            f"the champion, version {champion.version}, cannot serve: {error}; put its files back, or make another "
+            f"the champion, version {champion.version}, cannot serve: {found}; put its files back, or make another "
             "version champion with `pipelines promote` or `pipelines rollback`"
         ) from error

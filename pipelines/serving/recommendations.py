@@ -57,7 +57,7 @@ def recommendations(
         if config.keep_nights:
             left = retain(warehouse.layout, config.keep_nights, config.vacuum_hours)
             context.log.info(
-                f"{len(left.kept)} nights stand, {len(left.dropped)} dropped, {left.vacuumed} files deleted"
+                f"{len(left.kept)} night(s) stand, {len(left.dropped)} dropped, {left.vacuumed} files deleted"
             )
     path = warehouse.layout.recommendations
     yield from audited(TABLE, published.audit)

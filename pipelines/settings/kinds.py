@@ -17,6 +17,7 @@ from warehouse.values import a_memory_size, a_zone
 FILE_NAME = re.compile(r"\w([\w .+-]*[\w+-])?")
 LONGEST_NAME = 200  # bytes: with an ending, a file's name may have 255
 DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+MOST_CAPS = 8
 LONGEST_LIST = 100_000  # characters of an allow or a deny list
 CRON = re.compile(r"@\w+|\S+( \S+){4}")
 
@@ -103,6 +104,18 @@ def _spark_settings(value: Any) -> Any:
     return plain
 
 
+def _caps(value: Any) -> Any:
+    """Each line of a table: a column -> {most, first}; first may be left out."""
+    if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
+        raise ValueError("write a line below it for each column, like brand = {most = 2, first = 10}")
+    if len(value) > MOST_CAPS or set(value) & {"", "item_id", "new"}:
+        raise ValueError(f"name at most {MOST_CAPS} columns of items, none of them item_id or new")
+    for one in value.values():
+        if "most" not in one or set(one) - {"most", "first"}:
+            raise ValueError("say most and, where it is not 10, first of each column: brand = {most = 2, first = 10}")
+    return {column: {"first": 10, **one} for column, one in value.items()}
+
+
 def _item_list(value: str) -> str:
     from warehouse.steps.contexts.shelf import judge_list
 
@@ -124,6 +137,7 @@ RegisteredName = Annotated[Name, AfterValidator(_registered_name)]  # of an expe
 MemorySize = Annotated[str, AfterValidator(_memory_size)]
 Device = Annotated[str, AfterValidator(_device)]
 FileName = Annotated[str, AfterValidator(_file_name)]  # becomes the name of a file in the data folder
+Caps = Annotated[dict[Name, dict[str, Annotated[int, Field(ge=1, le=32_767)]]], BeforeValidator(_caps)]
 SparkSettings = Annotated[dict[str, str], BeforeValidator(_spark_settings)]
 IdType = Literal["auto", "int64", "string"]
 LARGEST = 2**31 - 1

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.settings.kinds import AtLeastOne, Column, Days, ItemList, ListLength, NoDays, NotNegative, Share
+from pipelines.settings.kinds import AtLeastOne, Caps, Column, Days, ItemList, ListLength, NoDays, NotNegative, Share
 from pipelines.settings.sections import Section
 
 
@@ -47,11 +47,6 @@ class Recommendations(Lists):
         description="true: the column because_of says which event of the context lifts an item most; "
         "scoring takes 1.3 times as long for contexts of 3 events, 5 times for 20",
     )
-    caps: NotNegative = Field(
-        default=0, description="at most so many items of one category among the first caps_first of a list; 0 off"
-    )
-    caps_first: ListLength = Field(default=10, description="see caps")
-    caps_column: Column = Field(default="category", description="the column of items that names the category")
     new_share: Share = Field(
         default=0.0, description="this share of a list, at every depth, is kept for new items; 0.0 off"
     )
@@ -84,6 +79,11 @@ class Recommendations(Lists):
     )
     max_user_drop: Share = Field(
         default=0.5, description="audit: at most this share of users fewer than the night before; 1.0 off"
+    )
+    caps: Caps = Field(
+        default={},
+        description="a line for each column of items that names a category, such as brand = {most = 2, first = 10}: "
+        "at most 2 items of a brand among the first 10; without lines off",
     )
 
 

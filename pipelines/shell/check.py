@@ -112,7 +112,7 @@ def _lists(path: Path, found: Findings) -> None:
     if unsummed:
         found.notes.append(f"nights without sums in the log of {path.name}, of an older version: {', '.join(unsummed)}")
     if states:
-        found.read.append(f"{len(states)} nights of {path.name}")
+        found.read.append(f"{len(states)} night(s) of {path.name}")
 
 
 def _models(settings: Settings, found: Findings) -> None:

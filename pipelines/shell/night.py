@@ -21,12 +21,13 @@ REPOSITORY_TAG, REPOSITORY = ".dagster/repository", "__repository__@gru4rec_nigh
 LEAST = 2**20  # bytes: with fewer left, a database cannot write its next page
 
 
-def night(day: str | None = None, *, backfill: bool = False) -> bool:
-    """Run the job nightly.
+def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = False) -> bool:
+    """Run the job nightly, or the job serve alone.
 
     Args:
         day: its date, like 2026-01-31; None: the last day of the partitions.
         backfill: whether to read first the events of the earlier days that the night learns from.
+        lists_only: whether to make the lists of a night that ran before anew, with the champion as it stands now.
 
     Returns:
         Whether every step succeeded. Where only the model failed, the champion before makes the night's lists.
@@ -51,6 +52,9 @@ def night(day: str | None = None, *, backfill: bool = False) -> bool:
         print(f"Reading the events of {len(earlier)} days, {earlier[0]} to {earlier[-1]} ...", flush=True)
         if not execute("backfill_events", tags=_span(earlier)):
             return False
+    if lists_only:
+        print(f"Making the lists of {chosen} with the champion ...", flush=True)
+        return execute("serve", partition_key=chosen)
     print(f"Running the night of {chosen} ...", flush=True)
     failed = failed_steps("nightly", partition_key=chosen)
     if failed and failed.keys() <= MODEL_STEPS:

@@ -4,10 +4,14 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.settings.read import Settings, SettingsError
+from warehouse.layout import Layout
 
 
-def report(settings: Settings, day: str | None) -> Path:
-    """Make the report of a day, by default of the last day of the partitions; returns its file.
+def report(settings: Settings, day: str | None) -> tuple[Path, str]:
+    """Make the report of a day, by default of the last day of the partitions.
+
+    Returns:
+        Its file, and a sentence about what that night did not leave behind; "" after a whole night.
 
     Raises:
         SettingsError: `day` is no day.
@@ -25,4 +29,18 @@ def report(settings: Settings, day: str | None) -> Path:
     found = resources(settings)
     warehouse: Warehouse = found["warehouse"]
     mlflow: MLflow = found["mlflow"]
-    return make_report(warehouse, mlflow.open(), night)
+    return make_report(warehouse, mlflow.open(), night), _missing(warehouse.layout, night)
+
+
+def _missing(layout: Layout, night: date) -> str:
+    from warehouse.recommendations import RecommendationsError
+    from warehouse.recommendations import night as night_of
+
+    missing = [table for table in ("events", "sessions", "splits", "evaluations") if not layout.files(table, night)]
+    try:
+        night_of(layout, night)
+    except (RecommendationsError, OSError):
+        missing.append("recommendations")
+    if not missing:
+        return ""
+    return f"{', '.join(missing)} of {night} are not there: the night did not run to its end, and the page says less."

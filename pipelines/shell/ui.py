@@ -31,6 +31,7 @@ class Server:
     command: list[str]
     log: Path
     port: int | None = None
+    way: str = ""  # what to do where a UI's port is taken
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -95,16 +96,18 @@ def servers(settings: Settings, dagster_port: int, mlflow_port: int, lists_port:
     dagster = [sys.executable, "-m", "pipelines.shell.dagster_ui", workspace, str(dagster_port)]
     daemon = [str(tools / "dagster-daemon"), "run", "-w", workspace]
     found = [
-        Server("Dagster", dagster, logs / "dagster-ui.log", dagster_port),
+        Server("Dagster", dagster, logs / "dagster-ui.log", dagster_port, "choose another with --dagster-port"),
         Server("Dagster's daemon", daemon, logs / "dagster-daemon.log"),
     ]
     if settings.tracking_uri.startswith("sqlite:"):
         artifacts = (settings.mlflow_folder / "artifacts").absolute().as_uri()
         mlflow = [sys.executable, "-m", "pipelines.shell.mlflow_ui", settings.tracking_uri, artifacts, str(mlflow_port)]
-        found.append(Server("MLflow", mlflow, logs / "mlflow-ui.log", mlflow_port))
+        way = "choose another with --mlflow-port"
+        found.append(Server("MLflow", mlflow, logs / "mlflow-ui.log", mlflow_port, way))
     lists = [sys.executable, "-m", "warehouse", "serve", "--wait", "--port", str(lists_port)]
     lists += ["--data", str(settings.root.absolute())]
-    found.append(Server("Lists", lists, logs / "lists.log", lists_port))
+    way = "choose another with --lists-port, or end the `warehouse serve` that has it: this starts one too"
+    found.append(Server("Lists", lists, logs / "lists.log", lists_port, way))
     return found
 
 
@@ -124,7 +127,7 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int, l
     started = servers(settings, dagster_port, mlflow_port, lists_port)
     for server in started:
         if server.answers():
-            print(f"Port {server.port} is taken: choose another for {server.name}.", file=sys.stderr)
+            print(f"Port {server.port} is taken: {server.way}", file=sys.stderr)
             return 2
     settings.mlflow_folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import pyarrow as pa
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models.model import ModelInfo
 
@@ -77,13 +78,18 @@ def readable(tracking: "Tracking", version: "ModelVersion", below: Path) -> Path
         try:
             load(folder)
         except (ValueError, OSError) as error:
-            raise _unreadable(version, error) from error
+            raise _unreadable(version, error, folder) from error
         found.append(folder)
     return found[0]
 
 
-def _unreadable(version: "ModelVersion", error: Exception) -> ModelUnreadable:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+def said_of_copy(error: Exception, copy: Path) -> str:
+    """What an error says of a copied model, without the copy's folder, which is gone when somebody reads it."""
+    return str(error).replace(f"{copy}/", "").replace(str(copy), "its folder")
+
+
+def _unreadable(version: "ModelVersion", error: Exception, copy: Path) -> ModelUnreadable:
+    reason = (said_of_copy(error, copy).strip().splitlines() or [type(error).__name__])[0]
     return ModelUnreadable(f"the files of {version.name} version {version.version} cannot be read ({reason})")
 
 
@@ -105,26 +111,39 @@ def served_checkpoint(version: "ModelVersion", below: Path) -> Path:
     return Path(_copied(version, below, artifact_uri=uri))
 
 
+def known_items(version: "ModelVersion", below: Path) -> "pa.Array | None":
+    """The ids of the items that a version's model knows; None where they cannot be read. Arguments as above."""
+    import pyarrow.parquet as pq
+
+    try:
+        [file] = served_checkpoint(version, below).glob("vocabulary*.parquet")
+        return pq.read_table(file)["item_id"].combine_chunks()
+    except (ValueError, KeyError, OSError):
+        return None
+
+
 def _copied(version: "ModelVersion", below: Path, **what: str) -> str:
     import mlflow
     from mlflow.exceptions import MlflowException
 
+    copy = tempfile.mkdtemp(dir=below)
     try:
-        return str(mlflow.artifacts.download_artifacts(dst_path=tempfile.mkdtemp(dir=below), **what))
+        return str(mlflow.artifacts.download_artifacts(dst_path=copy, **what))
     except (MlflowException, OSError) as error:
-        raise _unreadable(version, error) from error
+        raise _unreadable(version, error, Path(copy)) from error
 
 
 @contextmanager
-def saying_whose(role: str, version: int | str) -> "Iterator[None]":
-    """Let an error about a copied checkpoint, whose path says nothing, name the version and what helps."""
+def saying_whose(role: str, version: int | str, copy: Path) -> "Iterator[None]":
+    """Let an error about a copied checkpoint name the version and what helps, in the place of the copy's path."""
     try:
         yield
     except (ValueError, FileNotFoundError) as error:
         way = "train the night again"
         if role == CHAMPION:
             way = "make another version champion (`pipelines promote VERSION --reason ...` or `pipelines rollback`)"
-        raise ValueError(f"The {role}, version {version}, cannot be read: {way}. What was found: {error}") from error
+        found = said_of_copy(error, copy)
+        raise ValueError(f"The {role}, version {version}, cannot be read: {way}. What was found: {found}") from error
 
 
 def tag(tracking: "Tracking", version: "ModelVersion", **tags: object) -> None:

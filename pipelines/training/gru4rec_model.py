@@ -10,9 +10,11 @@ import dagster as dg
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, markdown_table
 from pipelines.policy.resources import MLflow, Warehouse
+from pipelines.policy.rule_columns import require_rule_columns
 from pipelines.settings import presets
 from pipelines.settings.launchpad import ModelKnobs
 from pipelines.settings.partitions import DAILY
+from pipelines.settings.read import current_settings
 from pipelines.tracking import registry
 from pipelines.tracking.runs import NOTE_TAG, REQUIREMENTS, Tracking, git_commit, log_dataset, numbers
 from pipelines.training.data import Data, add_features, describe, encode_night
@@ -42,6 +44,7 @@ def gru4rec_model(
     day = context.partition_key
     with as_failure():
         splits = warehouse.files("splits", day)
+        require_rule_columns(warehouse.layout, day, current_settings().knobs.recommendations)
         data = encode_night(splits, warehouse.files("sessions", day), warehouse.scratch())
         root = warehouse.layout.root
         parameters = presets.resolve(root, config.preset, config.overrides, data.train.statistics())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WHOLE = re.compile(r"-?[0-9]{1,18}")
 ID = re.compile(r"-?[0-9]{1,19}")
+UNKNOWN = 1  # exit status where nothing is known of the user or item that was asked for; a wrong argument is 2
 
 
 class Parser(argparse.ArgumentParser):

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse.cli.arguments import Parser, add_data_folder, day, id_of, whole
+from warehouse.cli.arguments import UNKNOWN, Parser, add_data_folder, day, id_of, whole
 from warehouse.cli.table_actions import add_table_actions, headline
 from warehouse.cli.text_tables import aligned, cell
 from warehouse.layout import Layout
@@ -71,11 +71,11 @@ def _show(args: argparse.Namespace) -> int:
         )
     if args.json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
-        return 0
+        return 0 if rows else UNKNOWN
     print(headline(night))
     if not rows:
         print(f"user {args.user} has no list in this night: no event of theirs lies in its window")
-        return 0
+        return UNKNOWN
     head = ("rank", "item", "title", "score", "model", *(["because of"] if args.explain else []))
     lines = [(str(rank), str(r["item_id"]), str(r["title"] or ""), f"{r['score']:.3f}", str(r["model"]), *_event(r))
              for rank, r in enumerate(rows, start=1)]  # fmt: skip

@@ -1,7 +1,9 @@
 """`warehouse serve`: users' lists by HTTP, on this machine alone unless told otherwise."""
 
 import argparse
+import errno
 import socket
+import sys
 from contextlib import suppress
 from threading import Event
 
@@ -10,6 +12,7 @@ from warehouse.layout import Layout
 
 LOOPBACK = ("127.0.0.1", "localhost")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
+SWITCH = 0.0005  # seconds after which the thread that opens a night lets the one that answers go on
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -43,6 +46,7 @@ def _serve(args: argparse.Namespace) -> int:
     if args.host in EVERY_ADDRESS and not args.allow_host:
         raise ValueError(f"--host {args.host} needs --allow-host NAME: the name that requests will call this server by")
     hosts = [*args.allow_host, *LOOPBACK, *([] if args.host in EVERY_ADDRESS else [args.host])]
+    sys.setswitchinterval(SWITCH)
     stopping = Event()
     listener = _listener(args.host, args.port)
     layout, opened = Layout(args.data), None
@@ -60,7 +64,10 @@ def _listener(host: str, port: int) -> socket.socket:
     """A socket that listens; the sentence of an OSError says where it could not."""
     try:
         return socket.create_server((host, port))
-    except (OSError, OverflowError) as error:
+    except OverflowError as error:
+        raise OSError(f"cannot listen on {host}, port {port} ({error}): choose another with --port") from None
+    except OSError as error:
         raise OSError(
             f"cannot listen on {host}, port {port} ({error}): choose another with --host and --port"
+            f"{'; `pipelines ui` serves lists there too' if error.errno == errno.EADDRINUSE else ''}"
         ) from None

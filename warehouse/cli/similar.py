@@ -7,7 +7,7 @@ warehouse similar history | rollback | retain --keep-nights 30
 import argparse
 import json
 
-from warehouse.cli.arguments import Parser, add_data_folder, day, id_of
+from warehouse.cli.arguments import UNKNOWN, Parser, add_data_folder, day, id_of
 from warehouse.cli.table_actions import add_table_actions, headline
 from warehouse.cli.text_tables import aligned
 from warehouse.layout import Layout
@@ -41,11 +41,11 @@ def _show(args: argparse.Namespace) -> int:
     rows = table.for_item(path, id_of(night, "item_id", args.item, "--item"), args.n, run_date=night.run_date)
     if args.json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
-        return 0
+        return 0 if rows else UNKNOWN
     print(headline(night))
     if not rows:
         print(f"item {args.item} has no list in this night: the model does not know it")
-        return 0
+        return UNKNOWN
     lines = [(str(rank), str(row["item_id"]), str(row["title"] or ""), f"{row['score']:.3f}")
              for rank, row in enumerate(rows, start=1)]  # fmt: skip
     print(aligned(("rank", "item", "title", "score"), lines))

@@ -103,7 +103,7 @@ def _retain(args: argparse.Namespace) -> int:
 
     done = recommendations.retain(args.table(Layout(args.data)), args.keep_nights, args.vacuum_hours)
     print(
-        f"{len(done.kept)} nights kept, {len(done.dropped)} dropped; {done.vacuumed} superseded files and "
+        f"{len(done.kept)} night(s) kept, {len(done.dropped)} dropped; {done.vacuumed} superseded files and "
         f"{len(done.swept)} files of killed writers removed"
     )
     return 0

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
     from warehouse.recommendations.limits import SIMILAR_CHECKS as SIMILAR_CHECKS
     from warehouse.recommendations.limits import Audit as Audit
     from warehouse.recommendations.limits import AuditLimits as AuditLimits
+    from warehouse.recommendations.limits import Cap as Cap
     from warehouse.recommendations.limits import Check as Check
     from warehouse.recommendations.limits import Expected as Expected
     from warehouse.recommendations.limits import HouseRules as HouseRules
@@ -53,7 +54,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
 _NAMES_OF = {
     "errors": "AuditFailed NightBusy NoNight RecommendationsError StaleNight WriteFailed",
     "kinds": "SIMILAR",
-    "limits": "CHECKS SIMILAR_CHECKS Audit AuditLimits Check Expected HouseRules",
+    "limits": "CHECKS SIMILAR_CHECKS Audit AuditLimits Cap Check Expected HouseRules",
     "logbook": "Rollback history",
     "publishing.auditing": "audit",
     "publishing.publish": "NightFacts Published publish publish_groups",

@@ -34,6 +34,8 @@ CHECKS = {
     "over_cap": "lists with more of a category among their first items than the rules of the shop ask for",
     "short_of_new": "lists with fewer new items than the rules of the shop keep for them",
     "reordered": "share of lists in which rules of the shop put an item above one with a higher score",
+    "alike": f"mean cosine of two items of a user's top {TOP}, where the rules of the shop prefer unlike ones",
+    "alike_by_score": f"the same of the {TOP} best scores of a list: what stood on top without the rule",
 }
 SIMILAR_CHECKS = {
     "not_empty": "rows in the night",
@@ -79,22 +81,31 @@ class AuditLimits:
 
 
 @dataclass(frozen=True)
+class Cap:
+    """At most `most` items of one category of a column of the traits among the first `first` of a list."""
+
+    column: str
+    most: int
+    first: int = 10
+
+
+@dataclass(frozen=True)
 class HouseRules:
     """The rules of the shop that reordered a night's lists, as its audit counts what they came to.
 
     Args:
-        traits: item_id, category (text or null) and new (bool); items that it lacks have no category and are not new.
-        most: items of one category among the first `first` of a list; 0 for no such rule.
-        first: see most.
+        traits: item_id, new (bool), and the columns of the caps (text or null); items that it lacks have no category
+            and are not new.
+        caps: none for no such rule.
         share: of a list's places, rounded down, that are kept for new items; 0 for no such rule.
-        mixed: whether items that are unlike each other were preferred, so that scores need not fall along a list.
+        vectors: item_id and vector (of length 1), where items that are unlike each other were preferred, so that scores
+            need not fall along a list; None for no such rule. Items that it lacks count as like none.
     """
 
     traits: pa.Table
-    most: int = 0
-    first: int = 10
+    caps: tuple[Cap, ...] = ()
     share: float = 0.0
-    mixed: bool = False
+    vectors: pa.Table | None = None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Lists chosen from pools of candidates by the rules of the shop, place by place, for many users at once.
 
 For each place the candidates that are left are narrowed down: to those whose category has room among the first places,
-and of these to new ones where fewer of them stand in the list than are kept. Where narrowing would leave nobody it is
-passed over, so every list has as many items as its pool allows. Of those that remain the best is taken: the one that
-the model ranks highest, or under MMR the one with the greatest marginal relevance, the higher rank of equals.
+cap by cap, and of these to new ones where fewer of them stand in the list than are kept. Where narrowing would leave
+nobody it is passed over, so every list has as many items as its pool allows. Of those that remain the best is taken:
+the one that the model ranks highest, or under MMR the one with the greatest marginal relevance, the higher rank of
+equals.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gru4rec.serving.house.rules import HouseRules, kept_for_new
+from gru4rec.serving.house.rules import Cap, HouseRules, kept_for_new
 from gru4rec.serving.lists import Lists
 
 CANDIDATES = 1 << 17  # of all users whose lists are chosen at a time: a truth value of each stays in the cache
@@ -48,14 +49,15 @@ def _chosen(items: NDArray[np.int64], scores: NDArray[np.float32], width: int, r
     free = scores > -np.inf
     items = np.where(free, items, 0)
     row = np.arange(len(items))
-    capped = _Capped.of(items, rules)
+    caps = [_Capped.of(items, cap) for cap in rules.caps]
     new = rules.new[items] if rules.new is not None and rules.share else None
     have = np.zeros(len(items), np.int64)
     relevance = _Relevance.of(items, scores, rules)
     chosen = np.empty((len(items), width), np.int64)
     for place in range(width):
         left = free
-        if capped is not None and place < rules.first:
+        open_caps = [capped for capped in caps if place < capped.first]
+        for capped in open_caps:
             left = _narrowed(left, ~capped.full, np.asarray(capped.full.any(1)))
         if new is not None:
             left = _narrowed(left, new, have < kept_for_new(rules.share, place + 1))
@@ -63,7 +65,7 @@ def _chosen(items: NDArray[np.int64], scores: NDArray[np.float32], width: int, r
         best = np.where(free[row, best], best, place)  # who has nobody left keeps the pool's empty places
         chosen[:, place] = best
         free[row, best] = False
-        if capped is not None and place < rules.first:
+        for capped in open_caps:
             capped.take(best, place)
         if new is not None:
             have += new[row, best]
@@ -90,23 +92,22 @@ class _Capped:
 
     Attributes:
         category: of the candidates, int64 [U, P].
-        most: items of one category.
+        most: items of one category ...
+        first: ... among so many.
         taken: categories of the items that stand in the lists, int64 [U, first].
         full: the candidates without room, bool [U, P].
     """
 
     category: NDArray[np.int64]
     most: int
+    first: int
     taken: NDArray[np.int64]
     full: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, items: NDArray[np.int64], rules: HouseRules) -> "_Capped | None":
-        if rules.category is None or not rules.most:
-            return None
-        category = rules.category[items]
-        taken = np.full((len(items), min(rules.first, items.shape[1])), -1, np.int64)
-        return cls(category, rules.most, taken, np.zeros(items.shape, bool))
+    def of(cls, items: NDArray[np.int64], cap: Cap) -> "_Capped":
+        taken = np.full((len(items), min(cap.first, items.shape[1])), -1, np.int64)
+        return cls(cap.category[items], cap.most, cap.first, taken, np.zeros(items.shape, bool))
 
     def take(self, best: NDArray[np.int64], place: int) -> None:
         """Put the candidates [U] into a place."""

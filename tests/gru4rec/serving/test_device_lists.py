@@ -23,7 +23,7 @@ from gru4rec.serving import device_catalogue
 from gru4rec.serving import stream as module
 from gru4rec.serving.device_catalogue import DEPTH, DeviceCatalogue
 from gru4rec.serving.device_lists import DeviceLists, last_states
-from gru4rec.serving.house.rules import HouseRules
+from gru4rec.serving.house.rules import Cap, HouseRules
 from gru4rec.serving.lists import Rules, barred_items
 from gru4rec.serving.stream import StreamConfig, stream, stream_on_device
 
@@ -198,7 +198,7 @@ def test_a_stream_on_a_device_gives_what_the_cpus_does(
 
 def test_rules_of_the_shop_choose_on_a_device_what_they_choose_on_the_cpu() -> None:
     kinds, new = np.arange(60) % 4, np.arange(60) % 5 == 0
-    config = StreamConfig(9, house=HouseRules(pool=3, category=kinds, most=2, first=6, new=new, share=0.3))
+    config = StreamConfig(9, house=HouseRules(pool=3, caps=(Cap(kinds, most=2, first=6),), new=new, share=0.3))
     here, there = lists_of(model(2, 4), contexts(2, 40), config)
     assert there["item_id"].equals(here["item_id"])
     assert there["rank"].equals(here["rank"])

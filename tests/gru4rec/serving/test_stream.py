@@ -203,6 +203,20 @@ def test_a_model_streams_and_recommends_what_its_scores_say_with_all_that_is_add
     assert scores == pytest.approx(fast["score"].to_numpy(), rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.parametrize("way", ["states", "blocks"])
+def test_no_probability_of_a_sure_model_is_above_one(way: str) -> None:
+    """Scores of several hundred, whose sums of powers are rounded: the audit of a night refuses what is above 1."""
+    vocabulary = Vocabulary(pa.array([f"i{number:03}" for number in range(60)]), np.ones(60))
+    model = GRU4Rec(Config().override({"hidden_size": 16}).model, vocabulary)
+    model.initialise(0)
+    model.tensors()["output.weight"].mul_(400)
+    histories = {user: [f"i{(user * 7 + step) % 60:03}" for step in range(3)] for user in range(400)}
+    found = stream(model if way == "states" else Plain(model), contexts(histories, 500), StreamConfig(5))
+    said = pa.Table.from_batches(found)["probability"].to_numpy()
+    assert 0.9999 < said.max() <= 1
+    assert said.min() >= 0
+
+
 class Plain:
     """A model of which only the scores can be asked."""
 

@@ -234,9 +234,7 @@ def test_the_gate_is_a_check_and_the_runs_description_begins_with_it(nights: Any
     [gate] = [check for check in checks if check.check_name == "gate_holds"]
     assert gate.description == version.tags["gate_reason"]
     run = nights.tracking.client.get_run(version.run_id)
-    assert run.data.tags["mlflow.note.content"].startswith(
-        f"**Version {version.version} promoted.** Promoted: recall@20"
-    )
+    assert run.data.tags["mlflow.note.content"].startswith(f"**Version {version.version} promoted.** recall@20")
     assert "| challenger | GRU4Rec |" in run.data.tags["mlflow.note.content"]
     assert metadata(nights, "champion_model", SECOND)["nights"].startswith("![picture]")
 

@@ -83,7 +83,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path]
         )
         rows += found
     write(layout.partition("items", FIRST), item_id=list(range(ITEMS)), title=[f"Film {i}" for i in range(ITEMS)])
-    write(layout.partition("items", LAST), item_id=list(range(ITEMS)), in_stock=[i % 2 == 0 for i in range(ITEMS)])
+    traits = {"in_stock": [i % 2 == 0 for i in range(ITEMS)], "shelf": [i % 3 for i in range(ITEMS)]}
+    write(layout.partition("items", LAST), item_id=list(range(ITEMS)), **traits)
     known = [row for row in rows if row[1] < ITEMS]
     sessions = pa.table(
         {

@@ -73,12 +73,13 @@ def test_items_come_with_the_event_behind_them_where_that_is_asked_for(serve: Si
 
 
 def test_rules_of_the_shop_hold_and_the_audit_says_what_they_came_to(serve: SimpleNamespace) -> None:
-    result = serve.run(caps=2, caps_first=4, caps_column="in_stock")
+    result = serve.run(caps={"in_stock": {"most": 2, "first": 4}, "shelf": {"most": 1, "first": 2}})
     assert result.success
     assert checks(result) == {"recommendations_complete": True, **{f"audit_{name}": True for name in table.CHECKS}}
     for rows in lists(serve).values():
         assert len({row["item_id"] for row in rows}) == 10
         assert sum(row["item_id"] % 2 == 0 for row in rows[:4]) == 2
+        assert rows[0]["item_id"] % 3 != rows[1]["item_id"] % 3
     told = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert told["audit_over_cap"].metadata["value"].value == 0
     assert told["audit_reordered"].metadata["value"].value > 0
@@ -98,6 +99,16 @@ def test_unlike_items_are_preferred_where_that_is_asked_for(serve: SimpleNamespa
     assert any(after[user] != before[user] for user in after)
     told = {check.check_name: check.description or "" for check in result.get_asset_check_evaluations()}
     assert "any: unlike items are preferred" in told["audit_out_of_order"]
+    assert "lists are too short to tell" in told["audit_alike_by_score"]
+    assert "no figure" not in told["audit_alike"]
+
+
+def test_the_audit_says_how_much_less_alike_unlike_items_are(serve: SimpleNamespace) -> None:
+    result = serve.run(mmr=0.9, n=20, pool=2)
+    assert result.success
+    told = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    alike, before = (told[f"audit_{name}"].metadata["value"].value for name in ("alike", "alike_by_score"))
+    assert -1 <= alike < before <= 1
 
 
 def test_a_rule_without_its_column_publishes_nothing(serve: SimpleNamespace) -> None:

@@ -29,11 +29,13 @@ def test_defaults_without_a_file(tmp_path: Path) -> None:
 def test_a_shops_file_changes_single_knobs(tmp_path: Path) -> None:
     text = "[sessions]\ngap_minutes = 20\n[partitions]\nfirst_day = 1998-04-01\nlast_day = 1998-04-22\n"
     text += "[model.overrides]\nhidden_size = 64\n"
+    text += "[recommendations.caps]\nbrand = {most = 2, first = 5}\ngenre = {most = 3}\n"
     found = load(shop(tmp_path, text))
     assert found.knobs.sessions.gap_minutes == 20
     assert found.knobs.sessions.repeats == "drop"
     assert found.knobs.partitions.last_day == "1998-04-22"
     assert found.knobs.model.overrides == {"hidden_size": 64}
+    assert found.knobs.recommendations.caps == {"brand": {"most": 2, "first": 5}, "genre": {"most": 3, "first": 10}}
 
 
 def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
@@ -65,6 +67,12 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
         ("[recommendations]\nn = 1.5\n", "[recommendations]: n is 1.5; use a whole number."),
         ("[recommendations]\nn = true\n", "[recommendations]: n is True; use a whole number."),
         ("[recommendations]\nexclude_seen = 1\n", "[recommendations]: exclude_seen is 1; use true or false."),
+        ("[recommendations]\ncaps = 2\n", "caps is 2; write a line below it for each column, like brand = {most = 2"),
+        ("[recommendations.caps]\nbrand = 2\n", "caps is {'brand': 2}; write a line below it for each column"),
+        ("[recommendations.caps]\nbrand = {first = 2}\n", "say most and, where it is not 10, first of each column"),
+        ("[recommendations.caps]\nitem_id = {most = 2}\n", "name at most 8 columns of items, none of them item_id"),
+        ("[recommendations.caps]\nbrand = {most = 0}\n", "caps holds 0; use a number of at least 1."),
+        ("[recommendations.caps]\nbrand = {most = 1.5}\n", "caps holds 1.5; use a whole number."),
         ("[mlflow]\nmodel = 3\n", "[mlflow]: model is 3; use text in quotes."),
         ('[events]\nevent_types = "view"\n', "[events]: event_types is 'view'; use a list."),
         ("[events]\nevent_types = [1]\n", "[events]: event_types holds 1; use text in quotes."),

@@ -51,7 +51,7 @@ def test_an_empty_folder_and_a_whole_one_have_no_problem(root: Path, tmp_path: P
     assert not (tmp_path / "nothing").exists()
     before = tree(root)
     assert check(settings(root)) == 0
-    assert capsys.readouterr().out == "0 problem(s); read: 2 partitions, 1 nights of recommendations\n"
+    assert capsys.readouterr().out == "0 problem(s); read: 2 partitions, 1 night(s) of recommendations\n"
     assert tree(root) == before
 
 

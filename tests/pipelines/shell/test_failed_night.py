@@ -45,6 +45,21 @@ def test_a_failed_night_says_why_first_and_last_and_nothing_of_dagster(
     assert (home / "dagster.yaml").read_text() == SETTINGS
 
 
+def test_lists_alone_need_a_champion(
+    house: Any, environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(house.root / "pipeline.toml", data)
+    command = [sys.executable, "-m", "pipelines", "night", "--date", "2026-01-06", "--lists-only"]
+    own = environment(data, tmp_path / "home")
+    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == "Making the lists of 2026-01-06 with the champion ...\n"
+    assert "recommendations: There is no champion model yet" in done.stderr.splitlines()[-1]
+    assert not (data / "events").exists(), "nothing is read"
+
+
 @dg.op
 def breaks() -> None:
     raise ZeroDivisionError("nobody foresaw this\nsecond line")

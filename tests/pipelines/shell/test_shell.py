@@ -58,6 +58,12 @@ def test_a_night_without_the_ui(house: Any, environment: Environment, tmp_path: 
     again = night("--backfill")
     assert again.returncode == 0, again.stderr[-3000:]
     assert "Reading the events of 5 days, 2026-01-01 to 2026-01-05" in again.stdout
+    before = latest(data / "recommendations")
+    lists = night("--lists-only")
+    assert lists.returncode == 0, lists.stderr[-3000:]
+    found = latest(data / "recommendations")
+    assert (found.run_date, found.model_version) == (before.run_date, before.model_version)
+    assert found.version > before.version
     assert "was due" not in again.stderr
     assert latest(data / "recommendations").run_date == date(2026, 1, 6)
 

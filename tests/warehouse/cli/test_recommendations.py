@@ -51,8 +51,10 @@ def test_a_users_list_is_a_readable_table_with_titles(shell, two, capsys):
 
 
 def test_an_unknown_user_and_no_user(shell, two, capsys):
-    assert shell("--user", "999") == 0
+    assert shell("--user", "999") == 1
     assert "user 999 has no list in this night" in capsys.readouterr().out
+    assert shell("--user", "999", "--json") == 1
+    assert json.loads(capsys.readouterr().out) == []
     assert shell("--json") == 0
     assert json.loads(capsys.readouterr().out)["run_date"] == "2026-01-11"
 
@@ -78,7 +80,7 @@ def test_rollback_history_and_retain(shell, two, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[2:]] == ["5", "4", "3"]
     assert shell("retain", "--keep-nights", "1") == 0
-    assert "1 nights kept, 1 dropped" in capsys.readouterr().out
+    assert "1 night(s) kept, 1 dropped" in capsys.readouterr().out
     assert shell("history") == 0
     assert "dropped before 2026-01-11" in capsys.readouterr().out
     assert shell("--json", "history") == 0

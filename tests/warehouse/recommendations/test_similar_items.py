@@ -144,7 +144,7 @@ def test_the_shell_shows_titles_and_refuses_in_one_sentence(layout: Layout, caps
     ]
     assert main(["similar", *data, "--json", "--item", "5"]) == 0
     assert json.loads(capsys.readouterr().out) == table.for_item(layout, 5)
-    assert main(["similar", *data, "--item", "99"]) == 0
+    assert main(["similar", *data, "--item", "99"]) == 1
     assert "item 99 has no list in this night" in capsys.readouterr().out
     assert main(["similar", *data]) == 0
     assert main(["similar", *data, "history"]) == 0

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from warehouse.recommendations.kinds import RECOMMENDED, Kind
-from warehouse.recommendations.limits import Audit, AuditLimits, Check, Expected
-from warehouse.recommendations.publishing.house_rules import Ruled
+from warehouse.recommendations.limits import TOP, Audit, AuditLimits, Check, Expected
+from warehouse.recommendations.publishing.house_rules import MILLION, Ruled
 from warehouse.recommendations.publishing.sample import against
 from warehouse.recommendations.whole_lists import starts as list_starts
 from warehouse.recommendations.whole_lists import whole_lists
@@ -206,14 +206,22 @@ def _of_house(found: dict[str, int], expected: Expected) -> dict[str, _Answer]:
     """What the rules of the shop came to. They are kept as far as a list's candidates allow, so nothing is limited."""
     rules, users = expected.house, found["users"]
     if rules is None:
-        return dict.fromkeys(("over_cap", "short_of_new", "reordered"), (True, None, "no such rule"))
+        names = ("over_cap", "short_of_new", "reordered", "alike", "alike_by_score")
+        return dict.fromkeys(names, (True, None, "no such rule"))
+    alike = {name: found[name] / MILLION / users if users and name in found else None
+             for name in ("alike", "alike_by_score")}  # fmt: skip
     figures: dict[str, float | None] = {
-        "over_cap": found.get("over_cap", 0) if rules.most else None,
+        "over_cap": found.get("over_cap", 0) if rules.caps else None,
         "short_of_new": found.get("short_of_new", 0) if rules.share else None,
         "reordered": found.get("reordered", 0) / users if users else None,
+        **alike,
     }
     answers = {name: (True, value, "no such rule" if value is None else "any") for name, value in figures.items()}
-    return {**answers, **({"out_of_order": (True, None, "any: unlike items are preferred")} if rules.mixed else {})}
+    if rules.vectors is None:
+        return answers
+    if expected.n < 2 * TOP:
+        answers["alike_by_score"] = (True, None, "lists are too short to tell")
+    return {**answers, "out_of_order": (True, None, "any: unlike items are preferred")}
 
 
 def _limited(value: float | None, sign: str, limit: float | None) -> _Answer:

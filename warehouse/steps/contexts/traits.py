@@ -1,13 +1,16 @@
-"""What the rules of the shop ask of the night's items: the category of each, and whether it is new."""
+"""What the rules of the shop ask of the night's items: the categories of each, and whether it is new."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from warehouse.days import as_day
 from warehouse.engine.errors import DataError, StatementRefused
 from warehouse.engine.parquet_files import schema_of
 from warehouse.engine.protocol import Engine, FileColumn
-from warehouse.engine.statements import statement
+from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
 
 if TYPE_CHECKING:
@@ -15,42 +18,57 @@ if TYPE_CHECKING:
 
 
 def traits(
-    engine: Engine, layout: Layout, run_date: date | str, category: str = "", released: str = "", days: int = 30
+    engine: Engine,
+    layout: Layout,
+    run_date: date | str,
+    categories: Sequence[str] = (),
+    released: str = "",
+    days: int = 30,
 ) -> "pa.Table":
-    """Category and newness of every item of a night.
+    """Categories and newness of every item of a night.
 
     Args:
-        category: the column of items that names the category, of any type; "" where none is asked for.
+        categories: the columns of items that name a category each, of any type; at most 26, none called item_id or
+            new.
         released: the column of items with the day since when an item is there: a date, a time, or text like
             2026-01-31; "" where none is asked for.
         days: an item is new on its first so many days, the first one included, and before.
 
     Returns:
-        item_id, category (text; null where none is known) and new (false where no day is known).
+        item_id, new (false where no day is known), and the categories (text; null where none is known).
 
     Raises:
         FileNotFoundError: the items of the night are missing.
         ValueError: they have no such column, or what stands in `released` is no day.
     """
     day = as_day(run_date)
+    path = require_columns(layout, day, [*categories, *filter(None, [released])])
+    letters = ascii_lowercase[: len(categories)]
+    own = {f"category_{letter}": column for letter, column in zip(letters, categories, strict=True)}
+    read = {"item_id": FileColumn("item_id"), "released": FileColumn(released) if released else None}
+    read |= {name: FileColumn(column, "text") for name, column in own.items()}
+    first = day - timedelta(days=days - 1)
+    try:
+        with engine.open() as db:
+            db.view("items", [path], read)
+            found = db.reader(statement("traits", first=first, categories=ColumnList(("item_id", *own)))).read_all()
+            return found.rename_columns(["new", "item_id", *categories]).select(["item_id", "new", *categories])
+    except (DataError, StatementRefused) as error:
+        raise ValueError(
+            f"rules of the shop cannot read {released} of items as a day: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def require_columns(layout: Layout, day: date, names: Sequence[str]) -> Path:
+    """The file of a night's items, which has these columns; raises as `traits` does where it has not."""
     path = layout.partition("items", day)
     if not path.is_file():
         raise FileNotFoundError(f"rules of the shop need {path}, which does not exist: materialise items")
     columns = schema_of(path).names
-    for name in (category, released):
-        if name and name not in columns:
+    for name in names:
+        if name not in columns:
             raise ValueError(
                 f"rules of the shop need the column {name!r} of items, which has {', '.join(columns)[:150]}: "
-                "correct caps_column or new_column, or deliver it with the raw items"
+                "correct caps or new_column, or deliver it with the raw items"
             )
-    read = {"item_id": "item_id", "category": category, "released": released}
-    first = day - timedelta(days=days - 1)
-    try:
-        with engine.open() as db:
-            db.view("items", [path], {name: FileColumn(column) if column else None for name, column in read.items()})
-            return db.reader(statement("traits", first=first)).read_all()
-    except (DataError, StatementRefused) as error:
-        raise ValueError(
-            f"rules of the shop cannot read {' and '.join(filter(None, (category, released)))} of items as a category "
-            f"and a day: {str(error).splitlines()[0]}"
-        ) from error
+    return path

@@ -1,3 +1,3 @@
--- Of each item its category as text, and whether its first day is {first} or later.
-SELECT item_id, CAST(category AS STRING) AS category, coalesce(CAST(released AS DATE) >= {first}, false) AS new
+-- Whether each item's first day is {first} or later, and its categories as text.
+SELECT coalesce(CAST(released AS DATE) >= {first}, false) AS new, {categories}
 FROM items

@@ -11,6 +11,9 @@ from warehouse.recommendations.table import commits
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "recommendations.md"
 BLOCKS = dict(re.findall(r"```python\n# (\w+)\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL))
+README = (DOCS.parents[1] / "README.md").read_text(encoding="utf-8")
+[OF_README] = re.findall(r"```python\n(from urllib.parse import unquote\n.*?)```", README, flags=re.DOTALL)
+BLOCKS["readme"] = OF_README.replace('"demo/', '"data/')
 NAMES = [
     "with blank", "Müller ü", "a#b", "100%", "%zz", "50%2", "a?b=c&d", "it's", "*", "a+b", "a;b,c",
     "{x}", "~", "$HOME", "a:b", "日本", "🙂", 'say "hi"', "..dots.", "-dash", " lead",
@@ -37,14 +40,14 @@ def items_of(name):
     top = found["top"]
     if name == "pandas":
         return top["item_id"].tolist()
-    return [row[2] for row in top.fetchall()] if name == "duckdb" else top["item_id"].to_list()
+    return [row[2] for row in top.fetchall()] if name in ("duckdb", "readme") else top["item_id"].to_list()
 
 
 def test_every_documented_query_and_the_package_read_the_same_list(there):
     expected = [row["item_id"] for row in table.for_user(there.layout, 7)]
     assert len(expected) == 5
     found, errors = {}, {}
-    for name in ("duckdb", "pandas", "polars"):
+    for name in ("duckdb", "readme", "pandas", "polars"):
         try:
             found[name] = items_of(name)
         except Exception as error:

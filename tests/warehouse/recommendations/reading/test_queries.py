@@ -59,7 +59,9 @@ def test_the_queries_answer_for_text_ids(nights, monkeypatch, user):
 @pytest.mark.parametrize("user", [42, 43])
 def test_the_query_of_the_readme_runs(here, user):
     """It reads the demo's folder, which has the same shape."""
-    [query] = re.findall(r"```python\n(import duckdb\n.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    [query] = re.findall(
+        r"```python\n(from urllib.parse import unquote\n.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     found = {}
     exec(query.replace('"demo/', '"data/').replace("user = 42", f"user = {user}"), found)
     items = [row[0] for row in found["top"].project("item_id").fetchall()]

@@ -1,7 +1,8 @@
-"""Category and newness of the night's items."""
+"""Categories and newness of the night's items."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,28 +42,29 @@ def engine(tmp_path: Path) -> DuckDBEngine:
 @pytest.mark.parametrize("released", ["day", "at", "written"])
 def test_new_is_who_came_in_the_last_days(layout: Layout, engine: DuckDBEngine, released: str) -> None:
     found = traits(engine, layout, DAY, released=released, days=3)
-    assert found.column_names == ["item_id", "category", "new"]
+    assert found.column_names == ["item_id", "new"]
     assert found["new"].to_pylist() == [True, False, False, True], "8 to 10 January, and what is yet to come"
-    assert found["category"].to_pylist() == [None] * 4
 
 
-def test_a_category_may_be_of_any_type_and_name(layout: Layout, engine: DuckDBEngine) -> None:
-    assert traits(engine, layout, DAY, 'the "kind"')["category"].to_pylist() == ["a", None, "b", "a"]
-    found = traits(engine, layout, DAY, "shelf")
-    assert found["category"].to_pylist() == ["1", "2", "2", None]
+def test_categories_may_be_of_any_type_and_name(layout: Layout, engine: DuckDBEngine) -> None:
+    found = traits(engine, layout, DAY, ["shelf", 'the "kind"'])
+    assert found.column_names == ["item_id", "new", "shelf", 'the "kind"']
+    assert found["item_id"].to_pylist() == [1, 2, 3, 4]
+    assert found['the "kind"'].to_pylist() == ["a", None, "b", "a"]
+    assert found["shelf"].to_pylist() == ["1", "2", "2", None]
     assert found["new"].to_pylist() == [False] * 4
 
 
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ({"category": "genre"}, "need the column 'genre' of items, which has item_id, .*correct caps_column"),
-        ({"released": "words"}, "cannot read words of items as a category and a day: "),
-        ({"released": "shelf"}, "cannot read shelf of items as a category and a day: "),
+        ({"categories": ["shelf", "genre"]}, "need the column 'genre' of items, which has item_id, .*correct caps or"),
+        ({"released": "words"}, "cannot read words of items as a day: "),
+        ({"released": "shelf"}, "cannot read shelf of items as a day: "),
     ],
 )
 def test_columns_that_cannot_be_are_one_sentence(
-    layout: Layout, engine: DuckDBEngine, columns: dict[str, str], sentence: str
+    layout: Layout, engine: DuckDBEngine, columns: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=sentence) as caught:
         traits(engine, layout, DAY, **columns)
@@ -71,4 +73,4 @@ def test_columns_that_cannot_be_are_one_sentence(
 
 def test_the_items_of_the_night_are_needed(layout: Layout, engine: DuckDBEngine) -> None:
     with pytest.raises(FileNotFoundError, match=r"rules of the shop need .*2026-01-11.parquet.*materialise items"):
-        traits(engine, layout, "2026-01-11", "shelf")
+        traits(engine, layout, "2026-01-11", ["shelf"])

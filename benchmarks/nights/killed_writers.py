@@ -1,7 +1,7 @@
-"""Torture of the tables of lists: writers killed at random moments while two readers count rows in a loop.
+"""Killed writers of the tables of lists: killed at random moments while two readers count rows in a loop.
 
-python benchmarks/nights/torture.py --kills 100 --users 2000
-python benchmarks/nights/torture.py --kills 100 --users 2000 --lists similar_items
+python benchmarks/nights/killed_writers.py --kills 100 --users 2000
+python benchmarks/nights/killed_writers.py --kills 100 --users 2000 --lists similar_items
 
 Each round forks a writer that publishes some night, and kills it with SIGKILL: every other round after a random time
 between nothing and a bit more than a publication takes, and every other a few random milliseconds after the night's
@@ -147,7 +147,7 @@ def left_behind(table: Path) -> list[str]:
     return kinds
 
 
-def torture(table: Path, kills: int, users: int, seed: int) -> dict:
+def kill_writers(table: Path, kills: int, users: int, seed: int) -> dict:
     """Kill `kills` writers, publish one good night, and return what was counted."""
     rng = random.Random(seed)
     for generation in (1, 2):
@@ -208,7 +208,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lists", choices=("recommendations", "similar_items"), default="recommendations")
     parser.add_argument("--table", type=Path, help="folder of the table (default: a temporary one)")
-    parser.add_argument("--read", choices=("duckdb", "polars"), help="be a reader (used by the torture itself)")
+    parser.add_argument("--read", choices=("duckdb", "polars"), help="be a reader (used by the run itself)")
     parser.add_argument("--write", metavar="NIGHT", type=dt.date.fromisoformat, help="publish one night and end")
     parser.add_argument("--gate", type=Path, help="with --write: wait for this file to exist before the first batch")
     args = parser.parse_args()
@@ -222,7 +222,7 @@ def main() -> int:
             return 2
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        found = torture(args.table or Path(folder) / args.lists, args.kills, args.users, args.seed)
+        found = kill_writers(args.table or Path(folder) / args.lists, args.kills, args.users, args.seed)
     print(json.dumps(found, indent=2))
     good = not (found["litter"] or found.get("failed") or any(r["wrong"] or not r["looks"] for r in found["readers"]))
     return 0 if good else 1

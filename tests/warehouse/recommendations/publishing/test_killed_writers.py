@@ -21,20 +21,20 @@ from warehouse.recommendations.publishing import publish as publishing
 from warehouse.recommendations.publishing.staging import staging_folder
 from warehouse.recommendations.table import night_files
 
-TORTURE = Path(__file__).resolve().parents[4] / "benchmarks" / "nights" / "torture.py"
+SCRIPT = Path(__file__).resolve().parents[4] / "benchmarks" / "nights" / "killed_writers.py"
 
-spec = importlib.util.spec_from_file_location("torture", TORTURE)
+spec = importlib.util.spec_from_file_location("killed_writers", SCRIPT)
 writer = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(writer)
 
 
-def torture(*words: object, **options: object) -> subprocess.Popen:
-    command = [sys.executable, str(TORTURE), *map(str, words)]
+def killing(*words: object, **options: object) -> subprocess.Popen:
+    command = [sys.executable, str(SCRIPT), *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def check(kills: int, lists: str = "recommendations") -> None:
-    process = torture("--kills", kills, "--users", 200, "--seed", kills, "--lists", lists)
+    process = killing("--kills", kills, "--users", 200, "--seed", kills, "--lists", lists)
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, out + errors
     found = json.loads(out)
@@ -57,11 +57,11 @@ def test_many_killed_writers(lists):
 def test_two_runs_of_one_night_at_once_make_one_table_and_one_clear_error(nights, tmp_path):
     where = nights.layout.recommendations
     staged = staging_folder(where) / "2026-01-10.lock"
-    first = torture("--table", where, "--write", "2026-01-10", "--users", 500, "--seed", 1, "--gate", tmp_path / "go")
+    first = killing("--table", where, "--write", "2026-01-10", "--users", 500, "--seed", 1, "--gate", tmp_path / "go")
     end = time.monotonic() + 60
     while not staged.exists() and time.monotonic() < end:
         time.sleep(0.01)
-    second = torture("--table", where, "--write", "2026-01-10", "--users", 500, "--seed", 2)
+    second = killing("--table", where, "--write", "2026-01-10", "--users", 500, "--seed", 2)
     sentence = second.communicate(timeout=60)[1]
     assert second.returncode == 2
     assert sentence.startswith("another run is writing the night 2026-01-10")
@@ -150,7 +150,7 @@ def test_a_file_that_may_not_grow_is_a_clear_error_and_old_nights_stand(nights, 
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     where = nights.layout.recommendations
-    full_disk(torture("--table", where, "--write", "2026-01-11", "--users", 5000, preexec_fn=limited), where)
+    full_disk(killing("--table", where, "--write", "2026-01-11", "--users", 5000, preexec_fn=limited), where)
     assert content(nights.layout, nights.day(0)) == before
     assert nights.files() == files
 
