@@ -30,6 +30,7 @@ FIRST = date(2026, 1, 1)
 STEPS = {
     "events": "ingestion", "items": "ingestion", "sessions": "data", "splits": "data", "gru4rec_model": "training",
     "offline_evaluation": "evaluation", "champion_model": "gate", "recommendations": "lists, publication",
+    "similar_items": "lists, publication", "night_report": "report",
 }  # fmt: skip
 SETTINGS = """
 [partitions]

@@ -240,8 +240,9 @@ def check_sizes(k: int, sample_size: int) -> None:
 def _contexts(items: Integers, starts: Integers, events: Integers, catalogue: int) -> _Contexts:
     """The contexts that begin at `starts` and end with `events`, both [P] places in `items`."""
     row, place = ranges(starts, events + 1)
-    keys = row * catalogue + items[place]
+    item = items[place].astype(np.int64)  # narrower where a log is long, and keys of items times sessions are not
+    keys = row * catalogue + item
     backwards = np.unique(keys[::-1], return_index=True)[1]  # of each item the last event, which comes first here
     last = np.sort(len(keys) - 1 - backwards)
     row, place = row[last], place[last]
-    return _Contexts(row, items[place], events[row] - place, (events - starts + 1)[row])
+    return _Contexts(row, item[last], events[row] - place, (events - starts + 1)[row])

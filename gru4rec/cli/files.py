@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.frames import ColumnNames, TableFile
+from gru4rec.data.frames import ColumnNames
+from gru4rec.data.table_files import TableFile
 from gru4rec.data.vocabulary import Vocabulary
 
 EVENT_OPTIONS = "--session-column, --item-column, --time-column"

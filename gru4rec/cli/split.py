@@ -14,8 +14,9 @@ from gru4rec.cli.files import require_columns
 from gru4rec.cli.paths import check_file
 from gru4rec.config.sentences import shown
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.frames import ColumnNames, TableFile
+from gru4rec.data.frames import ColumnNames
 from gru4rec.data.ids import as_keys
+from gru4rec.data.table_files import TableFile
 from gru4rec.storage.files import whole_file, write_parquet
 
 DAYS = re.compile(r"([1-9][0-9]{0,4})d")

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow.dataset import ParquetFragmentScanOptions
 
 from gru4rec.config.sentences import shown
-from gru4rec.data.text_files import header, is_text, read_text
+from gru4rec.data.plain_types import plain
+from gru4rec.data.table_files import ROWS, Rows, TableFile
 
 
 class ArrowStream(Protocol):
@@ -29,14 +28,6 @@ class ArrowStream(Protocol):
 
 
 Frame = ArrowStream | str | os.PathLike[str]
-ROWS = 1 << 17  # that a batch has at most
-
-
-class Rows(NamedTuple):
-    """Columns as a library or a file has them, batch by batch; they can be read once."""
-
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
 
 
 @dataclass(frozen=True)
@@ -157,112 +148,6 @@ def _guarded(batches: Iterator[pa.RecordBatch], what: str) -> Iterator[pa.Record
                 yield batch.slice(begin, ROWS)
 
 
-@dataclass(frozen=True)
-class TableFile:
-    """A file or folder of which is known what its columns are, and no row has been read.
-
-    Attributes:
-        path: where it lies.
-        names: those of its columns, in order.
-        parquet: the files to read; None for a text file.
-    """
-
-    path: Path
-    names: list[str]
-    parquet: pq.ParquetDataset | None
-
-    @classmethod
-    def open(cls, path: Path, names: Sequence[str] | None = None) -> "TableFile":
-        """Look at a file; arguments and faults are those of `open_parquet`, and those of `header` for a text file.
-
-        Raises:
-            FileNotFoundError: there is no such path.
-        """
-        if not path.exists():
-            raise FileNotFoundError(f"there is no file {path}; check the path")
-        if is_text(path):
-            return cls(path, header(path)[0], None)
-        files = open_parquet(path, names)
-        return cls(path, files.schema.names, files)
-
-    def read(
-        self, names: Sequence[str] | None = None, *, item: str = "", item_type: pa.DataType | None = None
-    ) -> pa.Table:
-        """Columns as a plain Arrow table; the arguments, and faults of a text file, are those of `read_text`.
-
-        Raises:
-            ValueError: a parquet file breaks off.
-        """
-        if self.parquet is None:
-            return read_text(self.path, names, item=item, item_type=item_type)
-        try:
-            return plain(self.parquet.read(columns=None if names is None else list(dict.fromkeys(names))))
-        except pa.ArrowException as error:
-            raise _not_parquet(str(self.path), error) from error
-
-    def rows(self, names: Sequence[str], *, item: str = "", item_type: pa.DataType | None = None) -> Rows:
-        """Columns batch by batch; arguments and faults are those of `read`. A text file is read whole first."""
-        if self.parquet is None:
-            table = read_text(self.path, names, item=item, item_type=item_type)
-            return Rows(table.schema, iter(table.to_batches(max_chunksize=ROWS)))
-        chosen = list(dict.fromkeys(names))
-        return Rows(pa.schema([self.parquet.schema.field(name) for name in chosen]), self._batches(chosen))
-
-    def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
-        assert self.parquet is not None
-        options = ParquetFragmentScanOptions(pre_buffer=False)  # which would hold all of a file's bytes
-        try:
-            for fragment in self.parquet.fragments:
-                yield from fragment.to_batches(
-                    schema=self.parquet.schema,
-                    columns=names,
-                    batch_size=ROWS,
-                    batch_readahead=1,
-                    fragment_scan_options=options,
-                    use_threads=False,
-                )
-        except pa.ArrowException as error:
-            raise _not_parquet(str(self.path), error) from error
-
-
-def open_parquet(path: Path, names: Sequence[str] | None = None) -> pq.ParquetDataset:
-    """A parquet file, or all files of a folder as one; reading it does not look at the files' footers again.
-
-    Args:
-        path: an existing file or folder.
-        names: the columns to check; None checks all.
-
-    Raises:
-        ValueError: a file is not parquet, the folder holds no parquet file, or a column stands twice in a file or is
-            of another kind in another file (reading would take one of the two, or cast).
-    """
-    schemas: dict[str, pa.Schema] = {}
-    file = str(path)
-    try:
-        dataset = pq.ParquetDataset(path)
-        for fragment in dataset.fragments:
-            file = fragment.path
-            schemas[file] = fragment.physical_schema
-    except pa.ArrowException as error:
-        raise _not_parquet(file, error) from error
-    if not schemas:
-        raise ValueError(f"there is no parquet file in the folder {path}; check the path")
-    kinds: dict[str, tuple[str, str]] = {}  # of a column: its kind and the first file that has it
-    for file, schema in schemas.items():
-        for column in schema:
-            if names is not None and column.name not in names:
-                continue
-            if schema.names.count(column.name) > 1:
-                raise ValueError(f"{file} has the column {column.name} twice; write it again with one of them")
-            kind, first = kinds.setdefault(column.name, (_kind(column.type), file))
-            if kind != _kind(column.type):
-                raise ValueError(
-                    f"column {column.name} is of {kind} in {first}, but of {_kind(column.type)} in {file}; "
-                    "write all files of the folder with one type"
-                )
-    return dataset
-
-
 def check_columns(names: Sequence[str], there: Sequence[str], what: str) -> None:
     """Raise ValueError unless each of `names` stands exactly once among the columns that are there."""
     missing = [name for name in names if name not in there]
@@ -297,41 +182,3 @@ def _selected(reader: pa.RecordBatchReader, names: Sequence[str] | None) -> Iter
     with reader:
         for batch in reader:
             yield batch if names is None else batch.select(names)
-
-
-def plain(table: pa.Table) -> pa.Table:
-    """The table with plain column types, without what a library noted about it."""
-    columns = [_decoded(column) if pa.types.is_dictionary(column.type) else column for column in table.columns]
-    fields = [pa.field(field.name, plain_type(field.type)) for field in table.schema]
-    return pa.Table.from_arrays(columns, names=table.column_names).cast(pa.schema(fields))
-
-
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A dictionary column's values, which become plain first because Arrow cannot take from string views."""
-    type_ = plain_type(column.type.value_type)
-    return pa.chunked_array([part.dictionary.cast(type_).take(part.indices) for part in column.chunks], type_)
-
-
-def plain_type(type_: pa.DataType) -> pa.DataType:
-    """What a column's type becomes in a plain table."""
-    if pa.types.is_dictionary(type_):
-        return plain_type(type_.value_type)
-    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
-        return pa.string()
-    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
-        return pa.list_(plain_type(type_.value_type))
-    return type_
-
-
-def _kind(type_: pa.DataType) -> str:
-    """What may differ between the files of a folder is how wide the values are, not what they are."""
-    value = type_.value_type if pa.types.is_dictionary(type_) else type_
-    if pa.types.is_integer(value):
-        return "integers"
-    if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
-        return "strings"
-    return "timestamps" if pa.types.is_timestamp(value) else f"type {value}"
-
-
-def _not_parquet(file: str, error: pa.ArrowException) -> ValueError:
-    return ValueError(f"{file} cannot be read as parquet ({str(error).splitlines()[0]}); write it again")

@@ -11,8 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from gru4rec.data.frames import ColumnNames, Frame, Rows, open_frame, plain, plain_type
+from gru4rec.data.frames import ColumnNames, Frame, open_frame
 from gru4rec.data.ids import as_ids, as_keys, in_column
+from gru4rec.data.plain_types import plain, plain_type
+from gru4rec.data.table_files import Rows
 from gru4rec.data.times import as_times
 
 ITEM, WEIGHT = "item", "weight"

@@ -197,6 +197,19 @@ def test_many_predictions_at_once_equal_one_after_another(
         assert found[event] == pytest.approx(expected, rel=1e-5)
 
 
+def test_items_of_32_bits_are_enough_for_more_items_times_sessions_than_32_bits_hold() -> None:
+    items, sessions = 70_000, 40_000
+    last = random_sessions(5, sessions, 50)
+    train = Sessions((items - 1 - last.items).astype(np.int32), last.offsets)
+    wide = Sessions(items - 1 - random_sessions(6, 4, 50).items, random_sessions(6, 4, 50).offsets)
+    narrow = Sessions(wide.items.astype(np.int32), wide.offsets)
+    for method in (VSKNN, VSTAN):
+        scorer = method.fit(train, vocabulary_of(items))
+        expected, found = scores_by_event(scorer, wide), scores_by_event(scorer, narrow)
+        assert max(scores.max() for scores in expected.values()) > 0
+        assert all(np.array_equal(scores, found[event]) for event, scores in expected.items())
+
+
 def test_last_only_scores_whole_sessions() -> None:
     train, test = random_sessions(6, 30), random_sessions(7, 5)
     longer = Sessions.from_lists([[*items, 0] for items in lists_of(test)])

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.dataset import Dataset
@@ -23,6 +22,9 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint
 from gru4rec.training.fit import EpochReport, FitOptions, fit
+from gru4rec.training.processes import leader
+from gru4rec.training.processes.leader import Crew, workers
+from gru4rec.training.trainer import Trainer
 from gru4rec.training.update.group import Group
 from gru4rec.training.update.parallel_step import part_of
 from gru4rec.training.windows.loader import WindowLoader
@@ -39,25 +41,34 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def led(config: Config, folder: Path, *ways: tuple[str, ...]) -> list[dict[str, torch.Tensor]]:
-    """What trainings end with, each led by a process of its own; a way is a number of processes, and "columns"."""
-    settings = folder / "config.json"
-    settings.write_text(config.to_json())
-    files = [folder / f"{'-'.join(way)}.safetensors" for way in ways]
-    begin = [sys.executable, "-m", "tests.gru4rec.training.processes.lead"]
-    at_work = [
-        subprocess.Popen([*begin, way[0], str(settings), str(file), *way[1:]])
-        for way, file in zip(ways, files, strict=True)
-    ]
-    assert [process.wait(300) for process in at_work] == [0] * len(ways)
-    return [load_file(file) for file in files]
+def trained(config: Config) -> dict[str, torch.Tensor]:
+    """The losses, and all that a training in float64 ends with, by the processes that are there."""
+    model = GRU4Rec(config.model, Vocabulary.build(np.arange(40)), dtype=torch.float64)
+    model.initialise(3)
+    sessions = random_sessions(300, 40, 5)
+    crew = Crew(model, sessions, config)
+    trainer = Trainer(model, sessions, config, columns=crew.columns)
+    crew.begin(trainer)
+    losses = []
+    for epoch in (1, 2):
+        crew.epoch(epoch)
+        losses += [loss for loss, _ in trainer.epoch(epoch)]
+    crew.end()
+    found = {**trainer.tensors(), "losses": torch.tensor(losses, dtype=torch.float64)}
+    return {name: value.clone() for name, value in found.items()}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == "cosines" else pytest.mark.slow) for n in SETTINGS])
-def test_processes_end_where_one_does_in_float64_whether_they_share_lanes_or_columns(tmp_path: Path, name: str) -> None:
+def test_processes_end_where_one_does_in_float64_whether_they_share_lanes_or_columns(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     config = Config().override({**BASE, **SETTINGS[name]})
-    one, *others = led(config, tmp_path, ("1",), ("2",), ("2", "columns"))
-    for found in others:
+    one = trained(config)
+    with workers(2):
+        lanes = trained(config)
+        monkeypatch.setattr(leader, "LARGEST_TABLE", 0)
+        columns = trained(config)
+    for found in (lanes, columns):
         assert one.keys() == found.keys()
         for part, value in one.items():
             torch.testing.assert_close(found[part], value, rtol=0, atol=1e-9, msg=part)
