@@ -190,9 +190,9 @@ def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) 
     """The weights under which the targets rank best: recall@20 and MRR@20, each relative to no weights.
 
     The pair of weights of what was just seen and what was seen before comes first, then that of the item one before and
-    that of earlier ones by themselves; then, where they prove themselves, the three of each kind of last event; then the
-    neighbours'. Of each the gain counts that is left after some standard errors; where none is left the weight stays as
-    it was, 0 at first. So do all with fewer than FEWEST predictions.
+    that of earlier ones by themselves; then, where they prove themselves, the three of each kind of last event; then
+    the neighbours'. Of each the gain counts that is left after some standard errors; where none is left it stays as it
+    was, 0 at first. So do all with fewer than FEWEST predictions.
 
     Args:
         blocks: scores of the sessions by a model that was not fitted on them.
@@ -231,7 +231,7 @@ def _last_events_matter(found: Standing, setting: _Setting) -> bool:
         other = _Trial(found.part(~half))
         gains.append(other.worth(chosen) - other.worth(setting))
     gain = torch.cat(gains)
-    return float(gain.mean()) > SURE_OF_FEW * float(gain.std()) / len(gain) ** 0.5
+    return bool(gain.mean() > SURE_OF_FEW * gain.std() / len(gain) ** 0.5)
 
 
 def _best(scores: Tensor, without: Tensor) -> Tensor:

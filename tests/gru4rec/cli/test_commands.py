@@ -72,7 +72,9 @@ def test_figures_come_over_known_targets_and_over_all(
         assert f"2 of {targets} targets are unknown to training and left out; as misses: recall@20 0." in err
 
 
-def test_without_a_test_file_there_are_no_rank_metrics(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_without_a_test_file_there_are_no_rank_metrics(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     assert main(["fit", str(folder / "train.parquet"), "--model-dir", str(tmp_path), *SMALL]) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert not [name for name in figures if "@" in name]
