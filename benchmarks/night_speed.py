@@ -1,7 +1,7 @@
 """A whole night of the synthetic shop, asset by asset: seconds, processor seconds, peak memory and shares.
 
     .venv/bin/python -m benchmarks.night_speed --events 1000000                the night as it is
-    .venv/bin/python -m benchmarks.night_speed --events 10000000 --sessions-a-user 1.6 --updates 300 --test 300
+    .venv/bin/python -m benchmarks.night_speed --events 10000000 --sessions-a-user 0.65 --updates 320 --test 5000
                                                                                its memory: 1M users, training cut short
 
 Every asset runs in a process of its own, through the job *nightly*, on a data folder made for it and deleted at the
