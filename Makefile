@@ -21,8 +21,8 @@ demo: $(INSTALLED) ## Run the whole pipeline on MovieLens 100K and print what ca
 ui: $(INSTALLED) ## Dagster UI, MLflow UI and a page of the lists together, on loopback
 	$(BIN)/python -m pipelines ui
 
-test: $(INSTALLED) ## Run the tests (the fast ones)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+test: $(INSTALLED) ## Run the tests (the fast ones, without Spark)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not spark"
 
 test-all: $(INSTALLED) ## Run all tests, the slow ones too
 	$(BIN)/python -m pytest -n 2
@@ -31,9 +31,9 @@ torture: $(INSTALLED) ## Kill, spoil and race whole nights (hours): make torture
 	$(BIN)/python -m benchmarks.torture --kills $(or $(KILLS),1000) --spoiled $(or $(SPOILED),300) \
 		--rivals $(or $(RIVALS),20) --seed $(or $(SEED),0) --shares $(or $(SHARES),1)
 
-test-spark: $(INSTALLED) ## Install pyspark (450 MB) and run every test that uses Spark; needs Java 17
+test-spark: $(INSTALLED) ## Install pyspark (450 MB) and run the fast tests on Spark; needs Java 17
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
-	$(BIN)/python -m pytest -k spark tests/warehouse tests/pipelines
+	GRU4REC_TEST_SPARK=1 $(BIN)/python -m pytest -n 2 -m "spark and not slow"
 
 lint: $(INSTALLED) ## Style, types and the walls between the packages
 	$(BIN)/ruff check .

@@ -9,10 +9,10 @@ rows that no engine may accept. Every table is compared whole: EXCEPT ALL both w
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from datetime import date, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,19 @@ def run(engine: Engine, layout: Layout) -> tuple[dict[str, float], pa.Table]:
         began = time.perf_counter()
         made: Any = step()
         seconds[name] = time.perf_counter() - began
+        if name == "splits":
+            print(json.dumps({"greatest_memory_gib": greatest_memory()}), flush=True)
     return {name: round(one, 2) for name, one in seconds.items()}, made
+
+
+def greatest_memory() -> dict[str, float]:
+    """The greatest memory so far of this process and, where Spark has started, of its driver's JVM."""
+    from pyspark import SparkContext
+
+    found = {"python": Path("/proc/self/status")}
+    if SparkContext._gateway is not None:
+        found["jvm"] = Path(f"/proc/{SparkContext._gateway.proc.pid}/status")
+    return {name: round(int(path.read_text().split("VmHWM:")[1].split()[0]) / 2**20, 3) for name, path in found.items()}
 
 
 def differences(one: pa.Table, other: pa.Table) -> dict[str, object]:
@@ -104,10 +116,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--url", default="local-cluster[2,1,2048]")
+    parser.add_argument("--alone", action="store_true", help="Spark alone: its seconds and the memory of its driver")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spark_speed_") as made:
         layouts = {kind: Layout(Path(made) / kind) for kind in ("duckdb", "spark")}
-        write_raw(layouts["duckdb"], arguments.events)
+        # In a process of its own, so that its memory is not this one's.
+        making = get_context("spawn").Process(target=write_raw, args=(layouts["duckdb"], arguments.events))
+        making.start()
+        making.join()
         (Path(made) / "spark").mkdir()
         layouts["spark"].raw.symlink_to(layouts["duckdb"].raw)
         settings = {"spark.driver.memory": "1g", "spark.executor.memory": "1g", "spark.sql.shuffle.partitions": "4"}
@@ -115,11 +131,14 @@ def main() -> None:
             "duckdb": DuckDBEngine("2GB", 2, Path(made) / "scratch"),
             "spark": SparkEngine(arguments.url, Path(made) / "scratch", settings),
         }
+        if arguments.alone:
+            del engines["duckdb"]
         found = {}
         for kind, engine in engines.items():
             seconds, found[kind] = run(engine, layouts[kind])
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            print(json.dumps({kind: seconds, "greatest_memory_of_this_process_gib": round(peak, 2)}), flush=True)
+            print(json.dumps({kind: seconds}), flush=True)
+        if arguments.alone:
+            return
         print(json.dumps({"contexts": differences(found["duckdb"], found["spark"])}), flush=True)
         for name in TABLES:
             for day in layouts["duckdb"].days(name):

@@ -1,4 +1,4 @@
-"""Spark for tests: one small session a process, and the reason to skip where Spark cannot run."""
+"""Spark for tests: one small session a process, both engines as a parameter, and what is missing to run it."""
 
 import importlib.util
 import shutil
@@ -8,7 +8,7 @@ import pytest
 
 from warehouse.engine.spark.spark_engine import SparkEngine
 
-_MISSING = [
+MISSING = [
     name
     for name, there in {
         "Java 17": shutil.which("java"),
@@ -16,15 +16,18 @@ _MISSING = [
     }.items()
     if not there
 ]
-needs_spark = pytest.mark.skipif(bool(_MISSING), reason=f"Spark needs {' and '.join(_MISSING)}, which is not here")
+ENGINES = ("duckdb", pytest.param("spark", marks=pytest.mark.spark))  # for the fixture `engine`
 
-# Little data: one partition, no compiling of queries that run once, no second look at their plans.
+# Little data: one partition, nothing compiled that runs once, no second look at plans.
 SMALL = {
     "spark.driver.memory": "768m",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.sql.shuffle.partitions": "2",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.shuffle.partitions": "1",
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.rdd.compress": "false",
     "spark.shuffle.compress": "false",

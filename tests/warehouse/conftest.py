@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.spark import small_spark
 from warehouse import recommendations as table
 from warehouse.config import EventsConfig, SessionsConfig
 from warehouse.engine.duckdb_engine import DuckDBEngine
@@ -33,10 +34,16 @@ def duckdb_engine(tmp_path: Path) -> DuckDBEngine:
     return DuckDBEngine(memory_limit="500MB", threads=1, temp_directory=tmp_path / "spill")
 
 
+@pytest.fixture(scope="session")
+def spark_scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tests: each new one is tried out with the executors first."""
+    return tmp_path_factory.mktemp("spark")
+
+
 @pytest.fixture
-def engine(duckdb_engine: DuckDBEngine) -> Engine:
-    """DuckDB; the tests of steps have Spark, too."""
-    return duckdb_engine
+def engine(request: pytest.FixtureRequest, duckdb_engine: DuckDBEngine, spark_scratch: Path) -> Engine:
+    """DuckDB, or the engine that a parameter of ENGINES names; the tests of steps run on each."""
+    return small_spark(spark_scratch) if getattr(request, "param", "duckdb") == "spark" else duckdb_engine
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from gru4rec.serving.recommend import Recommender
 from gru4rec.storage.checkpoint import save
 from gru4rec.training.fit import FitOptions, fit
 from pipelines.serving.scoring import ListsOfGroup, Rules
-from tests.spark import SMALL, needs_spark, small_spark
+from tests.spark import SMALL, small_spark
 from warehouse import recommendations as table
 from warehouse.config import ContextConfig
 from warehouse.engine.duckdb_engine import DuckDBEngine
@@ -161,7 +161,7 @@ def test_groups_say_why_as_a_stream_does(shop, tmp_path):
     assert rows(where)["because_of"].null_count < N * USERS
 
 
-@needs_spark
+@pytest.mark.spark
 def test_lists_of_sparks_executors_are_those_of_this_process_also_when_tasks_are_retried(shop, local, tmp_path):
     where = tmp_path / "recommendations"
     published = publish_on(small_spark(tmp_path / "spill"), shop, where, FailsAtFirst)
@@ -171,7 +171,7 @@ def test_lists_of_sparks_executors_are_those_of_this_process_also_when_tasks_are
     clean(where)
 
 
-@needs_spark
+@pytest.mark.spark
 def test_two_drivers_of_one_night_on_spark_publish_it_once(shop, local, tmp_path):
     where, engine = tmp_path / "recommendations", small_spark(tmp_path / "spill")
 
@@ -185,7 +185,7 @@ def test_two_drivers_of_one_night_on_spark_publish_it_once(shop, local, tmp_path
     clean(where)
 
 
-@needs_spark
+@pytest.mark.spark
 @pytest.mark.slow
 def test_an_executor_of_spark_killed_in_mid_scoring_leaves_one_whole_night(shop, local, tmp_path):
     where = tmp_path / "recommendations"

@@ -1,13 +1,13 @@
-"""Every step runs on both engines: DuckDB, and Spark where Java and pyspark are there (some seconds a test: slow)."""
+"""Every step runs on both engines."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.spark import needs_spark, small_spark
+from tests.spark import ENGINES, small_spark
 from warehouse.engine.protocol import Engine
 
 
-@pytest.fixture(params=["duckdb", pytest.param("spark", marks=[needs_spark, pytest.mark.slow])])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, duckdb_engine: Engine) -> Engine:
-    return duckdb_engine if request.param == "duckdb" else small_spark(tmp_path / "spill")
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, duckdb_engine: Engine, spark_scratch: Path) -> Engine:
+    return small_spark(spark_scratch) if request.param == "spark" else duckdb_engine

@@ -7,6 +7,7 @@ from warehouse.engine.protocol import FileColumn
 from warehouse.engine.statements import literal
 
 _EXACT = {"float": 2**24, "double": 2**53}  # up to where each tells neighbouring numbers apart
+UUID = "extension<arrow.uuid>"
 _TEXT = ("string", "large_string", "string_view")
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 # A date, or a date and a time of day, with or without a zone; Spark alone would read 12:30 as today and 2024 as a day.
@@ -28,6 +29,11 @@ def expression(source: FileColumn | None, types: Mapping[str, str]) -> str:
     if source is None or types.get(source.column, "null") == "null":
         return "true" if source is not None and source.read == "is null" else "CAST(NULL AS STRING)"
     column, kind = identifier(source.column), types[source.column]
+    if kind == "halffloat":
+        raise DataError(
+            f"column {source.column!r} of the raw files has floats of 16 bits, which Spark cannot read: write it as "
+            f"float or double; nothing was changed"
+        )
     if source.read == "text":
         return _text(column, kind)
     if source.read == "id":
@@ -68,6 +74,8 @@ def _text(column: str, kind: str) -> str:
         return f"(CAST({_time(column, kind)} AS STRING){zone})"
     if kind in _EXACT:
         return f"CASE WHEN isnan({column}) THEN 'nan' ELSE CAST({column} AS STRING) END"
+    if kind == UUID:
+        return _dashed(column)
     return f"CAST({column} AS STRING)"
 
 
@@ -78,15 +86,20 @@ def _id(column: str, kind: str) -> str:
         return f"CASE WHEN {whole} THEN TRY_CAST({column} AS BIGINT) END"
     if kind.startswith("decimal"):
         return f"CASE WHEN {column} = floor({column}) THEN TRY_CAST({column} AS DECIMAL(38, 0)) END"
-    if kind == "fixed_size_binary[16]":
-        digits = f"lower(hex({column}))"
-        parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-        return " || '-' || ".join(f"substr({digits}, {start}, {length})" for start, length in parts)
+    if kind in ("fixed_size_binary[16]", UUID):
+        return _dashed(column)
     if "binary" in kind:
         return f"try_validate_utf8(CAST({column} AS STRING))"
     if kind.startswith(("int", "uint")):
         return column
     return _text(column, kind)
+
+
+def _dashed(column: str) -> str:
+    """Sixteen bytes as a UUID is written."""
+    digits = f"lower(hex({column}))"
+    parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    return " || '-' || ".join(f"substr({digits}, {start}, {length})" for start, length in parts)
 
 
 def _reads_back(value: str) -> str:

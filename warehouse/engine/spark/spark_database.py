@@ -1,6 +1,5 @@
 """A Spark session behind the protocol that steps know: executors write the rows, the driver sees footers."""
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -11,6 +10,7 @@ from warehouse.engine.parquet_files import bounds_of, plain_type, rows_of, schem
 from warehouse.engine.protocol import Task, ViewColumns, Written
 from warehouse.engine.ranges import Users
 from warehouse.engine.row_groups import ROW_GROUP, regrouped
+from warehouse.engine.spark.files import read_files
 from warehouse.engine.spark.groups import Luggage, map_partitions
 from warehouse.engine.spark.reading import expression, identifier
 from warehouse.engine.spark.sentences import spark_sentences
@@ -124,12 +124,12 @@ class SparkDatabase:
     def _scan(self, files: Sequence[Path], columns: ViewColumns | None, filename: str) -> "DataFrame":
         """The rows of some files. Those whose columns are of the same types are read together: nothing is rounded."""
         shapes: dict[tuple[tuple[str, str], ...], list[Path]] = {}
-        named = None if columns is None else {source.column for source in columns.values() if source is not None}
         for path in files:
             types = {field.name: str(plain_type(field.type)) for field in schema_of(path)}
-            shape = sorted((name, kind) for name, kind in types.items() if named is None or name in named)
-            shapes.setdefault(tuple(shape), []).append(path)
-        frames = [self._read(alike, dict(shape), columns, filename) for shape, alike in shapes.items()]
+            shapes.setdefault(tuple(sorted(types.items())), []).append(path)
+        frames = _ids_alike(
+            [self._read(alike, dict(shape), columns, filename) for shape, alike in shapes.items()], columns or {}
+        )
         whole = frames[0]
         for frame in frames[1:]:
             whole = whole.unionByName(frame, allowMissingColumns=True)
@@ -138,7 +138,7 @@ class SparkDatabase:
     def _read(
         self, files: Sequence[Path], types: dict[str, str], columns: ViewColumns | None, filename: str
     ) -> "DataFrame":
-        raw = self._spark.read.parquet(*map(address, files))
+        raw = read_files(self._spark, files, self._unused("columns"))
         if columns is None:
             selected = ["*"]
         else:
@@ -146,6 +146,14 @@ class SparkDatabase:
         return raw.selectExpr(*selected, *([f"{_PATH} AS {identifier(filename)}"] if filename else []))
 
 
-def address(path: Path) -> str:
-    """A path to read, in which no character stands for others; what is written to is taken as it is."""
-    return "file:" + re.sub(r"([*?\[\]{}\\])", r"\\\1", str(path.absolute()))
+def _ids_alike(frames: Sequence["DataFrame"], columns: ViewColumns) -> Sequence["DataFrame"]:
+    """Ids that are text in one frame are text in all: Spark would make numbers of them, and fail."""
+    text = [
+        name
+        for name, source in columns.items()
+        if source is not None
+        and source.read == "id"
+        and len(frames) > 1
+        and any(dict(frame.dtypes)[name] == "string" for frame in frames)
+    ]
+    return [frame.withColumns({name: frame[name].cast("string") for name in text}) for frame in frames]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.engine.errors import DataError
+from warehouse.engine.spark.executors import not_for_ever
+from warehouse.engine.spark.files import address
 from warehouse.engine.spark.sentences import spark_sentences
 from warehouse.engine.spark.session import MEANING, session
-from warehouse.engine.spark.spark_database import SparkDatabase, address
+from warehouse.engine.spark.spark_database import SparkDatabase
 from warehouse.engine.spill import spill_folder
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class SparkEngine:
         spark = session(self.url, self.settings)
         # A folder of this machine's own: whether a process still runs, only its own machine knows.
         with spill_folder(self.temp_directory / f"spark-{socket.gethostname()}") as spill:
-            with spark_sentences():
+            with spark_sentences(), not_for_ever(spark, self.url):
                 self._probe(spark, spill / "probe")
             yield SparkDatabase(spark, spill)
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.spark import needs_spark, small_spark
+from tests.spark import small_spark
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.engine.protocol import Database, FileColumn
 from warehouse.engine.statements import literal
 
-pytestmark = needs_spark
+pytestmark = pytest.mark.spark
 Both = tuple[Database, Database]
 SPECIAL = ["'", '"', "\\", "\n", "\r", "\t", "`", "%", "${spark.master}", ":x", "?", "--", "/*", "\\'", "\\u0041", "日"]
 

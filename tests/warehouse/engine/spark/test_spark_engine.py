@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.spark import SMALL, needs_spark, small_spark
+from tests.spark import SMALL, small_spark
 from warehouse.engine.choice import engine_of
 from warehouse.engine.errors import DataError, StatementRefused
+from warehouse.engine.spark import executors
 from warehouse.engine.spark.spark_engine import SparkEngine
 from warehouse.engine.statements import ColumnList
 
@@ -26,7 +27,7 @@ def refusal(engine: SparkEngine, folder: Path) -> str:
     return str(caught.value)
 
 
-@needs_spark
+@pytest.mark.spark
 def test_a_missing_java_is_a_sentence_with_the_spark_engine(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -40,13 +41,22 @@ def test_a_missing_pyspark_is_a_sentence_with_the_spark_engine(tmp_path, monkeyp
     assert "pip install 'gru4rec-nightly[spark]'" in refusal(SparkEngine("local[3]", tmp_path), tmp_path)
 
 
-@needs_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("url", ["spark://127.0.0.1:1", "spark://no.such.host.invalid:7077", "spark://:x"])
 def test_a_master_that_does_not_answer_is_a_sentence_with_the_spark_engine(tmp_path, url):
     assert f"no master of Spark answers at {url}" in refusal(SparkEngine(url, tmp_path), tmp_path)
 
 
-@needs_spark
+@pytest.mark.spark
+def test_a_master_without_executors_is_a_sentence_after_a_while_with_the_spark_engine(tmp_path, monkeypatch):
+    monkeypatch.setattr(executors, "WAIT_SECONDS", 2.0)
+    engine = SparkEngine("local-cluster[0,1,1024]", tmp_path, SMALL)
+    said = refusal(engine, tmp_path)
+    assert "no executor of Spark came in 2 s at local-cluster[0,1,1024]: start workers" in said
+    assert "spark.executor.memory" in said
+
+
+@pytest.mark.spark
 def test_storage_that_only_the_driver_sees_is_a_sentence_with_the_spark_engine(tmp_path, monkeypatch):
     with small_spark(tmp_path / "shared").open():
         pass
@@ -74,7 +84,7 @@ def test_an_engine_is_chosen_by_its_kind_and_a_kind_that_is_none_is_a_sentence(t
         engine_of("duckdb", tmp_path, url="local[2]", **limits)
 
 
-@needs_spark
+@pytest.mark.spark
 def test_rows_are_written_in_order_counted_and_bounded_by_the_spark_engine(tmp_path):
     with small_spark(tmp_path / "scratch").open() as db:
         many = "SELECT (id * 7919) % 1000 AS user_id, id AS item_id FROM range(1000)"
@@ -95,7 +105,7 @@ def test_rows_are_written_in_order_counted_and_bounded_by_the_spark_engine(tmp_p
     assert not list((tmp_path / "scratch").rglob("*.parquet"))
 
 
-@needs_spark
+@pytest.mark.spark
 def test_groups_are_ranges_in_order_and_each_has_its_result_once_with_the_spark_engine(tmp_path):
     from pyspark import cloudpickle
 
@@ -119,13 +129,14 @@ def tripled(batches, luggage):
     return json.dumps([(row["user_id"], factor * row["item_id"]) for batch in batches for row in batch.to_pylist()])
 
 
-@needs_spark
+@pytest.mark.spark
 @pytest.mark.slow
 def test_executors_without_the_package_are_a_sentence_with_the_spark_engine(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     code = f"""
 from pathlib import Path
 from warehouse.engine.errors import DataError
+from warehouse.engine.spark import executors
 from warehouse.engine.spark.spark_engine import SparkEngine
 from warehouse.engine.statements import ColumnList
 import tests.spark

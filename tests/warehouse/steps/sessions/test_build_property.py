@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.spark import SMALL, needs_spark
+from tests.spark import SMALL
 from warehouse.config import SessionsConfig
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.engine.errors import DataError
@@ -115,7 +115,7 @@ def run(events, days=None, threads=1, url="", **config):
     with tempfile.TemporaryDirectory() as folder:
         layout, engine = Layout(Path(folder)), DuckDBEngine(memory_limit="500MB", threads=threads)
         if url:
-            engine = SparkEngine(url, layout.scratch, SMALL)
+            engine = SparkEngine(url, layout.scratch, SMALL | {"spark.sql.shuffle.partitions": "2"})
         for day in deliver(layout, events, days):
             ingest_day(engine, layout, day)
         if not layout.files("events", LAST):
@@ -186,8 +186,7 @@ def test_sessions_agree_with_the_reference_on_small_logs(kind, data):
     check(data.draw(logs(kind)), data.draw(randoms))
 
 
-@needs_spark
-@pytest.mark.slow
+@pytest.mark.spark
 @one
 @given(crowds("string"), randoms)
 def test_sessions_of_text_ids_agree_with_the_reference_on_two_executors_of_spark(events, choices):

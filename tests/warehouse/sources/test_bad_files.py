@@ -1,0 +1,68 @@
+"""Logs that are not what they should be: a clear sentence that names the file, and nothing written."""
+
+import pytest
+
+from warehouse.sources.mapped import import_mapped
+
+CSV = '[events]\nformat = "csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n'
+GOOD = "u,i,t\na,b,2024-03-01 10:00\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (GOOD + 'a,"b,2024-03-01 10:00\n' + GOOD, r"line 3 of .*log.csv cannot be read: Value with unterminated quote"),
+        (GOOD.replace(",", ";"), r"log.csv has no column 'u', 'i', 't' .*the delimiter ',' may be wrong"),
+        ("u,i,t\na;b;2024-03-01\n", r"line 2 of .*log.csv cannot be read: Expected Number of Columns: 3 Found: 1"),
+        ("u,t\na,2024-03-01\n", r"log.csv has no column 'i' \(it has 'u', 't'\)"),
+        ("", r"log.csv is empty"),
+        ("u,i,t\n", "holds no row with a believable time: no time in it can be read; check the column"),
+        ("u,i,t\na,b,whenever\n", "no time in it can be read"),
+        ("u,i,t\na,b,1924-03-01 10:00\n", "read as 1924-03-01 10:00:00.* to 1924-03-01 .*check .*timestamp_unit"),
+    ],
+)
+def test_csv_that_is_none(tmp_path, layout, engine, text, sentence):
+    (tmp_path / "log.csv").write_text(text)
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(ValueError, match=sentence):
+        import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+    assert not list(layout.raw.rglob("*.parquet"))
+
+
+def test_csv_in_another_encoding(tmp_path, layout, engine):
+    (tmp_path / "log.csv").write_bytes("u,i,t\nJosé,b,2024-03-01 10:00\n".encode("latin-1"))
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(ValueError, match=r"log.csv cannot be read as utf-8 text"):
+        import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+    (tmp_path / "m.toml").write_text(CSV + 'encoding = "latin-1"\n')
+    assert import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml").events == 1
+
+
+def test_a_folder_or_nothing_for_a_file(tmp_path, layout, engine):
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        import_mapped(engine, layout, tmp_path / "nothing", mapping=tmp_path / "m.toml")
+    (tmp_path / "log.csv").mkdir()
+    with pytest.raises(FileNotFoundError, match="holds no file like"):
+        import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [('{"u": 1', "line 1 of .* is not JSON"), ("[1]", "is no JSON object"), ('{"u": 1}', "has no column 'i', 't'")],
+)
+def test_json_lines_that_are_none(tmp_path, layout, engine, text, sentence):
+    (tmp_path / "log.jsonl").write_text(text + "\n")
+    (tmp_path / "m.toml").write_text(CSV.replace("csv", "jsonl"))
+    with pytest.raises(ValueError, match=sentence):
+        import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+
+
+def test_a_gzip_file_cut_short(tmp_path, layout, engine):
+    import gzip
+
+    (tmp_path / "log.csv.gz").write_bytes(gzip.compress((GOOD + "a,b,2024-03-01 10:00\n" * 5000).encode())[:-30])
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(ValueError, match=r"log\.csv\.gz"):
+        import_mapped(engine, layout, tmp_path / "log.csv.gz", mapping=tmp_path / "m.toml")
+    assert not list(layout.raw.rglob("*.parquet"))
