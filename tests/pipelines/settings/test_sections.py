@@ -48,7 +48,7 @@ def wrong_and_right(field: FieldInfo) -> tuple[list[Any], list[Any]]:
     if get_origin(field.annotation) is Literal:
         return ["none of these"], list(get_args(field.annotation))
     if field.annotation is str and any(type(rule).__name__ == "AfterValidator" for rule in field.metadata):
-        return ["none of these"], ["2026-01-31"]
+        return ["none of these"], ["Europe/Athens" if field.default == "UTC" else "2026-01-31"]
     for rule in field.metadata:
         if (low := getattr(rule, "ge", None)) is not None:
             wrong.append(low - 1)
