@@ -182,5 +182,5 @@ def test_the_defaults_and_the_values_that_switch_limits_off_are_taken(tmp_path: 
 
 
 def test_a_data_folder_that_the_delta_library_cannot_use_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"GRU4REC_DATA: .* has %20 in its path"):
+    with pytest.raises(SettingsError, match=r"GRU4REC_DATA: .* has '%20' in its path"):
         load({"GRU4REC_DATA": str(tmp_path / "per%20cent")})
