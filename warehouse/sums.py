@@ -7,6 +7,7 @@ of the file which is about to go.
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -26,10 +27,12 @@ def sum_of(path: Path) -> str:
 
 def put_summed(written: Path, path: Path) -> None:
     """Let a whole file take the place of `path`, kept through a power cut, and keep its sum beside it."""
-    new = sum_of(written)
-    _note(path, [new, *_standing(path)])
+    new, standing = sum_of(written), _standing(path)
+    with replacing(beside(path)) as note:
+        note.write_text("".join(f"{one}\n" for one in (new, *standing)), encoding="ascii")
     put_in_place(written, path)
-    _note(path, [new])
+    if standing:
+        os.truncate(beside(path), len(f"{new}\n"))  # not asked of the disk: both sums are as right after a power cut
 
 
 def forget(path: Path) -> None:
@@ -77,13 +80,11 @@ def _matches(path: Path, known: tuple[str, ...], inode: int, size: int, changed:
 
 
 def _standing(path: Path) -> list[str]:
-    """The noted sum that the file has now. Of several, left by a killed writer, its bytes say which."""
-    known = noted_beside(path)
-    if not known or not path.is_file():
+    """The sum of the file that stands there. Of several noted ones, left by a killed writer, its bytes say which."""
+    if not path.is_file():
         return []
-    return known if len(known) == 1 else [one for one in known if one == sum_of(path)]
-
-
-def _note(path: Path, known: list[str]) -> None:
-    with replacing(beside(path)) as temporary:
-        temporary.write_text("\n".join(known) + "\n", encoding="ascii")
+    known = noted_beside(path)
+    if len(known) == 1:
+        return known
+    now = sum_of(path)
+    return [now] if now in known or not known else []

@@ -2,6 +2,7 @@
 
 import os
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,26 +51,27 @@ class Killed(BaseException):
     """Stands for the end of the process at one moment."""
 
 
-@pytest.mark.parametrize("moment", range(8))
-def test_a_writer_killed_at_any_moment_leaves_a_file_that_passes(tmp_path, monkeypatch, moment):
-    """Every replacement of a file is a moment to die, before it and after it."""
-    path, replace, steps = tmp_path / "2024-03-01.parquet", os.replace, iter(range(100))
-    write(path, b"old")
+@pytest.mark.parametrize("first", [write, Path.write_bytes], ids=["summed", "of an older version"])
+@pytest.mark.parametrize("moment", range(6))
+def test_a_writer_killed_at_any_moment_leaves_a_file_that_passes(tmp_path, monkeypatch, first, moment):
+    """Every change of a name or of a size is a moment to die, before it and after it."""
+    path, steps = tmp_path / "2024-03-01.parquet", iter(range(100))
+    first(path, b"old")
 
-    def dying(source, target):
-        if next(steps) == moment:
-            raise Killed
-        replace(source, target)
-        if next(steps) == moment:
-            raise Killed
+    def dying(step):
+        def died(*arguments):
+            for act in (lambda *_: None, step):
+                act(*arguments)
+                if next(steps) == moment:
+                    raise Killed
 
-    monkeypatch.setattr(os, "replace", dying)
-    try:
-        write(path, b"new")
-        write(path, b"newer")
-    except Killed:
-        pass
-    monkeypatch.setattr(os, "replace", replace)
+        return died
+
+    with monkeypatch.context() as patched:
+        for name in ("replace", "truncate"):
+            patched.setattr(os, name, dying(getattr(os, name)))
+        with pytest.raises(Killed):
+            write(path, b"new")
     check(path)
     write(path, b"last")
     check(path)

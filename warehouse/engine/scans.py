@@ -94,7 +94,7 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
     if source is not None and source.read == "constant":
         return quoted(source.column)
     if source is None or (types and source.column not in types):
-        return "CAST(NULL AS VARCHAR)"
+        return "true" if source is not None and source.read == "is null" else "CAST(NULL AS VARCHAR)"
     column, kind = identifier(source.column), (types or {}).get(source.column, "string")
     if source.read == "text":
         return f"CAST({column} AS VARCHAR)"

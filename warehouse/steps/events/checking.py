@@ -47,10 +47,10 @@ def define_checked(
         "timestamp_is_null": FileColumn(time_column, "is null"),
         **{name: FileColumn(optional[name]) if name in optional else None for name in OPTIONAL},
         "sequence": None if sequence is None else FileColumn(sequence, "int64"),
-        "sequence_is_null": None if sequence is None else FileColumn(sequence, "is null"),
+        "sequence_is_null": FileColumn(sequence or "", "is null"),
         "session_id": None if session is None else FileColumn(session, session_read),
         "session_text": None if session is None else FileColumn(session, "text"),
-        "session_is_null": None if session is None else FileColumn(session, "is null"),
+        "session_is_null": FileColumn(session or "", "is null"),
     }
     db.view("raw", list(files), columns, filename="source_file")
     user_type, item_type = _wide_enough(db, files, config, user_type, item_type)
