@@ -147,6 +147,7 @@ Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
 NoDays = Annotated[int, Field(ge=0, le=MAX_DAYS)]
 Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
 Threads = Annotated[int, Field(ge=0, le=1024)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
 ListLength = Annotated[int, Field(ge=1, le=32_767)]  # ranks are 16-bit numbers
 Minutes = Annotated[float, Field(ge=1e-6, le=MAX_GAP)]
 Positive = Annotated[float, Field(ge=1e-6, le=1e9)]

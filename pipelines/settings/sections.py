@@ -27,6 +27,7 @@ from pipelines.settings.kinds import (
     NoDays,
     NotNegative,
     Positive,
+    Processes,
     RankMetric,
     Refit,
     RegisteredName,
@@ -187,6 +188,9 @@ class Model(Section):
     threads: Threads = Field(
         default=0,
         description="threads of training on a processor; 0: as many as pay and are free, one for narrow models",
+    )
+    processes: Processes = Field(
+        default=1, description="processes of this machine that train one model together, each with some of its lanes"
     )
     refit: Refit = Field(
         default="full",

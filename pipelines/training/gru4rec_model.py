@@ -1,5 +1,6 @@
 """The asset `gru4rec_model`: one MLflow run a night, one model version, registered as the challenger."""
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from pipelines.training.train import Trained, save, train
 
 if TYPE_CHECKING:
     from gru4rec.config.options import Config
-    from gru4rec.training.fit import EpochReport
+    from gru4rec.training.fit import EpochReport, FitOptions
 
 
 @dg.asset(
@@ -56,13 +57,11 @@ def gru4rec_model(
         with tracking.run(f"night {day}", {**facts, NOTE_TAG: _note(data, facts)}) as active:
             log_dataset("splits", splits[0] if len(splits) == 1 else splits[0].parent, facts["data_hash"], "training")
             _log_parameters(parameters, config)
-            threads = _threads(context, config, parameters)
             trained = train(
                 data,
                 parameters,
+                _machine(context, config, parameters),
                 refit=config.refit,
-                device=config.device,
-                threads=threads,
                 on_epoch=lambda stage, report: _log_epoch(context, stage, report, parameters),
             )
             version = _register(tracking, trained, facts)
@@ -72,13 +71,17 @@ def gru4rec_model(
     return dg.MaterializeResult(metadata={**found, **_metadata(trained, data), **facts})
 
 
-def _threads(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "Config") -> int:
-    """The threads that the knob names, or as many as pay; the log says how many."""
+def _machine(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "Config") -> "FitOptions":
+    """What the knobs give to the training, with as many threads as pay where none are named; the log says how many."""
+    from gru4rec.training.fit import FitOptions
     from gru4rec.training.threads import cores, paying_threads
 
-    threads = knobs.threads or paying_threads(parameters)
-    context.log.info(f"training on a processor takes {threads} thread(s) of {cores()} cores (device: {knobs.device})")
-    return threads
+    threads = knobs.threads or paying_threads(parameters, knobs.processes)
+    context.log.info(
+        f"training on a processor takes {threads} thread(s) in each of {knobs.processes} process(es), of {cores()} "
+        f"cores (device: {knobs.device})"
+    )
+    return FitOptions(device=knobs.device, threads=threads, processes=knobs.processes, progress=sys.stderr.isatty())
 
 
 def _facts(context: dg.AssetExecutionContext, splits: Sequence[Path]) -> dict[str, str]:

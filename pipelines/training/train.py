@@ -4,7 +4,6 @@ The measured model never sees the held-out days; its validation days choose the 
 that serves is then trained on the whole window with the epochs found (`refit`), so that it knows the last day.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +16,7 @@ from pipelines.training.data import Data
 if TYPE_CHECKING:
     from gru4rec.config.options import Config
     from gru4rec.network.model import GRU4Rec
-    from gru4rec.training.fit import EpochReport, FitResult
+    from gru4rec.training.fit import EpochReport, FitOptions, FitResult
 
     OnEpoch = Callable[[str, EpochReport], None]
 
@@ -33,26 +32,25 @@ class Trained:
     served_config: "Config"
 
 
-def train(data: Data, config: "Config", *, refit: Refit, device: str, threads: int, on_epoch: "OnEpoch") -> Trained:
+def train(data: Data, config: "Config", machine: "FitOptions", *, refit: Refit, on_epoch: "OnEpoch") -> Trained:
     """Fit the measured model, then the one that serves.
 
     Args:
         data: the night's sessions.
         config: the night's parameters.
+        machine: the device, threads and processes that train.
         refit: what serves: "full", "continue" or "none", see [model] in default.toml.
-        device: "cpu", "cuda" or "auto".
-        threads: of a processor.
         on_epoch: is told after every epoch which model it belongs to, "measured" or "served", and its report.
 
     Raises:
-        ValueError: an unknown `refit`, or a training that diverged.
+        ValueError: an unknown `refit`, processes that cannot share the training, or a training that diverged.
+        ChildProcessError: one of several processes ended.
     """
     from gru4rec.scoring.calibration import fit_temperature
-    from gru4rec.training.fit import FitOptions, fit
+    from gru4rec.training.fit import fit
 
     if refit not in get_args(Refit):
         raise ValueError(f"refit is {refit!r}; use one of {', '.join(get_args(Refit))}")
-    machine = FitOptions(device=device, threads=threads, progress=sys.stderr.isatty())
     validation = data.validation if len(data.validation.sessions) else None
     measured = fit(data.train, config, replace(machine, validation=validation, on_epoch=partial(on_epoch, "measured")))
     temperature = fit_temperature(measured.model, validation.sessions) if validation else 1.0

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from gru4rec import FitOptions
 from pipelines.settings import presets
 from pipelines.training.data import Data, add_features, describe, encode_night
 from pipelines.training.train import save, train
@@ -46,7 +48,7 @@ def test_a_night_with_features(refit: str, tmp_path: Path) -> None:
     assert len(data.train.vocabulary) == len(data.everything().vocabulary) == 10
     assert np.flatnonzero(data.train.vocabulary.counts == 0).tolist() == [5, 6, 7, 8, 9]
     assert len(data.validation.sessions.items) == 40  # the items that came up late are targets too
-    trained = train(data, config, refit=refit, device="cpu", threads=1, on_epoch=lambda stage, report: None)
+    trained = train(data, config, FitOptions(device="cpu", threads=1), refit=refit, on_epoch=lambda stage, report: None)
     save(trained, tmp_path, {})
 
     from gru4rec.serving.recommend import Recommender
@@ -54,6 +56,35 @@ def test_a_night_with_features(refit: str, tmp_path: Path) -> None:
     for folder in ("evaluated", "checkpoint"):
         answer = Recommender.load(tmp_path / folder, "cpu").recommend([0, 1], n=10)
         assert {8, 9} < set(answer.ids.to_pylist())
+
+
+@pytest.mark.slow
+def test_two_processes_train_both_models_of_a_night_as_one_does(tmp_path: Path) -> None:
+    splits, sessions, _ = night()
+    data = encoded(tmp_path, splits, sessions)
+    config = presets.resolve(tmp_path, "rsc15", {**OVERRIDES, "selected_features": []}, data.train.statistics())
+    seen = []
+    found = [
+        train(
+            data,
+            config,
+            FitOptions(device="cpu", threads=1, processes=processes),
+            refit="full",
+            on_epoch=lambda stage, report: seen.append((stage, report.epoch)),
+        )
+        for processes in (1, 2)
+    ]
+    assert seen[: len(seen) // 2] == seen[len(seen) // 2 :]
+    for one, two in ((found[0].fit.model, found[1].fit.model), (found[0].served, found[1].served)):
+        torch.testing.assert_close(two.tensors(), one.tensors(), rtol=1e-4, atol=1e-5)
+
+
+def test_processes_that_cannot_share_a_night_are_a_sentence(tmp_path: Path) -> None:
+    splits, sessions, _ = night()
+    data = encoded(tmp_path, splits, sessions)
+    config = presets.resolve(tmp_path, "rsc15", {**OVERRIDES, "selected_features": []}, data.train.statistics())
+    with pytest.raises(ValueError, match=r"9 processes cannot share 8 lanes \(batch_size\); use at most 8"):
+        train(data, config, FitOptions(device="cpu", processes=9), refit="full", on_epoch=lambda stage, report: None)
 
 
 def test_dwell_weights_reach_training(tmp_path: Path) -> None:
