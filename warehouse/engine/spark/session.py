@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ USUAL = {
     "spark.log.level": "ERROR",
     "spark.pyspark.python": sys.executable,
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    "spark.sql.warehouse.dir": tempfile.gettempdir(),  # unused: by default a folder in the working directory is made
 }
 CONNECT_SECONDS = 10
 

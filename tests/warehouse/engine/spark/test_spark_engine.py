@@ -103,6 +103,7 @@ def test_rows_are_written_in_order_counted_and_bounded_by_the_spark_engine(tmp_p
         with pytest.raises(StatementRefused):
             db.rows("SELECT nothing FROM nowhere")
     assert not list((tmp_path / "scratch").rglob("*.parquet"))
+    assert not Path("spark-warehouse").exists()  # what Spark makes in the working directory where nobody stops it
 
 
 @pytest.mark.spark
