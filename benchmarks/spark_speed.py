@@ -27,7 +27,7 @@ from warehouse.engine.protocol import Engine
 from warehouse.engine.spark.spark_engine import SparkEngine
 from warehouse.layout import Layout
 from warehouse.steps.contexts.build import contexts
-from warehouse.steps.events.ingest import ingest_day
+from warehouse.steps.events.ingest import ingest_days
 from warehouse.steps.sessions.build import build_sessions
 from warehouse.steps.splits.build import build_splits
 
@@ -74,7 +74,7 @@ def run(engine: Engine, layout: Layout) -> tuple[dict[str, float], pa.Table]:
     with engine.open():
         seconds["start"] = time.perf_counter() - began
     for name, step in {
-        "events": lambda: [ingest_day(engine, layout, day, EventsConfig(max_rejected_share=1.0)) for day in DAYS],
+        "events": lambda: list(ingest_days(engine, layout, DAYS, EventsConfig(max_rejected_share=1.0))),
         "sessions": lambda: build_sessions(engine, layout, DAYS[-1]),
         "splits": lambda: build_splits(engine, layout, DAYS[-1]),
         "contexts": lambda: contexts(engine, layout, DAYS[-1], ContextConfig()).read_all(),

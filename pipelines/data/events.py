@@ -59,12 +59,12 @@ def _spec(table: str, description: str) -> dg.AssetSpec:
     check_specs=CHECKS,
 )
 def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, warehouse: Warehouse) -> Iterator[Any]:
-    """Ingest the days of the run one after the other; the first that cannot be read ends the run with a sentence.
+    """Ingest the days of the run in order; the first that cannot be read ends the run with a sentence.
 
     A run of one day first reads the days of its window that were delivered and not read, or delivered again since.
     """
     from warehouse.config import EventsConfig
-    from warehouse.steps.events.ingest import TooManyRejected, ingest_day
+    from warehouse.steps.events.ingest import TooManyRejected, ingest_days
 
     with as_failure():
         hold(context, warehouse.layout, context.partition_keys)
@@ -75,18 +75,18 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
         wanted = step_config(EventsConfig, config)
         if len(context.partition_keys) == 1:
             reports += read_due_days(context, warehouse, wanted)
-        for day in context.partition_keys:
-            try:
-                report = ingest_day(engine, warehouse.layout, day, wanted)
-            except TooManyRejected as refused:
-                if "rejected_share" in selected:
-                    yield _rejected_share(refused.share, str(refused), passed=False)
-                raise
-            reports.append(report)
-            context.log.debug(f"{day}: {report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late")
-            for key in context.selected_asset_keys:
-                found = page(warehouse, key.to_user_string(), report)
-                context.add_asset_metadata(metadata=found, asset_key=key, partition_key=day)
+        try:
+            for report in ingest_days(engine, warehouse.layout, context.partition_keys, wanted):
+                reports.append(report)
+                counts = f"{report.rows:,} events, {report.rejected:,} rejected, {report.late:,} late"
+                context.log.debug(f"{report.day}: {counts}")
+                for key in context.selected_asset_keys:
+                    found = page(warehouse, key.to_user_string(), report)
+                    context.add_asset_metadata(metadata=found, asset_key=key, partition_key=report.day.isoformat())
+        except TooManyRejected as refused:
+            if "rejected_share" in selected:
+                yield _rejected_share(refused.share, str(refused), passed=False)
+            raise
     rows, rejected = sum(report.rows for report in reports), sum(report.rejected for report in reports)
     context.log.info(f"{len(reports)} day(s): {rows:,} events, {rejected:,} rejected")
     for key in sorted(context.selected_asset_keys):

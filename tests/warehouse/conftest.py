@@ -18,7 +18,7 @@ from warehouse.config import EventsConfig, SessionsConfig
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.engine.protocol import Engine
 from warehouse.layout import Layout
-from warehouse.steps.events.ingest import ingest_day
+from warehouse.steps.events.ingest import ingest_days
 from warehouse.steps.sessions.build import build_sessions
 
 DAY = date(2024, 3, 1)
@@ -70,7 +70,7 @@ class Shop:
     def ingest(self, *days: date | str, **config: Any) -> list[Any]:
         """Any share of rows may be rejected, unless `config` says otherwise."""
         loose = {"max_rejected_share": 1.0}
-        return [ingest_day(self.engine, self.layout, day, EventsConfig(**{**loose, **config})) for day in days]
+        return list(ingest_days(self.engine, self.layout, days, EventsConfig(**{**loose, **config})))
 
     def sessions(self, day: date | str, **config: Any) -> Any:
         loose = {"min_session_length": 1, "min_item_support": 1}

@@ -39,6 +39,11 @@ class DuckDBEngine:
         if self.threads is not None:
             whole("threads", self.threads, 1, 1024)
 
+    @property
+    def days_at_once(self) -> int:
+        """One: it takes all threads, and the memory limit holds for each database."""
+        return 1
+
     @contextmanager
     def open(self) -> Iterator[DuckDBDatabase]:
         """A database for one step; errors that a person can mend come out as DataError."""

@@ -153,6 +153,10 @@ class LocalDatabase(Database, Protocol):
 class Engine(Protocol):
     """Opens databases."""
 
+    @property
+    def days_at_once(self) -> int:
+        """Of days that do not depend on each other, how many are worth working on at the same time."""
+
     def open(self) -> AbstractContextManager[Database]:
         """A database for one step. What it spilled is removed when it closes."""
 

@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ USUAL = {
 CONNECT_SECONDS = 10
 
 _running: dict[str, Any] = {}  # "session" and what was "wanted" of it
+_one_at_a_time = threading.Lock()
 
 
 def session(url: str, settings: Mapping[str, str]) -> "SparkSession":
@@ -57,19 +59,25 @@ def session(url: str, settings: Mapping[str, str]) -> "SparkSession":
     Raises:
         DataError: pyspark or Java is missing, or the master cannot be reached; the sentence says what to do.
     """
+    wanted = (url, {**USUAL, **settings, **MEANING})
+    with _one_at_a_time:
+        if _running.get("wanted") != wanted or _running["session"].sparkContext._jsc.sc().isStopped():
+            _start(wanted)
+        return _running["session"].newSession()
+
+
+def _start(wanted: tuple[str, dict[str, str]]) -> None:
     try:
         from pyspark.sql import SparkSession
     except ImportError:
         raise DataError(PYSPARK) from None
-    wanted = (url, {**USUAL, **settings, **MEANING})
-    if _running.get("wanted") == wanted and not _running["session"].sparkContext._jsc.sc().isStopped():
-        return _running["session"].newSession()
+    url, settings = wanted
     _ask_for_java()
     _ask_for_master(url)
     stop()
-    os.environ["PYSPARK_PYTHON"] = wanted[1]["spark.pyspark.python"]  # a session reads it here, not in its settings
+    os.environ["PYSPARK_PYTHON"] = settings["spark.pyspark.python"]  # a session reads it here, not in its settings
     builder = SparkSession.builder.master(url)
-    for name, value in wanted[1].items():
+    for name, value in settings.items():
         builder = builder.config(name, value)
     try:
         started = builder.getOrCreate()
@@ -77,7 +85,6 @@ def session(url: str, settings: Mapping[str, str]) -> "SparkSession":
         raise DataError(f"Spark did not start with url {url!r}: {_reason(error)}") from error
     _running.update(session=started, wanted=wanted)
     atexit.register(stop)
-    return started.newSession()
 
 
 def stop() -> None:

@@ -50,6 +50,11 @@ class SparkEngine:
         if fixed:
             raise ValueError(f"{fixed[0]} cannot be set in [engine.spark]: the engine sets it")
 
+    @property
+    def days_at_once(self) -> int:
+        """Several: while this process plans the statements of one day, executors work on others."""
+        return 4
+
     @contextmanager
     def open(self) -> Iterator[SparkDatabase]:
         """A database for one step; errors that a person can mend come out as DataError.

@@ -5,7 +5,8 @@ in. A row whose time is after the day lies in the future of that night and is re
 an event, a duplicate, of an unwanted type, or rejected with a reason.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -80,6 +81,32 @@ class _Counts:
     @property
     def rejected(self) -> int:
         return self.raw - self.good
+
+
+def ingest_days(
+    engine: Engine, layout: Layout, days: Sequence[date | str], config: EventsConfig | None = None
+) -> Iterator[EventsReport]:
+    """Ingest many days, so many at once as the engine likes; yields their reports in the order of `days`.
+
+    Raises:
+        Exception: the first day that fails, as of `ingest_day`. No further day is begun then, and those that were at
+            work meanwhile are finished, and told, before.
+    """
+    failed: Exception | None = None
+    with ThreadPoolExecutor(engine.days_at_once) as pool:
+        begun = [pool.submit(ingest_day, engine, layout, day, config) for day in days]
+        try:
+            for day in begun:
+                try:
+                    if not day.cancelled():
+                        yield day.result()
+                except Exception as error:
+                    failed = failed or error
+                    pool.shutdown(wait=False, cancel_futures=True)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    if failed:
+        raise failed
 
 
 def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsConfig | None = None) -> EventsReport:

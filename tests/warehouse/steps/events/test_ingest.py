@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from warehouse.config import EventsConfig
 from warehouse.partitions import noted
-from warehouse.steps.events.ingest import TooManyRejected, ingest_day
+from warehouse.steps.events.ingest import TooManyRejected, ingest_day, ingest_days
 from warehouse.sums import beside
 
 DAY = date(2024, 3, 1)
@@ -235,3 +236,27 @@ def test_one_file_may_have_a_session_id_and_another_none(shop, clock):
     shop.rows(DAY, [(1, 2, clock("10:00"))], name="b.parquet")
     shop.ingest(DAY)
     assert shop.table("events", DAY) == [(1, 1, clock("10:00"), 5), (1, 2, clock("10:00"), None)]
+
+
+def test_of_many_days_the_first_that_fails_ends_them_and_each_other_is_whole_or_as_it_was(shop, clock):
+    days = [date(2024, 3, day) for day in range(1, 9)]
+    for day in days:
+        broken = day == days[2]
+        shop.rows(day, [("u", "i", None if broken else clock(f"{day} 10:00"))] * 3)
+    told = []
+    with pytest.raises(TooManyRejected, match="3 of 3 raw rows of 2024-03-03"):
+        told.extend(report.day for report in ingest_days(shop.engine, shop.layout, days, EventsConfig()))
+    assert told[:2] == days[:2]
+    assert days[2] not in told
+    assert told == sorted(told)
+    assert [day for day in days if shop.layout.files("events", day)] == told
+
+
+def test_days_of_a_run_that_somebody_gave_up_are_not_begun(shop, clock):
+    days = [date(2024, 3, day) for day in range(1, 20)]
+    for day in days:
+        shop.rows(day, [("u", "i", clock(f"{day} 10:00"))])
+    some = ingest_days(shop.engine, shop.layout, days, EventsConfig())
+    next(some)
+    some.close()
+    assert len(shop.layout.days("events")) < len(days)
