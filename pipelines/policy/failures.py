@@ -20,6 +20,9 @@ WRONG_PLACE = {
 }
 
 
+STOPS_LISTS = "stops_lists"  # metadata of a Failure of a step before the lists: the lists would fail by it too
+
+
 @contextmanager
 def as_failure() -> Iterator[None]:
     """Turn the libraries' ValueError and FileNotFoundError into a Dagster failure with their sentence.
@@ -59,6 +62,12 @@ def reason(event: dg.DagsterEvent) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     return error.message.strip().splitlines()[0] if error is not None and error.message.strip() else "no reason given"
+
+
+def stops_lists(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed by what the lists need as well, so that no champion could make them."""
+    stated = event.step_failure_data.user_failure_data
+    return stated is not None and STOPS_LISTS in stated.metadata
 
 
 def is_stated(event: dg.DagsterEvent) -> bool:
