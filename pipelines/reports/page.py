@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from pipelines.evaluation.figures import LISTS
 from pipelines.evaluation.table import BASELINE, CHALLENGER, SERVED
 from pipelines.reports import drawings
 from pipelines.reports.contents import METRIC, TOP, Contents, Data, Model, Realised
@@ -47,6 +48,7 @@ def render(contents: Contents) -> str:
         top=TOP,
         by_length=_by_length(contents.model),
         reasons=[(layer.look, layer.name) for layer in _reasons(contents.data)],
+        lists_named=LISTS,
         depths=[row for row in contents.realised.today if row["by"] == "all"],
         groups=_groups(contents.realised),
     )
@@ -140,14 +142,14 @@ def _over_nights(model: Model) -> Markup:
 
 
 def _realised(realised: Realised, model: Model) -> Markup:
-    """Published and popular lists by day, beside what the evaluation said of the night's challenger."""
+    """Published lists and popular items by day, beside what the evaluation said of the night's challenger."""
     days = sorted({row["run_date"] for row in realised.curve})
     series = []
-    for name in ("popular", "published"):
-        rows = {row["run_date"]: row for row in realised.curve if row["lists"] == name}
+    for look in ("popular", "published"):
+        rows = {row["run_date"]: row for row in realised.curve if row["lists"] == look}
         series.append(
             Line(
-                f"{name} lists", name, [rows[day]["recall"] for day in days],
+                LISTS[look], look, [rows[day]["recall"] for day in days],
                 [(rows[day]["recall_low"], rows[day]["recall_high"]) for day in days],
             )
         )  # fmt: skip

@@ -62,7 +62,8 @@ def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = 
     failed = failed_steps("nightly", partition_key=chosen)
     if only_the_model(failed):
         print("Only the model failed: the lists are made by the champion before ...", flush=True)
-        execute("serve", partition_key=chosen)
+        if execute("serve", partition_key=chosen):
+            print(f"nightly failed: {_why(failed)}", file=sys.stderr)
     return not failed
 
 
@@ -101,7 +102,7 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
     import dagster as dg
 
     from pipelines.definitions import defs
-    from pipelines.policy.failures import is_stated, reason
+    from pipelines.policy.failures import is_stated
     from pipelines.policy.turns import release
 
     with _full_disk_said(job, options.get("partition_key", "no partition")), dg.DagsterInstance.get() as instance:
@@ -118,10 +119,17 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
         if not is_stated(event):
             print(event.step_failure_data.error_display_string, file=sys.stderr)
     if failures:
-        why = "; ".join(f"{event.step_key}: {reason(event)}" for event in failures)
+        why = _why(failures)
         _tell(job, options.get("partition_key", "no partition"), why, done.run_id)
         print(f"{job} failed: {why}", file=sys.stderr)
     return failures
+
+
+def _why(failures: "Sequence[dg.DagsterEvent]") -> str:
+    """Each failed step with its reason, in one line."""
+    from pipelines.policy.failures import reason
+
+    return "; ".join(f"{event.step_key}: {reason(event)}" for event in failures)
 
 
 @contextmanager
