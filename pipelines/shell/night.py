@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # By this tag the UI shows a run on its job's page: the repository and the code location of workspace.yaml.
 REPOSITORY_TAG, REPOSITORY = ".dagster/repository", "__repository__@gru4rec_nightly"
-LEAST = 2**20  # bytes: with fewer left, a database cannot write its next page
 
 
 def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = False) -> bool:
@@ -135,11 +134,13 @@ def _why(failures: "Sequence[dg.DagsterEvent]") -> str:
 @contextmanager
 def _full_disk_said(job: str, night: str) -> Iterator[None]:
     """Turn what Dagster's database says of a full disk, which is a stack trace, into a sentence; told to people too."""
+    from pipelines.tracking import store
+
     try:
         yield
     except Exception as error:
         places = (current_settings().root, Path(os.environ["DAGSTER_HOME"]))
-        full = next((place for place in places if shutil.disk_usage(place).free < LEAST), None)
+        full = next((place for place in places if shutil.disk_usage(place).free < store.LEAST), None)
         if full is None:
             raise
         why = f"the disk that holds {full} is full: free space and run it again; no table was left half written"
