@@ -252,7 +252,7 @@ REALISED = Table(
         Column("list_date", "date32[day]", "the night whose lists readers saw on that day"),
         Column("version", "int64", "the table's version in which they stood"),
         Column(
-            "lists", "string", "`published`, or as a yardstick `popular`: the same most popular items for everybody"
+            "lists", "string", "`published`, or as a yardstick `popular`: the popular items, the same for everybody"
         ),
         Column("by", "string", "what the group is made by: all, model_version, kind, context_length"),
         Column("group", "string", "all; the version; model or fallback; 0, 1, 2, 3-5, 6-10, 11+ events"),

@@ -65,4 +65,4 @@ def _say_figures(evaluation: Evaluation) -> None:
     for figure in evaluation.figures:
         if figure.segment == "all":
             interval = f"  [{figure.low:.4f}, {figure.high:.4f}]" if evaluation.replicates else ""
-            say(f"{figure.metric:>14} {figure.value:.4f}{interval}")
+            say(f"{figure.metric:>18} {figure.value:.4f}{interval}")

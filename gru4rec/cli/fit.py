@@ -8,17 +8,17 @@ from typing import Any
 
 import torch
 
-from gru4rec.cli import targets
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.epochs import Epochs, as_json
 from gru4rec.cli.files import held_out_data, training_data
 from gru4rec.cli.model_folder import ModelFolder
 from gru4rec.cli.settings import asked_for, configured
+from gru4rec.cli.targets import of_all_targets
 from gru4rec.config import presets
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.frames import ColumnNames
-from gru4rec.evaluation.evaluate import Evaluation, evaluate
+from gru4rec.evaluation.evaluate import evaluate
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.calibration import fit_temperature
 from gru4rec.storage import checkpoint
@@ -47,14 +47,15 @@ def fit_command(arguments: argparse.Namespace) -> None:
     machine = FitOptions(device=device, threads=_threads(arguments, config, device), processes=arguments.processes)
     result = Run(train, config, validation, older, machine).train(folder, go_on=arguments.resume)
     say(f"model written to {arguments.model_dir}")
-    measured = "test" if test is not None else "validation" if validation is not None else None
-    held_out = test if test is not None else validation
+    measured: dict[str, Any] = {}
     try:
-        evaluation = None if held_out is None else evaluate(result.model, held_out, bootstrap=0)
+        if test is not None:
+            measured = rank_metrics(result.model, test, "test")
+        elif validation is not None:
+            measured = rank_metrics(result.model, validation, "validation")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the model is whole; `gru4rec evaluate {arguments.model_dir}` measures it") from None
-    second = {} if evaluation is None or held_out is None else targets.of_all_targets(evaluation, held_out)
-    print(json.dumps(summary(result, config, evaluation, measured) | second), flush=True)
+    print(json.dumps(measured | summary(result, config)), flush=True)
 
 
 @dataclass(frozen=True)
@@ -103,24 +104,25 @@ class Run:
             )
 
 
-def summary(
-    result: FitResult, config: Config, evaluation: Evaluation | None, measured_on: str | None
-) -> dict[str, Any]:
-    """The object that `fit` prints last; without something to measure on it has no rank metrics.
+def rank_metrics(model: GRU4Rec, held_out: Dataset, measured_on: str) -> dict[str, Any]:
+    """The figures of the sessions held out, the first half of the object that `fit` prints last."""
+    evaluation = evaluate(model, held_out, bootstrap=0)
+    return {
+        **{name: evaluation.metrics.get(name) for name in RANK_METRICS},
+        **of_all_targets(evaluation, held_out),
+        "measured_on": measured_on,
+        "predictions": evaluation.events,
+        "unknown_events": evaluation.unknown,
+    }
+
+
+def summary(result: FitResult, config: Config) -> dict[str, Any]:
+    """How the training went, the second half of that object.
 
     epochs: passes of one member; best_epoch: of the last member; history: every epoch, with the figures that were
     measured on the validation sessions after it.
     """
-    measured: dict[str, Any] = {}
-    if evaluation is not None:
-        measured = {name: evaluation.metrics.get(name) for name in (*RANK_METRICS, *targets.KEYS)}
-        measured |= {
-            "measured_on": measured_on,
-            "predictions": evaluation.events,
-            "unknown_events": evaluation.unknown,
-        }
     return {
-        **measured,
         "events_per_second": round(result.events_per_second, 1),
         "fit_seconds": round(result.seconds, 3),
         "epochs": -(-len(result.history) // config.train.members),

@@ -6,18 +6,17 @@ from gru4rec.evaluation.all_targets import count_targets, over_all_targets
 from gru4rec.evaluation.evaluate import Evaluation
 
 METRICS = ("recall@20", "mrr@20")
-KEYS = (*(f"{metric}_all_targets" for metric in METRICS), "unknown_targets")
 
 
 def of_all_targets(evaluation: Evaluation, held_out: Dataset) -> dict[str, float]:
-    """What goes into the commands' last line, by KEYS; a note goes to standard error.
+    """`recall@20_all_targets`, `mrr@20_all_targets` and `unknown_targets` of the commands' last line.
 
-    unknown_targets: those that have no rank, since training did not know them or any event before them.
+    unknown_targets: those that have no rank, since training did not know them or any event before them. A note goes to
+    standard error.
     """
     targets = count_targets(held_out)
     found = {figure.metric: figure.value for figure in over_all_targets(evaluation, targets)}
     unknown = targets - evaluation.events
-    figures = [found[metric] for metric in METRICS]
-    said = " ".join(f"{metric} {value:.4f}" for metric, value in zip(METRICS, figures, strict=True))
+    said = " ".join(f"{metric} {found[metric]:.4f}" for metric in METRICS)
     say(f"{unknown} of {targets} targets are unknown to training and left out; as misses: {said}")
-    return dict(zip(KEYS, [*figures, unknown], strict=True))
+    return {**{f"{metric}_all_targets": found[metric] for metric in METRICS}, "unknown_targets": unknown}

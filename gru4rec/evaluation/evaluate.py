@@ -236,7 +236,7 @@ def _list_metrics(lists: NDArray[np.int64], counts: NDArray[np.int64], k: int) -
     """Popularity bias and novelty of each event's list, [P]; 0 where there is no list."""
     there = lists >= 0
     length = np.maximum(there.sum(1), 1)
-    weights = {"popularity": metrics.popularity_weights(counts), "novelty": metrics.novelty_weights(counts)}
+    weights = {"popularity_bias": metrics.relative_popularity(counts), "novelty": metrics.novelty_weights(counts)}
     return {f"{name}@{k}": np.where(there, weight[lists], 0.0).sum(1) / length for name, weight in weights.items()}
 
 

@@ -7,7 +7,7 @@ With one target an event, recall@k is the hit rate, and NDCG@k needs no ideal li
 | recall@k | 1 where r <= k, else 0 |
 | mrr@k | 1 / r where r <= k, else 0 |
 | ndcg@k | 1 / log2(1 + r) where r <= k, else 0 |
-| popularity@k | mean over the list of count(item) / count(most popular item): 1 is a list of best-sellers only |
+| popularity_bias@k | mean over the list of count(item) / count(most popular item): 1 is a list of best-sellers only |
 | novelty@k | mean over the list of −log2(count(item) / all events): bits of surprise (Zhou et al., PNAS 2010) |
 | coverage@k | not of one event: the share of the catalogue that stands in at least one list |
 
@@ -63,7 +63,7 @@ def per_event(ranks: Ranks, ks: tuple[int, ...]) -> dict[str, Floats]:
     return {f"{name}@{k}": function(ranks, k) for name, function in RANK_METRICS.items() for k in ks}
 
 
-def popularity_weights(counts: NDArray[np.int64]) -> Floats:
+def relative_popularity(counts: NDArray[np.int64]) -> Floats:
     """count / highest count of every item, [I]."""
     return counts / max(int(counts.max(initial=0)), 1)
 

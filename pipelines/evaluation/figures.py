@@ -9,6 +9,7 @@ from pipelines.evaluation.over_nights import Judged
 
 SHOWN = ("recall_by_session_length", "coverage_against_recall")
 METRIC = "recall@20"
+LISTS = {"published": "published lists", "popular": "popular items"}  # of the table `realised`, as people read them
 
 
 def draw(
@@ -130,10 +131,10 @@ def _nights(axes: Any, nights: Sequence[Judged]) -> None:
 
 
 def _realised(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
-    for lists in ("published", "popular"):
+    for lists, name in LISTS.items():
         part = [row for row in rows if row["lists"] == lists]
         days = [row["run_date"] for row in part]
-        axes.plot(days, [row["recall"] for row in part], marker="o", label=f"{lists} lists")
+        axes.plot(days, [row["recall"] for row in part], marker="o", label=name)
         axes.fill_between(days, *([row[f"recall_{end}"] for row in part] for end in ("low", "high")), alpha=0.2)
     axes.set(xlabel="day", ylabel=METRIC, title="What readers' lists were worth", ylim=(0, None))
     axes.tick_params(axis="x", labelrotation=45)

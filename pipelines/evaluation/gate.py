@@ -142,7 +142,7 @@ def _baselines(judged: Row, others: Sequence[Row], rules: Gate) -> list[str]:
     if not _number(popular["difference_low"]) or popular["difference_low"] <= 0:
         worse = _number(popular["difference_high"]) and popular["difference_high"] < 0
         return [
-            f"{rules.metric} is {judged['value']:.4f} against popularity's {popular['value']:.4f}: "
+            f"{rules.metric} is {judged['value']:.4f} against the popularity baseline's {popular['value']:.4f}: "
             f"{'worse' if worse else 'not certainly better'} (95% interval of the difference {_interval(popular)})."
         ]
     if lost := [row["model"] for row in baselines if not _number(row["value"]) or not _number(row["difference_high"])]:
@@ -198,7 +198,7 @@ def _grounds(judged: Row, others: Sequence[Row], rules: Gate) -> list[str]:
         f"{rules.metric} is {judged['value']:.4f} [{judged['low']:.4f}, {judged['high']:.4f}] "
         f"over {judged['n']:,} predictions.",
         "There is no champion to compare with." if champion is None else _against_champion(champion),
-        f"Popularity reaches {popular['value']:.4f}: certainly beaten {_difference(popular)}.",
+        f"The popularity baseline reaches {popular['value']:.4f}: certainly beaten {_difference(popular)}.",
     ]
     return said if best is popular else [*said, _against_best(judged, best, rules)]
 

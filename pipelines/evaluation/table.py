@@ -20,8 +20,8 @@ COLUMNS = {
     "role": "challenger, champion, served (the challenger's checkpoint that serves: a health check) or baseline",
     "model": "GRU4Rec, or the baseline's name",
     "model_version": "version in the model registry; empty for a baseline",
-    "metric": "recall, mrr, ndcg, coverage, popularity or novelty at a list length; known: share of the events that "
-    "this model learnt from whose item the challenger knows",
+    "metric": "recall, mrr, ndcg, coverage, popularity_bias or novelty at a list length; known: share of the events "
+    "that this model learnt from whose item the challenger knows",
     "segment": "all events, or a part of them",
     "value": "the metric",
     "low": "lower end of its 95% interval",

@@ -4,13 +4,13 @@ Dagster takes a run of the shell for one of no code location. The log looks at a
 what else is to be done after a failed night the shell does itself, for no daemon may be there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
 from pipelines.nights.alerts import post, sentence
 from pipelines.nights.jobs import nightly, retrain, serve
-from pipelines.policy.failures import reason
+from pipelines.policy.failures import reason, stops_lists
 from pipelines.settings.read import current_settings
 
 MODEL_STEPS = {"gru4rec_model", "offline_evaluation", "champion_model"}  # the lists can do without these
@@ -54,10 +54,16 @@ def serve_old_champion(context: dg.RunFailureSensorContext) -> dg.RunRequest | d
     """Ask for the night's lists when only the model failed; without the day's data there is nothing to serve."""
     run = context.dagster_run
     night = run.tags.get("dagster/partition")
-    failed = {event.step_key for event in context.get_step_failure_events()}
-    if night is None or not failed or not failed <= MODEL_STEPS:
-        return dg.SkipReason(f"Not the model failed but {', '.join(sorted(filter(None, failed))) or 'the run itself'}.")
+    failed = context.get_step_failure_events()
+    if night is None or not only_the_model(failed):
+        steps = sorted({str(event.step_key) for event in failed})
+        return dg.SkipReason(f"Not the model alone failed but {', '.join(steps) or 'the run itself'}.")
     return dg.RunRequest(run_key=run.run_id, partition_key=night)
+
+
+def only_the_model(failed: Collection[dg.DagsterEvent]) -> bool:
+    """Whether a night's failed steps leave a champion able to make its lists."""
+    return bool(failed) and all(event.step_key in MODEL_STEPS and not stops_lists(event) for event in failed)
 
 
 def _said(context: dg.RunFailureSensorContext) -> str:

@@ -1,6 +1,7 @@
 """A mistake that a person can make ends a step with one sentence; any other exception keeps its traceback."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,35 +16,56 @@ WRONG_PLACE = {
     errno.EACCES: "may not be read or written by this user",
     errno.EPERM: "may not be changed by this user",
     errno.EROFS: "lies on a disk that may not be written",
-    errno.ENOSPC: "cannot be written: the disk is full",
-    errno.EDQUOT: "cannot be written: the disk's quota is used up",
 }
+
+
+FULL = "the disk is full"
+STOPS_LISTS = "stops_lists"  # metadata of a Failure of a step before the lists: the lists would fail by it too
 
 
 @contextmanager
 def as_failure() -> Iterator[None]:
     """Turn the libraries' ValueError and FileNotFoundError into a Dagster failure with their sentence.
 
-    So are a file system's refusals that a person can mend, and what MLflow refuses.
+    So are a full disk, whoever met it, a file system's refusals that a person can mend, and what MLflow refuses.
 
     A second attempt would end in the same way, so the step is not tried again.
     """
     try:
         yield
-    except (ValueError, FileNotFoundError) as error:
-        if type(error).__module__.startswith("pyarrow"):  # it names no file
-            said = f"a file is damaged ({_first_line(error)}): `python -m pipelines check` names it and says what to do"
-            raise dg.Failure(description=said, allow_retries=False) from error
-        raise dg.Failure(description=str(error), allow_retries=False) from error
-    except OSError as error:
-        if error.errno not in WRONG_PLACE or error.filename is None:
-            raise
-        said = f"{error.filename} {WRONG_PLACE[error.errno]}: put that right and run again"
-        raise dg.Failure(description=said, allow_retries=False) from error
     except Exception as error:
-        if not type(error).__module__.startswith("mlflow."):
+        said = _sentence(error)
+        if said is None:
             raise
-        raise dg.Failure(description=f"MLflow refused: {_first_line(error)}", allow_retries=False) from error
+        raise dg.Failure(description=said, allow_retries=False) from error
+
+
+def _sentence(error: Exception) -> str | None:
+    """What a person is told of an error; None where it is a fault of the program, or a failure with its own words."""
+    if isinstance(error, dg.Failure):
+        return None
+    if is_full_disk(error) and not str(error).startswith(FULL):
+        return f"{FULL}: free some space and run again; no table was left half written ({_first_line(error)})"
+    if isinstance(error, ValueError | FileNotFoundError):
+        if type(error).__module__.startswith("pyarrow"):  # it names no file
+            return f"a file is damaged ({_first_line(error)}): `python -m pipelines check` names it and says what to do"
+        return str(error)
+    if isinstance(error, OSError) and error.errno in WRONG_PLACE and error.filename is not None:
+        return f"{error.filename} {WRONG_PLACE[error.errno]}: put that right and run again"
+    if type(error).__module__.startswith("mlflow."):
+        return f"MLflow refused: {_first_line(error)}"
+    return None
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error, or one that stands behind it, is that of a full disk: the system's, sqlite's or a library's."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if re.search(r"no space left on device|disk is full|disk quota exceeded", str(error), re.IGNORECASE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _first_line(error: Exception) -> str:
@@ -59,6 +81,12 @@ def reason(event: dg.DagsterEvent) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     return error.message.strip().splitlines()[0] if error is not None and error.message.strip() else "no reason given"
+
+
+def stops_lists(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed by what the lists need as well, so that no champion could make them."""
+    stated = event.step_failure_data.user_failure_data
+    return stated is not None and STOPS_LISTS in stated.metadata
 
 
 def is_stated(event: dg.DagsterEvent) -> bool:

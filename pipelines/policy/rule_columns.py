@@ -2,6 +2,9 @@
 
 from datetime import date
 
+import dagster as dg
+
+from pipelines.policy.failures import STOPS_LISTS
 from pipelines.settings.list_sections import Recommendations
 from warehouse.layout import Layout
 
@@ -10,10 +13,13 @@ def require_rule_columns(layout: Layout, day: str, knobs: Recommendations) -> No
     """Look for the columns of `caps` and `new_column` in the night's items; without a rule nothing is read.
 
     Raises:
-        FileNotFoundError: the items of the night are missing.
-        ValueError: they have no such column.
+        dagster.Failure: the items of the night are missing, or have no such column. It is marked as one that stops the
+            lists too, so that no night tries them and says the same again.
     """
     from warehouse.steps.contexts.traits import require_columns
 
     if columns := [*knobs.caps, *([knobs.new_column] if knobs.new_share else [])]:
-        require_columns(layout, date.fromisoformat(day), columns)
+        try:
+            require_columns(layout, date.fromisoformat(day), columns)
+        except (ValueError, FileNotFoundError) as error:
+            raise dg.Failure(description=str(error), metadata={STOPS_LISTS: True}, allow_retries=False) from error

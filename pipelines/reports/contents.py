@@ -12,11 +12,14 @@ from pipelines.policy.resources import Warehouse
 from pipelines.settings.read import current_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlflow.entities.model_registry import ModelVersion
 
     from pipelines.tracking.runs import Tracking
     from warehouse.account.arrivals import Arrived, SessionsKept
     from warehouse.account.changes import Catalogue, Drift, Lists
+    from warehouse.account.exposure import Tenth
     from warehouse.account.users.drawn import User
 
 METRIC = "recall@20"
@@ -28,12 +31,15 @@ TOP = 10  # items of the lists that are compared and shown
 class Data:
     """What came in.
 
-    by_day: (day, events, rejected rows). missing: a sentence about the window, None for a whole one.
+    by_day: (day, events, rejected rows); of the same days, rejected: the rejected rows by reason, and drifted: the mix
+    of items beside that of the day before. missing: a sentence about the window, None for a whole one.
     """
 
     today: "Arrived | None"
     before: "Arrived | None"
     by_day: list[tuple[date, int, int]]
+    rejected: "list[Mapping[str, int]]"
+    drifted: list[float | None]
     sessions: "SessionsKept | None"
     missing: str | None
     drift: "Drift | None"
@@ -66,6 +72,7 @@ class ListsOfNight:
     """The night's lists beside those of the night before.
 
     changed: a row of the table `comparison`. unread: why the night before could not be read; None where it was.
+    exposure: what readers are shown beside what is met, by popularity.
     """
 
     now: "Lists"
@@ -73,6 +80,7 @@ class ListsOfNight:
     changed: dict[str, Any] | None
     unread: str | None
     users: "list[User]"
+    exposure: "list[Tenth]"
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,8 @@ def gather(warehouse: Warehouse, tracking: "Tracking", night: date) -> Contents:
 
 
 def _data(warehouse: Warehouse, night: date) -> Data:
-    from warehouse.account.arrivals import arrived, by_day, sessions_kept
-    from warehouse.account.changes import catalogue, drift
+    from warehouse.account.arrivals import arrived, by_day, rejected_by_day, sessions_kept
+    from warehouse.account.changes import catalogue, drift, drift_by_day
     from warehouse.days import first_of_window
     from warehouse.steps.events.calendar import calendar
 
@@ -126,6 +134,8 @@ def _data(warehouse: Warehouse, night: date) -> Data:
         today=arrived(engine, layout, night),
         before=arrived(engine, layout, earlier[-1]) if earlier else None,
         by_day=days,
+        rejected=rejected_by_day(engine, layout, days),
+        drifted=drift_by_day(engine, layout, [day for day, *_ in days]),
         sessions=sessions_kept(engine, layout, night),
         missing=calendar(layout, first_of_window(night, window), night).problem(),
         drift=drift(engine, layout, night, window),
@@ -146,6 +156,7 @@ def _model(warehouse: Warehouse, tracking: "Tracking", night: date) -> Model:
 
 def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
     from warehouse.account import changes
+    from warehouse.account.exposure import exposure
     from warehouse.account.users.drawn import drawn
 
     engine, layout = warehouse.local_engine(), warehouse.layout
@@ -154,16 +165,17 @@ def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
         return None
     window = current_settings().knobs.contexts.window_days
     now, users = changes.lists(engine, found), drawn(engine, layout, found, n=TOP, window_days=window)
+    shown = exposure(engine, layout, found, window, TOP)
     earlier = changes.night_before(layout, night)
     try:
         past = changes.published(layout, earlier) if earlier else None
         if past is None:
-            return ListsOfNight(now, None, None, None, users)
+            return ListsOfNight(now, None, None, None, users, shown)
         before, changed = changes.lists(engine, past), changes.compared(layout, night, past.run_date, TOP)
     except ValueError as error:
         unread = f"The lists of {earlier} cannot be read, so nothing is compared with them: {error}"
-        return ListsOfNight(now, None, None, unread, users)
-    return ListsOfNight(now, before, changed, None, users)
+        return ListsOfNight(now, None, None, unread, users, shown)
+    return ListsOfNight(now, before, changed, None, users, shown)
 
 
 def _realised(warehouse: Warehouse, night: date) -> Realised:

@@ -14,14 +14,15 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 12, 14, 34  # margins of the plot
 LABELS = 8  # at most so many along the bottom
 ROW = 30  # height of a row of `intervals`
 NAMES = 150  # width of the names beside them
+LEAST = 2.0  # height of a layer of bars
 
 
 @dataclass(frozen=True)
 class Line:
     """A series over places along the bottom; None where it has no value.
 
-    look: a class of the page: challenger, champion, baseline, published, popular. spread: (low, high) at each place.
-    marked: places with a larger mark, and `said` what it means.
+    look: a class of the page: challenger, champion, baseline, published, popular, drift. spread: (low, high) at each
+    place. marked: places with a larger mark, and `said` what it means.
     """
 
     name: str
@@ -30,6 +31,15 @@ class Line:
     spread: Sequence[tuple[float, float] | None] = ()
     marked: Sequence[bool] = ()
     said: str = ""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A series of bars that stands on the one before it; `name`: what it counts. look: a class of the page."""
+
+    name: str
+    look: str
+    values: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -43,23 +53,24 @@ class Interval:
     high: float
 
 
-def bars(labels: Sequence[str], values: Sequence[int], above: Sequence[int] = (), what: str = "") -> Markup:
-    """A bar a label; `above` stands on top in the colour of refusals. `what`: the unit, for who points at a bar."""
-    tops = [value + extra for value, extra in zip(values, above or [0] * len(values), strict=True)]
-    ticks = _ticks(0, max([*tops, 1]))
-    width = (WIDTH - LEFT - RIGHT) / max(len(values), 1)
+def bars(labels: Sequence[str], layers: Sequence[Layer]) -> Markup:
+    """A bar a label, its layers on top of each other; what is not zero can be seen, however small it is."""
+    heights = [sum(values) for values in zip(*(layer.values for layer in layers), strict=True)]
+    ticks = _ticks(0, max([*heights, 1]))
+    width = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
     parts = [_grid(ticks)]
-    for place, (value, top) in enumerate(zip(values, tops, strict=True)):
-        left, base, middle = LEFT + place * width, _height(0, ticks), _height(value, ticks)
-        said = f"{labels[place]}: {value:,} {what}" + (f", {top - value:,} rejected" if above else "")
-        parts.append(
-            _tag("rect", "bar", said, x=left + width * 0.12, y=middle, width=width * 0.76, height=base - middle, rx=1.5)
-        )
-        if top > value:
-            up = min(_height(top, ticks), middle - 2)
-            parts.append(
-                _tag("rect", "refused", said, x=left + width * 0.12, y=up, width=width * 0.76, height=middle - up)
-            )
+    for place, label in enumerate(labels):
+        below, base = 0, _height(0, ticks)
+        said = ", ".join(f"{layer.values[place]:,} {layer.name}" for layer in layers if layer.values[place])
+        for layer in layers:
+            if not layer.values[place]:
+                continue
+            below += layer.values[place]
+            top = min(_height(below, ticks), base - LEAST)
+            left, wide = LEFT + (place + 0.12) * width, width * 0.76
+            shape = {"x": left, "y": top, "width": wide, "height": base - top}
+            parts.append(_tag("rect", f"layer {layer.look}", f"{label}: {said}", **shape))
+            base = top
     parts += _bottom(labels, [LEFT + (place + 0.5) * width for place in range(len(labels))])
     return _svg(HEIGHT, parts)
 

@@ -1,19 +1,26 @@
 """The report as one HTML page: charts and tables of what `contents` read. Jinja escapes everything that is data."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from pipelines.evaluation.figures import LISTS
 from pipelines.evaluation.table import BASELINE, CHALLENGER, SERVED
 from pipelines.reports import drawings
-from pipelines.reports.contents import METRIC, Contents, Model, Realised
-from pipelines.reports.drawings import Interval, Line
+from pipelines.reports.contents import METRIC, TOP, Contents, Data, Model, Realised
+from pipelines.reports.drawings import Interval, Layer, Line
+
+if TYPE_CHECKING:
+    from warehouse.account.exposure import Tenth
 
 TEMPLATE = "night.html.j2"
 METRICS = ("recall@20", "mrr@20", "ndcg@20", "coverage@20")
 LENGTH = "session length="
+REASONS = 4  # of rejected rows that have a colour of their own
 DEPTH = 20  # of the realised figures that are shown by group
 Row = dict[str, Any]
 
@@ -38,7 +45,10 @@ def render(contents: Contents) -> str:
         models=_models(contents.model),
         served=next((row for row in contents.model.rows if _is_overall(row, METRIC) and row["role"] == SERVED), None),
         metrics=METRICS,
+        top=TOP,
         by_length=_by_length(contents.model),
+        reasons=[(layer.look, layer.name) for layer in _reasons(contents.data)],
+        lists_named=LISTS,
         depths=[row for row in contents.realised.today if row["by"] == "all"],
         groups=_groups(contents.realised),
     )
@@ -77,10 +87,17 @@ def _charts(contents: Contents) -> dict[str, Markup]:
     days = contents.data.by_day
     if days:
         labels = [_short(day) for day, *_ in days]
-        found["arrivals"] = drawings.bars(labels, [row[1] for row in days], [row[2] for row in days], "events")
+        events, rejected = [events for _, events, _ in days], [rejected for *_, rejected in days]
+        came = [Layer("events", "bars", events), Layer("rejected", "rejected", rejected)]
+        found["arrivals"] = drawings.bars(labels, came)
+        found["drift"] = drawings.lines(labels, [Line("distance to the day before", "drift", contents.data.drifted)])
+    if reasons := _reasons(contents.data):
+        found["reasons"] = drawings.bars(labels, reasons)
     if contents.data.sessions:
         lengths = contents.data.sessions.by_length
-        found["lengths"] = drawings.bars(list(lengths), list(lengths.values()), what="sessions")
+        found["lengths"] = drawings.bars(list(lengths), [Layer("sessions", "bars", list(lengths.values()))])
+    if contents.lists and contents.lists.exposure:
+        found["exposure"] = _exposure(contents.lists.exposure)
     if contents.model.rows:
         found["models"] = drawings.intervals([_interval(row) for row in _shown(contents.model)])
     if contents.model.nights:
@@ -88,6 +105,28 @@ def _charts(contents: Contents) -> dict[str, Markup]:
     if contents.realised.curve:
         found["realised"] = _realised(contents.realised, contents.model)
     return found
+
+
+def _reasons(data: Data) -> list[Layer]:
+    """Rejected rows by day: the most frequent reasons one by one, all others together."""
+    totals: Counter[str] = Counter()
+    for day in data.rejected:
+        totals.update(day)
+    named = [reason for reason, _ in totals.most_common(REASONS)]
+    layers = [(reason, [day.get(reason, 0) for day in data.rejected]) for reason in named]
+    if len(totals) > REASONS:
+        others = [sum(rows for reason, rows in day.items() if reason not in named) for day in data.rejected]
+        layers.append(("other reasons", others))
+    return [Layer(reason, f"reason{number}", rows) for number, (reason, rows) in enumerate(layers, start=1)]
+
+
+def _exposure(tenths: "Sequence[Tenth]") -> Markup:
+    """Each tenth of the items by popularity: its share of the events, and of the first places of the lists."""
+    series = [
+        Line("share of events", "baseline", [tenth.events for tenth in tenths]),
+        Line("share of places", "published", [tenth.places for tenth in tenths]),
+    ]
+    return drawings.lines([str(number) for number in range(1, len(tenths) + 1)], series)
 
 
 def _over_nights(model: Model) -> Markup:
@@ -103,14 +142,14 @@ def _over_nights(model: Model) -> Markup:
 
 
 def _realised(realised: Realised, model: Model) -> Markup:
-    """Published and popular lists by day, beside what the evaluation said of the night's challenger."""
+    """Published lists and popular items by day, beside what the evaluation said of the night's challenger."""
     days = sorted({row["run_date"] for row in realised.curve})
     series = []
-    for name in ("popular", "published"):
-        rows = {row["run_date"]: row for row in realised.curve if row["lists"] == name}
+    for look in ("popular", "published"):
+        rows = {row["run_date"]: row for row in realised.curve if row["lists"] == look}
         series.append(
             Line(
-                f"{name} lists", name, [rows[day]["recall"] for day in days],
+                LISTS[look], look, [rows[day]["recall"] for day in days],
                 [(rows[day]["recall_low"], rows[day]["recall_high"]) for day in days],
             )
         )  # fmt: skip

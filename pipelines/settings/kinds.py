@@ -152,6 +152,12 @@ ListLength = Annotated[int, Field(ge=1, le=32_767)]  # ranks are 16-bit numbers
 Minutes = Annotated[float, Field(ge=1e-6, le=MAX_GAP)]
 Positive = Annotated[float, Field(ge=1e-6, le=1e9)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+ScoreShift = Annotated[
+    float,
+    Field(
+        gt=0, description="audit: the mean score may move by so many standard deviations of the night before; inf off"
+    ),
+]
 GateMetric = Literal["recall@20", "mrr@20", "ndcg@20"]  # the evaluation measures the difference between models in these
 Refit = Literal["full", "continue", "none"]
 BaselineName = Literal["popularity", "markov", "sequential rules", "V-SKNN", "VSTAN"]

@@ -4,7 +4,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.settings.kinds import AtLeastOne, Caps, Column, Days, ItemList, ListLength, NoDays, NotNegative, Share
+from pipelines.settings.kinds import (
+    AtLeastOne,
+    Caps,
+    Column,
+    Days,
+    ItemList,
+    ListLength,
+    NoDays,
+    NotNegative,
+    ScoreShift,
+    Share,
+)
 from pipelines.settings.sections import Section
 
 
@@ -72,11 +83,7 @@ class Recommendations(Lists):
         default=0.02,
         description="audit: at least this share of users' top 10 must have stood there the night before; 0.0 off",
     )
-    max_score_shift: float = Field(
-        default=5.0,
-        gt=0,
-        description="audit: the mean score may move by so many standard deviations of the night before; inf off",
-    )
+    max_score_shift: ScoreShift = 5.0
     max_user_drop: Share = Field(
         default=0.5, description="audit: at most this share of users fewer than the night before; 1.0 off"
     )
@@ -95,11 +102,7 @@ class SimilarItems(Section):
         default=0.02,
         description="audit: at least this share of items' top 10 must have stood there the night before; 0.0 off",
     )
-    max_score_shift: float = Field(
-        default=5.0,
-        gt=0,
-        description="audit: the mean score may move by so many standard deviations of the night before; inf off",
-    )
+    max_score_shift: ScoreShift = 5.0
     max_item_drop: Share = Field(
         default=0.5, description="audit: at most this share of items fewer than the night before; 1.0 off"
     )

@@ -181,8 +181,7 @@ class Model(Section):
 
     preset: FileName = Field(
         default="auto",
-        description='parameters to start from: "auto" looks at the data; or a preset\'s name, '
-        "or the name of a tuned one",
+        description='parameters to start from: "auto" looks at the data; or the name of a preset, published or tuned',
     )
     device: Device = Field(default="auto", description='"cpu", "cuda" or "auto"')
     threads: Threads = Field(
@@ -243,7 +242,6 @@ class Gate(Section):
         description="true: no promotion on a day whose realised recall fell below its band: its data, or the lists, "
         "are in doubt",
     )
-
     unreadable_champion: UnreadableChampion = Field(
         default="judge",
         description='a champion whose files are gone or spoiled: "judge" as on a first night, or "refuse"',

@@ -25,7 +25,7 @@ FOLDERS = (
     ".nights",
 )
 AGAIN = "run that night again, or roll the table back"
-ANOTHER = "put its files back, or `pipelines promote` another version; without it the gate judges as on a first night"
+ANOTHER = "put its files back, or `pipelines promote` another version"
 
 
 @dataclass
@@ -116,7 +116,7 @@ def _lists(path: Path, found: Findings) -> None:
 
 
 def _models(settings: Settings, found: Findings) -> None:
-    """The champion, the one before it, and the challenger; a store that is not there yet is not made."""
+    """The champion and the challenger; a store that is not there yet is not made."""
     file = store.file_of(settings.tracking_uri)
     if file is not None and not (file.exists() or file.parent.is_file()):
         return
@@ -126,17 +126,19 @@ def _models(settings: Settings, found: Findings) -> None:
     except ValueError as error:
         found.problems.append(str(error))
         return
-    aliased = {name: registry.aliased(tracking, name) for name in (registry.CHAMPION, registry.CHALLENGER)}
+    aliased: dict[str, list[str]] = {}
+    for alias in (registry.CHAMPION, registry.CHALLENGER):
+        if version := registry.aliased(tracking, alias):
+            aliased.setdefault(str(version.version), []).append(alias)
     with tempfile.TemporaryDirectory() as copies:
-        for name, version in aliased.items():
-            if version is None:
-                continue
+        for number, aliases in aliased.items():
+            name, version = " and ".join(aliases), tracking.client.get_model_version(tracking.model, number)
             try:
                 folder = registry.readable(tracking, version, Path(copies))
             except registry.ModelUnreadable as error:
                 found.problems.append(f"{name}: {error}: {ANOTHER}")
                 continue
-            found.read.append(f"{name} (version {version.version})")
+            found.read.append(f"{name} (version {number})")
             found.notes += _without_sum(name, folder)
 
 

@@ -11,14 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.settings.read import SettingsError, current_settings
 from warehouse.layout import Layout
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 # By this tag the UI shows a run on its job's page: the repository and the code location of workspace.yaml.
 REPOSITORY_TAG, REPOSITORY = ".dagster/repository", "__repository__@gru4rec_nightly"
-LEAST = 2**20  # bytes: with fewer left, a database cannot write its next page
 
 
 def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = False) -> bool:
@@ -35,7 +37,7 @@ def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = 
     Raises:
         SettingsError: `day` is no day of the partitions, or the device to train on is not there.
     """
-    from pipelines.nights.sensors import MODEL_STEPS
+    from pipelines.nights.sensors import only_the_model
     from pipelines.settings.partitions import DAILY
 
     days = DAILY.get_partition_keys()
@@ -57,9 +59,10 @@ def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = 
         return execute("serve", partition_key=chosen)
     print(f"Running the night of {chosen} ...", flush=True)
     failed = failed_steps("nightly", partition_key=chosen)
-    if failed and failed.keys() <= MODEL_STEPS:
+    if only_the_model(failed):
         print("Only the model failed: the lists are made by the champion before ...", flush=True)
-        execute("serve", partition_key=chosen)
+        if execute("serve", partition_key=chosen):
+            print(f"nightly failed: {_why(failed)}", file=sys.stderr)
     return not failed
 
 
@@ -89,16 +92,16 @@ def execute(job: str, **options: Any) -> bool:
     return not failed_steps(job, **options)
 
 
-def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: Any) -> dict[str, str]:
+def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: Any) -> "list[dg.DagsterEvent]":
     """Execute a job in this process, say why it failed, and tell those whom [alerts] names.
 
     Returns:
-        The steps that failed, each with its reason; none after a success.
+        The failure of each step that failed; none after a success.
     """
     import dagster as dg
 
     from pipelines.definitions import defs
-    from pipelines.policy.failures import is_stated, reason
+    from pipelines.policy.failures import is_stated
     from pipelines.policy.turns import release
 
     with _full_disk_said(job, options.get("partition_key", "no partition")), dg.DagsterInstance.get() as instance:
@@ -114,22 +117,30 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
     for event in failures:
         if not is_stated(event):
             print(event.step_failure_data.error_display_string, file=sys.stderr)
-    found = {str(event.step_key): reason(event) for event in failures}
-    if found:
-        why = "; ".join(f"{step}: {said}" for step, said in found.items())
+    if failures:
+        why = _why(failures)
         _tell(job, options.get("partition_key", "no partition"), why, done.run_id)
         print(f"{job} failed: {why}", file=sys.stderr)
-    return found
+    return failures
+
+
+def _why(failures: "Sequence[dg.DagsterEvent]") -> str:
+    """Each failed step with its reason, in one line."""
+    from pipelines.policy.failures import reason
+
+    return "; ".join(f"{event.step_key}: {reason(event)}" for event in failures)
 
 
 @contextmanager
 def _full_disk_said(job: str, night: str) -> Iterator[None]:
     """Turn what Dagster's database says of a full disk, which is a stack trace, into a sentence; told to people too."""
+    from pipelines.tracking import store
+
     try:
         yield
     except Exception as error:
         places = (current_settings().root, Path(os.environ["DAGSTER_HOME"]))
-        full = next((place for place in places if shutil.disk_usage(place).free < LEAST), None)
+        full = next((place for place in places if shutil.disk_usage(place).free < store.LEAST), None)
         if full is None:
             raise
         why = f"the disk that holds {full} is full: free space and run it again; no table was left half written"

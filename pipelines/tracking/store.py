@@ -6,12 +6,14 @@ the absolute path of every artifact, so that a data folder that was moved would 
 
 import contextlib
 import logging
+import shutil
 import sqlite3
 import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 PREFIX = "sqlite:///"
+LEAST = 2**20  # bytes: with fewer left on the disk, the database cannot write its next page
 PATIENCE = 60.0  # seconds for which a locked database is waited for
 # Where MLflow keeps the place of artifacts: the folder itself in an experiment, places below it elsewhere.
 STATEMENTS = (
@@ -107,6 +109,9 @@ def _when_free(database: sqlite3.Connection, file: Path) -> None:
 
 
 def _unusable(file: Path, error: Exception) -> StoreUnusable:
+    if shutil.disk_usage(file.parent).free < LEAST:
+        untouched = f"MLflow's database {file} is as it was ({error})"
+        return StoreUnusable(f"the disk is full: free some space and run again; {untouched}")
     return StoreUnusable(f"MLflow's database {file} cannot be used ({error}): {HOW}")
 
 

@@ -44,8 +44,8 @@ def gru4rec_model(
     """Train, log and register; nothing is registered when training fails."""
     day = context.partition_key
     with as_failure():
-        splits = warehouse.files("splits", day)
         require_rule_columns(warehouse.layout, day, current_settings().knobs.recommendations)
+        splits = warehouse.files("splits", day)
         data = encode_night(splits, warehouse.files("sessions", day), warehouse.scratch())
         root = warehouse.layout.root
         parameters = presets.resolve(root, config.preset, config.overrides, data.train.statistics())

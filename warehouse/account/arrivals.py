@@ -59,10 +59,7 @@ def arrived(engine: Engine, layout: Layout, day: date | str) -> Arrived | None:
     with engine.open() as db:
         db.view("arrived", events)
         ((events_read, users, items, late),) = db.rows(statement("account_day", first=midnight(day)))
-        reasons: dict[str, int] = {}
-        if refused:
-            db.view("refused", refused)
-            reasons = {str(reason): int(rows) for reason, rows in db.rows(statement("account_reasons"))}
+        reasons = _reasons(db, refused)
     return Arrived(day, int(events_read), int(users), int(items), int(late), reasons)
 
 
@@ -81,6 +78,22 @@ def by_day(layout: Layout, last: date | str, days: int) -> list[tuple[date, int,
     return counted
 
 
+def rejected_by_day(engine: Engine, layout: Layout, days: Sequence[tuple[date, int, int]]) -> list[Mapping[str, int]]:
+    """The rejected rows of each day of `by_day` by their reason; files of days without any are not opened.
+
+    Those of a day that cannot be read are left out, with a warning.
+    """
+    found: list[Mapping[str, int]] = []
+    for day, _, rows in days:
+        try:
+            with engine.open() as db:
+                found.append(_reasons(db, layout.files("rejected_events", day) if rows else []))
+        except ValueError as error:
+            _log.warning("the rejected rows of %s cannot be read and are left out: %s", day, error)
+            found.append({})
+    return found
+
+
 def sessions_kept(engine: Engine, layout: Layout, night: date | str) -> SessionsKept | None:
     """A night's sessions by length and by part of the split; None where the night has no sessions."""
     sessions, splits = layout.files("sessions", night), layout.files("splits", night)
@@ -95,6 +108,13 @@ def sessions_kept(engine: Engine, layout: Layout, night: date | str) -> Sessions
         by_length[next((name for longest, name in LENGTHS if length <= longest), LONGEST)] += number
     total = sum(number for _, number in counted)
     return SessionsKept(total, sum(length * number for length, number in counted), by_length, parts)
+
+
+def _reasons(db: Database, refused: Sequence[Path]) -> dict[str, int]:
+    if not refused:
+        return {}
+    db.view("refused", refused)
+    return {str(reason): int(rows) for reason, rows in db.rows(statement("account_reasons"))}
 
 
 def _parts(db: Database, splits: Sequence[Path]) -> dict[str, tuple[int, int]]:

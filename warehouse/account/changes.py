@@ -1,8 +1,10 @@
 """What changed since the night before: the mix of the events, the catalogue, the lists."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from warehouse.recommendations.errors import NoNight
 from warehouse.recommendations.reading.comparison import compare
 from warehouse.recommendations.reading.snapshots import Night, snapshot
 from warehouse.recommendations.table import nights, open_table
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,21 @@ def drift(engine: Engine, layout: Layout, day: date, window_days: int) -> Drift 
         return None
     usual = _mix(engine, days[-1], days[-2]) if len(days) > 1 else None
     return Drift(earlier[-1], mix, usual, items / events, users / events)
+
+
+def drift_by_day(engine: Engine, layout: Layout, days: Sequence[date]) -> list[float | None]:
+    """The mix of each day's items beside that of the day before it in `days`.
+
+    None for the first day, where one of the two has no event, and, with a warning, where one cannot be read.
+    """
+    found: list[float | None] = [None]
+    for past, now in pairwise(days):
+        try:
+            found.append(_mix(engine, layout.files("events", now), layout.files("events", past)))
+        except ValueError as error:
+            _log.warning("the events of %s and %s are not compared: %s", past, now, error)
+            found.append(None)
+    return found[: len(days)]
 
 
 def catalogue(engine: Engine, layout: Layout, night: date) -> Catalogue | None:

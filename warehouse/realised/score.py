@@ -66,8 +66,8 @@ def score_day(engine: Engine, layout: Layout, day: date | str, config: RealisedC
     """Score the lists that readers saw on `day`, and write the figures to the table `realised`.
 
     Returns:
-        The rows (columns: `tables.REALISED`): for published and popular lists, each group and each of KS. Without a
-        user who came and had a list there are no rows.
+        The rows (columns: `tables.REALISED`): for published lists and popular items, each group and each of KS. Without
+        a user who came and had a list there are no rows.
 
     Raises:
         FileNotFoundError: the events of `day` are missing.

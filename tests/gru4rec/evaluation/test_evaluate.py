@@ -66,7 +66,7 @@ def test_list_metrics_by_hand(fixed_scorer: Callable) -> None:
     table = np.array([[3, 2, 1, 0]] * 4, dtype=np.float32)
     found = evaluated(fixed_scorer(table), sessions, counts=np.array([8, 4, 2, 2]), ks=(1, 2), bootstrap=0).metrics
     assert found["coverage@2"] == 0.5
-    assert found["popularity@2"] == pytest.approx(0.75)
+    assert found["popularity_bias@2"] == pytest.approx(0.75)
     assert found["novelty@2"] == pytest.approx(1.5)
 
 
@@ -79,7 +79,7 @@ def test_intervals_hold_the_value_and_repeat_with_the_seed(fixed_scorer: Callabl
     assert first.equals(again)
     assert not first.equals(other)
     whole = first.filter(pa.compute.equal(first["segment"], "all")).to_pylist()
-    assert {"recall@20", "mrr@5", "ndcg@10", "coverage@20", "popularity@20", "novelty@20"} <= {
+    assert {"recall@20", "mrr@5", "ndcg@10", "coverage@20", "popularity_bias@20", "novelty@20"} <= {
         r["metric"] for r in whole
     }
     assert all(row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9 for row in whole)

@@ -28,7 +28,7 @@ def test_means_agree_with_the_definitions(ranks: list[float], k: int) -> None:
 
 def test_list_weights_by_hand() -> None:
     counts = np.array([8, 4, 2, 2])
-    assert metrics.popularity_weights(counts).tolist() == [1.0, 0.5, 0.25, 0.25]
+    assert metrics.relative_popularity(counts).tolist() == [1.0, 0.5, 0.25, 0.25]
     assert metrics.novelty_weights(counts).tolist() == [1.0, 2.0, 3.0, 3.0]
     assert np.isfinite(metrics.novelty_weights(np.array([0, 5]))).all()
 

@@ -51,7 +51,7 @@ def test_a_good_first_night_is_promoted_and_says_its_figures() -> None:
     assert decision.promoted
     assert "recall@20 is 0.3000 [0.2800, 0.3200] over 1,000 predictions" in decision.reason
     assert (
-        "Popularity reaches 0.1000: certainly beaten (difference +0.2000, 95% interval [+0.1900, +0.2100])"
+        "The popularity baseline reaches 0.1000: certainly beaten (difference +0.2000, 95% interval [+0.1900, +0.2100])"
         in (decision.reasons)[2]
     )
     assert "The best baseline, V-SKNN, reaches 0.2800: beaten" in decision.reason
@@ -69,7 +69,11 @@ def test_a_good_first_night_is_promoted_and_says_its_figures() -> None:
         ({"mrr": row("challenger", "mrr@20", math.nan)}, Gate(min_mrr=0.01), "has no mrr@20"),
         ({"popularity": None}, Gate(), "popularity baseline was not measured"),
         ({"popularity": row("baseline", value=0.295, model="popularity")}, Gate(), "not certainly better"),
-        ({"popularity": row("baseline", value=0.4, model="popularity")}, Gate(), "against popularity's 0.4000"),
+        (
+            {"popularity": row("baseline", value=0.4, model="popularity")},
+            Gate(),
+            "popularity baseline's 0.4000",
+        ),
         ({"popularity": row("baseline", value=0.4, model="popularity")}, Gate(), "0.4000: worse (95%"),
         ({"vsknn": row("baseline", value=0.35, model="V-SKNN")}, Gate(), "best baseline (V-SKNN, 0.3500;"),
         ({"vsknn": row("baseline", value=math.nan, model="V-SKNN")}, Gate(), "no certain recall@20 of V-SKNN"),

@@ -1,6 +1,7 @@
 """A folder where a file is expected, and the reverse, end a step with one sentence; faults keep their trace."""
 
 import datetime as dt
+import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from pipelines.policy.failures import as_failure
 from pipelines.policy.resources import Warehouse
 from pipelines.policy.turns import release
+from warehouse.engine.errors import disk_sentences
 from warehouse.partitions import replacing_partition
 from warehouse.recommendations.publishing.staging import StagedNight
 from warehouse.steps.events.deliveries import changed, record
@@ -99,3 +101,26 @@ def test_a_spoiled_record_of_a_delivery_is_as_none(tmp_path: Path, text: str) ->
 def test_a_folder_among_the_holds_of_days_hinders_no_release(tmp_path: Path) -> None:
     (tmp_path / ".nights" / "2026-01-03.json").mkdir(parents=True)
     release(Warehouse(root=str(tmp_path), memory_limit="100MB", threads=1).layout, "a run")
+
+
+def test_a_full_disk_is_one_sentence_whoever_met_it() -> None:
+    from mlflow.exceptions import MlflowException
+
+    sqlite = MlflowException("(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT]")
+    system = OSError(errno.ENOSPC, "No space left on device")
+    said = r"the disk is full: free some space and run again; no table was left half written \((?!.*\n).*\)"
+    for error in (sqlite, system, OSError(errno.ENOSPC, "No space left on device", "a file"), behind(system)):
+        with pytest.raises(dg.Failure) as caught, as_failure():
+            raise error
+        assert re.fullmatch(said, str(caught.value.description)), caught.value.description
+    untouched = r"^the disk is full: free some space and run again; nothing was changed"
+    with pytest.raises(dg.Failure, match=untouched), as_failure(), disk_sentences():
+        raise system
+
+
+def behind(error: Exception) -> Exception:
+    """Another error that was raised from one."""
+    try:
+        raise RuntimeError("commit failed") from error
+    except RuntimeError as raised:
+        return raised

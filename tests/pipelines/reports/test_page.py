@@ -48,7 +48,9 @@ def test_the_page_needs_nothing_beside_it_and_escapes_what_is_data(shop: Callabl
 
 def test_it_tells_what_came_in_and_what_changed(shop: Callable[[date], Path]) -> None:
     text = shop(THIRD).read_text()
-    for said in ("rejected: null id", "Version 1 refused.", "50.0%", "0.5000", "No model of this night was evaluated"):
+    drawn = ("03 Jan: 2 null id, 1 future", "03 Jan, distance to the day before: 0.5000", "1, share of places: 0.1667")
+    told = ("rejected: null id", "Version 1 refused.", "50.0%", "0.5000", "No model of this night was evaluated")
+    for said in ("Rejected rows by reason", *drawn, *told):
         assert said in text
 
 
@@ -125,7 +127,7 @@ def test_it_fits_a_wide_and_a_narrow_window_and_follows_the_scheme(
             browser.call("Page.navigate", url=page.as_uri())
             browser.until(f"document.title == 'Night of {THIRD}' && document.readyState == 'complete'", 30)
             assert browser.do("document.documentElement.scrollWidth") <= width
-            assert browser.do("document.querySelectorAll('svg .bar').length") == 3
+            assert browser.do("document.querySelectorAll('svg .layer.bars').length") == 3
             assert "<script>alert(1)</script>" in browser.do("document.body.innerText")
             backgrounds.add(browser.do("getComputedStyle(document.body).backgroundColor"))
     assert len(backgrounds) == 2

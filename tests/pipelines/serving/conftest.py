@@ -48,20 +48,10 @@ def registered(mlflow_at: MLflow, checkpoint: Path) -> int:
     return int(version.version)
 
 
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path], None]) -> SimpleNamespace:
-    """Two days of events of a ring of items (i is followed by i + 1), and a small model trained on them: the champion
-    of a registry of its own.
+def two_days(layout: Layout) -> pa.Table:
+    """Write two days of events of a ring of items (i is followed by i + 1) and the catalogue of each; returns sessions
+    of the known items.
     """
-    from gru4rec.config.options import Config
-    from gru4rec.data.dataset import Dataset
-    from gru4rec.data.sessions import Sessions
-    from gru4rec.data.vocabulary import Vocabulary
-    from gru4rec.storage.checkpoint import save
-    from gru4rec.training.fit import FitOptions, fit
-
-    root = tmp_path_factory.mktemp("shop")
-    layout = Layout(root / "data")
     rng = np.random.default_rng(0)
     rows = []
     for day in (FIRST, LAST):
@@ -75,24 +65,35 @@ def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path]
         if day == FIRST:
             found.append((OLD, 3, noon - timedelta(days=100)))
         user, item, at = (list(column) for column in zip(*found, strict=True))
-        write(
-            layout.partition("events", day),
-            user_id=user,
-            item_id=item,
-            timestamp=pa.array(at, pa.timestamp("us", "UTC")),
-        )
+        times = pa.array(at, pa.timestamp("us", "UTC"))
+        write(layout.partition("events", day), user_id=user, item_id=item, timestamp=times)
         rows += found
     write(layout.partition("items", FIRST), item_id=list(range(ITEMS)), title=[f"Film {i}" for i in range(ITEMS)])
     traits = {"in_stock": [i % 2 == 0 for i in range(ITEMS)], "shelf": [i % 3 for i in range(ITEMS)]}
     write(layout.partition("items", LAST), item_id=list(range(ITEMS)), **traits)
     known = [row for row in rows if row[1] < ITEMS]
-    sessions = pa.table(
+    return pa.table(
         {
             "session_id": [f"{user} {at.date()}" for user, _, at in known],
             "item_id": [item for _, item, _ in known],
             "timestamp": pa.array([at for *_, at in known], pa.timestamp("us", "UTC")),
         }
     )
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path], None]) -> SimpleNamespace:
+    """Two days of events, and a small model trained on them: the champion of a registry of its own."""
+    from gru4rec.config.options import Config
+    from gru4rec.data.dataset import Dataset
+    from gru4rec.data.sessions import Sessions
+    from gru4rec.data.vocabulary import Vocabulary
+    from gru4rec.storage.checkpoint import save
+    from gru4rec.training.fit import FitOptions, fit
+
+    root = tmp_path_factory.mktemp("shop")
+    layout = Layout(root / "data")
+    sessions = two_days(layout)
     vocabulary = Vocabulary.build(sessions["item_id"])
     config = Config().override({"hidden_size": 16, "epochs": 2, "batch_size": 16, "n_sample": 16})
     result = fit(Dataset(Sessions.from_table(sessions, vocabulary), vocabulary), config, FitOptions(device="cpu"))

@@ -16,6 +16,7 @@ from pipelines.policy.console import plain_console
 from pipelines.policy.failures import is_stated, reason
 from pipelines.shell import night
 from pipelines.shell.home import SETTINGS, make_home
+from pipelines.tracking import store
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -91,7 +92,7 @@ def test_what_dagsters_database_says_of_a_full_disk_is_one_sentence(
     said = sqlite3.OperationalError("disk I/O error\n[SQL: PRAGMA main]")
     with pytest.raises(sqlite3.OperationalError), night._full_disk_said("nightly", "2026-01-06"):
         raise said
-    monkeypatch.setattr(night, "LEAST", 2**62)  # no disk has so much free
+    monkeypatch.setattr(store, "LEAST", 2**62)  # no disk has so much free
     with (
         pytest.raises(ValueError, match="is full: free space") as found,
         night._full_disk_said("nightly", "2026-01-06"),

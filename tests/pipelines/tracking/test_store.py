@@ -104,6 +104,15 @@ def test_what_is_no_store_is_a_sentence_at_once(root: Path, spoil: Callable[[Pat
     assert time.monotonic() - begun < 20, "MLflow alone tries for a hundred seconds"
 
 
+def test_on_a_full_disk_a_store_that_cannot_be_used_is_not_said_to_be_spoiled(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text(root / "mlflow" / "mlflow.db")
+    monkeypatch.setattr(store, "LEAST", 2**62)  # no disk has so much free
+    with pytest.raises(store.StoreUnusable, match=r"^the disk is full: free some space .*mlflow.db is as it was \("):
+        opened(root)
+
+
 def test_a_folder_that_was_moved_keeps_its_models(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     os.rename(root / "mlflow" / "mlflow.db", root / "mlflow.db")  # without the artifacts of another place
     shutil.rmtree(root / "mlflow")

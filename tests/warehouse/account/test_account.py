@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from tests.warehouse.account.nights import FIRST, SECOND, THIRD, TIME, put, three_days
-from warehouse.account.arrivals import arrived, by_day, sessions_kept
-from warehouse.account.changes import catalogue, compared, drift, lists, night_before, published
+from warehouse.account.arrivals import arrived, by_day, rejected_by_day, sessions_kept
+from warehouse.account.changes import catalogue, compared, drift, drift_by_day, lists, night_before, published
+from warehouse.account.exposure import Tenth, exposure
 from warehouse.account.users.drawn import drawn
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
@@ -38,6 +39,37 @@ def test_a_day_that_cannot_be_read_is_left_out_with_a_warning(layout: Layout, ca
     layout.partition("rejected_events", THIRD).write_bytes(b"")
     assert by_day(layout, THIRD, 2) == [(SECOND, 2, 0)]
     assert f"the events of {THIRD} cannot be read" in caplog.text
+
+
+def test_days_are_counted_by_reason_and_compared_with_the_day_before(
+    layout: Layout, engine: DuckDBEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    days = by_day(layout, THIRD, 3)
+    assert rejected_by_day(engine, layout, days) == [{}, {}, {"null id": 2, "future": 1}]
+    assert drift_by_day(engine, layout, [day for day, *_ in days]) == [None, 0.5, 0.5]
+    assert drift_by_day(engine, layout, []) == []
+    for table in ("events", "rejected_events"):
+        content = layout.partition(table, THIRD).read_bytes()
+        footer = content[-8 - int.from_bytes(content[-8:-4], "little") :]
+        layout.partition(table, THIRD).write_bytes(bytes(len(content) - len(footer)) + footer)
+    assert rejected_by_day(engine, layout, days) == [{}, {}, {}]
+    assert drift_by_day(engine, layout, [day for day, *_ in days]) == [None, 0.5, None]
+    assert f"the events of {SECOND} and {THIRD} are not compared" in caplog.text
+
+
+def test_exposure_is_counted_beside_popularity(layout: Layout, engine: DuckDBEngine) -> None:
+    night = published(layout, THIRD)
+    assert night is not None
+    # Events of three days: item 10 has five, 11 and 13 two, 12 one, 14 none. Lists: 11 12, 10 14, 12 13.
+    popular_first = [(10, 5, 1), (11, 2, 1), (13, 2, 1), (12, 1, 2), (14, 0, 1)]
+    events = sum(row[1] for row in popular_first)
+    expected = [Tenth(1, events_of / events, places / 6) for _, events_of, places in popular_first]
+    assert exposure(engine, layout, night, window_days=30, k=2) == expected
+    # No list begins with 14, so it is neither met nor shown.
+    assert [one.places for one in exposure(engine, layout, night, window_days=30, k=1)] == [1 / 3, 1 / 3, 0, 1 / 3]
+    [item, *others] = exposure(engine, layout, night, window_days=1, k=2)
+    assert item == Tenth(1, 0.5, 1 / 6)  # of the third day alone, where items 10 and 13 have two events each
+    assert sum(one.events for one in others) == 0.5
 
 
 def test_sessions_by_length_and_part(layout: Layout, engine: DuckDBEngine) -> None:
