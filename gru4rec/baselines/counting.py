@@ -7,7 +7,7 @@ rules (Kamehkhosh, Jannach, Ludewig, 2017; arXiv 1803.09587, section 3.1.3) look
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch

@@ -4,7 +4,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.settings.kinds import AtLeastOne, Caps, Column, Days, ItemList, ListLength, NoDays, NotNegative, Share
+from pipelines.settings.kinds import (
+    AtLeastOne,
+    Caps,
+    Column,
+    Days,
+    ItemList,
+    ListLength,
+    NoDays,
+    NotNegative,
+    Share,
+    Threads,
+)
 from pipelines.settings.sections import Section
 
 
@@ -34,6 +45,10 @@ class Lists(Section):
         le=876_600,
         description="files that no night needs are deleted after so long; "
         "below 168 late readers and rollback may miss them",
+    )
+    threads: Threads = Field(
+        default=0,
+        description="threads of scoring on a processor; 0: as many as pay and are free, one for narrow models",
     )
 
 

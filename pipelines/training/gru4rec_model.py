@@ -74,7 +74,8 @@ def gru4rec_model(
 
 def _threads(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "Config") -> int:
     """The threads that the knob names, or as many as pay; the log says how many."""
-    from gru4rec.training.threads import cores, paying_threads
+    from gru4rec.config.threads import cores
+    from gru4rec.training.threads import paying_threads
 
     threads = knobs.threads or paying_threads(parameters)
     context.log.info(f"training on a processor takes {threads} thread(s) of {cores()} cores (device: {knobs.device})")

@@ -47,6 +47,7 @@ def train(data: Data, config: "Config", *, refit: Refit, device: str, threads: i
     Raises:
         ValueError: an unknown `refit`, or a training that diverged.
     """
+    from gru4rec.config.threads import limited
     from gru4rec.scoring.calibration import fit_temperature
     from gru4rec.training.fit import FitOptions, fit
 
@@ -55,7 +56,8 @@ def train(data: Data, config: "Config", *, refit: Refit, device: str, threads: i
     machine = FitOptions(device=device, threads=threads, progress=sys.stderr.isatty())
     validation = data.validation if len(data.validation.sessions) else None
     measured = fit(data.train, config, replace(machine, validation=validation, on_epoch=partial(on_epoch, "measured")))
-    temperature = fit_temperature(measured.model, validation.sessions) if validation else 1.0
+    with limited(threads):
+        temperature = fit_temperature(measured.model, validation.sessions) if validation else 1.0
     if refit == "none":
         return Trained(config, measured, temperature, measured.model, config)
     last, days = served_config(measured, config, refit), data.everything()
