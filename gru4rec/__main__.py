@@ -203,7 +203,7 @@ def _add_recommend(commands: Any) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    default = "all cores; in training, as many as pay and are free"
+    default = "as many as pay and are free"
     parser.add_argument("--threads", type=_whole(1, 1024), metavar="N", help=f"CPU threads (default: {default})")
 
 

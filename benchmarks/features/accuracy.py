@@ -26,7 +26,7 @@ from gru4rec.data.histories import cut_at
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate, translate
-from gru4rec.evaluation.metrics import bootstrap_weights
+from gru4rec.evaluation.metrics import bootstrap_draws
 from gru4rec.scoring.continued import Continued
 from gru4rec.scoring.scorer import Scorer
 from gru4rec.training.fit import FitOptions, fit
@@ -219,7 +219,7 @@ def paired(difference: np.ndarray, session: np.ndarray, events: np.ndarray) -> t
     columns = np.column_stack([difference[events], np.ones(int(events.sum()))])
     sums = np.zeros((int(session.max()) + 1, 3))
     np.add.at(sums, session[events], columns)
-    totals = np.concatenate([weights @ sums for weights in bootstrap_weights(len(sums), 1000, 0)])
+    totals = np.concatenate([weights @ sums for weights in bootstrap_draws(len(sums), 1000, 0)])
     low, high = np.nanpercentile(totals[:, :2] / totals[:, 2:], [2.5, 97.5], axis=0)
     return low, high
 

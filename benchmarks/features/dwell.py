@@ -26,7 +26,7 @@ from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.evaluate import evaluate
-from gru4rec.evaluation.metrics import bootstrap_weights
+from gru4rec.evaluation.metrics import bootstrap_draws
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.fit import FitOptions, fit
 
@@ -134,7 +134,7 @@ def paired(difference: np.ndarray, session: np.ndarray) -> tuple[np.ndarray, np.
     """95% interval of the mean of `difference` [P, 2], sessions drawn with replacement."""
     sums = np.zeros((int(session.max()) + 1, 3))
     np.add.at(sums, session, np.column_stack([difference, np.ones(len(difference))]))
-    totals = np.concatenate([weights @ sums for weights in bootstrap_weights(len(sums), 1000, 0)])
+    totals = np.concatenate([weights @ sums for weights in bootstrap_draws(len(sums), 1000, 0)])
     low, high = np.percentile(totals[:, :2] / totals[:, 2:], [2.5, 97.5], axis=0)
     return low, high
 

@@ -7,7 +7,7 @@ rules (Kamehkhosh, Jannach, Ludewig, 2017; arXiv 1803.09587, section 3.1.3) look
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -73,15 +73,17 @@ class Rules:
         events = _events_of(train, begin, end)
         after = train.offsets[train.session_of(events) + 1] - 1 - events  # events of the session that follow
         keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        weights: NDArray[Any] = np.empty(0)
+        weights: NDArray[np.float64] = np.empty(0)
         for distance in range(1, steps + 1):
             first = events[after >= distance]
             pairs = (train.items_at(first) - begin) * items + train.items[first + distance]
             # merged distance by distance: what is held grows with the distinct rules, not with the pairs
-            both = np.concatenate([keys, pairs])
-            both_weights = np.concatenate([weights, np.full(len(pairs), decay(distance))])
-            keys, place = np.unique(both, return_inverse=True)
-            weights = np.bincount(place, weights=both_weights)
+            found, times = np.unique(pairs, return_counts=True)
+            place = np.searchsorted(keys, found)
+            known = np.append(keys, -1)[place] == found
+            weights[place[known]] += decay(distance) * times[known]
+            keys = np.insert(keys, place[~known], found[~known])
+            weights = np.insert(weights, place[~known], decay(distance) * times[~known])
         rows = np.searchsorted(keys, np.arange(end - begin + 1) * items)
         return cls(rows, (keys % max(items, 1)).astype(np.int32), weights.astype(np.float32))
 
@@ -102,9 +104,10 @@ class RuleScorer:
         for start in range(0, len(events), rows):
             part = events[start : start + rows]
             last = sessions.items_at(part)
-            row, place = ranges(self.rules.rows[last], self.rules.rows[last + 1])
+            begins, ends = self.rules.rows[last].tolist(), self.rules.rows[last + 1].tolist()
             scores[:] = 0
-            scores[row, self.rules.columns[place]] = self.rules.weights[place]
+            for score, begin, end in zip(scores[: len(part)], begins, ends, strict=True):
+                score[self.rules.columns[begin:end]] = self.rules.weights[begin:end]
             yield Block(part, torch.from_numpy(scores[: len(part)]))
 
 

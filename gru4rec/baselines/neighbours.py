@@ -7,77 +7,27 @@ neighbours (of equally similar ones the most recent). Each item of a neighbour g
     similarity · match_decay(steps back to the latest shared item) · place_decay(distance to it there) · idf(item)
 
 Many predictions are made at once: what they look at is laid out in flat arrays, a few thousand entries a prediction,
-and put in order by one sort of integers that hold prediction, session and entry.
+and put in order by one sort of integers that hold prediction, session and item.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gru4rec.baselines.counting import ranges
+from gru4rec.baselines.session_index import SessionIndex
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.scoring.scorer import Block
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-ENTRIES = 1 << 20  # entries and cells of scores that are held at once, about; a prediction of more is made alone
-
-
-@dataclass(frozen=True)
-class SessionIndex:
-    """Training sessions, numbered by the time of their last event (oldest first), as sets of items both ways.
-
-    of_session [N], session_rows [S + 1]: distinct items of each session; place [N]: where each stood last (0: first).
-    of_item [N], item_rows [I + 1]: sessions of each item, most recent first; item_place [N]: where it stood in them.
-    item_keys [N]: item · S + S − 1 − session, which rises with N, to look sessions of an item up by age.
-    age [S]: 0 for the newest session, 1 for the oldest, linear in time.
-    idf [I]: log(sessions / sessions that hold the item).
-    """
-
-    of_session: Integers
-    session_rows: Integers
-    place: Integers
-    of_item: Integers
-    item_rows: Integers
-    item_place: Integers
-    item_keys: Integers
-    age: Floats
-    idf: Floats
-
-    @classmethod
-    def build(cls, train: Sessions, items: int) -> Self:
-        """Index the training sessions."""
-        ends = train.offsets[1:] - 1
-        clock = ends if train.times is None else train.times[ends]
-        order = np.argsort(clock, kind="stable")
-        number = np.empty(len(train), dtype=np.int64)
-        number[order] = np.arange(len(train))
-        session = np.repeat(number, train.lengths)
-        place = np.arange(len(train.items)) - np.repeat(train.offsets[:-1], train.lengths)
-        # the last event of each item in a session: the first of its (session, item) group when read backwards
-        keys, last = np.unique((session * items + train.items)[::-1], return_index=True)
-        place = place[::-1][last]
-        of_session, holder = keys % items, keys // items
-        by_item = np.lexsort((-holder, of_session))
-        counts = np.bincount(of_session, minlength=items)
-        span = max(int(clock.max() - clock.min()), 1)
-        return cls(
-            of_session,
-            np.searchsorted(holder, np.arange(len(train) + 1)),
-            place,
-            holder[by_item],
-            np.concatenate([[0], np.cumsum(counts)]),
-            place[by_item],
-            of_session[by_item] * len(train) + len(train) - 1 - holder[by_item],
-            (clock.max() - clock[order]) / span,
-            np.log(len(train) / np.maximum(counts, 1)),
-        )
+ENTRIES = 1 << 17  # entries and cells of scores that are held at once, about: so many stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -85,19 +35,19 @@ class NeighbourRules:
     """What makes one method: sizes and weights as functions on arrays.
 
     context_weight(steps, length): weight of items that stand `steps` events before the last, in sessions of `length`.
-    session_weight [S]: factor of each training session's similarity.
+    session_weight [S]: factor of each training session's similarity; None: 1.
     match_decay(steps): factor of a neighbour whose latest shared item stands `steps` events before the last.
     place_decay [longest session]: factor of an item that stands so many events from the shared one in the neighbour.
-    item_weight [I]: factor of each item.
+    item_weight [I]: factor of each item; None: 1.
     """
 
     k: int
     sample_size: int
     context_weight: Callable[[Integers, Integers], Floats]
-    session_weight: Floats
+    session_weight: Floats | None
     match_decay: Callable[[Integers], Floats]
     place_decay: Floats | None
-    item_weight: Floats
+    item_weight: Floats | None
 
 
 class _Contexts(NamedTuple):
@@ -110,18 +60,30 @@ class _Contexts(NamedTuple):
     length: Integers
 
 
-class _Neighbours(NamedTuple):
-    """Training sessions like those contexts, ascending within a prediction; all [M]: prediction, session, similarity,
-    and of the latest shared item how far back it stands in the context and where in the session."""
+class _Entries(NamedTuple):
+    """Items of P contexts in training sessions, in order of prediction, session and the item's place; all [E].
 
-    row: Integers
+    key: prediction · S + session. match: the item, as its place among the contexts' items. entry: the pair in the
+    index's rows of items.
+    """
+
+    key: Integers
+    match: Integers
+    entry: Integers
+
+
+class _Neighbours(NamedTuple):
+    """Training sessions like those contexts, those of a prediction side by side, oldest first.
+
+    match, entry [M]: of the latest shared item, as in _Entries. session, similarity [M].
+    counts [P]: how many each prediction has.
+    """
+
+    match: Integers
+    entry: Integers
     session: Integers
     similarity: Floats
-    back: Integers
-    place: Integers
-
-    def where(self, keep: NDArray[np.bool_]) -> "_Neighbours":
-        return _Neighbours(self.row[keep], self.session[keep], self.similarity[keep], self.back[keep], self.place[keep])
+    counts: Integers
 
 
 @dataclass(frozen=True)
@@ -146,8 +108,8 @@ class NeighbourScorer:
             for first, last in self._portions(contexts, ends, len(part)):
                 inside = slice(*np.searchsorted(contexts.row, (first, last)))
                 some = _Contexts(contexts.row[inside] - first, *(column[inside] for column in contexts[1:]))
-                neighbours = self._nearest(self._candidates(some, ends[inside]), last - first)
-                scores[first:last] = self._scores(neighbours, last - first)
+                neighbours = self._nearest(self._candidates(some, ends[inside], last - first))
+                scores[first:last] = self._scores(some, neighbours)
             yield Block(part, torch.from_numpy(scores[: len(part)]))
 
     def _ends(self, contexts: _Contexts, rows: int) -> Integers:
@@ -158,77 +120,104 @@ class NeighbourScorer:
         index, size = self.index, self.rules.sample_size
         starts = index.item_rows[contexts.item]
         full = index.item_rows[contexts.item + 1] - starts >= size
+        newest = (contexts.item + 1) * index.sessions - 1  # a key is this less the session
         oldest = np.zeros(rows, dtype=np.int64)
-        np.maximum.at(oldest, contexts.row[full], index.of_item[starts[full] + size - 1])
-        sessions = len(index.age)
-        last = contexts.item * sessions + sessions - 1 - oldest[contexts.row]
-        ends: Integers = np.searchsorted(index.item_keys, last, side="right")
+        np.maximum.at(oldest, contexts.row[full], newest[full] - index.item_keys[starts[full] + size - 1])
+        ends: Integers = np.searchsorted(index.item_keys, newest - oldest[contexts.row], side="right")
         return ends
 
     def _portions(self, contexts: _Contexts, ends: Integers, rows: int) -> list[tuple[int, int]]:
-        """The predictions in ranges whose entries and scores are about ENTRIES each."""
+        """The predictions in ranges whose entries and scores are about ENTRIES each; one of more is made alone."""
         entries = np.bincount(contexts.row, ends - self.index.item_rows[contexts.item], minlength=rows)
         portion = np.cumsum(np.maximum(entries, len(self.vocabulary))) // ENTRIES
         bounds = [0, *(np.flatnonzero(np.diff(portion)) + 1).tolist(), rows]
         return list(pairwise(bounds))
 
-    def _candidates(self, contexts: _Contexts, ends: Integers) -> _Neighbours:
-        """All sessions that share an item with a context, the items' rows cut at `ends`."""
-        index, rules = self.index, self.rules
-        number, entry = ranges(index.item_rows[contexts.item], ends)
-        session = index.of_item[entry]
-        bits = len(number).bit_length()
-        keys = (contexts.row[number] * len(index.age) + session) << bits | np.arange(len(number))
+    def _entries(self, contexts: _Contexts, ends: Integers) -> _Entries:
+        """All that the index holds of the contexts' items, their rows cut at `ends`."""
+        index = self.index
+        starts = index.item_rows[contexts.item]
+        lengths = ends - starts
+        rows = zip(starts.tolist(), ends.tolist(), strict=True)
+        keys = np.concatenate([index.item_keys[start:end] for start, end in rows])
+        newest = (contexts.row + contexts.item + 1) * index.sessions - 1
+        np.subtract(np.repeat(newest, lengths), keys, out=keys)
+        bits = len(keys).bit_length()
+        keys <<= bits
+        keys += np.arange(len(keys))
         keys.sort()
-        order, group = keys & ((1 << bits) - 1), keys >> bits
-        is_last = np.append(group[1:] != group[:-1], True) if len(group) else np.empty(0, dtype=bool)
-        latest = order[is_last]  # oldest shared item first, so this is the latest one
-        weight = rules.context_weight(contexts.back, contexts.length)
-        similarity = np.bincount(np.cumsum(is_last) - is_last, weights=weight[number[order]], minlength=len(latest))
-        session, number = session[latest], number[latest]
-        return _Neighbours(
-            contexts.row[number],
-            session,
-            similarity * rules.session_weight[session],
-            contexts.back[number],
-            index.item_place[entry[latest]],
-        )
+        order = keys & ((1 << bits) - 1)
+        keys >>= bits
+        match = np.repeat(np.arange(len(lengths)), lengths)[order]
+        return _Entries(keys, match, order + (ends - np.cumsum(lengths))[match])
 
-    def _nearest(self, candidates: _Neighbours, rows: int) -> _Neighbours:
-        """The k most similar of the most recent `sample_size` candidates; of equally similar ones the most recent."""
-        size, k = self.rules.sample_size, self.rules.k
-        counts = np.bincount(candidates.row, minlength=rows)
-        if counts.max(initial=0) > size:
-            from_end = np.cumsum(counts)[candidates.row] - np.arange(len(candidates.row))
-            candidates, counts = candidates.where(from_end <= size), np.minimum(counts, size)
+    def _candidates(self, contexts: _Contexts, ends: Integers, rows: int) -> _Neighbours:
+        """The most recent `sample_size` sessions that share an item with each context."""
+        rules, sessions = self.rules, self.index.sessions
+        keys, match, entry = self._entries(contexts, ends)
+        is_last = np.append(keys[1:] != keys[:-1], True) if len(keys) else np.empty(0, dtype=bool)
+        latest, earlier = np.flatnonzero(is_last), np.flatnonzero(~is_last)
+        limits = np.searchsorted(latest, np.searchsorted(keys, np.arange(rows + 1) * sessions))
+        weight = rules.context_weight(contexts.back, contexts.length)
+        # one after another, oldest first, so that ties are ties to the last bit
+        sums = np.bincount(earlier - np.arange(len(earlier)), weight[match[earlier]], len(latest))
+        begins = np.maximum(limits[:-1], limits[1:] - rules.sample_size)
+        if not np.array_equal(begins, limits[:-1]):
+            kept = list(zip(begins.tolist(), limits[1:].tolist(), strict=True))
+            latest = np.concatenate([latest[a:b] for a, b in kept])
+            sums = np.concatenate([sums[a:b] for a, b in kept])
+        match = match[latest]
+        session = keys[latest] - (contexts.row * sessions)[match]
+        similarity = sums + weight[match]
+        if rules.session_weight is not None:
+            similarity *= rules.session_weight[session]
+        return _Neighbours(match, entry[latest], session, similarity, limits[1:] - begins)
+
+    def _nearest(self, candidates: _Neighbours) -> _Neighbours:
+        """The k most similar candidates of each prediction; of equally similar ones the most recent."""
+        counts, k = candidates.counts, self.rules.k
         width = int(counts.max(initial=0))
         if width <= k:
             return candidates
-        row, similarity = candidates.row, candidates.similarity
-        ends = np.cumsum(counts)
-        table = np.full((rows, width), -np.inf)
-        table[row, np.arange(len(row)) - (ends - counts)[row]] = similarity
-        least = np.partition(table, width - k, axis=1)[:, width - k][row]
-        above, tied = similarity > least, similarity == least
-        before = np.concatenate([[0], np.cumsum(tied)])
-        tied_from_here = before[ends][row] - before[:-1]
-        room = k - np.bincount(row[above], minlength=rows)
-        return candidates.where(above | (tied & (tied_from_here <= room[row])))
+        there = np.arange(width) < counts[:, None]
+        table = np.full((len(counts), width), -np.inf)
+        table[there] = candidates.similarity
+        least = np.partition(table, width - k, axis=1)[:, width - k, None]
+        chosen = table > least
+        tied = np.flatnonzero((table == least) & there)
+        limits = np.searchsorted(tied, np.arange(len(counts) + 1) * width)
+        room = k - np.count_nonzero(chosen, axis=1)
+        begins = np.maximum(limits[:-1], limits[1:] - room)
+        for begin, end in zip(begins.tolist(), limits[1:].tolist(), strict=True):
+            chosen.ravel()[tied[begin:end]] = True
+        keep = np.flatnonzero(chosen[there])
+        match, entry, session, similarity, _ = candidates
+        return _Neighbours(match[keep], entry[keep], session[keep], similarity[keep], np.minimum(counts, k))
 
-    def _scores(self, neighbours: _Neighbours, rows: int) -> Floats:
-        """What the items of the neighbours add up to, [rows, I]."""
-        index, rules = self.index, self.rules
-        strength = neighbours.similarity * rules.match_decay(neighbours.back)
-        number, place = ranges(index.session_rows[neighbours.session], index.session_rows[neighbours.session + 1])
-        held = index.of_session[place]
-        value = strength[number]
+    def _scores(self, contexts: _Contexts, neighbours: _Neighbours) -> Floats:
+        """What the items of the neighbours add up to, [P, I]."""
+        index, rules, match = self.index, self.rules, neighbours.match
+        begins = index.session_rows[neighbours.session]
+        sizes = index.session_rows[neighbours.session + 1] - begins
+        ends = np.cumsum(sizes)
+        number = np.repeat(np.arange(len(sizes)), sizes)
+        place = (begins - (ends - sizes)).take(number)
+        place += np.arange(len(place))
+        held, stood = index.of_session.take(place, axis=0).T
+        value = (neighbours.similarity * rules.match_decay(contexts.back[match])).take(number)
         if rules.place_decay is not None:
-            value *= rules.place_decay[np.abs(index.place[place] - neighbours.place[number])]
-        value *= rules.item_weight[held]
-        items = len(rules.item_weight)
-        cells = neighbours.row[number] * items + held
-        scores: Floats = np.bincount(cells, value, rows * items).astype(np.float64, copy=False)
-        return scores.reshape(rows, items)
+            both_ways = np.concatenate([rules.place_decay[:0:-1], rules.place_decay])
+            distance = (len(rules.place_decay) - 1 - index.item_place[neighbours.entry]).take(number)
+            distance += stood
+            value *= both_ways.take(distance)
+        if rules.item_weight is not None:
+            value *= rules.item_weight[held]
+        predictions, items = len(neighbours.counts), len(self.vocabulary)
+        limits = np.append(0, ends)[np.append(0, np.cumsum(neighbours.counts))]
+        cells = np.repeat(np.arange(predictions) * items, np.diff(limits))
+        cells += held
+        scores: Floats = np.bincount(cells, value, predictions * items).astype(np.float64, copy=False)
+        return scores.reshape(predictions, items)
 
 
 def check_sizes(k: int, sample_size: int) -> None:

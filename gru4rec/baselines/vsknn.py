@@ -10,7 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, SessionIndex, check_sizes
+from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, check_sizes
+from gru4rec.baselines.session_index import SessionIndex
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
@@ -76,9 +77,9 @@ class VSKNN(NeighbourScorer):
             k=options.k,
             sample_size=options.sample_size,
             context_weight=CONTEXT_WEIGHTS[options.weighting],
-            session_weight=1 / np.sqrt(sizes) if options.cosine else np.ones(len(sizes)),
+            session_weight=1 / np.sqrt(sizes) if options.cosine else None,
             match_decay=MATCH_DECAYS[options.weighting_score],
             place_decay=None,
-            item_weight=1 + options.idf_weight * index.idf,
+            item_weight=1 + options.idf_weight * index.idf if options.idf_weight else None,
         )
         return cls("V-SKNN", vocabulary, index, rules)

@@ -10,7 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, SessionIndex, check_sizes
+from gru4rec.baselines.neighbours import Floats, Integers, NeighbourRules, NeighbourScorer, check_sizes
+from gru4rec.baselines.session_index import SessionIndex
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
@@ -64,7 +65,7 @@ class VSTAN(NeighbourScorer):
             session_weight=age / np.sqrt(np.diff(index.session_rows)),
             match_decay=_decay(options.lambda_ipw),
             place_decay=_decay(options.lambda_inh)(np.arange(int(train.lengths.max(initial=1)))),
-            item_weight=1 + options.idf_weight * index.idf,
+            item_weight=1 + options.idf_weight * index.idf if options.idf_weight else None,
         )
         return cls("VSTAN", vocabulary, index, rules)
 

@@ -13,10 +13,9 @@ def say(note: str) -> None:
     print(note, file=sys.stderr, flush=True)
 
 
-def set_threads(threads: int | None) -> None:
-    """Limit torch to some CPU threads; None leaves it as it is."""
-    if threads is not None:
-        torch.set_num_threads(threads)
+def set_threads(threads: int) -> None:
+    """Let torch have so many CPU threads from now on."""
+    torch.set_num_threads(threads)
 
 
 def columns_of(arguments: argparse.Namespace) -> ColumnNames:

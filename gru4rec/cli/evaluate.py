@@ -12,17 +12,18 @@ from gru4rec.cli.files import held_out_data
 from gru4rec.cli.paths import check_file
 from gru4rec.cli.targets import of_all_targets
 from gru4rec.evaluation.evaluate import Evaluation, evaluate
+from gru4rec.scoring.threads import scoring_threads
 from gru4rec.storage import checkpoint
 from gru4rec.storage.files import write_parquet
 
 
 def evaluate_command(arguments: argparse.Namespace) -> None:
     """Measure a model; a table with intervals goes to standard error, one JSON line to standard output."""
-    set_threads(arguments.threads)
     if arguments.out is not None:
         check_file(arguments.out, "--out")
     names = baselines.asked_for(arguments)
     model = checkpoint.load(arguments.model_dir, arguments.device).model
+    set_threads(arguments.threads or scoring_threads(model))
     held_out = held_out_data(arguments.test, model.vocabulary, columns_of(arguments))
     train = baselines.training_data(arguments, model.vocabulary) if names else None
     evaluation = evaluate(

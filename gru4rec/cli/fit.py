@@ -16,6 +16,7 @@ from gru4rec.cli.settings import asked_for, configured
 from gru4rec.cli.targets import of_all_targets
 from gru4rec.config import presets
 from gru4rec.config.options import Config
+from gru4rec.config.threads import cores
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.frames import ColumnNames
 from gru4rec.evaluation.evaluate import evaluate
@@ -23,14 +24,13 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.calibration import fit_temperature
 from gru4rec.storage import checkpoint
 from gru4rec.training.fit import FitOptions, FitResult, fit
-from gru4rec.training.threads import cores, paying_threads
+from gru4rec.training.threads import paying_threads
 
 RANK_METRICS = [f"{metric}@{k}" for metric in ("recall", "mrr", "ndcg") for k in (5, 10, 20)]
 
 
 def fit_command(arguments: argparse.Namespace) -> None:
     """Train as the arguments say, write the model folder, print the figures as one JSON line."""
-    set_threads(arguments.threads)
     columns, changes = columns_of(arguments), asked_for(arguments)
     named = configured(arguments, changes)
     device = checkpoint.resolve_device(arguments.device)
@@ -44,7 +44,9 @@ def fit_command(arguments: argparse.Namespace) -> None:
     validation = _held_out("validation", arguments.validation, train, columns)
     test = _held_out("test", arguments.test, train, columns)
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
-    machine = FitOptions(device=device, threads=_threads(arguments, config, device), processes=arguments.processes)
+    threads = _threads(arguments, config, device)
+    machine = FitOptions(device=device, threads=threads, processes=arguments.processes)
+    set_threads(threads)
     result = Run(train, config, validation, older, machine).train(folder, go_on=arguments.resume)
     say(f"model written to {arguments.model_dir}")
     measured: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from gru4rec.data.ids import as_ids
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.serving.answers import Recommendations
 from gru4rec.serving.events import contexts_of
+from gru4rec.serving.lists import list_threads
 from gru4rec.serving.recommend import Recommender
 from gru4rec.serving.stream import StreamConfig
 from gru4rec.storage.files import write_parquet
@@ -27,7 +28,6 @@ INTEGER = re.compile(r"^[+-]?[0-9]{1,19}$")
 
 def recommend_command(arguments: argparse.Namespace) -> None:
     """One list on standard output, or a list a session into a parquet file."""
-    set_threads(arguments.threads)
     if arguments.sessions is not None and arguments.out is None:
         raise ValueError("--sessions needs --out R.parquet, the file that the lists are written to")
     if arguments.items is not None and arguments.out is not None:
@@ -38,6 +38,7 @@ def recommend_command(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         check_file(arguments.out, "--out")
     recommender = Recommender.load(arguments.model_dir, arguments.device)
+    set_threads(arguments.threads or list_threads(recommender.scorer))
     vocabulary = recommender.scorer.vocabulary
     exclude = parse_ids(arguments.exclude, vocabulary)
     allow = None if arguments.allow is None else allowed_ids(arguments.allow, vocabulary)

@@ -56,8 +56,10 @@ class Evaluation:
         session: the number of each prediction's session, [P].
         targets: item indices in the vocabulary of the held-out sessions, [P].
         values: of each metric what every prediction is worth, [P].
+        drawn: of each metric in `values` its mean over all events in each of the bootstrap's replicates, [B].
         figures: the metrics' means and intervals, over all events and by segment.
         unknown: held-out events whose item the vocabulary lacks.
+        sessions: how many the bootstrap draws from, and so how many it draws.
         replicates, seed: of the intervals.
     """
 
@@ -67,8 +69,10 @@ class Evaluation:
     session: NDArray[np.int64]
     targets: NDArray[np.int64] = field(repr=False)
     values: dict[str, metrics.Floats] = field(repr=False)
+    drawn: dict[str, metrics.Floats] = field(repr=False)
     figures: list[Figure] = field(repr=False)
     unknown: int
+    sessions: int
     replicates: int
     seed: int
 
@@ -137,11 +141,14 @@ def evaluate(
     values = metrics.per_event(ranked.ranks, ks)
     values |= _list_metrics(ranked.lists, train_counts, max(ks))
     resample = Resample(session, len(sessions), bootstrap, seed)
-    figures = list(_figures(values, sessions, train_counts, new_items, resample))
+    groups = _groups(sessions, train_counts, new_items)
+    matrix = np.stack(list(values.values()), axis=1)
+    means = resample.means([(matrix[events], events) for events in groups.values()])
+    figures = list(_figures(list(values), groups, means, sessions.unknown))
     figures.append(_coverage(ranked.lists, session, len(train_counts), max(ks), resample))
     return Evaluation(
-        scorer.name, rule, ranked.ranks, session, sessions.items_at(events + 1), values, figures, sessions.unknown,
-        bootstrap, seed,
+        scorer.name, rule, ranked.ranks, session, sessions.items_at(events + 1), values,
+        dict(zip(values, means[0][1].T, strict=True)), figures, sessions.unknown, len(sessions), bootstrap, seed,
     )  # fmt: skip
 
 
@@ -157,11 +164,13 @@ def compare(a: Evaluation, b: Evaluation, metric: str) -> Difference:
         raise ValueError(f"{a.model} and {b.model} were evaluated on different events; evaluate both on the same ones")
     if metric not in a.values or metric not in b.values:
         raise ValueError(f"no metric {metric!r} in both evaluations; there are {', '.join(sorted(a.values))}")
-    both = np.stack([a.values[metric], b.values[metric]], axis=1)
-    resample = Resample(a.session, int(a.session.max()) + 1, a.replicates, a.seed)
-    [(values, replicates)] = resample.means([(both, np.arange(len(a.session)))])
-    low, high = metrics.interval((replicates[:, 0] - replicates[:, 1])[:, None])
-    return Difference(float(values[0] - values[1]), float(low[0]), float(high[0]))
+    of_b = b.drawn[metric]
+    if (a.sessions, a.replicates, a.seed) != (b.sessions, b.replicates, b.seed):
+        resample = Resample(a.session, a.sessions, a.replicates, a.seed)
+        [(_, replicates)] = resample.means([(b.values[metric][:, None], np.arange(b.events))])
+        of_b = replicates[:, 0]
+    low, high = metrics.interval((a.drawn[metric] - of_b)[:, None])
+    return Difference(a.metrics[metric] - b.metrics[metric], float(low[0]), float(high[0]))
 
 
 def _check(held_out: Dataset, events: NDArray[np.int64], ks: tuple[int, ...]) -> None:
@@ -240,29 +249,31 @@ def _list_metrics(lists: NDArray[np.int64], counts: NDArray[np.int64], k: int) -
     return {f"{name}@{k}": np.where(there, weight[lists], 0.0).sum(1) / length for name, weight in weights.items()}
 
 
-def _figures(
-    values: dict[str, metrics.Floats],
-    sessions: Sessions,
-    counts: NDArray[np.int64],
-    new_items: NDArray[np.bool_] | None,
-    resample: Resample,
-) -> Iterator[Figure]:
-    """Every metric over all events, then segment by segment; a segment without events has no figures."""
-    names = list(values)
-    matrix = np.stack(list(values.values()), axis=1)
-    groups = {segments.ALL: np.arange(len(matrix))}
+def _groups(
+    sessions: Sessions, counts: NDArray[np.int64], new_items: NDArray[np.bool_] | None
+) -> dict[str, NDArray[np.int64]]:
+    """The numbers of all events, then of those of every segment that has any."""
+    groups = {segments.ALL: np.arange(len(sessions.prediction_events()))}
     for split in segments.segmentations(sessions, counts, new_items):
         for number, name in enumerate(split.names):
             groups[name] = np.flatnonzero(split.number == number)
-    groups = {name: events for name, events in groups.items() if len(events)}
-    results = resample.means([(matrix[events], events) for events in groups.values()])
-    for (segment, events), (means, replicates) in zip(groups.items(), results, strict=True):
+    return {name: events for name, events in groups.items() if len(events)}
+
+
+def _figures(
+    names: list[str],
+    groups: dict[str, NDArray[np.int64]],
+    means: list[tuple[metrics.Floats, metrics.Floats]],
+    unknown: int,
+) -> Iterator[Figure]:
+    """Every metric of every group of events, and of the events whose item nobody knows."""
+    for (segment, events), (values, replicates) in zip(groups.items(), means, strict=True):
         low, high = metrics.interval(replicates)
         for column, metric in enumerate(names):
-            yield Figure(metric, segment, float(means[column]), float(low[column]), float(high[column]), len(events))
-    if sessions.unknown:  # an item that no column of the scores stands for has no rank: it is a miss at every k
+            yield Figure(metric, segment, float(values[column]), float(low[column]), float(high[column]), len(events))
+    if unknown:  # an item that no column of the scores stands for has no rank: it is a miss at every k
         ranked = [name for name in names if name.partition("@")[0] in metrics.RANK_METRICS]
-        yield from (Figure(metric, segments.COLD, 0.0, 0.0, 0.0, sessions.unknown) for metric in ranked)
+        yield from (Figure(metric, segments.COLD, 0.0, 0.0, 0.0, unknown) for metric in ranked)
 
 
 def _coverage(lists: NDArray[np.int64], session: NDArray[np.int64], items: int, k: int, resample: Resample) -> Figure:

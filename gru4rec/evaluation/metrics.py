@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ranks = NDArray[Any]  # int64, or float64 under the median rule
 COVERAGE_REPLICATES = 200
-WEIGHT_BYTES = 64 << 20  # of bootstrap weights held at a time
+DRAWN_BYTES = 64 << 20  # of bootstrap draws held at a time, one a session and replicate
 
 
 def recall(ranks: Ranks, k: int) -> Floats:
@@ -73,16 +73,18 @@ def novelty_weights(counts: NDArray[np.int64]) -> Floats:
     return -np.log2(np.maximum(counts, 1) / max(int(counts.sum()), 1))
 
 
-def bootstrap_weights(sessions: int, replicates: int, seed: int) -> Iterator[Floats]:
-    """How often each session is drawn, in chunks [b, sessions] that add up to `replicates` rows."""
+def bootstrap_draws(sessions: int, replicates: int, seed: int) -> Iterator[NDArray[np.uint8]]:
+    """How often each session is drawn, in chunks [b, sessions] that add up to `replicates` rows.
+
+    As many are drawn as there are, with replacement: for one to come up 256 times has a chance below 10^-500.
+    """
     generator = np.random.default_rng(seed)
-    chunk = max(1, WEIGHT_BYTES // (8 * max(sessions, 1)))
+    chunk = max(1, DRAWN_BYTES // max(sessions, 1))
     for start in range(0, replicates, chunk):
-        rows = min(chunk, replicates - start)
-        draws = generator.integers(0, sessions, size=(rows, sessions))
-        draws += np.arange(rows)[:, None] * sessions
-        drawn: NDArray[Any] = np.bincount(draws.ravel(), minlength=rows * sessions)
-        yield drawn.reshape(rows, sessions).astype(np.float64)
+        drawn = np.empty((min(chunk, replicates - start), sessions), dtype=np.uint8)
+        for row in drawn:
+            row[:] = np.bincount(generator.integers(0, sessions, size=sessions), minlength=sessions)
+        yield drawn
 
 
 def session_sums(values: Floats, session: NDArray[np.int64], sessions: int) -> Floats:
@@ -96,7 +98,8 @@ def interval(replicates: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
     if np.isnan(replicates).all():
         nothing = np.full(replicates.shape[1:], math.nan)
         return nothing, nothing
-    low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    quantile = np.nanquantile if np.isnan(replicates).any() else np.quantile  # the same without nan, but faster
+    low, high = quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
 
 
@@ -117,17 +120,36 @@ def coverage_interval(
     Returns:
         value, low, high.
     """
-    pairs = np.unique(session * items + item)
-    of_session, of_item = pairs // items, pairs % items
-    value = len(np.unique(of_item)) / items
-    shares = []
-    for weights in bootstrap_weights(sessions, min(replicates, COVERAGE_REPLICATES), seed):
-        for row in weights > 0:
-            covered = np.zeros(items, dtype=bool)
-            covered[of_item[row[of_session]]] = True
-            shares.append(np.count_nonzero(covered) / items)
+    pairs = np.sort(item * sessions + session, axis=None)
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])] if len(pairs) else pairs
+    of_item, of_session = np.divmod(pairs, sessions)
+    begins = np.flatnonzero(np.append(True, of_item[1:] != of_item[:-1])) if len(pairs) else pairs
+    value = len(begins) / items
+    shares: list[float] = []
+    for drawn in bootstrap_draws(sessions, min(replicates, COVERAGE_REPLICATES), seed):
+        for start in range(0, len(drawn), 64):
+            shares += _covered(drawn[start : start + 64], of_session, begins, items)
     if not shares:
         return value, math.nan, math.nan
     low, high = interval(np.asarray(shares)[:, None])
     bias = value - float(np.mean(shares))
     return value, float(low[0] + bias), min(1.0, float(high[0] + bias))
+
+
+def _covered(
+    drawn: NDArray[np.uint8], of_session: NDArray[np.int64], begins: NDArray[np.int64], items: int
+) -> list[float]:
+    """Share of the items that at least one drawn session was shown, in each of up to 64 replicates.
+
+    Args:
+        drawn: how often each session was drawn, [b, sessions].
+        of_session, begins: the sessions of the items, item by item, and where each item's begin.
+        items: how many there are.
+    """
+    bits = np.zeros((drawn.shape[1], 8), dtype=np.uint8)  # of each session the replicates that drew it
+    packed = np.packbits(drawn.T > 0, axis=1)
+    bits[:, : packed.shape[1]] = packed
+    words = bits.view(np.uint64)[:, 0]
+    shown = np.bitwise_or.reduceat(words[of_session], begins) if len(begins) else words[:0]
+    covered = np.unpackbits(shown.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=0, dtype=np.int64)
+    return [int(count) / items for count in covered[: len(drawn)]]

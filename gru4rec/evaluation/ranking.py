@@ -11,6 +11,8 @@ items looks perfect under the first rule), so it is always stated:
 | median | standard + half of that number |
 """
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -64,18 +66,16 @@ def block_ranks(name: str, block: Block, sessions: Sessions, rule: str) -> NDArr
     target_scores = scores.gather(1, targets[:, None])
     if not torch.isfinite(scores.sum()) and not torch.isfinite(scores).all():
         raise ValueError(f"{name} gave a score that is not a finite number; its weights are spoiled, train it again")
-    above = _count(np.greater, scores, target_scores)
-    if rule == "standard":
-        return above + 1
-    equal = _count(np.equal, scores, target_scores)  # the target itself is one of them
-    return above + equal if rule == "conservative" else above + 1 + (equal - 1) / 2
+    if rule == "conservative":
+        return _count(operator.ge, scores, target_scores)  # the target itself is one of them
+    above = _count(operator.gt, scores, target_scores)
+    return above + 1 if rule == "standard" else above + 1 + (_count(operator.eq, scores, target_scores) - 1) / 2
 
 
-def _count(relation: np.ufunc, scores: torch.Tensor, limit: torch.Tensor) -> NDArray[np.int64]:
-    """How many scores of each row stand in the relation (greater or equal) to the row's limit, [R]."""
+def _count(relation: Callable[[Any, Any], Any], scores: torch.Tensor, limit: torch.Tensor) -> NDArray[np.int64]:
+    """How many scores of each row stand in the relation to the row's limit, [R]."""
     if scores.device.type != "cpu":
-        hit = scores > limit if relation is np.greater else scores == limit
-        counted: NDArray[np.int64] = hit.sum(1).cpu().numpy()
+        counted: NDArray[np.int64] = relation(scores, limit).sum(1).cpu().numpy()
         return counted
     # numpy counts true bytes 60 times as fast as torch sums booleans
     hits = relation(scores.numpy(), limit.numpy())

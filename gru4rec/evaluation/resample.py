@@ -4,9 +4,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from gru4rec.evaluation import metrics
+
+PIECE_BYTES = 2 << 20  # of draws as floats that are multiplied at a time: they stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,35 @@ class Resample:
         """
         parts = []
         for values, events in groups:
-            present, session = np.unique(self.session[events], return_inverse=True)
+            session = self.session[events]
+            there = np.bincount(session, minlength=self.sessions) > 0
             columns = np.column_stack([values, np.ones(len(events))])
-            parts.append((present, metrics.session_sums(columns, session, len(present))))
-        drawn: list[list[metrics.Floats]] = [[] for _ in groups]
-        for weights in metrics.bootstrap_weights(self.sessions, self.replicates, self.seed):
-            for rows, (present, sums) in zip(drawn, parts, strict=True):
-                totals = weights[:, present] @ sums
+            sums = metrics.session_sums(columns, (np.cumsum(there) - 1)[session], int(there.sum()))
+            parts.append((np.flatnonzero(there), sums))
+        found: list[list[metrics.Floats]] = [[] for _ in groups]
+        for drawn in metrics.bootstrap_draws(self.sessions, self.replicates, self.seed):
+            by_session = np.ascontiguousarray(drawn.T)
+            for rows, (present, sums) in zip(found, parts, strict=True):
+                totals = _totals(by_session, present, sums)
                 with np.errstate(invalid="ignore"):  # a replicate may hold no event of a small segment: 0 / 0 is nan
                     rows.append(totals[:, :-1] / totals[:, -1:])
         return [
             (values.mean(axis=0), np.concatenate(rows) if rows else np.full((1, values.shape[1]), math.nan))
-            for (values, _), rows in zip(groups, drawn, strict=True)
+            for (values, _), rows in zip(groups, found, strict=True)
         ]
+
+
+def _totals(drawn: NDArray[np.uint8], present: NDArray[np.int64], sums: metrics.Floats) -> metrics.Floats:
+    """What the drawn sessions add up to in each replicate, [b, C].
+
+    Args:
+        drawn: how often each session was drawn, [S, b].
+        present: the sessions that have a sum, [N].
+        sums: theirs, [N, C].
+    """
+    totals = torch.zeros(drawn.shape[1], sums.shape[1], dtype=torch.float64)
+    rows = max(1, PIECE_BYTES // (8 * max(drawn.shape[1], 1)))
+    for begin in range(0, len(present), rows):
+        times = torch.from_numpy(drawn[present[begin : begin + rows]]).double()
+        totals.addmm_(times.t(), torch.from_numpy(sums[begin : begin + rows]))
+    return totals.numpy()

@@ -18,11 +18,17 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.scoring.calibration import log_normaliser
 from gru4rec.scoring.scorer import Linear, Scorer, block_rows
+from gru4rec.scoring.threads import scoring_threads
 from gru4rec.scoring.topk import top_k
-from gru4rec.serving.catalogue import Catalogue, Touched
+from gru4rec.serving.catalogue import TILE, Catalogue, Touched
 
 POPULARITY = "popularity"  # the model of lists for contexts without a known item
 ROWS = 128  # contexts scored at a time over a catalogue: the scores of a tile stay in the cache
+
+
+def list_threads(scorer: Scorer) -> int:
+    """Processor threads for lists on this machine, now, where nobody says: 1 for narrow models (scoring/threads.py)."""
+    return scoring_threads(scorer, ROWS, TILE)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """fit(): a model from a data set, alone or merged of several; what can be wrong is looked at before training starts."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from gru4rec.config.options import Config, ConfigError
+from gru4rec.config.threads import limited
 from gru4rec.data.dataset import Dataset
 from gru4rec.storage.checkpoint import resolve_device
 from gru4rec.training.epochs import EpochReport, FitOptions, FitResult, fit_one
@@ -48,7 +48,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     forget_compiled()
     device = resolve_device(options.device)
     threads = options.threads or paying_threads(config, options.processes)
-    with _threads(threads), _current(device), leader.workers(options.processes):
+    with limited(threads), _current(device), leader.workers(options.processes):
         if config.train.members > 1 or config.model.repeats:
             return fit_members(dataset, config, options)
         return fit_one(dataset, config, options)
@@ -79,13 +79,3 @@ def _check(dataset: Dataset, config: Config, validation: Dataset | None) -> None
 def _current(device: torch.device) -> AbstractContextManager[object]:
     """Graphs are captured on the device that is current, the first one unless said."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
-
-
-@contextmanager
-def _threads(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

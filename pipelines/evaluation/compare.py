@@ -88,25 +88,30 @@ def compare_night(
     """
     import pyarrow.compute as pc
 
+    from gru4rec.config.threads import limited
     from gru4rec.scoring.calibration import reliability
+    from gru4rec.scoring.threads import scoring_threads
 
     rows = parts.stream(splits, "test").read_all()
     if rows.num_rows == 0:
         raise ValueError("The test days hold no session: hold out more days in [splits], or widen the window.")
     challenger = _loaded(candidates[0], device)
+    threads = knobs.threads or scoring_threads(challenger.model)
     held_out = _held_out(rows, parts.stream(splits, "train"), challenger.vocabulary, knobs, scratch)
     test_from, test_until = pc.min(rows["session_start"]).as_py(), pc.max(rows["timestamp"]).as_py()
     leaking = [one for one in candidates[1:] if _knew(one, test_from)]
     others = [one for one in candidates[1:] if one not in leaking]
     first = (candidates[0].role, candidates[0].version, challenger.model)
     measured, seconds = [], {}
-    for role, version, scorer in chain([first], _scorers(others, held_out, device)):
-        begun = time.perf_counter()
-        measured.append(held_out.measure(role, version, scorer))
-        seconds[f"{role} {scorer.name}"] = time.perf_counter() - begun
+    with limited(threads):
+        for role, version, scorer in chain([first], _scorers(others, held_out, device)):
+            begun = time.perf_counter()
+            measured.append(held_out.measure(role, version, scorer))
+            seconds[f"{role} {scorer.name}"] = time.perf_counter() - begun
+            del scorer  # before the next one is loaded or fitted
+        calibration = reliability(challenger.model, held_out.test.sessions, challenger.extra["temperature"])
     leaks = [f"{one.role} version {one.version} was trained on events up to {one.train_until}" for one in leaking]
-    calibration = reliability(challenger.model, held_out.test.sessions, challenger.extra["temperature"])
-    return Comparison(measured, leaks, test_from, test_until, calibration, seconds)
+    return Comparison(measured, leaks, test_from, test_until, calibration, seconds, threads)
 
 
 def _held_out(

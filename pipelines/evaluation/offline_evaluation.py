@@ -67,6 +67,8 @@ def offline_evaluation(
     context: dg.AssetExecutionContext, config: EvaluationKnobs, warehouse: Warehouse, mlflow: MLflow
 ) -> dg.MaterializeResult:
     """Measure, write the table, and tell MLflow."""
+    from gru4rec.config.threads import cores
+
     day = context.partition_key
     with as_failure():
         splits = warehouse.files("splits", day)
@@ -81,6 +83,7 @@ def offline_evaluation(
         rows = table.to_pylist()
         pictures = figures.draw(rows, comparison.reliability, _losses(tracking, challenger.run_id))
         log_figures(tracking, challenger, rows, file, pictures)
+    context.log.info(f"scoring on a processor took {comparison.threads} thread(s) of {cores()} cores")
     for name, seconds in comparison.seconds.items():
         context.log.info(f"{name} measured in {seconds:.1f} s")
     found = {

@@ -55,6 +55,7 @@ class Comparison:
 
     measured: the challenger first. leaks: a sentence for each candidate that is left out, for it knew the test days.
     test_from, test_until: the first session's start and the last event. seconds: by role and model.
+    threads: of a processor, that scored.
     """
 
     measured: list[Measured]
@@ -63,6 +64,7 @@ class Comparison:
     test_until: datetime
     reliability: Any
     seconds: dict[str, float]
+    threads: int
 
 
 def evaluations_table(comparison: Comparison, run_date: str) -> "pa.Table":

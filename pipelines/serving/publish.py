@@ -68,7 +68,7 @@ def publish_night(
         scorer = recommender.scorer
         chosen, audited = house_rules(knobs, warehouse, day, scorer)
         expected = Expected(n=knobs.n, users=users, items=shown.of(scorer.vocabulary.ids), house=audited)
-        rules = Rules(knobs.n, knobs.exclude_seen, shown.allow, shown.deny, knobs.explain, chosen)
+        rules = Rules(knobs.n, knobs.exclude_seen, shown.allow, shown.deny, knobs.explain, chosen, knobs.threads)
         if warehouse.kind != "spark":
             with contexts(engine, layout, day, sources) as reader:
                 batches = rules.lists(recommender, reader)
@@ -92,6 +92,8 @@ def publish_similar(
         AuditFailed: the night is written beside the table and fails its audit; nothing is visible.
         ValueError: allow or deny cannot be read.
     """
+    from gru4rec.config.threads import limited
+    from gru4rec.serving.lists import list_threads
     from warehouse.recommendations import SIMILAR, AuditLimits, Expected, NightFacts, publish
     from warehouse.steps.contexts.shelf import shelf
 
@@ -105,7 +107,8 @@ def publish_similar(
     limits = AuditLimits(None, knobs.min_overlap, knobs.max_score_shift, knobs.max_item_drop)
     batches = recommender.similar_stream(knobs.n, shown.allow, shown.deny)
     path = layout.similar_items
-    return publish(path, date.fromisoformat(day), batches, facts, expected, limits, engine=engine, kind=SIMILAR)
+    with limited(knobs.threads or list_threads(recommender.scorer)):
+        return publish(path, date.fromisoformat(day), batches, facts, expected, limits, engine=engine, kind=SIMILAR)
 
 
 def _load(champion: "ModelVersion", copy: Path) -> "tuple[Recommender, Path]":

@@ -6,7 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gru4rec.config.threads import limited
 from gru4rec.serving.house.rules import HouseRules
+from gru4rec.serving.lists import list_threads
 from gru4rec.serving.recommend import Recommender
 from gru4rec.serving.stream import StreamConfig, stream
 
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rules:
-    """What every list of a night keeps to: length, what may stand in it, whether it says why, the shop's rules."""
+    """What every list of a night keeps to: length, what may stand in it, whether it says why, the shop's rules.
+
+    threads: of a processor; 0: as many as pay and are free.
+    """
 
     n: int
     exclude_seen: bool
@@ -24,11 +29,13 @@ class Rules:
     deny: "pa.Array | None"
     explain: bool
     house: HouseRules | None = None
+    threads: int = 0
 
     def lists(self, recommender: Recommender, contexts: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """One list a user, users in the order in which their contexts come."""
         config = StreamConfig(self.n, self.exclude_seen, None, recommender.temperature, self.explain, self.house)
-        return stream(recommender.scorer, contexts, config, allow=self.allow, deny=self.deny)
+        with limited(self.threads or list_threads(recommender.scorer)):
+            yield from stream(recommender.scorer, contexts, config, allow=self.allow, deny=self.deny)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pipelines.settings.kinds import (
     NotNegative,
     ScoreShift,
     Share,
+    Threads,
 )
 from pipelines.settings.sections import Section
 
@@ -45,6 +46,10 @@ class Lists(Section):
         le=876_600,
         description="files that no night needs are deleted after so long; "
         "below 168 late readers and rollback may miss them",
+    )
+    threads: Threads = Field(
+        default=0,
+        description="threads of scoring on a processor; 0: as many as pay and are free, one for narrow models",
     )
 
 

@@ -215,6 +215,10 @@ class Evaluation(Section):
     max_sessions: NotNegative = Field(
         default=50000, description="at most so many test sessions, a seeded sample; 0: all"
     )
+    threads: Threads = Field(
+        default=0,
+        description="threads of scoring on a processor; 0: as many as pay and are free, one for narrow models",
+    )
 
 
 class Gate(Section):

@@ -73,8 +73,9 @@ def gru4rec_model(
 
 def _machine(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "Config") -> "FitOptions":
     """What the knobs give to the training, with as many threads as pay where none are named; the log says how many."""
+    from gru4rec.config.threads import cores
     from gru4rec.training.fit import FitOptions
-    from gru4rec.training.threads import cores, paying_threads
+    from gru4rec.training.threads import paying_threads
 
     threads = knobs.threads or paying_threads(parameters, knobs.processes)
     context.log.info(

@@ -46,6 +46,7 @@ def train(data: Data, config: "Config", machine: "FitOptions", *, refit: Refit, 
         ValueError: an unknown `refit`, processes that cannot share the training, or a training that diverged.
         ChildProcessError: one of several processes ended.
     """
+    from gru4rec.config.threads import limited
     from gru4rec.scoring.calibration import fit_temperature
     from gru4rec.training.fit import fit
 
@@ -53,7 +54,8 @@ def train(data: Data, config: "Config", machine: "FitOptions", *, refit: Refit, 
         raise ValueError(f"refit is {refit!r}; use one of {', '.join(get_args(Refit))}")
     validation = data.validation if len(data.validation.sessions) else None
     measured = fit(data.train, config, replace(machine, validation=validation, on_epoch=partial(on_epoch, "measured")))
-    temperature = fit_temperature(measured.model, validation.sessions) if validation else 1.0
+    with limited(threads):
+        temperature = fit_temperature(measured.model, validation.sessions) if validation else 1.0
     if refit == "none":
         return Trained(config, measured, temperature, measured.model, config)
     last, days = served_config(measured, config, refit), data.everything()

@@ -191,6 +191,21 @@ def test_evaluate_writes_all_figures_by_segment(folder: Path, tmp_path: Path) ->
     assert [file.name for file in tmp_path.iterdir()] == ["figures.parquet"]
 
 
+@pytest.mark.parametrize(("named", "threads"), [([], 1), (["--threads", "3"], 3)])
+def test_scoring_takes_the_threads_that_are_named_or_one_for_a_narrow_model(
+    folder: Path, named: list[str], threads: int
+) -> None:
+    before = torch.get_num_threads()
+    model, test = str(folder / "model"), str(folder / "test.parquet")
+    try:
+        for command in (["evaluate", model, test, "--bootstrap", "0"], ["recommend", model, "--items", "1"]):
+            torch.set_num_threads(2)
+            assert main([*command, *named]) == 0
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_presets_are_listed(capsys: pytest.CaptureFixture) -> None:
     assert main(["presets"]) == 0
     auto, *published = capsys.readouterr().out.splitlines()

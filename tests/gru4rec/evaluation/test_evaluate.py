@@ -136,6 +136,21 @@ def test_compare_is_paired(fixed_scorer: Callable) -> None:
     assert compare(a, a, "mrr@20") == (0.0, 0.0, 0.0)
 
 
+def test_compare_redraws_what_was_drawn_otherwise(fixed_scorer: Callable) -> None:
+    """The intervals are always those of the first evaluation's draws, whatever the second was resampled with."""
+    sessions, table = random_case(3, values=1000)
+    a = evaluated(fixed_scorer(table), sessions, bootstrap=300)
+    alike, other, without = (
+        evaluated(fixed_scorer(-table), sessions, **draws)
+        for draws in ({"bootstrap": 300}, {"bootstrap": 200, "seed": 1}, {"bootstrap": 0})
+    )
+    expected = compare(a, alike, "mrr@20")
+    assert expected.low < expected.value < expected.high
+    assert compare(a, other, "mrr@20") == pytest.approx(expected, abs=1e-12)
+    assert compare(a, without, "mrr@20") == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(compare(without, a, "mrr@20").low)
+
+
 def test_compare_refuses_different_events(fixed_scorer: Callable) -> None:
     (one, first), (two, second) = random_case(4), random_case(5)
     a = evaluated(fixed_scorer(first), one, bootstrap=0)

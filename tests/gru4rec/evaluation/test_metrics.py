@@ -34,18 +34,18 @@ def test_list_weights_by_hand() -> None:
 
 
 def test_every_replicate_draws_as_many_sessions_as_there_are() -> None:
-    weights = np.concatenate(list(metrics.bootstrap_weights(7, 50, seed=3)))
+    weights = np.concatenate(list(metrics.bootstrap_draws(7, 50, seed=3)))
     assert weights.shape == (50, 7)
     assert (weights.sum(1) == 7).all()
-    again = np.concatenate(list(metrics.bootstrap_weights(7, 50, seed=3)))
+    again = np.concatenate(list(metrics.bootstrap_draws(7, 50, seed=3)))
     assert np.array_equal(weights, again)
-    assert not np.array_equal(weights, np.concatenate(list(metrics.bootstrap_weights(7, 50, seed=4))))
+    assert not np.array_equal(weights, np.concatenate(list(metrics.bootstrap_draws(7, 50, seed=4))))
 
 
 def test_draws_do_not_depend_on_the_chunks_they_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.concatenate(list(metrics.bootstrap_weights(6, 20, seed=1)))
-    monkeypatch.setattr(metrics, "WEIGHT_BYTES", 8 * 6 * 3)
-    parts = list(metrics.bootstrap_weights(6, 20, seed=1))
+    whole = np.concatenate(list(metrics.bootstrap_draws(6, 20, seed=1)))
+    monkeypatch.setattr(metrics, "DRAWN_BYTES", 6 * 3)
+    parts = list(metrics.bootstrap_draws(6, 20, seed=1))
     assert len(parts) == 7
     assert np.array_equal(whole, np.concatenate(parts))
 
@@ -58,3 +58,32 @@ def test_coverage_counts_items_and_its_interval_holds_it() -> None:
     assert value == len(set(item.tolist())) / 300
     assert low < value < high
     assert all(math.isnan(x) for x in metrics.coverage_interval(session, item, 200, 300, 0, seed=0)[1:])
+
+
+@given(seed=st.integers(0, 10_000), sessions=st.integers(1, 12), pairs=st.integers(0, 60))
+@settings(max_examples=40, deadline=None)
+def test_coverage_of_every_replicate_agrees_with_sets(seed: int, sessions: int, pairs: int) -> None:
+    """70 replicates: more than stand side by side in one integer."""
+    generator = np.random.default_rng(seed)
+    session, item = generator.integers(0, sessions, pairs), generator.integers(0, 9, pairs)
+    found = metrics.coverage_interval(session, item, sessions, 9, 70, seed=seed)
+    [drawn] = metrics.bootstrap_draws(sessions, 70, seed)
+    shown = [set(item[session == number].tolist()) for number in range(sessions)]
+    shares = np.array([len(set().union(*(shown[number] for number in np.flatnonzero(row)))) / 9 for row in drawn])
+    value = len(set(item.tolist())) / 9
+    low, high = np.quantile(shares, [0.025, 0.975]) + value - shares.mean()
+    assert found == pytest.approx((value, low, min(1.0, high)), abs=1e-12)
+
+
+def test_no_count_of_draws_overflows_its_byte() -> None:
+    """Of few sessions each is drawn often, but never more often than there are sessions; of many none is."""
+    for sessions in (1, 2, 255, 256, 5_000):
+        drawn = np.concatenate(list(metrics.bootstrap_draws(sessions, 30, seed=0)))
+        assert (drawn.sum(1, dtype=np.int64) == sessions).all()
+
+
+def test_an_interval_without_missing_replicates_is_the_one_that_leaves_them_out() -> None:
+    replicates = np.random.default_rng(0).random((101, 3))
+    whole = np.array(metrics.interval(replicates))
+    missing = np.array(metrics.interval(np.insert(replicates, 7, [np.nan, 0.5, np.nan], axis=0)))
+    np.testing.assert_array_equal(whole[:, [0, 2]], missing[:, [0, 2]])

@@ -206,6 +206,27 @@ def test_one_thread_and_two_give_the_same_lists_up_to_rounding(shop: SimpleNames
     assert (gaps[moved] < 1e-5).all(), "only near ties may change places"
 
 
+@pytest.mark.parametrize(("named", "threads"), [(0, 1), (3, 3)])
+def test_lists_take_the_threads_that_are_named_or_one_for_a_narrow_model(
+    shop: SimpleNamespace, named: int, threads: int
+) -> None:
+    import torch
+
+    from gru4rec.serving.recommend import Recommender
+    from pipelines.serving.scoring import Rules
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    contexts = pa.record_batch({"user_id": [1, 1, 2], "item_id": [3, 4, 5]})
+    try:
+        rules = Rules(5, True, None, None, explain=False, threads=named)
+        lists = rules.lists(Recommender.load(shop.checkpoint, "cpu"), [contexts])
+        assert [(batch.num_rows, torch.get_num_threads()) for batch in lists] == [(10, threads)]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_older_nights_than_are_kept_leave_the_table(serve: SimpleNamespace) -> None:
     serve.run(FIRST)
     serve.run(LAST, keep_nights=1)
