@@ -16,10 +16,10 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a Linux container: microseconds of 
 
 
 @contextmanager
-def limited(threads: int) -> Iterator[None]:
-    """Let torch have so many threads for a while."""
+def limited(threads: int | None) -> Iterator[None]:
+    """Let torch have so many threads for a while; None: as many as it has."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or before)
     try:
         yield
     finally:

@@ -54,7 +54,7 @@ def train(data: Data, config: "Config", machine: "FitOptions", *, refit: Refit, 
         raise ValueError(f"refit is {refit!r}; use one of {', '.join(get_args(Refit))}")
     validation = data.validation if len(data.validation.sessions) else None
     measured = fit(data.train, config, replace(machine, validation=validation, on_epoch=partial(on_epoch, "measured")))
-    with limited(threads):
+    with limited(machine.threads):
         temperature = fit_temperature(measured.model, validation.sessions) if validation else 1.0
     if refit == "none":
         return Trained(config, measured, temperature, measured.model, config)
