@@ -22,12 +22,14 @@ CHECKS = [
     dg.AssetCheckSpec(
         "events_not_empty",
         asset="events",
+        partitions_def=DAILY,
         blocking=True,
         description="Every day of the run holds at least one event.",
     ),
     dg.AssetCheckSpec(
         "rejected_share",
         asset="events",
+        partitions_def=DAILY,
         description="The share of rejected rows stays below its limit on every day; above it the day's events stay.",
     ),
 ]

@@ -29,7 +29,10 @@ WHOLE = "window_is_whole"
     deps=[dg.AssetDep("events", partition_mapping=WINDOW)],
     check_specs=[
         dg.AssetCheckSpec(
-            WHOLE, asset="sessions", description="Every day of the window was delivered, and read as it lies there."
+            WHOLE,
+            asset="sessions",
+            partitions_def=DAILY,
+            description="Every day of the window was delivered, and read as it lies there.",
         )
     ],
 )

@@ -20,7 +20,11 @@ FILLED = "every_part_has_sessions"
     metadata={"dagster/column_schema": column_schema("splits")},
     partitions_def=DAILY,
     deps=["sessions"],
-    check_specs=[dg.AssetCheckSpec(FILLED, asset="splits", description="Every part that has days has sessions.")],
+    check_specs=[
+        dg.AssetCheckSpec(
+            FILLED, asset="splits", partitions_def=DAILY, description="Every part that has days has sessions."
+        )
+    ],
 )
 def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Warehouse) -> dg.MaterializeResult:
     """Split the night's sessions by the time they start."""
@@ -51,6 +55,7 @@ def splits(context: dg.AssetExecutionContext, config: SplitsKnobs, warehouse: Wa
 @dg.asset_check(
     asset=splits,
     blocking=True,
+    partitions_def=DAILY,
     description="No session stands in two splits, and no event of training is as late as the first held-out session.",
 )
 def splits_do_not_overlap(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:

@@ -4,7 +4,7 @@ from datetime import date
 
 import dagster as dg
 
-from pipelines.evaluation import figures
+from pipelines.evaluation import figures, sparklines
 from pipelines.evaluation.gate import Decision, decide_night
 from pipelines.evaluation.over_nights import judged_nights, newest_versions
 from pipelines.evaluation.unread import why_unread
@@ -39,10 +39,14 @@ NIGHTS = 30  # of the chart
         dg.AssetCheckSpec(
             SAW,
             asset="champion_model",
+            partitions_def=DAILY,
             description="The champion's files could be read, so the gate compared with it.",
         ),
         dg.AssetCheckSpec(
-            CHECK, asset="champion_model", description="The night's challenger was promoted; if not, the reason."
+            CHECK,
+            asset="champion_model",
+            partitions_def=DAILY,
+            description="The night's challenger was promoted; if not, the reason.",
         ),
     ],
 )
@@ -78,7 +82,8 @@ def champion_model(
             "challenger_version": int(challenger.version),
             "champion_version": int(champion.version) if champion else "none",
             "champion_run_date": champion.tags.get("run_date", "") if champion else "",
-            "nights": dg.MetadataValue.md(figures.inline(figures.over_nights(nights))),
+            "nights": dg.MetadataValue.md(sparklines.of_nights(nights)),
+            "nights_as_picture": dg.MetadataValue.md(figures.inline(figures.over_nights(nights))),
         },
     )
 

@@ -59,6 +59,7 @@ CHECK = "trained_before_test"
         dg.AssetCheckSpec(
             CHECK,
             asset="offline_evaluation",
+            partitions_def=DAILY,
             description="What was compared was trained only on events before the first test session.",
         )
     ],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pipelines.evaluation import figures
+from pipelines.evaluation import figures, sparklines
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, markdown_table, parquet_metadata
 from pipelines.policy.one_log import require_own_lists
@@ -39,6 +39,7 @@ CURVE_DAYS = 60
         dg.AssetCheckSpec(
             CHECK,
             asset="realised",
+            partitions_def=DAILY,
             description="Recall@20 has not fallen below its own recent band (median less four absolute deviations).",
         )
     ],
@@ -62,10 +63,12 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
         lacking = _log(mlflow.open(), rows, day)
     for version in lacking:
         context.log.warning(f"MLflow has no version {version}, which made lists of {day}: its figures are not logged")
+    days = curve(layout, day, CURVE_DAYS)
     return dg.MaterializeResult(
         metadata={
             "lists": dg.MetadataValue.md(_brief(rows)),
-            "curve": dg.MetadataValue.md(figures.inline(figures.realised_curve(curve(layout, day, CURVE_DAYS)))),
+            "curve": dg.MetadataValue.md(sparklines.of_realised(days)),
+            "curve_as_picture": dg.MetadataValue.md(figures.inline(figures.realised_curve(days))),
             **({} if found is None else {"recall@20": found.value, "list_date": rows[0]["list_date"].isoformat()}),
             **parquet_metadata("realised", layout.files("realised", day)),
         },

@@ -19,7 +19,8 @@ WRONG_PLACE = {
 }
 
 
-FULL = "the disk is full"
+FULL_DISK = re.compile(r".*(no space left on device|disk is full|disk quota exceeded).*", re.IGNORECASE)
+FULL = "the disk is full: free some space and run again"
 STOPS_LISTS = "stops_lists"  # metadata of a Failure of a step before the lists: the lists would fail by it too
 
 
@@ -33,19 +34,31 @@ def as_failure() -> Iterator[None]:
     """
     try:
         yield
+    except dg.Failure:
+        raise
     except Exception as error:
-        said = _sentence(error)
-        if said is None:
+        if full := _full_disk(error):
+            said = f"{FULL}; no table was left half written ({full})"
+            said = str(error) if isinstance(error, ValueError) else said  # a sentence of ours
+            raise dg.Failure(description=said, metadata={STOPS_LISTS: True}, allow_retries=False) from error
+        if (sentence := _sentence(error)) is None:
             raise
-        raise dg.Failure(description=said, allow_retries=False) from error
+        raise dg.Failure(description=sentence, allow_retries=False) from error
+
+
+def _full_disk(error: BaseException | None) -> str | None:
+    """The line in which an error, or one that stands behind it, says that a disk is full; None where none does."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _first_line(error)
+        if said := FULL_DISK.search(str(error)):
+            return said[0].strip()
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _sentence(error: Exception) -> str | None:
-    """What a person is told of an error; None where it is a fault of the program, or a failure with its own words."""
-    if isinstance(error, dg.Failure):
-        return None
-    if is_full_disk(error) and not str(error).startswith(FULL):
-        return f"{FULL}: free some space and run again; no table was left half written ({_first_line(error)})"
+    """What a person is told of an error; None where it is a fault of the program."""
     if isinstance(error, ValueError | FileNotFoundError):
         if type(error).__module__.startswith("pyarrow"):  # it names no file
             return f"a file is damaged ({_first_line(error)}): `python -m pipelines check` names it and says what to do"
@@ -57,18 +70,7 @@ def _sentence(error: Exception) -> str | None:
     return None
 
 
-def is_full_disk(error: BaseException | None) -> bool:
-    """Whether an error, or one that stands behind it, is that of a full disk: the system's, sqlite's or a library's."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if re.search(r"no space left on device|disk is full|disk quota exceeded", str(error), re.IGNORECASE):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pipelines.policy.metadata import column_schema, markdown_table
+from pipelines.settings.partitions import DAILY
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -21,8 +22,11 @@ def check_specs(table: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec
     """The checks of a table of lists: one for each question of its audit, and that the published night is whole."""
     whole = "The published night, read back, has every row that was audited."
     return [
-        dg.AssetCheckSpec(f"{table}_complete", asset=table, description=whole),
-        *(dg.AssetCheckSpec(f"audit_{name}", asset=table, description=text) for name, text in checks.items()),
+        dg.AssetCheckSpec(f"{table}_complete", asset=table, description=whole, partitions_def=DAILY),
+        *(
+            dg.AssetCheckSpec(f"audit_{name}", asset=table, description=text, partitions_def=DAILY)
+            for name, text in checks.items()
+        ),
     ]
 
 

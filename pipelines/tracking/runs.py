@@ -44,8 +44,10 @@ class Tracking:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         import mlflow
 
-        for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.system_metrics"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        # The store raises what it logs, with its stack traces; samples of the processor that are lost stop nothing.
+        noisy = {"alembic": "WARNING", "mlflow.store.db.utils": "CRITICAL", "mlflow.system_metrics": "ERROR"}
+        for name, level in noisy.items():
+            logging.getLogger(name).setLevel(level)
         file = store.file_of(uri)
         if file is not None:
             store.judge(file)
@@ -62,9 +64,7 @@ class Tracking:
         except Exception as error:
             if file is None or isinstance(error, ValueError):
                 raise
-            raise store.StoreUnusable(
-                f"MLflow cannot use its database {file} ({_first_line(error)}): {store.HOW}"
-            ) from error
+            raise store.unusable(file, _first_line(error)) from error
 
     def _experiment(self, name: str, artifacts: Path | None) -> str:
         from mlflow.exceptions import MlflowException

@@ -77,7 +77,7 @@ def _look(file: Path) -> set[str]:
             ((said,),) = database.execute("PRAGMA quick_check(1)").fetchall()
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         except sqlite3.DatabaseError as error:
-            raise _unusable(file, error) from None
+            raise unusable(file, str(error)) from None
     if said != "ok":
         raise StoreUnusable(f"MLflow's database {file} is damaged ({said.splitlines()[-1]}): {HOW}")
     return tables
@@ -97,7 +97,7 @@ def _when_free(database: sqlite3.Connection, file: Path) -> None:
             return
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise _unusable(file, error) from None
+                raise unusable(file, str(error)) from None
         if time.monotonic() - begun > PATIENCE:
             raise StoreUnusable(
                 f"MLflow's database {file} has been locked by another program for {PATIENCE:.0f} s: end that program, "
@@ -108,11 +108,12 @@ def _when_free(database: sqlite3.Connection, file: Path) -> None:
             told = True
 
 
-def _unusable(file: Path, error: Exception) -> StoreUnusable:
+def unusable(file: Path, said: str) -> StoreUnusable:
+    """What to do about a database that refuses with `said`."""
     if shutil.disk_usage(file.parent).free < LEAST:
-        untouched = f"MLflow's database {file} is as it was ({error})"
+        untouched = f"MLflow's database {file} is as it was ({said})"
         return StoreUnusable(f"the disk is full: free some space and run again; {untouched}")
-    return StoreUnusable(f"MLflow's database {file} cannot be used ({error}): {HOW}")
+    return StoreUnusable(f"MLflow's database {file} cannot be used ({said}): {HOW}")
 
 
 def follow(file: Path, artifacts: Path) -> bool:
@@ -139,7 +140,7 @@ def follow(file: Path, artifacts: Path) -> bool:
                     database.execute(statement, {"now": now, "before": before})
             database.execute("COMMIT")
     except sqlite3.DatabaseError as error:
-        raise _unusable(file, error) from None
+        raise unusable(file, str(error)) from None
     log.warning("MLflow's artifacts are now found in %s (before: %s)", artifacts, ", ".join(old))
     return True
 

@@ -55,7 +55,7 @@ def _serve(args: argparse.Namespace) -> int:
     config = uvicorn.Config(make_app(layout, opened, hosts, stopping), access_log=False, log_level="warning")
     address, port = listener.getsockname()[:2]
     lists = "lists, once there is a night," if opened is None else f"lists of the night {opened.night.run_date}"
-    print(f"{lists} on http://{address}:{port}/users/ID", flush=True)
+    print(f"{lists} on http://{address}:{port} (a page for people) and http://{address}:{port}/users/ID", flush=True)
     uvicorn.Server(config).run(sockets=[listener])
     return 0
 

@@ -97,7 +97,9 @@ def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Pa
     assert shown["lists"].startswith("| lists | k | hit | recall |")
     assert shown["lists"].count("\n") == 9
     assert len(shown["lists"]) < 1000  # above that Dagster hides it behind a click
-    assert shown["curve"].startswith("![picture](data:image/png;base64,")
+    assert shown["curve_as_picture"].startswith("![picture](data:image/png;base64,")
+    assert "| popular items | " in shown["curve"]
+    assert len(shown["curve"]) < 1000, "Dagster hides longer Markdown behind a click"
     spoiled = run(root, FIRST + timedelta(days=7))  # lists of other items
     [check] = spoiled.get_asset_check_evaluations()
     assert spoiled.success

@@ -75,7 +75,7 @@ def test_too_many_rejected_rows_stop_the_night_and_stay_to_be_looked_at(empty: A
     result = empty.run("nightly", DAY)
     assert not result.success
     [check] = [check for check in result.get_asset_check_evaluations() if check.check_name == "rejected_share"]
-    assert not check.passed
+    assert (check.passed, check.partition) == (False, DAY)
     assert "1 of 2 raw rows" in check.description
     assert pq.read_metadata(empty.layout.partition("rejected_events", DAY)).num_rows == 1
     assert not list(empty.root.glob("events/*"))

@@ -61,10 +61,11 @@ def test_single_run_backfill_fills_every_day(house: Any) -> None:
 
 
 def test_nights_succeed_and_all_checks_pass(nights: Any) -> None:
-    for name in ("first", "second", "again"):
+    for name, night in (("first", FIRST), ("second", SECOND), ("again", SECOND)):
         result = nights.results[name]
         assert result.success
         checks = result.get_asset_check_evaluations()
+        assert {check.partition for check in checks} == {night}, "a later night's pass hides no earlier failure"
         assert len({check.check_name for check in checks}) >= 5
         assert all(check.passed for check in checks), [check for check in checks if not check.passed]
 
@@ -153,7 +154,7 @@ def test_the_champion_is_the_newest_promoted_and_says_why(nights: Any) -> None:
     champion = registry.aliased(tracking, registry.CHAMPION)
     assert int(champion.version) == 3
     assert champion.tags["gate"] == "promoted"
-    assert "Popularity reaches" in champion.tags["gate_reason"]
+    assert "The popularity baseline reaches" in champion.tags["gate_reason"]
     assert "The best baseline, markov, reaches" in champion.tags["gate_reason"]
     assert champion.tags["previous_champion"] == "2"
     shown = metadata(nights, "champion_model", SECOND)
@@ -236,7 +237,9 @@ def test_the_gate_is_a_check_and_the_runs_description_begins_with_it(nights: Any
     run = nights.tracking.client.get_run(version.run_id)
     assert run.data.tags["mlflow.note.content"].startswith(f"**Version {version.version} promoted.** recall@20")
     assert "| challenger | GRU4Rec |" in run.data.tags["mlflow.note.content"]
-    assert metadata(nights, "champion_model", SECOND)["nights"].startswith("![picture]")
+    shown = metadata(nights, "champion_model", SECOND)
+    assert shown["nights_as_picture"].startswith("![picture]")
+    assert shown["nights"].endswith("| promoted | ✓✓ | |")
 
 
 def test_the_checkpoint_that_knows_the_test_days_stands_last_and_says_so(nights: Any) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.policy.failures import as_failure
+from pipelines.policy.failures import STOPS_LISTS, as_failure
 from pipelines.policy.resources import Warehouse
 from pipelines.policy.turns import release
 from warehouse.engine.errors import disk_sentences
@@ -106,13 +106,14 @@ def test_a_folder_among_the_holds_of_days_hinders_no_release(tmp_path: Path) -> 
 def test_a_full_disk_is_one_sentence_whoever_met_it() -> None:
     from mlflow.exceptions import MlflowException
 
-    sqlite = MlflowException("(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT]")
+    sqlite = MlflowException("(raised in a flush)\n(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT]")
     system = OSError(errno.ENOSPC, "No space left on device")
     said = r"the disk is full: free some space and run again; no table was left half written \((?!.*\n).*\)"
     for error in (sqlite, system, OSError(errno.ENOSPC, "No space left on device", "a file"), behind(system)):
         with pytest.raises(dg.Failure) as caught, as_failure():
             raise error
         assert re.fullmatch(said, str(caught.value.description)), caught.value.description
+        assert STOPS_LISTS in caught.value.metadata, "no champion is asked for lists that would not fit either"
     untouched = r"^the disk is full: free some space and run again; nothing was changed"
     with pytest.raises(dg.Failure, match=untouched), as_failure(), disk_sentences():
         raise system

@@ -1,5 +1,6 @@
 """A bar for people who wait in a shell; silent elsewhere."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,12 +9,12 @@ from typing import Any
 
 
 class Progress:
-    """Counts rows; shows a tqdm bar on a terminal when `enabled`."""
+    """Counts rows; shows a tqdm bar on a terminal when `enabled`. In a file it would be hundreds of lines."""
 
     def __init__(self, unit: str, total: int | None = None, *, enabled: bool = False) -> None:
         self.done = 0
         self._bar: Any = None
-        if enabled:
+        if enabled and sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, unit=f" {unit}", unit_scale=True)
