@@ -118,3 +118,57 @@ def test_a_day_that_was_delivered_badly_is_named_and_its_good_events_are_used(
     )
     assert "2026-01-05 is due and cannot be read" in (told := capsys.readouterr().err)
     assert f"timestamp is unreadable: {table.num_rows:,}" in told
+
+
+def due(shop: Any, night: str = NIGHT, **config: Any) -> list[str]:
+    """The days that the night reads first."""
+    from datetime import date
+
+    from pipelines.data.due_days import due_days
+    from warehouse.config import EventsConfig
+
+    return [day.isoformat() for day in due_days(shop.layout, date.fromisoformat(night), EventsConfig(**config))]
+
+
+def damage(shop: Any) -> None:
+    shop.layout.partition("events", "2026-01-04").write_bytes(b"PAR1")
+
+
+def forget(shop: Any) -> None:
+    shop.layout.delivery("2026-01-04").unlink()
+
+
+def deliver_less(shop: Any) -> None:
+    file = delivered(shop, "2026-01-04")
+    shutil.copy(file, file.with_name("second.parquet"))
+    file.unlink()
+
+
+def withdraw(shop: Any) -> None:
+    shutil.rmtree(shop.layout.raw_events("2026-01-04"))
+
+
+@pytest.mark.parametrize(
+    ("happened", "day_is_due"), [(damage, True), (forget, True), (deliver_less, True), (withdraw, False)]
+)
+def test_which_days_a_night_reads_first(shop: Any, happened: Callable[[Any], None], day_is_due: bool) -> None:
+    assert due(shop) == ["2026-01-07"]
+    happened(shop)
+    assert due(shop) == (["2026-01-04", "2026-01-07"] if day_is_due else ["2026-01-07"])
+
+
+def test_a_night_of_the_past_reads_no_later_day_and_every_night_its_own_in_its_turn(shop: Any) -> None:
+    shop.layout.partition("events", "2026-01-05").unlink()
+    assert due(shop, "2026-01-05") == []
+    assert due(shop, "2026-01-06") == ["2026-01-05"]
+    assert due(shop, "2026-01-08") == ["2026-01-05", "2026-01-07"]
+
+
+def test_a_day_that_was_never_delivered_is_due_only_where_a_day_may_be_empty(shop: Any) -> None:
+    withdraw(shop)
+    shop.layout.partition("events", "2026-01-04").unlink()
+    assert due(shop) == ["2026-01-07"]
+    assert due(shop, allow_empty_day=True) == ["2026-01-04", "2026-01-07"]
+    deliver = shop.layout.raw_events("2026-01-04")
+    shutil.copytree(shop.layout.raw_events("2026-01-03"), deliver)  # it arrives late
+    assert due(shop) == ["2026-01-04", "2026-01-07"]
