@@ -48,7 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(brief(str(error)), file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        print(f"pipelines {options.command}: interrupted: {str(interrupt) or 'nothing half-written stays'}", file=sys.stderr)
+        print(
+            f"pipelines {options.command}: interrupted: {str(interrupt) or 'nothing half-written stays'}",
+            file=sys.stderr,
+        )
         return 130
 
 

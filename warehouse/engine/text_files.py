@@ -51,9 +51,14 @@ class Delimited:
 
 @dataclass(frozen=True)
 class JsonLines:
-    """A JSON object a line. With `explode`, that field is a list of objects and every one of them is a row."""
+    """A JSON object a line. With `explode`, that field is a list of objects and every one of them is a row.
+
+    A field of `single` is one number or text: NULL where it is a list or an object, whose text could be that of another
+    row, or one of the words NaN and Infinity without quotes, which Python writes for a missing number.
+    """
 
     explode: str = ""
+    single: tuple[str, ...] = ()
 
 
 TextForm = Delimited | JsonLines

@@ -17,7 +17,9 @@ def imports(engine, layout, tmp_path, shop):
     def run(lines, /, columns="u,i,t", **mapping):
         (tmp_path / "log.csv").write_text("\n".join([columns, *lines, ""]), encoding="utf-8")
         keys = {"format": "csv", **ROLES, **mapping}
-        text = "".join(f"{key} = {str(value) if isinstance(value, int) else repr(value)}\n" for key, value in keys.items())
+        text = "".join(
+            f"{key} = {str(value) if isinstance(value, int) else repr(value)}\n" for key, value in keys.items()
+        )
         (tmp_path / "mapping.toml").write_text("[events]\n" + text)
         return import_mapped(engine, layout, tmp_path / "log.csv", mapping=tmp_path / "mapping.toml")
 
