@@ -19,7 +19,7 @@ def home() -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code, which is 2 after a mistake that a person can mend, 130 when interrupted."""
+    """Run the command line; returns the exit code: 2 after a mistake that a person can mend, 130 when interrupted."""
     parser = Parser(prog="pipelines", description="The nightly pipeline from the shell.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, or without network on a shop")

@@ -161,7 +161,7 @@ def _as_arrow(values: Any, what: str) -> pa.Array:
         return _large_integers(values, what)
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{what} hold {ascii(error.object[error.start])}, half of a character, which no UTF-8 text has; "
+            f"{what} hold {error.object[error.start]!a}, half of a character, which no UTF-8 text has; "
             "write the ids as they were before they were cut"
         ) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

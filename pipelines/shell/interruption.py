@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 SOON = 0.1  # seconds after which a dropped interruption comes again: what dropped it has then returned
 STOPPING = {signal.SIGINT, signal.SIGTERM}
@@ -33,10 +33,8 @@ def noticing() -> Iterator[Callable[[], bool]]:
 
     def came() -> bool:
         nonlocal told
-        try:
+        with suppress(BlockingIOError):  # nothing came
             told = told or bool(STOPPING & set(os.read(read, 65_536)))
-        except BlockingIOError:
-            pass
         return told
 
     dropped, wakeup = sys.unraisablehook, signal.set_wakeup_fd(write)

@@ -134,7 +134,7 @@ def test_a_day_that_is_refused_stays_due_and_is_named(week):
     day = week.layout.raw_events(MISSED)
     day.mkdir()
     (day / "a.parquet").write_bytes(b"no parquet")
-    with pytest.raises(ValueError, match="a.parquet"):
+    with pytest.raises(ValueError, match=r"a\.parquet"):
         week.ingest(MISSED)
     assert MISSED in calendar(week.layout, FIRST, LAST).unread
     week.rows(MISSED, [], name="a.parquet")

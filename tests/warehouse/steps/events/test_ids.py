@@ -176,10 +176,10 @@ def test_text_that_should_be_a_number_is_kept_or_rejected_with_its_text(duckdb_e
 
 # Each looks like a whole number to some reader, and is none that reads back as the same text.
 NO_NUMBERS = [
-    "+0", "-0", "00", "007", "+7", " 7", "7 ", "\t7", "1.0", "7.", ".7", "1e3", "5.41312E+08", "7L", "7f", "0x1F", "0b1",
-    "0o7", "1_000", "1,000", "1 000", "1'000", "1.000.000", "\uff11\uff12", "\u0661\u0662", "\u22127", "7\u00a0", "\u00b2",
-    "nan", "NaN", "inf", "-Infinity", "true", "abc", "#N/A", "9223372036854775808", "-9223372036854775809",
-    "18446744073709551616", "9" * 60,
+    "+0", "-0", "00", "007", "+7", " 7", "7 ", "\t7", "1.0", "7.", ".7", "1e3", "5.41312E+08", "7L", "7f", "0x1F",
+    "0b1", "0o7", "1_000", "1,000", "1 000", "1'000", "1.000.000", "\uff11\uff12", "\u0661\u0662", "\u22127",
+    "7\u00a0", "\u00b2", "nan", "NaN", "inf", "-Infinity", "true", "abc", "#N/A", "9223372036854775808",
+    "-9223372036854775809", "18446744073709551616", "9" * 60,
 ]  # fmt: skip
 NUMBERS_KEPT = [0, 7, -3, 2**63 - 1, -(2**63)]
 
@@ -212,7 +212,8 @@ def test_no_text_is_a_number_that_does_not_read_back_as_it(duckdb_engine, layout
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        ("1.0", set()), ("1e2", set()), ("-0", {0}), ("0", {0}), ("true", set()), ('"05"', set()), ("1.5", set()), ("1e30", set()),
+        ("1.0", set()), ("1e2", set()), ("-0", {0}), ("0", {0}), ("true", set()), ('"05"', set()), ("1.5", set()),
+        ("1e30", set()),
         ("9007199254740993", {2**53 + 1}), ("9223372036854775808", set()), ('"9223372036854775807"', {2**63 - 1}),
     ],
 )  # fmt: skip
