@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,46 @@ def test_one_night_heals_days_that_nobody_ran(house: Any, shop: Any) -> None:
     assert (shown["days"], shown["days_read"], shown["days_missing"]) == (8, 8, "none")
 
 
+WEEK = [f"2026-01-0{day}" for day in range(2, 9)]
+
+
+@pytest.mark.parametrize(
+    "select", [pytest.param(DATA, id="data"), pytest.param(None, id="whole", marks=pytest.mark.slow)]
+)
+def test_a_week_of_downtime_is_healed_by_one_night(
+    house: Any, tmp_path: Path, fresh_mlflow: Callable[[Path], None], select: list[dg.AssetKey] | None
+) -> None:
+    """Nothing ran for seven days; the last day's night gives the tables that it gives where every day was read."""
+    found = []
+    for name, unread in (("every day", []), ("downtime", WEEK)):
+        root = tmp_path / name
+        for folder in ("raw", "deliveries", "events", "rejected_events"):
+            shutil.copytree(house.root / folder, root / folder)
+        for day in unread:
+            (root / "deliveries" / f"{day}.json").unlink()
+            for table in ("events", "rejected_events"):
+                (root / table / f"{day}.parquet").unlink()
+        shutil.copy(house.root / "pipeline.toml", root)
+        fresh_mlflow(root)
+        with dg.DagsterInstance.ephemeral() as instance:
+            shop = type(house)(root, instance)
+            assert shop.run("nightly", NIGHT, select=select).success
+            read = shop.instance.get_materialized_partitions(dg.AssetKey("events"))
+            assert read == {NIGHT, *unread}
+        tables = {day: rows(shop.layout.partition("events", day)) for day in ["2026-01-01", *WEEK]}
+        tables |= {name: rows(shop.layout.partition(name, NIGHT)) for name in ("sessions", "splits")}
+        if select is None:
+            from warehouse import recommendations
+
+            columns = ["user_id", "rank", "item_id", "score", "model"]
+            tables["lists"] = (
+                recommendations.night(shop.layout, date.fromisoformat(NIGHT)).to_arrow(columns).to_pylist()
+            )
+        found.append(tables)
+    assert all(found[0].values())
+    assert found[0] == found[1]
+
+
 def test_days_that_were_not_delivered_are_named_or_stop_the_night(
     shop: Any, sentence: Callable[[Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,8 +163,6 @@ def test_a_day_that_was_delivered_badly_is_named_and_its_good_events_are_used(
 
 def due(shop: Any, night: str = NIGHT, **config: Any) -> list[str]:
     """The days that the night reads first."""
-    from datetime import date
-
     from pipelines.data.due_days import due_days
     from warehouse.config import EventsConfig
 
