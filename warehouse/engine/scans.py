@@ -103,9 +103,15 @@ def _json_text(name: str, form: JsonLines, row: str = "") -> str:
     field = row + identifier(name)
     if name not in form.single:
         return field
-    text = f"({field} ->> '$')"
-    broken = f"json_type({field}) IN ('ARRAY', 'OBJECT') OR (json_type({field}) = 'DOUBLE' AND {text} ILIKE '%n%')"
-    return f"CASE WHEN {broken} THEN NULL ELSE {text} END"
+    kind, text = f"json_type({field})", f"({field} ->> '$')"
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    exact = f"abs({number}) < {_EXACT['double']}"
+    return (
+        f"CASE WHEN {kind} IN ('ARRAY', 'OBJECT') THEN NULL "
+        f"WHEN {kind} <> 'DOUBLE' OR regexp_full_match({text}, '-?[0-9]+') THEN {text} "
+        f"WHEN {exact} AND {number} = trunc({number}) THEN CAST({number} AS BIGINT)::VARCHAR "
+        f"WHEN {exact} THEN {text} END"
+    )
 
 
 def expression(source: FileColumn | None, types: Mapping[str, str] | None = None) -> str:

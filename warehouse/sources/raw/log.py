@@ -141,8 +141,11 @@ def require_columns(log: LogFiles) -> None:
 
 
 def form_of(log: LogFiles) -> TextForm | None:
-    """How the text files of a log are read: of JSON lines every id and every time is one number or text."""
-    return replace(log.form, single=tuple(sorted(_places(log)))) if isinstance(log.form, JsonLines) else log.form
+    """How the text files of a log are read: of JSON lines every id is one number or text."""
+    if not isinstance(log.form, JsonLines):
+        return log.form
+    ids = {log.columns[role].column for role in (*ID_COLUMNS, "session_id") if role in log.columns}
+    return replace(log.form, single=tuple(sorted(ids)))
 
 
 def _places(log: LogFiles) -> set[str]:
