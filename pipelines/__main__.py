@@ -19,7 +19,7 @@ def home() -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code, which is 2 after a mistake that a person can mend."""
+    """Run the command line; returns the exit code: 2 after a mistake that a person can mend, 130 when interrupted."""
     parser = Parser(prog="pipelines", description="The nightly pipeline from the shell.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", help="the whole pipeline on MovieLens 100K, or without network on a shop")
@@ -47,6 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(brief(str(error)), file=sys.stderr)
         return 2
+    except KeyboardInterrupt as interrupt:
+        print(
+            f"pipelines {options.command}: interrupted: {str(interrupt) or 'nothing half-written stays'}",
+            file=sys.stderr,
+        )
+        return 130
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -180,10 +180,18 @@ def fields_of(path: Path, column: str) -> list[str | None]:
         raw = pa.input_stream(path, compression="zstd").read()
     lines = raw.decode().splitlines()
     if ".jsonl" in path.name:
-        rows = [json.loads(line, parse_int=str, parse_float=str, parse_constant=lambda _: None) for line in lines]
+        rows = [json.loads(line, parse_int=str, parse_float=_number, parse_constant=lambda _: None) for line in lines]
         found = [row.get(column) for row in rows]
         return [None if field is None else field if isinstance(field, str) else json.dumps(field) for field in found]
     return [row[column] or None for row in csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",")]
+
+
+def _number(written: str) -> str | None:
+    """A number of JSON with a point or an exponent: of a whole value it is that number; none where it is not exact."""
+    number = float(written)
+    if abs(number) >= 2**53:
+        return None
+    return str(int(number)) if number == int(number) else written
 
 
 def _made(make: Any) -> Any:

@@ -159,8 +159,15 @@ def _as_arrow(values: Any, what: str) -> pa.Array:
         return pa.array(values)
     except OverflowError:
         return _large_integers(values, what)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{what} hold {error.object[error.start]!a}, half of a character, which no UTF-8 text has; "
+            "write the ids as they were before they were cut"
+        ) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(f"{what} are of mixed type ({error}); use integers or strings throughout") from error
+    except ValueError as error:  # of an object whose methods Arrow calls, such as pandas' NaT
+        raise ValueError(f"{what} are neither integers nor strings ({error})") from error
 
 
 def _large_integers(values: Any, what: str) -> pa.Array:

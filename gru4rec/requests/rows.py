@@ -55,6 +55,8 @@ def _ids(number: int, name: str, value: Any) -> list[Any]:
     for one in value:
         if one is None or isinstance(one, (bool, Mapping, list, tuple)):
             raise ValueError(f"{name} of row {number} holds {shown(one)}; give integers or strings")
+    if len({isinstance(one, str) for one in value}) > 1:  # MLflow would make text of the numbers beside it
+        raise ValueError(f"{name} of row {number} are of mixed type; give integers or strings throughout")
     return list(value)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # By this tag the UI shows a run on its job's page: the repository and the code location of workspace.yaml.
 REPOSITORY_TAG, REPOSITORY = ".dagster/repository", "__repository__@gru4rec_nightly"
+LAST = {"nightly", "serve"}  # nothing follows these: one that came through in spite of a signal stands
 
 
 def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = False) -> bool:
@@ -97,29 +98,39 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
 
     Returns:
         The failure of each step that failed; none after a success.
+
+    Raises:
+        KeyboardInterrupt: Ctrl+C or SIGTERM came before the job was through, or before what is to follow it.
     """
     import dagster as dg
 
     from pipelines.definitions import defs
     from pipelines.policy.failures import is_stated
     from pipelines.policy.turns import release
+    from pipelines.shell.interruption import noticing
 
-    with _full_disk_said(job, options.get("partition_key", "no partition")), dg.DagsterInstance.get() as instance:
-        done = defs.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            run_config={"loggers": {"plain": {}}},
-            tags={REPOSITORY_TAG: REPOSITORY, **(tags or {})},
-            **options,
-        )
-    release(Layout(current_settings().root), done.run_id)
+    night = options.get("partition_key", "no partition")
+    with noticing() as interrupted:
+        with _full_disk_said(job, night), dg.DagsterInstance.get() as instance:
+            done = defs.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"plain": {}}},
+                tags={REPOSITORY_TAG: REPOSITORY, **(tags or {})},
+                **options,
+            )
+        release(Layout(current_settings().root), done.run_id)
+        if interrupted() and not (done.success and job in LAST):
+            why = f"{job} was told to stop: no table is left half written; run it again"
+            _tell(job, night, why, done.run_id)
+            raise KeyboardInterrupt(why)
     failures = [event for event in done.all_events if event.is_step_failure]
     for event in failures:
         if not is_stated(event):
             print(event.step_failure_data.error_display_string, file=sys.stderr)
     if failures:
         why = _why(failures)
-        _tell(job, options.get("partition_key", "no partition"), why, done.run_id)
+        _tell(job, night, why, done.run_id)
         print(f"{job} failed: {why}", file=sys.stderr)
     return failures
 

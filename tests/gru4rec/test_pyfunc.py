@@ -11,7 +11,10 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -84,6 +87,15 @@ def test_a_data_frame_with_gaps_is_a_request(saved: Path) -> None:
         ({"items": [1], "exclude": [2**63]}, "does not fit"),
         ({"items": [2**70]}, "64 bits"),
         ({"items": [10**5000]}, "64 bits"),
+        ({"items": ["7", 7]}, "items of row 0 are of mixed type"),
+        ({"items": [7], "exclude": [7, "7"]}, "exclude of row 0 are of mixed type"),
+        ({"items": [True, 5]}, "holds True"),
+        ({"items": np.array([True, False])}, "holds True"),
+        ({"items": np.array([1.0, np.nan])}, "missing"),
+        ({"items": np.array([2**63 + 11, 1], np.uint64)}, "does not fit"),
+        ({"items": [Decimal("1.5")]}, "integers or strings"),
+        ({"items": [date(2026, 1, 1)]}, "integers or strings"),
+        ({"items": ["\ud800"]}, "half of a character"),
         ({"items": [1], "n": 10**5000}, "about 5001 digits"),
         ("not json", "list of objects"),
         (5, "list of objects"),
@@ -98,6 +110,29 @@ def test_a_bad_request_is_one_sentence(saved: Path, row: object, sentence: str) 
         model.predict([row])
     assert caught.value.get_http_status_code() == 400
     assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("items", "unknown"),
+    [
+        (["7", "\u0000", " 7", "e\u0301", "\u00e9"], ["\u0000", " 7", "e\u0301"]),  # no two ids become one
+        (["07", "7.0", "+7", "", "7"], ["07", "7.0", "+7", ""]),
+        (np.array(["\u00e9", "x y"]), []),
+        ([b"7", b"\xc3\xa9"], []),
+        (np.array([7, 2**63 + 11], np.uint64), [str(2**63 + 11)]),  # a column of hashes: of text in the log, too
+        ([UUID(int=5)], [str(UUID(int=5))]),
+    ],
+)
+def test_ids_of_text_are_themselves(tmp_path: Path, items: object, unknown: list[str]) -> None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    model = mlflow.pyfunc.load_model(str(saved_model(tmp_path, pa.array(["7", "\u00e9", "x y", "a"]))))
+    [answer] = model.predict([{"items": items, "n": 1}])
+    assert answer["unknown"] == unknown
+    assert json.loads(json.dumps(answer)) == answer
+    with pytest.raises(MlflowException, match="half of a character"):
+        model.predict([{"items": ["7"], "exclude": ["a\udc80"]}])
 
 
 def test_a_request_for_too_much_is_refused(saved: Path) -> None:
@@ -134,13 +169,40 @@ client.set_registered_model_alias("gru4rec", "champion", "3")
 
 
 @pytest.fixture(scope="module")
-def address(saved: Path) -> Iterator[str]:
-    """`mlflow models serve -m models:/gru4rec@champion` on a free port of loopback, stopped at the end.
-
-    The champion is the third of four versions.
-    """
+def registry(saved: Path) -> str:
+    """A store with four versions of the model, of which the third is champion."""
     uri = f"sqlite:///{saved / 'mlflow.db'}"
     subprocess.run([sys.executable, "-c", REGISTER, uri, str(saved / "model")], check=True)
+    return uri
+
+
+@pytest.mark.slow
+def test_the_version_is_the_one_that_was_loaded(saved: Path, registry: str) -> None:
+    import mlflow
+
+    def version(model: mlflow.pyfunc.PyFuncModel) -> str:
+        [answer] = model.predict([{"items": [1]}])
+        return str(answer["version"])
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(registry)
+    try:
+        champion = mlflow.pyfunc.load_model("models:/gru4rec@champion")
+        assert version(champion) == "3"
+        assert version(mlflow.pyfunc.load_model("models:/gru4rec/2")) == "2"
+        assert version(mlflow.pyfunc.load_model("models:/gru4rec/latest")) == "4"
+        mlflow.MlflowClient().set_registered_model_alias("gru4rec", "champion", "1")
+        assert version(champion) == "3", "a promotion does not change what is loaded"
+        assert version(mlflow.pyfunc.load_model("models:/gru4rec@champion")) == "1"
+        assert version(mlflow.pyfunc.load_model(str(saved / "model"))) == "3", "of a folder: the checkpoint's own"
+    finally:
+        mlflow.MlflowClient().set_registered_model_alias("gru4rec", "champion", "3")
+        mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def address(registry: str) -> Iterator[str]:
+    """`mlflow models serve -m models:/gru4rec@champion` on a free port of loopback, stopped at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -149,7 +211,7 @@ def address(saved: Path) -> Iterator[str]:
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.Popen(
         [*serve, "-h", "127.0.0.1", "-p", str(port), "-w", "1"],
-        env={**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": uri},
+        env={**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": registry},
         start_new_session=True,
     )
     url = f"http://127.0.0.1:{port}"

@@ -91,7 +91,7 @@ def test_damaged_events_are_a_sentence_and_a_day_to_read_again(shop, clock):
         build_sessions(shop.engine, shop.layout, DAYS[1], SessionsConfig(min_item_support=1))
     seen = calendar(shop.layout, *map(date.fromisoformat, DAYS))
     assert [str(day) for day in seen.damaged] == [DAYS[0]]
-    assert seen.problem() == "the events of 2024-03-01 was damaged"
+    assert seen.problem() == "the events of 2024-03-01 are damaged"
     shop.ingest(DAYS[0])
     assert shop.sessions(DAYS[1]).rows == 8
 

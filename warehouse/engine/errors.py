@@ -78,6 +78,10 @@ def _unreadable(error: Exception) -> str:
     text = str(error)
     line = re.search(r"CSV Error on Line: (\d+)", text)
     file = re.search(r"^\s+file = (.+)$", text, re.MULTILINE)
+    if "CSV Parser state machine" in text:
+        return (
+            "it cannot be read: its lines end in LF and in CR LF alike; write them all in one way; nothing was changed"
+        )
     if not line or not file:
         return f"the data cannot be read: {_REPLACE}; nothing was changed ({_first_line(error)})"
     cause = re.search(

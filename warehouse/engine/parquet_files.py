@@ -33,14 +33,25 @@ def files_of(folder: Path) -> list[Path]:
         if path.is_dir() and not path.is_symlink():
             if path.suffix.lower() not in SUFFIXES or any(path.iterdir()):
                 continue
-        elif path.is_dir() or path.suffix.lower() not in SUFFIXES:
-            what = "a link to a folder" if path.is_dir() else "no parquet file by its name"
+        elif what := _strange(path):
+            there = str(path).encode(errors="backslashreplace").decode()
             raise DataError(
-                f"{path} is {what} and would not be read: import it, call it {SUFFIXES[0]} if it is one, or give it a "
+                f"{there} is {what} and would not be read: import it, call it {SUFFIXES[0]} if it is one, or give it a "
                 f"name that begins with _ to leave it out"
             )
         found.append(path)
     return found
+
+
+def _strange(path: Path) -> str:
+    """Why a file cannot be read as parquet, seen from outside; "" where it can. To open a pipe would wait for ever."""
+    if path.is_dir():
+        return "a link to a folder"
+    if path.exists() and not path.is_file():
+        return "neither a file nor a folder"
+    if any("\ud800" <= letter <= "\udfff" for letter in path.name):
+        return "of a name that is no UTF-8 text"
+    return "" if path.suffix.lower() in SUFFIXES else "no parquet file by its name"
 
 
 def schema_of(path: Path) -> "pa.Schema":

@@ -7,7 +7,7 @@ from pathlib import Path
 from warehouse.engine.parquet_files import plain_type, schema_of
 from warehouse.engine.protocol import FileColumn, ViewColumns
 from warehouse.engine.statements import identifier, quoted
-from warehouse.engine.text_files import Delimited, TextForm, column_names, packing
+from warehouse.engine.text_files import Delimited, JsonLines, TextForm, column_names, packing
 
 _FILENAME = "_source file of the row_"  # a name that no raw column has, so that a raw column "filename" stays readable
 _EXACT = {"halffloat": 2**11, "float": 2**24, "double": 2**53}  # up to where each tells neighbouring numbers apart
@@ -65,8 +65,8 @@ def _scan_text(files: Sequence[Path], columns: ViewColumns | None, filename: str
 def _text(files: Sequence[Path], names: Sequence[str], form: TextForm, packed: str) -> str:
     """Text files with every field as text; a row that lacks an announced field is refused."""
     listed = f"[{_listed(files)}], compression := {quoted(packed)}"
-    fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
     if isinstance(form, Delimited):
+        fields = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
         # DuckDB 2.0 moves a TRY_CAST of a bare column into its CSV reader, where it fails the statement instead of
         # giving NULL. Around nullif it stays outside; empty fields are NULL as before.
         plain = ", ".join(f"nullif({identifier(name)}, '') AS {identifier(name)}" for name in names)
@@ -75,18 +75,43 @@ def _text(files: Sequence[Path], names: Sequence[str], form: TextForm, packed: s
             f"header := {'false' if form.names else 'true'}, delim := {quoted(form.delimiter)}, "
             f"quote := {quoted(form.quote)}, escape := {quoted(form.quote)}, encoding := {quoted(form.encoding)}))"
         )
+    return _json(listed, names, form)
+
+
+def _json(listed: str, names: Sequence[str], form: JsonLines) -> str:
+    """JSON lines with every field as text."""
+    types = {name: "JSON" if name in form.single else "VARCHAR" for name in names}
+    fields = ", ".join(f"{identifier(name)}: '{kind}'" for name, kind in types.items())
+    rows = f"read_json({listed}, format := 'newline_delimited', records := 'true', columns := {{{fields}"
     if not form.explode:
-        return f"read_json({listed}, format := 'newline_delimited', records := 'true', columns := {{{fields}}})"
-    inner = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
+        texts = ", ".join(f"{_json_text(name, form)} AS {identifier(name)}" for name in names)
+        return f"(SELECT {texts} FROM {rows}}}))"  # noqa: S608
+    inner = ", ".join(f"{identifier(name)} {kind}" for name, kind in types.items())
     nested = f"{identifier(form.explode)}: {quoted(f'STRUCT({inner})[]')}"
-    rows = f"read_json({listed}, format := 'newline_delimited', records := 'true', columns := {{{fields}, {nested}}})"
     # A field comes from the list's element where it has one, else from the line.
     merged = ", ".join(
-        f"coalesce(row.{identifier(name)}, line.{identifier(name)}) AS {identifier(name)}" for name in names
+        f"coalesce({_json_text(name, form, 'row.')}, {_json_text(name, form, 'line.')}) AS {identifier(name)}"
+        for name in names
     )
     # A line without the list is a row of its own: it is judged like the others, and not lost.
-    listed = f"coalesce({identifier(form.explode)}, [NULL])"
-    return f"(SELECT {merged} FROM (SELECT *, unnest({listed}) AS row FROM {rows}) AS line)"  # noqa: S608
+    lists = f"coalesce({identifier(form.explode)}, [NULL])"
+    return f"(SELECT {merged} FROM (SELECT *, unnest({lists}) AS row FROM {rows}, {nested}}})) AS line)"  # noqa: S608
+
+
+def _json_text(name: str, form: JsonLines, row: str = "") -> str:
+    """A field as text; one of `single` as `JsonLines` has it."""
+    field = row + identifier(name)
+    if name not in form.single:
+        return field
+    kind, text = f"json_type({field})", f"({field} ->> '$')"
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    exact = f"abs({number}) < {_EXACT['double']}"
+    return (
+        f"CASE WHEN {kind} IN ('ARRAY', 'OBJECT') THEN NULL "
+        f"WHEN {kind} <> 'DOUBLE' OR regexp_full_match({text}, '-?[0-9]+') THEN {text} "
+        f"WHEN {exact} AND {number} = trunc({number}) THEN CAST({number} AS BIGINT)::VARCHAR "
+        f"WHEN {exact} THEN {text} END"
+    )
 
 
 def expression(source: FileColumn | None, types: Mapping[str, str] | None = None) -> str:

@@ -51,9 +51,15 @@ class Delimited:
 
 @dataclass(frozen=True)
 class JsonLines:
-    """A JSON object a line. With `explode`, that field is a list of objects and every one of them is a row."""
+    """A JSON object a line. With `explode`, that field is a list of objects and every one of them is a row.
+
+    A field of `single` is one id, as text. A number of a whole value is that number however it is written (3.00, 1e2).
+    It is NULL where it is a list or an object, whose text could be that of another row; a number that is not exact
+    (1e30); or one of the words NaN and Infinity without quotes, which Python writes for a missing number.
+    """
 
     explode: str = ""
+    single: tuple[str, ...] = ()
 
 
 TextForm = Delimited | JsonLines

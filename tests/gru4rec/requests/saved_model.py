@@ -26,14 +26,20 @@ def recommender_of(ids: pa.Array) -> Recommender:
     return Recommender(model_of(ids))
 
 
-def saved_model(folder: Path) -> Path:
-    """Write below a folder a checkpoint of the items 1 to 30, of version 3, and an MLflow model; returns the latter."""
+def saved_model(folder: Path, ids: pa.Array | None = None) -> Path:
+    """Write below a folder a checkpoint, of version 3, and an MLflow model; returns the latter.
+
+    `ids`: the items; None: 1 to 30.
+    """
     import mlflow
 
     import gru4rec
 
     checkpoint.save(
-        folder / "checkpoint", model_of(pa.array(range(1, 31))), CONFIG, {"temperature": 2.0, "model_version": 3}
+        folder / "checkpoint",
+        model_of(pa.array(range(1, 31)) if ids is None else ids),
+        CONFIG,
+        {"temperature": 2.0, "model_version": 3},
     )
     mlflow.pyfunc.save_model(
         folder / "model",

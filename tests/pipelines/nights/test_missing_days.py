@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,46 @@ def test_one_night_heals_days_that_nobody_ran(house: Any, shop: Any) -> None:
     assert (shown["days"], shown["days_read"], shown["days_missing"]) == (8, 8, "none")
 
 
+WEEK = [f"2026-01-0{day}" for day in range(2, 9)]
+
+
+@pytest.mark.parametrize(
+    "select", [pytest.param(DATA, id="data"), pytest.param(None, id="whole", marks=pytest.mark.slow)]
+)
+def test_a_week_of_downtime_is_healed_by_one_night(
+    house: Any, tmp_path: Path, fresh_mlflow: Callable[[Path], None], select: list[dg.AssetKey] | None
+) -> None:
+    """Nothing ran for seven days; the last day's night gives the tables that it gives where every day was read."""
+    found = []
+    for name, unread in (("every day", []), ("downtime", WEEK)):
+        root = tmp_path / name
+        for folder in ("raw", "deliveries", "events", "rejected_events"):
+            shutil.copytree(house.root / folder, root / folder)
+        for day in unread:
+            (root / "deliveries" / f"{day}.json").unlink()
+            for table in ("events", "rejected_events"):
+                (root / table / f"{day}.parquet").unlink()
+        shutil.copy(house.root / "pipeline.toml", root)
+        fresh_mlflow(root)
+        with dg.DagsterInstance.ephemeral() as instance:
+            shop = type(house)(root, instance)
+            assert shop.run("nightly", NIGHT, select=select).success
+            read = shop.instance.get_materialized_partitions(dg.AssetKey("events"))
+            assert read == {NIGHT, *unread}
+        tables = {day: rows(shop.layout.partition("events", day)) for day in ["2026-01-01", *WEEK]}
+        tables |= {name: rows(shop.layout.partition(name, NIGHT)) for name in ("sessions", "splits")}
+        if select is None:
+            from warehouse import recommendations
+
+            columns = ["user_id", "rank", "item_id", "score", "model"]
+            tables["lists"] = (
+                recommendations.night(shop.layout, date.fromisoformat(NIGHT)).to_arrow(columns).to_pylist()
+            )
+        found.append(tables)
+    assert all(found[0].values())
+    assert found[0] == found[1]
+
+
 def test_days_that_were_not_delivered_are_named_or_stop_the_night(
     shop: Any, sentence: Callable[[Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,3 +159,55 @@ def test_a_day_that_was_delivered_badly_is_named_and_its_good_events_are_used(
     )
     assert "2026-01-05 is due and cannot be read" in (told := capsys.readouterr().err)
     assert f"timestamp is unreadable: {table.num_rows:,}" in told
+
+
+def due(shop: Any, night: str = NIGHT, **config: Any) -> list[str]:
+    """The days that the night reads first."""
+    from pipelines.data.due_days import due_days
+    from warehouse.config import EventsConfig
+
+    return [day.isoformat() for day in due_days(shop.layout, date.fromisoformat(night), EventsConfig(**config))]
+
+
+def damage(shop: Any) -> None:
+    shop.layout.partition("events", "2026-01-04").write_bytes(b"PAR1")
+
+
+def forget(shop: Any) -> None:
+    shop.layout.delivery("2026-01-04").unlink()
+
+
+def deliver_less(shop: Any) -> None:
+    file = delivered(shop, "2026-01-04")
+    shutil.copy(file, file.with_name("second.parquet"))
+    file.unlink()
+
+
+def withdraw(shop: Any) -> None:
+    shutil.rmtree(shop.layout.raw_events("2026-01-04"))
+
+
+@pytest.mark.parametrize(
+    ("happened", "day_is_due"), [(damage, True), (forget, True), (deliver_less, True), (withdraw, False)]
+)
+def test_which_days_a_night_reads_first(shop: Any, happened: Callable[[Any], None], day_is_due: bool) -> None:
+    assert due(shop) == ["2026-01-07"]
+    happened(shop)
+    assert due(shop) == (["2026-01-04", "2026-01-07"] if day_is_due else ["2026-01-07"])
+
+
+def test_a_night_of_the_past_reads_no_later_day_and_every_night_its_own_in_its_turn(shop: Any) -> None:
+    shop.layout.partition("events", "2026-01-05").unlink()
+    assert due(shop, "2026-01-05") == []
+    assert due(shop, "2026-01-06") == ["2026-01-05"]
+    assert due(shop, "2026-01-08") == ["2026-01-05", "2026-01-07"]
+
+
+def test_a_day_that_was_never_delivered_is_due_only_where_a_day_may_be_empty(shop: Any) -> None:
+    withdraw(shop)
+    shop.layout.partition("events", "2026-01-04").unlink()
+    assert due(shop) == ["2026-01-07"]
+    assert due(shop, allow_empty_day=True) == ["2026-01-04", "2026-01-07"]
+    deliver = shop.layout.raw_events("2026-01-04")
+    shutil.copytree(shop.layout.raw_events("2026-01-03"), deliver)  # it arrives late
+    assert due(shop) == ["2026-01-04", "2026-01-07"]

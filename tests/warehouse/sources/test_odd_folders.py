@@ -131,3 +131,69 @@ def test_a_catalogue_beside_the_log_is_no_stray_file(engine, layout, tmp_path):
     mapping.write_text(f'[events]\nformat = "csv"\n{ROLES}[items]\nitem_id = "sku"\n')
     report = import_mapped(engine, layout, tmp_path / "in", mapping=mapping)
     assert (report.events, report.items) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.csv", "u,i,t\r\n" + CSV.split("\n")[1] + "\n", "its lines end in LF and in CR LF alike"),
+        ("a.csv.gz", gzip.compress(CSV.encode()) + bytes(512), "not a GZIP stream"),
+        ("a.csv.gz", gzip.compress(CSV.encode()) + b"and more", "a.csv.gz cannot be read"),
+        ("a.csv.zst", ZSTD[:-4], "a.csv.zst cannot be read"),
+        ("a.csv", "# made by hand\n" + CSV, "has no column 'u', 'i', 't'"),
+        ("a.csv", "sep=,\n" + CSV, "has no column 'u', 'i', 't'"),
+        ("a.csv", CSV.replace("u,i,t", "u, i, t"), "has no column 'i', 't'"),
+        ("a.csv", CSV + f"1,2,{AT},4,5\n", "line 3 of "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(imported, name, data, said):
+    found = imported("csv", {name: data})
+    assert isinstance(found, str)
+    assert f"/in/{name}" in found
+    assert said in found
+    assert len(found) < 500
+
+
+@pytest.mark.parametrize(
+    ("files", "users"),
+    [
+        ({"a.csv": CSV, "b.csv": f"i,t,u\n2,{AT},3\n"}, ["1", "3"]),  # columns in another order
+        ({"a.csv": CSV, "b.csv": f"u,x,i,t\n3,u,2,{AT}\n"}, ["1", "3"]),  # and one more
+        ({"a.csv": CSV.replace("\n", "\r")}, ["1"]),
+        ({"a.csv.zst": gzip.compress(CSV.encode())}, ["1"]),  # packed otherwise than its name says
+        ({"a.csv.zst": ZSTD + pa.compress(f"3,2,{AT}\n".encode(), codec="zstd", asbytes=True)}, ["1", "3"]),
+        ({"a.csv": CSV, "a.csv.gz": gzip.compress(CSV.replace("1", "3", 1).encode())}, ["1", "3"]),
+        ({"a.csv": CSV * 1 + f"1,2,{AT}\n" * 30_000 + f'"3\n4",2,{AT}\n'}, ["1", "3\n4"]),
+    ],
+)
+def test_files_that_differ_are_read_by_their_own_headers(imported, files, users):
+    assert imported("csv", files) == users
+
+
+@pytest.mark.parametrize("more", ["", 'user_id_type = "int64"\n'])
+@pytest.mark.parametrize("odd", ["[3]", '{"a": 1}', "NaN", "Infinity", "-Infinity", "nan"])
+def test_a_list_or_no_number_deep_in_json_lines_is_no_id(engine, layout, shop, tmp_path, odd, more):
+    """Beyond the lines that are looked at first; as text it would be the id of another row."""
+    lines = [JSON] * 150 + [JSON.replace('"u": 1', f'"u": {odd}'), JSON.replace('"u": 1', '"u": 4')]
+    (tmp_path / "log.jsonl").write_text("".join(lines))
+    (tmp_path / "m.toml").write_text(f'[events]\nformat = "jsonl"\n{ROLES}{more}')
+    import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+    (report,) = shop.ingest(DAY)
+    assert report.rejected_by_reason == {"user_id is null": 1}
+    assert {str(row[0]) for row in shop.table("events", DAY)} == {"1", "4"}
+
+
+def test_the_words_of_missing_numbers_are_ids_where_they_are_text(imported):
+    lines = [JSON.replace('"u": 1', f'"u": "{text}"') for text in ("NaN", "[3]", "Infinity")]
+    assert imported("jsonl", {"a.jsonl": "".join(lines)}) == ["Infinity", "NaN", "[3]"]
+
+
+def test_a_missing_number_within_exploded_lists_is_no_id(engine, layout, shop, tmp_path):
+    (tmp_path / "log.jsonl").write_text(
+        f'{{"u": 7, "t": "{AT}", "of": [{{"i": 1}}, {{"i": NaN}}, {{"i": null}}, {{"i": 2, "u": 8}}]}}\n'
+    )
+    (tmp_path / "m.toml").write_text(f'[events]\nformat = "jsonl"\n{ROLES}explode = "of"\n')
+    import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+    (report,) = shop.ingest(DAY)
+    assert report.rejected_by_reason == {"item_id is null": 2}
+    assert [row[:2] for row in shop.table("events", DAY)] == [("7", "1"), ("8", "2")]

@@ -18,7 +18,7 @@ from warehouse.engine.parquet_files import ID_TYPE
 from warehouse.engine.protocol import LocalDatabase, LocalEngine
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
-from warehouse.sources.raw.log import LogFiles, define_log
+from warehouse.sources.raw.log import LogFiles, define_log, naming_files
 from warehouse.sources.raw.progress import Progress
 from warehouse.sources.raw.unit import staged
 from warehouse.tables import EVENTS
@@ -63,6 +63,7 @@ def write_events(
     with ExitStack() as stack:
         db = stack.enter_context(engine.open())
         stack.enter_context(disk_sentences())
+        stack.enter_context(naming_files(log))
         text = define_log(db, log)
         sql = statement(
             "log_by_day",

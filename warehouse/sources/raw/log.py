@@ -1,6 +1,7 @@
 """The files of a log: found, checked for their columns, and defined as a view with the columns of a raw table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,10 +49,24 @@ def define_log(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
     asked = one_by_one(log)
     text = left_as_text(db, asked)
     columns = {name: replace(c, read="id text") if name in text else c for name, c in asked.columns.items()}
-    db.view("lines" if log.through else "log", list(log.files), columns, form=log.form)
+    db.view("lines" if log.through else "log", list(log.files), columns, form=form_of(log))
     if log.through:
         db.define("log", statement(log.through))
     return text
+
+
+@contextmanager
+def naming_files(log: LogFiles) -> Iterator[None]:
+    """Where the engine does not say which file it cannot read, say which it may be."""
+    try:
+        yield
+    except DataError as error:
+        said = str(error)
+        if "cannot be read" not in said or any(str(path) in said for path in log.files):
+            raise
+        first, last = log.files[0], log.files[-1]
+        which = f"{first}" if first == last else f"one of the {len(log.files)} files from {first} to {last}"
+        raise DataError(f"{which}: {said}") from error
 
 
 def one_by_one(log: LogFiles) -> LogFiles:
@@ -86,7 +101,7 @@ def left_as_text(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
     found = {f"{name}_found": replace(log.columns[name], read="text") for name in wanted}
     numbers = {name: log.columns[name] for name in wanted}
     missing = {name: None for other in ID_COLUMNS if other not in wanted for name in (other, f"{other}_found")}
-    db.view("ids", list(log.files), {**numbers, **found, **missing}, form=log.form)
+    db.view("ids", list(log.files), {**numbers, **found, **missing}, form=form_of(log))
     counts = dict(zip(ID_COLUMNS, db.rows(statement("log_ids"))[0], strict=True))
     return tuple(name for name in wanted if counts[name])
 
@@ -123,6 +138,14 @@ def require_columns(log: LogFiles) -> None:
     else:
         for path in log.files:
             require(path, log.form, needed)
+
+
+def form_of(log: LogFiles) -> TextForm | None:
+    """How the text files of a log are read: of JSON lines every id is one number or text."""
+    if not isinstance(log.form, JsonLines):
+        return log.form
+    ids = {log.columns[role].column for role in (*ID_COLUMNS, "session_id") if role in log.columns}
+    return replace(log.form, single=tuple(sorted(ids)))
 
 
 def _places(log: LogFiles) -> set[str]:

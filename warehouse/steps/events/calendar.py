@@ -35,7 +35,7 @@ class Calendar:
             (self.missing, "{} of the window {} not delivered"),
             (self.unread, "{} of the window {} delivered but not read"),
             (self.stale, "{} {} delivered again, and the events read before are used"),
-            (self.damaged, "the events of {} {} damaged"),
+            (self.damaged, "the events of {} are damaged"),
         ]
         found = [text.format(spans(days), "was" if len(days) == 1 else "were") for days, text in said if days]
         return "; ".join(found) or None

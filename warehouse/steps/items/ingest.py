@@ -79,7 +79,7 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
     read = {}
     for path in files:
         with parquet_files.sentences_of(path):
-            read[path] = pq.ParquetFile(path).read()
+            read[path] = _without_views(pq.ParquetFile(path).read())
     if item_id_type == "auto" and any(beyond_int64(part[item_column]) for part in read.values()):
         kept_as = "string"
     parts = []
@@ -102,6 +102,15 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
         raise DataError(f"the raw items ({names}) have columns of different types: {error}; convert one") from error
     first = [name for name in ITEMS.names if name in table.column_names]
     return table.select([*first, *(name for name in table.column_names if name not in first)])
+
+
+def _without_views(table: "pa.Table") -> "pa.Table":
+    """The table with views of text and bytes as text and bytes: Arrow can take no rows of them."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    fields = [field.with_type(plain.get(field.type, field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields, table.schema.metadata))
 
 
 def _last_of_each(raw: "pa.Table") -> tuple["pa.Table", int]:

@@ -77,6 +77,74 @@ def test_an_empty_raw_folder_is_no_delivery(week):
     assert calendar(week.layout, FIRST, LAST).missing == (date(2024, 2, 28),)
 
 
+MISSED = date(2024, 2, 28)
+
+
+def no_parquet(folder):
+    (folder / "_SUCCESS").touch()
+    (folder / ".part-0.parquet.crc").write_bytes(b"crc")
+    (folder / "_temporary" / "0").mkdir(parents=True)
+    (folder / "_temporary" / "0" / "part-0.parquet").write_bytes(b"PAR1")
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize(
+    "leave",
+    [
+        pytest.param(lambda folder: None, id="an empty folder"),
+        pytest.param(no_parquet, id="what a writer leaves that was killed"),
+        pytest.param(lambda folder: (folder / "hour=01").mkdir(), id="an empty folder of an hour"),
+        pytest.param(lambda folder: folder.rename(folder.with_name("2024-2-28")), id="a day without its zero"),
+        pytest.param(lambda folder: folder.rename(folder.with_name("day=2024-02-28")), id="a name of another kind"),
+        pytest.param(lambda folder: (folder.rmdir(), folder.write_bytes(b"PAR1")), id="a file for the folder"),
+    ],
+)
+def test_what_is_no_delivery_is_a_missing_day_by_name(week, leave):
+    folder = week.layout.raw_events(MISSED)
+    folder.mkdir()
+    leave(folder)
+    found = calendar(week.layout, FIRST, LAST)
+    assert found.missing == (MISSED,)
+    assert "2024-02-28 of the window was not delivered" in found.problem()
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("name", ["hour=01/late.parquet", "LATE.PARQUET", "late.parq", "a/b/c/late.parquet"])
+def test_late_data_in_any_place_of_the_day_is_seen_and_read(week, clock, name):
+    day = date(2024, 2, 27)
+    week.rows(day, [(1, 9, clock("2024-02-27 23:00"))], name=name)
+    assert calendar(week.layout, FIRST, LAST).stale == (day,)
+    week.ingest(day)
+    assert calendar(week.layout, FIRST, LAST).stale == ()
+    assert 9 in [row[1] for row in week.table("events", day)]
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("size", [0, 4, 300, -1])
+def test_events_that_are_not_what_was_written_are_damaged(week, size):
+    file = week.layout.partition("events", "2024-02-27")
+    file.write_bytes(file.read_bytes()[:size])
+    found = calendar(week.layout, FIRST, LAST)
+    assert found.damaged == (date(2024, 2, 27),)
+    assert "the events of 2024-02-27 are damaged" in found.problem()
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_a_day_that_is_refused_stays_due_and_is_named(week):
+    day = week.layout.raw_events(MISSED)
+    day.mkdir()
+    (day / "a.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ValueError, match=r"a\.parquet"):
+        week.ingest(MISSED)
+    assert MISSED in calendar(week.layout, FIRST, LAST).unread
+    week.rows(MISSED, [], name="a.parquet")
+    with pytest.raises(ValueError, match="2024-02-28"):
+        week.ingest(MISSED)
+    assert MISSED in calendar(week.layout, FIRST, LAST).unread, "a file without rows is no day"
+    week.ingest(MISSED, allow_empty_day=True)
+    assert MISSED in calendar(week.layout, FIRST, LAST).read
+
+
 def test_days_are_told_in_spans_of_a_bounded_number():
     days = [LAST + timedelta(days=n) for n in (0, 1, 2, 5, 9, 10)]
     assert spans(days) == "2024-03-01 to 2024-03-03, 2024-03-06, 2024-03-10 to 2024-03-11"

@@ -1,5 +1,7 @@
 """Ids of every type that tools write, from raw parquet to sessions: the same ids, or the row and its text rejected."""
 
+import csv
+import json
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -170,6 +172,104 @@ def test_text_that_should_be_a_number_is_kept_or_rejected_with_its_text(duckdb_e
     assert {row[1] for row in rejected(shop)} == set(odd)
     assert [row[0] for row in shop.table("events", DAY)] == [-3, 0, 7, 2**63 - 1]
     assert pq.read_schema(layout.files("events", DAY)[0]).field("user_id").type == pa.int64()
+
+
+# Each looks like a whole number to some reader, and is none that reads back as the same text.
+NO_NUMBERS = [
+    "+0", "-0", "00", "007", "+7", " 7", "7 ", "\t7", "1.0", "7.", ".7", "1e3", "5.41312E+08", "7L", "7f", "0x1F",
+    "0b1", "0o7", "1_000", "1,000", "1 000", "1'000", "1.000.000", "\uff11\uff12", "\u0661\u0662", "\u22127",
+    "7\u00a0", "\u00b2", "nan", "NaN", "inf", "-Infinity", "true", "abc", "#N/A", "9223372036854775808",
+    "-9223372036854775809", "18446744073709551616", "9" * 60,
+]  # fmt: skip
+NUMBERS_KEPT = [0, 7, -3, 2**63 - 1, -(2**63)]
+
+
+@pytest.mark.parametrize("role", ["user_id", "item_id"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "dictionary"])
+def test_no_text_is_a_number_that_does_not_read_back_as_it(duckdb_engine, layout, shop, tmp_path, form, role):
+    values = [*NO_NUMBERS, *map(str, NUMBERS_KEPT)]
+    log = tmp_path / "log"
+    if form == "csv":
+        with log.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["a", "b", "t"], *([v, v, TIMES[0]] for v in values)])
+    elif form == "jsonl":
+        log.write_text("".join(json.dumps({"a": v, "b": v, "t": str(TIMES[0])}) + "\n" for v in values))
+    else:
+        column = pa.array(values) if form == "parquet" else pa.array(values).dictionary_encode()
+        pq.write_table(pa.table({"a": column, "b": column, "t": [TIMES[0]] * len(values)}), log)
+    kind = "parquet" if form == "dictionary" else form
+    (tmp_path / "m.toml").write_text(
+        f'[events]\nformat = "{kind}"\nuser_id = "a"\nitem_id = "b"\ntimestamp = "t"\n{role}_type = "int64"\n'
+    )
+    import_mapped(duckdb_engine, layout, log, mapping=tmp_path / "m.toml")
+    (report,) = shop.ingest(DAY)
+    assert report.rejected_by_reason == {f"{role} is not a whole number of 64 bits": len(NO_NUMBERS)}
+    place = ["user_id", "item_id"].index(role)
+    assert sorted(row[1 + place] for row in rejected(shop)) == sorted(NO_NUMBERS)
+    assert {row[place] for row in shop.table("events", DAY)} == set(NUMBERS_KEPT)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("1.0", {1}), ("1e2", {100}), ("-3.00", {-3}), ("-0", {0}), ("0", {0}), ("true", set()),
+        ('"05"', set()), ("1.5", set()), ("1e30", set()),
+        ("9007199254740993", {2**53 + 1}), ("9223372036854775808", set()), ('"9223372036854775807"', {2**63 - 1}),
+    ],
+)  # fmt: skip
+def test_numbers_of_json_are_kept_or_rejected(duckdb_engine, layout, shop, tmp_path, written, kept):
+    (tmp_path / "log.jsonl").write_text(f'{{"u": {written}, "i": 1, "t": "{TIMES[0]}"}}\n')
+    (tmp_path / "m.toml").write_text(
+        '[events]\nformat = "jsonl"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\nuser_id_type = "int64"\n'
+    )
+    import_mapped(duckdb_engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+    (report,) = shop.ingest(DAY)
+    assert {row[0] for row in shop.table("events", DAY)} == kept
+    assert report.rows + report.rejected == 1
+
+
+WIDE = [2**64, 2**64 + 1, 10**37, -(2**63) - 1, 2**63, 5]
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("role", ["user_id", "item_id", "session_id"])
+def test_numbers_wider_than_64_bits_are_ids_of_text(shop, role):
+    shop.raw(DAY, day(**{role: pa.array(list(map(Decimal, WIDE)), pa.decimal128(38, 0))}))
+    (report,) = shop.ingest(DAY)
+    assert (report.rows, report.rejected) == (6, 0)
+    place = ["user_id", "item_id", "timestamp", "session_id"].index(role)
+    assert {row[place] for row in shop.table("events", DAY)} == set(map(str, WIDE))
+
+
+def test_numbers_of_a_csv_wider_than_64_bits_are_kept_as_they_are_written(duckdb_engine, layout, shop, tmp_path):
+    (tmp_path / "log.csv").write_text("u,i,t\n" + "".join(f"{w},{w},{TIMES[0]}\n" for w in WIDE))
+    (tmp_path / "m.toml").write_text('[events]\nformat = "csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n')
+    import_mapped(duckdb_engine, layout, tmp_path / "log.csv", mapping=tmp_path / "m.toml")
+    shop.ingest(DAY)
+    assert {row[:2] for row in shop.table("events", DAY)} == {(str(w), str(w)) for w in WIDE}
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        pa.array([1, 1, 1, 2, None, 2], pa.float32()),
+        pa.array([1, 1, 1, 2, 2, 2], pa.float16()),
+        pa.array([Decimal("1.00")] * 3 + [Decimal("2.00")] * 3, pa.decimal128(20, 2)),
+        pa.array([b"a" * 20] * 3 + [b"b" * 20] * 3, pa.binary(20)),
+        pa.array(["AAAAAAAA-0000-0000-0000-000000000001"] * 3 + ["aaaaaaaa-0000-0000-0000-000000000001"] * 3),
+        pa.array([True] * 3 + [False] * 3),
+        pa.array([[1]] * 3 + [[2]] * 3),
+        pa.array([date(2024, 3, 1)] * 3 + [date(2024, 3, 2)] * 3),
+        pa.nulls(6),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_session_ids_of_any_type_refuse_no_day_where_gaps_cut_sessions(shop, sessions):
+    shop.raw(DAY, day(session_id=sessions))
+    (report,) = shop.ingest(DAY)
+    assert (report.rows, report.rejected) == (6, 0)
+    assert shop.sessions(DAY, sessions="gap").sessions == 2
 
 
 def test_text_of_numbers_is_a_time_where_a_unit_is_named(shop):

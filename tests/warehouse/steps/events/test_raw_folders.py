@@ -1,5 +1,6 @@
 """Every file below a raw folder is read, or refused by name."""
 
+import os
 from datetime import date
 
 import pyarrow as pa
@@ -37,6 +38,33 @@ def test_a_link_to_a_folder_is_refused_by_name(shop, clock, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (shop.layout.raw_events(DAY) / "more").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ValueError, match="more is a link to a folder and would not be read"):
+        shop.ingest(DAY)
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_a_pipe_and_a_name_of_no_text_are_refused(shop, clock):
+    shop.rows(DAY, [(1, 1, clock("10:00"))])
+    folder = shop.layout.raw_events(DAY)
+    os.mkfifo(folder / "b.parquet")
+    with pytest.raises(ValueError, match=r"b\.parquet is neither a file nor a folder and would not be read"):
+        shop.ingest(DAY)
+    (folder / "b.parquet").unlink()
+    (folder / "part.parquet").rename(folder / os.fsdecode(b"\xff.parquet"))
+    with pytest.raises(ValueError, match=r"udcff\.parquet is of a name that is no UTF-8 text"):
+        shop.ingest(DAY)
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_links_to_files_are_read_and_names_mean_themselves(shop, clock, tmp_path):
+    for number, name in enumerate(["a[1].parquet", "b*.parquet", "c?.parquet", "user_id=9/d.parquet", "linked"]):
+        shop.rows(DAY, [(number, 1, clock("10:00"))], name=name)
+    folder = shop.layout.raw_events(DAY)
+    (folder / "linked").rename(tmp_path / "elsewhere")
+    (folder / "e.parquet").symlink_to(tmp_path / "elsewhere")
+    shop.ingest(DAY)
+    assert [row[0] for row in shop.table("events", DAY)] == list(range(5))
+    (tmp_path / "elsewhere").unlink()
+    with pytest.raises(ValueError, match=r"e\.parquet is not a whole parquet file"):
         shop.ingest(DAY)
 
 

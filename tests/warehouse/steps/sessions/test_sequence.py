@@ -125,6 +125,46 @@ def test_a_column_that_can_order_nothing_is_refused_by_name_or_left_out(shop, cl
     assert in_session(shop) == sorted(ITEMS)
 
 
+WIDE = pa.array([2**63 + 3, 2**63 + 1, 2**63 + 2, 2**63], pa.uint64())
+FRACTIONS = pa.array([0.5, 1.5, 2.5, 3.5])
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("values", [WIDE, FRACTIONS, WIDE.cast(pa.string()), pa.array(["a", "", "1e3", " 1"])])
+def test_what_is_no_whole_number_of_64_bits_orders_nothing_and_is_told(shop, clock, values):
+    shop.raw(DAY, {"user_id": [1] * 4, "item_id": ITEMS, "timestamp": [clock("10:00")] * 4, "sequence": values})
+    [report] = shop.ingest(DAY)
+    assert report.rejected_by_reason == {"sequence is not a whole number of 64 bits": 4}
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_equal_places_are_ordered_by_the_item_and_other_times_by_the_time(shop, clock):
+    places = [(9, 0, "10:00"), (2, 0, "10:00"), (7, -5, "10:01"), (5, 0, "09:59")]
+    shop.rows(DAY, [(1, item, clock(time), place) for item, place, time in places], NAMES)
+    shop.ingest(DAY)
+    shop.sessions(DAY)
+    assert in_session(shop) == [5, 2, 9, 7]
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_files_of_one_day_may_write_it_in_other_types(shop, clock):
+    typed = [pa.array([3], pa.uint8()), pa.array([2.0]), pa.array(["1"]), pa.array([Decimal(0)], pa.decimal128(38, 0))]
+    for number, (item, place) in enumerate(zip(ITEMS, typed, strict=True)):
+        rows = {"user_id": [1], "item_id": [item], "timestamp": [clock("10:00")], "sequence": place}
+        shop.raw(DAY, rows, name=f"{number}.parquet")
+    [report] = shop.ingest(DAY)
+    assert (report.rows, report.rejected) == (4, 0)
+    shop.sessions(DAY)
+    assert in_session(shop) == ITEMS[::-1]
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_a_clock_is_no_place_and_is_refused_by_name(shop, clock):
+    shop.rows(DAY, [(1, item, clock("10:00"), clock("10:00")) for item in ITEMS], NAMES)
+    with pytest.raises(DataError, match=r"column 'sequence' of .* set sequence_column to ''"):
+        shop.ingest(DAY)
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_a_mapping_names_it(shop, duckdb_engine, tmp_path, kind):
     log = tmp_path / f"log.{kind}"

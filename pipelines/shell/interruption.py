@@ -1,0 +1,54 @@
+"""Ctrl+C and SIGTERM while a job runs in this process: noticed, whatever the code that they met made of them.
+
+Dagster turns them into an exception inside the step. That is not enough to know of them: Python drops an exception that
+is raised while it calls a finaliser or a weak reference's callback, DuckDB makes another error of it, Dagster forgets
+what came after the last step, and it ends an interrupted job like any that failed.
+"""
+
+import _thread
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+SOON = 0.1  # seconds after which a dropped interruption comes again: what dropped it has then returned
+STOPPING = {signal.SIGINT, signal.SIGTERM}
+
+
+@contextmanager
+def noticing() -> Iterator[Callable[[], bool]]:
+    """Notice the signals that ask this process to stop; one whose exception was dropped is sent again.
+
+    For the main thread alone, as all signals of Python are.
+
+    Returns:
+        A function that says whether one came since this began.
+    """
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    told = False
+
+    def came() -> bool:
+        nonlocal told
+        with suppress(BlockingIOError):  # nothing came
+            told = told or bool(STOPPING & set(os.read(read, 65_536)))
+        return told
+
+    dropped, wakeup = sys.unraisablehook, signal.set_wakeup_fd(write)
+
+    def again(lost: "sys.UnraisableHookArgs") -> None:
+        dropped(lost)
+        if not issubclass(lost.exc_type, Exception) and came():
+            threading.Timer(SOON, _thread.interrupt_main).start()
+
+    sys.unraisablehook = again
+    try:
+        yield came
+    finally:
+        sys.unraisablehook = dropped
+        signal.set_wakeup_fd(wakeup)
+        os.close(read)
+        os.close(write)
