@@ -39,11 +39,11 @@ def kill_nights(root: Path, kills: int, whole: Rows, work: float, chance: random
         time.sleep(chance.uniform(0, WAIT))
         night.kill(which)
         ended = night.ended()
-        how = f"came through before {which.name}" if ended.success or not running else f"stopped by {which.name}"
+        how = "ended before" if not running else "came through in spite of" if ended.success else "stopped by"
         counts.add(
             f"kill {number} ({which.name} after {moment:.2f} s of work)",
             _problem(ended, running) or partial(root, whole),
-            how,
+            f"{how} {which.name}",
         )
         if number % SPARED == 0 or number == kills:
             work = _heal(root, whole, healed, number) or work

@@ -8,6 +8,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -155,6 +156,7 @@ def _child(root: Path, day: str, job: str, answer: Path) -> None:
     with (root.parent / f"{root.name}.log").open("ab", buffering=0) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # polars, a reader, has put its own there
     before = set(sys.modules)
     try:
         said = _run(root, day, job)
@@ -172,11 +174,12 @@ def _run(root: Path, day: str, job: str) -> dict[str, Any]:
     from pipelines.policy.failures import is_stated, reason
     from pipelines.policy.resources import resources
     from pipelines.settings.read import load
+    from pipelines.shell.interruption import noticing
 
     given = resources(load({"GRU4REC_DATA": str(root)}))
     config: dict[str, Any] = {"loggers": {"plain": {}}}
     config["resources"] = {name: {"config": one.model_dump()} for name, one in given.items()}
-    with dg.DagsterInstance.ephemeral() as instance:
+    with noticing(), dg.DagsterInstance.ephemeral() as instance:
         done = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             partition_key=day,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -170,9 +171,10 @@ client.set_registered_model_alias("gru4rec", "champion", "3")
 
 @pytest.fixture(scope="module")
 def registry(saved: Path) -> str:
-    """A store with four versions of the model, of which the third is champion."""
+    """A store with four versions of the model, of which the third is champion; MLflow notes a version in its folder."""
     uri = f"sqlite:///{saved / 'mlflow.db'}"
-    subprocess.run([sys.executable, "-c", REGISTER, uri, str(saved / "model")], check=True)
+    source = shutil.copytree(saved / "model", saved / "registered")
+    subprocess.run([sys.executable, "-c", REGISTER, uri, str(source)], check=True)
     return uri
 
 

@@ -11,7 +11,7 @@ class DataError(ValueError):
 
 
 class StatementRefused(Exception):
-    """The engine cannot make sense of a statement: it is no SQL, or it names what does not exist.
+    """The engine cannot make sense of a statement: it is no SQL, names what is not there, or reckons too far.
 
     The fault is the program's, unless somebody outside wrote a part of the statement.
     """
@@ -57,7 +57,12 @@ def engine_sentences() -> Iterator[None]:
         ) from error  # no number: the engine's own error, raised while its rows were streamed
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
         raise DataError(_unreadable(error)) from error
-    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+    except (
+        duckdb.ParserException,
+        duckdb.BinderException,
+        duckdb.CatalogException,
+        duckdb.OutOfRangeException,
+    ) as error:
         raise StatementRefused(str(error)) from error
     except duckdb.Error as error:
         if type(error) is not duckdb.Error:  # damaged pages raise the base class; its subclasses are faults of ours

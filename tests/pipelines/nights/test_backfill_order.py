@@ -136,9 +136,9 @@ system_metrics = false
 """
 IN_PROCESS = """
 import dagster as dg
-from pipelines.definitions import defs as house
+from pipelines import definitions
 
-defs = dg.Definitions.merge(house, dg.Definitions(executor=dg.in_process_executor))
+defs = dg.Definitions.merge(definitions.defs, dg.Definitions(executor=dg.in_process_executor))
 """
 FORTNIGHT = [f"2026-01-{day:02}" for day in range(3, 17)]
 IN_ORDER = "import sys; from pipelines.shell.night import night; sys.exit(not all(map(night, sys.argv[1:])))"

@@ -88,7 +88,27 @@ ATTACKS = [
     "current_setting('temp_directory') LIKE '/%'",
     "write_log('{target}') IS NULL",
     "sleep_ms(1) IS NULL",
+    "true) UNION SELECT 9, true FROM items WHERE (true",
+    "EXISTS (SELECT 1 FROM sniff_csv('{secret}'))",
+    "EXISTS (FROM read_blob('{secret}'))",
+    "EXISTS (FROM glob('/*'))",
+    "EXISTS (FROM query('COPY (SELECT 1) TO ''{target}'''))",
+    "EXISTS (FROM query_table('items'))",
+    "EXISTS (FROM json_execute_serialized_sql('{{}}'))",
+    "EXISTS (FROM duckdb_secrets())",
+    "EXISTS (FROM duckdb_settings())",
+    "(SELECT count(*) FROM range(100000000) a, range(100000000) b) > 0",
+    "error('boom')",
+    "item_id = $1",
+    "true ORDER BY 1",
+    "COLUMNS(*)",
 ]
+
+
+@pytest.mark.parametrize("predicate", ["repeat('x', 10000000000) = ''", "CAST(item_id + 300 AS TINYINT) > 0"])
+def test_a_predicate_that_reckons_too_far_is_a_sentence(layout, engine, predicate):
+    with pytest.raises(ValueError, match=r"(?s)allow \(.* is not a predicate on items \(.*"):
+        shelf(engine, layout, DAY, allow=predicate)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
