@@ -6,6 +6,7 @@ Dagster's own `dagster dev` and `mlflow ui` would start their web servers withou
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from pipelines.settings.read import Settings
 
 HOST = "127.0.0.1"
 PATIENCE = 300.0  # seconds until a UI must answer; half a minute is usual, a busy machine takes minutes
+PR_SET_PDEATHSIG = 1  # of prctl(2): the signal that a process gets when its parent is gone
 SLIM = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}  # no job runner of MLflow
 
 
@@ -51,6 +53,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_this_process,
             )
 
     def ended(self) -> bool:
@@ -70,6 +73,12 @@ class Server:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, which)
+
+
+def _end_with_this_process() -> None:
+    """In a server about to begin: have Linux terminate it when the process that started it is gone, killed too."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def stop(started: list[Server]) -> None:

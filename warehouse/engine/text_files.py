@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from warehouse.sentences import shown
 from warehouse.values import one_of
 
 PROBED_LINES = 100
+_ENDS = b"\r\n\0"  # of lines, in UTF-16 too
 LONGEST_LINE = 2**24  # characters, of the lines that are looked at
 MARKS = {
     b"\x1f\x8b": "gzip",
@@ -88,15 +90,38 @@ def packing(path: Path) -> str:
 
 def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
     """A text file, unpacked where its bytes are packed, without a byte order mark; faults are those of `packing`."""
-    packed = packing(path)
     encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-    if packed == "gzip":
-        return gzip.open(path, "rt", encoding=encoding, newline="")
+    return io.TextIOWrapper(_bytes_of(path), encoding=encoding, newline="")
+
+
+def refuse_long_end(path: Path) -> None:
+    """DataError where the last line of a delimited file is longer than LONGEST_LINE.
+
+    DuckDB refuses a line that its buffer cannot hold, but leaves out one that is the last, without a word.
+    """
+    held = 0  # bytes since the last end of a line that more follows
+    try:
+        with _bytes_of(path) as file:
+            if packing(path) == "none":
+                file.seek(max(0, path.stat().st_size - LONGEST_LINE - 2))
+            while chunk := file.read(2**20):
+                line = chunk.rstrip(_ENDS)
+                end = max(line.rfind(b"\n"), line.rfind(b"\r"))
+                held = held + len(chunk) if end < 0 else len(chunk) - end - 1
+    except (ValueError, EOFError, OSError, zlib.error) as error:  # Arrow's own error of a broken zstd is a ValueError
+        raise DataError(f"{path} cannot be read to its end ({error}): deliver it again") from error
+    if held > LONGEST_LINE:
+        raise DataError(f"{path} has a line of more than {LONGEST_LINE:,} characters: deliver it again")
+
+
+def _bytes_of(path: Path) -> Any:
+    """A file's bytes, unpacked where they are packed."""
+    packed = packing(path)
     if packed == "zstd":
         import pyarrow as pa
 
-        return io.TextIOWrapper(pa.input_stream(str(path), compression="zstd"), encoding=encoding, newline="")
-    return path.open(encoding=encoding, newline="")
+        return pa.input_stream(str(path), compression="zstd")
+    return gzip.open(path) if packed == "gzip" else path.open("rb")
 
 
 def column_names(path: Path, form: TextForm, wanted: Collection[str] = ()) -> list[str]:
@@ -125,6 +150,7 @@ def require(path: Path, form: TextForm, needed: Collection[str]) -> list[str]:
             raise DataError(f"{path} has the column {shown(name)} {header.count(name)} times: keep one of them")
         if twin := next((other for other in needed if other != name and other.casefold() == name.casefold()), None):
             raise DataError(f"{shown(name)} and {shown(twin)} of {path} differ in upper case alone: rename one of them")
+    refuse_long_end(path)
     return column_names(path, form, needed)
 
 

@@ -56,7 +56,7 @@ def open_table(path: Path) -> DeltaTable:
             f"{path} is a file, where the recommendations table's folder is expected: move it away"
         )
     try:
-        return DeltaTable(path)
+        table = DeltaTable(path)
     except (TableNotFoundError, FileNotFoundError) as error:
         raise NoNight(f"there is no {kind_at(path).table.name} table at {path}: run a night first") from error
     except (DeltaError, OSError) as error:
@@ -64,6 +64,20 @@ def open_table(path: Path) -> DeltaTable:
             f"the log of the {kind_at(path).table.name} table cannot be read ({str(error).splitlines()[0][:300]}): put "
             f"{path / '_delta_log'} back from a copy, or move {path} away and run the nights again"
         ) from error
+    _require_whole_entries(table)
+    return table
+
+
+def _require_whole_entries(table: DeltaTable) -> None:
+    """RecommendationsError for an entry of the log without a byte, and for a newest one that is no commit.
+
+    The Delta library passes over an empty entry: its night would be no part of the table, and swept as litter.
+    """
+    for file in sorted(_log_of(table).glob("*.json")):
+        if not file.stat().st_size:
+            raise _damaged(file, "it is empty")
+    for _ in commits(table, 1):
+        pass
 
 
 def opened_if_there(path: Path) -> DeltaTable | None:
@@ -152,7 +166,7 @@ def commits(table: DeltaTable, limit: int | None = None) -> Iterator[dict[str, A
     Raises:
         RecommendationsError: a file of the log is damaged.
     """
-    log = Path(unquote(urlsplit(table.table_uri).path)) / "_delta_log"
+    log = _log_of(table)
     oldest = -1 if limit is None else max(-1, table.version() - limit)
     for version in range(table.version(), oldest, -1):
         file = log / f"{version:020d}.json"
@@ -165,6 +179,14 @@ def commits(table: DeltaTable, limit: int | None = None) -> Iterator[dict[str, A
             said: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
             yield {**said, "version": version}
         except (ValueError, TypeError) as error:
-            raise RecommendationsError(
-                f"{file} is damaged ({error}): copy the folder of the table again, or move it away and run a night"
-            ) from error
+            raise _damaged(file, str(error)) from error
+
+
+def _log_of(table: DeltaTable) -> Path:
+    return Path(unquote(urlsplit(table.table_uri).path)) / "_delta_log"
+
+
+def _damaged(file: Path, why: str) -> RecommendationsError:
+    return RecommendationsError(
+        f"{file} is damaged ({why}): copy the folder of the table again, or move it away and run a night"
+    )

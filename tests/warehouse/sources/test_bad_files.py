@@ -1,5 +1,7 @@
 """Logs that are not what they should be: a clear sentence that names the file, and nothing written."""
 
+import gzip
+
 import pytest
 
 from warehouse.sources.mapped import import_mapped
@@ -59,10 +61,25 @@ def test_json_lines_that_are_none(tmp_path, layout, engine, text, sentence):
 
 
 def test_a_gzip_file_cut_short(tmp_path, layout, engine):
-    import gzip
-
     (tmp_path / "log.csv.gz").write_bytes(gzip.compress((GOOD + "a,b,2024-03-01 10:00\n" * 5000).encode())[:-30])
     (tmp_path / "m.toml").write_text(CSV)
     with pytest.raises(ValueError, match=r"log\.csv\.gz"):
         import_mapped(engine, layout, tmp_path / "log.csv.gz", mapping=tmp_path / "m.toml")
+    assert not list(layout.raw.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("before", [1, 200])
+@pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
+def test_a_last_line_longer_than_the_readers_buffer_is_never_dropped_unsaid(
+    tmp_path, layout, engine, name, before, end
+):
+    """DuckDB's reader left a last line of over 32 MB out, with exit code 0."""
+    rows = "a,b,2024-03-01 10:00\n" * before
+    text = f"u,i,t\n{rows}{'x' * (33 * 2**20)},b,2024-03-01 10:00{end}".encode()
+    (tmp_path / name).write_bytes(gzip.compress(text, 1) if name.endswith("gz") else text)
+    (tmp_path / "m.toml").write_text(CSV)
+    with pytest.raises(ValueError, match=rf"{name} has a line of more than") as found:
+        import_mapped(engine, layout, tmp_path / name, mapping=tmp_path / "m.toml")
+    assert len(str(found.value)) < 500
     assert not list(layout.raw.rglob("*.parquet"))

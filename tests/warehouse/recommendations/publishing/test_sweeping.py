@@ -1,5 +1,6 @@
 """What nobody needs is swept, and nothing else."""
 
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -70,3 +71,21 @@ def test_what_looks_like_litter_and_is_not_ours_stays(nights):
     table.retain(nights.layout, 1)
     assert {file.read_text() for file in foreign} == {"precious"}
     assert link.is_symlink()
+
+
+@pytest.mark.parametrize("cut", [0, 40])
+def test_a_broken_last_entry_of_the_log_costs_no_night_its_files(nights, cut):
+    """Without it the newest night is not in the table, and its files would be swept as litter."""
+    for day in range(3):
+        nights.publish(day)
+    last = sorted((Path(nights.layout.recommendations) / "_delta_log").glob("*.json"))[-1]
+    last.write_bytes(last.read_bytes()[:cut])
+    before = nights.files()
+    for change in (
+        lambda: table.retain(nights.layout, 1, vacuum_hours=0),
+        lambda: nights.publish(3),
+        lambda: table.night(nights.layout, nights.day(2)),
+    ):
+        with pytest.raises(table.RecommendationsError, match="log"):
+            change()
+        assert nights.files() == before
