@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Rules:
     """What every list of a night keeps to: length, what may stand in it, whether it says why, the shop's rules.
 
-    threads: of a processor; 0: as many as pay and are free.
+    threads: of a processor, in each process that makes lists; 0: as many as pay and are free.
     """
 
     n: int
