@@ -2,7 +2,8 @@
 
 Three members trained with cross-entropy and logQ, whose scores are cosines, and one trained with BPR-max, merged into
 one model: they err differently, and their sum was better than any of them on the validation part of every log that was
-tried. The weights of items seen already come on top. Small logs need more dropout.
+tried. The weights of items seen already come on top. Small logs need more dropout, and the smallest ones members of
+cross-entropy that are less sure of themselves.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
 """
@@ -13,7 +14,7 @@ from gru4rec.config.options import Config
 
 Recipe = dict[str, str | float]
 
-SMALL, LARGE, HUGE = 150_000, 1_000_000, 10_000_000  # predictions
+SMALLEST, SMALL, LARGE, HUGE = 20_000, 150_000, 1_000_000, 10_000_000  # predictions
 BPR_MAX: Recipe = {
     "loss": "bpr-max", "bpreg": 1.95, "elu": 0.5, "n_sample": 2048, "sample_alpha": 0.4, "batch_size": 80,
     "dropout_embedding": 0.5, "dropout_hidden": 0.05, "learning_rate": 0.05, "momentum": 0.4, "cosine": 0.0,
@@ -22,6 +23,8 @@ CROSS_ENTROPY: Recipe = {
     "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 64, "cosine": 12.0,
     "dropout_embedding": 0.3, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
 }  # fmt: skip
+# How the last two members of cross-entropy differ on the smallest logs (docs/experiments/accuracy/smallest.md).
+UNSURE: tuple[Recipe, Recipe] = ({"cosine": 8.0}, {"cosine": 8.0, "dropout_hidden": 0.2})
 WIDE: Recipe = {"hidden_size": 128, "batch_size": 128, "dropout_embedding": 0.1, "epochs": 2}
 GREAT: Recipe = {**WIDE, "hidden_size": 256, "batch_size": 240, "learning_rate": 0.07}
 FEWEST_SESSIONS = 20  # for each lane
@@ -47,14 +50,16 @@ def auto(found: Statistics) -> Config:
     if found.predictions >= HUGE:
         return _of_one(CROSS_ENTROPY | GREAT, found)
     if found.predictions >= LARGE:
-        first, other, members = CROSS_ENTROPY | WIDE | {"balance": 0.6}, {**BPR_MAX, "batch_size": 128}, 2
+        first, other = CROSS_ENTROPY | WIDE | {"balance": 0.6}, {**BPR_MAX, "batch_size": 128}
+        more: tuple[Recipe, ...] = ()
     else:
         small = found.predictions < SMALL
-        first, members = {**CROSS_ENTROPY, "epochs": 7 if small else 5}, 4
+        first = {**CROSS_ENTROPY, "epochs": 7 if small else 5}
         first |= {"dropout_embedding": 0.5} if small else {}
         other = {**BPR_MAX, "hidden_size": 112}
-    alternate = [{}, _limited(other, found), *[{}] * (members - 2)]
-    chosen = {**_limited(first, found), "members": members, "alternate": alternate, "repeats": True}
+        more = UNSURE if found.predictions < SMALLEST else ({}, {})
+    alternate = [{}, _limited(other, found), *more]
+    chosen = {**_limited(first, found), "members": len(alternate), "alternate": alternate, "repeats": True}
     return Config().override(chosen)
 
 

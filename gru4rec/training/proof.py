@@ -19,7 +19,7 @@ from gru4rec.network.neighbours import Neighbours
 from gru4rec.scoring.scorer import Block
 
 TOP = 20  # the cut of the metrics that choose
-FEWEST = 300  # predictions that say anything; with fewer the weights stay 0
+FEWEST = 100  # predictions that say anything; with fewer the weights stay 0
 ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so many scores
 # Standard errors taken off a gain. The best of 99 tried pairs must stand out: at two errors it would be chance. Of four
 # weights of neighbours the best is less of a chance. What differs by the last event is chosen as easily, but must then

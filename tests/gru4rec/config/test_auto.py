@@ -38,6 +38,19 @@ def test_members_of_both_losses_and_fewer_passes_over_larger_logs() -> None:
     assert all(bool(member.model.cosine) == (member.loss.loss == "cross-entropy") for own in members for member in own)
 
 
+def test_on_the_smallest_logs_two_members_are_less_sure_and_a_change_holds_for_them_too() -> None:
+    def of(predictions: int, **changes: float) -> list[tuple[float, float]]:
+        found = Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0)
+        config = resolve("auto", found, changes)
+        models = [config.member(order).model for order in (0, 2, 3)]
+        return [(model.cosine, model.dropout_hidden) for model in models]
+
+    assert of(19_999) == [(12, 0), (8, 0), (8, 0.2)]
+    assert of(20_000) == [(12, 0)] * 3
+    assert of(19_999, cosine=10) == [(10, 0), (10, 0), (10, 0.2)]
+    assert of(19_999, dropout_hidden=0.1) == [(12, 0.1), (8, 0.1), (8, 0.1)]
+
+
 @pytest.mark.parametrize("predictions", [3, 10**4, 10**6, 10**8])
 def test_with_features_there_is_one_model_that_scores_by_products(predictions: int) -> None:
     config = single(Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0))

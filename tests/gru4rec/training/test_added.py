@@ -135,10 +135,20 @@ def test_weights_that_prove_nothing_stay_zero() -> None:
     sessions = Sessions.from_lists(rng.integers(0, 50, (500, 3)).tolist())  # what was seen says nothing of the next
     events = np.flatnonzero(np.arange(1500) % 3 < 2)
     scores = torch.from_numpy(rng.normal(size=(1000, 50))).float()
-    for rows in (1000, 299):
+    for rows in (1000, 299, 99):
         found = proof.choose([Block(events[:rows], scores[:rows])], sessions, neighbours(sessions, 50))
         assert not found.seen.any()
-        assert rows > 300 or found.neighbours == 0
+        assert rows > 100 or found.neighbours == 0
+
+
+@pytest.mark.parametrize(("predictions", "weighed"), [(98, False), (200, True)])
+def test_a_hundred_held_out_predictions_may_prove_a_weight(predictions: int, weighed: bool) -> None:
+    rng = np.random.default_rng(5)
+    first = rng.integers(0, 50, predictions // 2)
+    sessions = Sessions.from_lists([[int(item)] * 3 for item in first])  # what was just seen comes again
+    events = np.flatnonzero(np.arange(len(first) * 3) % 3 < 2)
+    scores = torch.from_numpy(rng.normal(size=(predictions, 50))).float()
+    assert bool(proof.choose([Block(events, scores)], sessions, nothing(50)).seen.any()) == weighed
 
 
 def nothing(items: int) -> Neighbours:
