@@ -21,7 +21,7 @@ import torch
 from gru4rec.evaluation import evaluate
 from gru4rec.evaluation.resample import Resample
 from pipelines.evaluation import compare, table
-from pipelines.settings import sections
+from pipelines.settings import model_sections
 from warehouse.layout import Layout
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     evaluate._coverage = watched(evaluate._coverage, lambda *_: "of these, coverage")
     begun = time.process_time()
     comparison = compare.compare_night(
-        layout.files("splits", day), candidates, sections.Evaluation(max_sessions=options.test), "cpu"
+        layout.files("splits", day), candidates, model_sections.Evaluation(max_sessions=options.test), "cpu"
     )
     middle = time.process_time()
     found = table.evaluations_table(comparison, day)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.evaluation.table import BASELINE, SERVED, Comparison, Measured
 from pipelines.policy import parts
-from pipelines.settings import sections
+from pipelines.settings import model_sections
 from pipelines.settings.kinds import BaselineName
 from pipelines.tracking import registry
 
@@ -53,7 +53,7 @@ class _HeldOut:
     test: "Dataset"
     train: "Sessions"
     new_items: "NDArray[Any]"
-    knobs: sections.Evaluation
+    knobs: model_sections.Evaluation
 
     def measure(self, role: str, version: int | None, scorer: "Scorer") -> Measured:
         """Evaluate one model on the same events, whatever its own vocabulary is."""
@@ -70,7 +70,7 @@ class _HeldOut:
 def compare_night(
     splits: Sequence[Path],
     candidates: Sequence[Candidate],
-    knobs: sections.Evaluation,
+    knobs: model_sections.Evaluation,
     device: str,
     scratch: Path | None = None,
 ) -> Comparison:
@@ -118,7 +118,7 @@ def _held_out(
     test_rows: "pa.Table",
     train_rows: "pa.RecordBatchReader",
     vocabulary: "Vocabulary",
-    knobs: sections.Evaluation,
+    knobs: model_sections.Evaluation,
     scratch: Path | None,
 ) -> _HeldOut:
     from gru4rec.data.dataset import Dataset

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.evaluation.table import CHALLENGER, CHAMPION, KNOWN
 from pipelines.evaluation.unread import why_unread
-from pipelines.settings.sections import Gate
+from pipelines.settings.model_sections import Gate
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

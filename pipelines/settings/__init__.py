@@ -1,1 +1,1 @@
-"""What can be set. sections.py has every knob; the other files read, check and show them."""
+"""What can be set: knobs.py names every section; the other files define, read, check and show their knobs."""

@@ -1,4 +1,4 @@
-"""`default.toml`, for people: every knob with its default and its meaning, written from the fields of sections.py.
+"""`default.toml`, for people: every knob with its default and its meaning, written from the sections' fields.
 
     python -m pipelines.settings.default_file
 

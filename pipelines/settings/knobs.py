@@ -1,6 +1,6 @@
 """All knobs: the sections, by the names that they have in `pipeline.toml`."""
 
-from pipelines.settings import list_sections, sections
+from pipelines.settings import list_sections, model_sections, sections
 
 
 class Knobs(sections.Section):
@@ -13,12 +13,12 @@ class Knobs(sections.Section):
     items: sections.Items = sections.Items()
     sessions: sections.Sessions = sections.Sessions()
     splits: sections.Splits = sections.Splits()
-    model: sections.Model = sections.Model()
-    evaluation: sections.Evaluation = sections.Evaluation()
-    gate: sections.Gate = sections.Gate()
+    model: model_sections.Model = model_sections.Model()
+    evaluation: model_sections.Evaluation = model_sections.Evaluation()
+    gate: model_sections.Gate = model_sections.Gate()
     contexts: list_sections.Contexts = list_sections.Contexts()
     recommendations: list_sections.Recommendations = list_sections.Recommendations()
     similar_items: list_sections.SimilarItems = list_sections.SimilarItems()
     mlflow: sections.MLflow = sections.MLflow()
     alerts: sections.Alerts = sections.Alerts()
-    tuning: sections.Tuning = sections.Tuning()
+    tuning: model_sections.Tuning = model_sections.Tuning()

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
-from pipelines.settings import list_sections, sections
+from pipelines.settings import list_sections, model_sections, sections
 from pipelines.settings.knobs import Knobs
 from pipelines.settings.read import current_settings
 from pipelines.settings.sentences import in_section
@@ -69,15 +69,15 @@ class SplitsKnobs(Launchpad, sections.Splits):
     """[splits]"""
 
 
-class ModelKnobs(Launchpad, sections.Model):
+class ModelKnobs(Launchpad, model_sections.Model):
     """[model]"""
 
 
-class EvaluationKnobs(Launchpad, sections.Evaluation):
+class EvaluationKnobs(Launchpad, model_sections.Evaluation):
     """[evaluation]"""
 
 
-class GateKnobs(Launchpad, sections.Gate):
+class GateKnobs(Launchpad, model_sections.Gate):
     """[gate]"""
 
 
@@ -89,5 +89,5 @@ class SimilarKnobs(Launchpad, list_sections.SimilarItems, list_sections.Lists):
     """[similar_items]; what may be shown and how long nights are kept is read from [recommendations]"""
 
 
-class TuningKnobs(Launchpad, sections.Tuning):
+class TuningKnobs(Launchpad, model_sections.Tuning):
     """[tuning]"""

@@ -1,4 +1,4 @@
-"""The knobs of what readers get: contexts, users' lists, similar items. The other sections stand in sections.py."""
+"""The knobs of what readers get: contexts, users' lists, similar items; see sections.py."""
 
 from typing import Literal
 

@@ -1,6 +1,6 @@
 """Where the data lies and what every knob is: from the environment, and from a shop's own file.
 
-sections.py has every knob with its default. A shop changes some of them in `<data folder>/pipeline.toml`, or in the
+knobs.py has every knob with its default. A shop changes some of them in `<data folder>/pipeline.toml`, or in the
 file named by GRU4REC_CONFIG. A mistake there is found when the file is read, not by the night at two o'clock.
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pipelines.settings.sections import Tuning
+from pipelines.settings.model_sections import Tuning
 from pipelines.tracking.runs import NOTE_TAG, Tracking, numbers
 from pipelines.training.data import Data
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.evaluation.compare import Candidate, compare_night
-from pipelines.settings import sections
+from pipelines.settings import model_sections
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def test_scorers_take_the_threads_that_are_named_or_one_for_a_narrow_model(
     monkeypatch.setattr(module, "evaluate", watched)
     file = splits(tmp_path / "splits.parquet")
     challenger = Candidate("challenger", 1, checkpoint(tmp_path / "model", file), None)
-    knobs = sections.Evaluation(baselines=["popularity", "V-SKNN"], bootstrap=20, threads=named)
+    knobs = model_sections.Evaluation(baselines=["popularity", "V-SKNN"], bootstrap=20, threads=named)
     torch.set_num_threads(2)
     try:
         found = compare_night([file], [challenger], knobs, "cpu", tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.evaluation.gate import decide, decide_night
-from pipelines.settings.sections import Gate
+from pipelines.settings.model_sections import Gate
 from warehouse.realised.band import Band
 
 METRICS = ("recall@20", "mrr@20", "coverage@20")

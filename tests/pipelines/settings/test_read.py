@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from pipelines.settings.default_file import default_text
 from pipelines.settings.knobs import Knobs
+from pipelines.settings.model_sections import Tuning
 from pipelines.settings.presets import preset_file
 from pipelines.settings.read import SettingsError, load
-from pipelines.settings.sections import Tuning
 
 
 def shop(folder: Path, text: str) -> dict[str, str]:
