@@ -25,6 +25,7 @@ CROSS_ENTROPY: Recipe = {
 }  # fmt: skip
 # How the last two members of cross-entropy differ on the smallest logs (docs/experiments/accuracy/smallest.md).
 UNSURE: tuple[Recipe, Recipe] = ({"cosine": 8.0}, {"cosine": 8.0, "dropout_hidden": 0.2})
+ANY_LOG = {"repeats": True, "mend_order": True}  # each does something only where the log asks for it
 WIDE: Recipe = {"hidden_size": 128, "batch_size": 128, "dropout_embedding": 0.1, "epochs": 2}
 GREAT: Recipe = {**WIDE, "hidden_size": 256, "batch_size": 240, "learning_rate": 0.07}
 FEWEST_SESSIONS = 20  # for each lane
@@ -59,8 +60,8 @@ def auto(found: Statistics) -> Config:
         other = {**BPR_MAX, "hidden_size": 112}
         more = UNSURE if found.predictions < SMALLEST else ({}, {})
     alternate = [{}, _limited(other, found), *more]
-    chosen = {**_limited(first, found), "members": len(alternate), "alternate": alternate, "repeats": True}
-    return Config().override(chosen)
+    chosen = {**_limited(first, found), "members": len(alternate), "alternate": alternate}
+    return Config().override(chosen | ANY_LOG)
 
 
 def single(found: Statistics) -> Config:
@@ -72,7 +73,7 @@ def single(found: Statistics) -> Config:
 
 
 def _of_one(recipe: Recipe, found: Statistics) -> Config:
-    return Config().override({**_limited(recipe, found), "repeats": True})
+    return Config().override(_limited(recipe, found) | ANY_LOG)
 
 
 def _limited(recipe: Recipe, found: Statistics) -> Recipe:

@@ -146,6 +146,8 @@ class TrainConfig(_Part):
     """Steps that a gradient reaches back; an update reads a window of so many steps."""
     shuffle: bool = False
     """Whether sessions are read in random order instead of by time."""
+    mend_order: bool = False
+    """Whether a log that is sorted by length, and so not by time, is read in another order (training/order.py)."""
     precision: Precision = "float32"
     """Of an update's matrix products: bf16 rounds the operands of the large ones to 8 bits of mantissa and sums in
     float32; auto rounds inside all of them where that pays: to TF32 on a GPU, to bf16 for wide layers on a CPU that has
