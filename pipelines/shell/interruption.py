@@ -29,20 +29,20 @@ def noticing() -> Iterator[Callable[[], bool]]:
     read, write = os.pipe()
     os.set_blocking(read, False)
     os.set_blocking(write, False)
-    told = False
+    told: set[int] = set()
 
     def came() -> bool:
-        nonlocal told
         with suppress(BlockingIOError):  # nothing came
-            told = told or bool(STOPPING & set(os.read(read, 65_536)))
-        return told
+            told.update(STOPPING & set(os.read(read, 65_536)))
+        return bool(told)
 
     dropped, wakeup = sys.unraisablehook, signal.set_wakeup_fd(write)
 
     def again(lost: "sys.UnraisableHookArgs") -> None:
         dropped(lost)
         if not issubclass(lost.exc_type, Exception) and came():
-            threading.Timer(SOON, _thread.interrupt_main).start()
+            # The same signal: one that runs in the background of a shell does not hear SIGINT.
+            threading.Timer(SOON, _thread.interrupt_main, [max(told)]).start()
 
     sys.unraisablehook = again
     try:

@@ -76,8 +76,13 @@ class Server:
 
 
 def _end_with_this_process() -> None:
-    """In a server about to begin: have Linux terminate it when the process that started it is gone, killed too."""
+    """In a server about to begin: have Linux terminate it when the process that started it is gone, killed too.
+
+    The server hears that signal also where whoever started this process had it ignored or blocked.
+    """
     if sys.platform == "linux":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

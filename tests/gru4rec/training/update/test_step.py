@@ -76,6 +76,8 @@ def check(
         # Adam divides a gradient by its own size: where all candidates of an update are one item the true gradient is
         # zero and only its rounding would be compared. So: enough candidates.
         chosen = {**chosen, "batch_size": max(2, chosen["batch_size"]), "n_sample": max(4, chosen["n_sample"])}
+        if chosen["cosine"]:
+            chosen["dropout_hidden"] = 0.0  # a state of which one unit is left has a cosine that does not depend on it
     else:
         chosen["momentum"] = momentum
     if chosen["embedding"] != "one-hot":
