@@ -5,6 +5,7 @@ Row for row the ids as text; None where a row is refused alone, with its text ke
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,12 +20,17 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(tmp_path)
 
 
+def kept(name: str, tool: str, column: pa.Array) -> Ids:
+    """The ids of a form as text; none where a tool's files do not keep them."""
+    return texts(column) if (name, tool) not in UNKEPT else [None] * len(NUMBERS)
+
+
 @pytest.mark.parametrize("which", HALVES)
 def test_raw_days(warehouse: Warehouse, tmp_path: Path, which: str) -> None:
     way = Way("raw days")
     for name, column, table in forms(which, "raw days"):
         for tool, path in files(table, tmp_path / name):
-            expected: Ids = texts(column) if (name, tool) not in UNKEPT else [None] * len(NUMBERS)
+            expected = kept(name, tool, column)
             warehouse.day(path)
             whole = None in expected or name == TOO_WIDE
             way.judge((name, tool), expected, warehouse.ids, may_refuse=whole)
@@ -36,7 +42,7 @@ def test_imports_of_parquet(warehouse: Warehouse, tmp_path: Path, which: str) ->
     way = Way("imports of parquet")
     for name, column, table in forms(which, "imports of parquet"):
         for tool, path in files(table, tmp_path / name):
-            expected: Ids = texts(column) if (name, tool) not in UNKEPT else [None] * len(NUMBERS)
+            expected = kept(name, tool, column)
 
             def read(path: Path = path) -> Ids:
                 warehouse.imported(path, MAPPING)

@@ -3,6 +3,7 @@
 import re
 import shutil
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _NOT_THERE = re.compile("PATH_NOT_FOUND|FileNotFound|FAILED_READ_FILE|Mkdirs failed|Permission denied|No such file")
 _PROBES = 8  # tasks that each write a file; on a cluster of fewer machines every one of them writes one
 _probed: set[tuple[str, str, str]] = set()  # application, master and folder
+_one_probe = threading.Lock()  # of several days that begin at once, one probes for all
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class SparkEngine:
         spark = session(self.url, self.settings)
         # A folder of this machine's own: whether a process still runs, only its own machine knows.
         with spill_folder(self.temp_directory / f"spark-{socket.gethostname()}") as spill:
-            with spark_sentences(), not_for_ever(spark, self.url):
+            with _one_probe, spark_sentences(), not_for_ever(spark, self.url):
                 self._probe(spark, spill / "probe")
             yield SparkDatabase(spark, spill)
 
