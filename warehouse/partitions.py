@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from warehouse.sums import Damaged, beside, differs, forget, noted_beside, put_summed, sum_of
+from warehouse.sums import Damaged, beside, differs, forget, noted_beside, put_summed, sum_of_unchanged
 from warehouse.whole_files import replacing, temporary_beside, to_disk
 
 SUFFIX = ".parts"
@@ -126,7 +126,7 @@ def _show_parts(path: Path, written: Path) -> None:
     parts = sorted(written.iterdir())
     for part in (*parts, written):
         to_disk(part)
-    named = [{"name": part.name, "bytes": part.stat().st_size, "sha256": sum_of(part)} for part in parts]
+    named = [{"name": part.name, "bytes": part.stat().st_size, "sha256": sum_of_unchanged(part)} for part in parts]
     folder = home / secrets.token_hex(4)
     os.rename(written, folder)
     with replacing(home / MANIFEST) as manifest:

@@ -9,10 +9,12 @@ of the file which is about to go.
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from warehouse.whole_files import put_in_place, replacing
+from warehouse.whole_files import replacing, to_disk
 
 
 class Damaged(ValueError):
@@ -25,12 +27,22 @@ def sum_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sum_of_unchanged(path: Path) -> str:
+    """The sum of a file; its bytes are read once for as long as it does not change, under whatever name."""
+    state = path.stat()
+    return _sum_then(_State(path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns))
+
+
 def put_summed(written: Path, path: Path) -> None:
     """Let a whole file take the place of `path`, kept through a power cut, and keep its sum beside it."""
-    new, standing = sum_of(written), _standing(path)
+    with ThreadPoolExecutor(1) as pool:  # the disk keeps the bytes while they are summed
+        kept, new = pool.submit(to_disk, written), sum_of_unchanged(written)
+        kept.result()
+    standing = _standing(path)
     with replacing(beside(path)) as note:
         note.write_text("".join(f"{one}\n" for one in (new, *standing)), encoding="ascii")
-    put_in_place(written, path)
+    os.replace(written, path)
+    to_disk(path.parent)
     if standing:
         os.truncate(beside(path), len(f"{new}\n"))  # not asked of the disk: both sums are as right after a power cut
 
@@ -51,10 +63,7 @@ def differs(path: Path, noted: Callable[[], list[str]]) -> bool:
     """
     known: list[str] = []
     while (before := known) != (known := noted()):  # a writer may have replaced file and sum in between
-        if not known or not path.is_file():
-            return False
-        state = path.stat()
-        if _matches(path, tuple(known), state.st_ino, state.st_size, state.st_mtime_ns):
+        if not known or not path.is_file() or sum_of_unchanged(path) in known:
             return False
     return bool(before)
 
@@ -73,10 +82,20 @@ def beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.sum")
 
 
+@dataclass(frozen=True)
+class _State:
+    """What tells whether a file has changed: all but its path, so that a file that was renamed is known."""
+
+    path: Path = field(compare=False)
+    device: int
+    inode: int
+    size: int
+    changed: int
+
+
 @lru_cache(maxsize=4096)
-def _matches(path: Path, known: tuple[str, ...], inode: int, size: int, changed: int) -> bool:
-    """Whether the file has one of the sums. The rest of the arguments tell when to look again."""
-    return sum_of(path) in known
+def _sum_then(state: _State) -> str:
+    return sum_of(state.path)
 
 
 def _standing(path: Path) -> list[str]:
@@ -86,5 +105,5 @@ def _standing(path: Path) -> list[str]:
     known = noted_beside(path)
     if len(known) == 1:
         return known
-    now = sum_of(path)
+    now = sum_of_unchanged(path)
     return [now] if now in known or not known else []
