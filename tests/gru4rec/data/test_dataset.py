@@ -1,4 +1,4 @@
-"""One dataset from any frame; splits, held-out sessions and features keep to what a count by hand gives."""
+"""One dataset from any frame; splits and held-out sessions keep to what a count by hand gives."""
 
 import itertools
 from collections.abc import Callable
@@ -15,9 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gru4rec.config.auto import Statistics
-from gru4rec.config.options import FeatureConfig
 from gru4rec.data.dataset import Dataset
-from gru4rec.data.features import encode_features
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
@@ -131,15 +129,11 @@ def test_training_sessions_by_hand(rows: Rows) -> None:
     data = Dataset.from_table(events(rows), **NAMES)
     assert data.vocabulary.ids.to_pylist() == sorted(set(films))
     assert np.repeat(data.vocabulary.ids.to_numpy(), data.vocabulary.counts).tolist() == films
-    assert lists(data) == [own for _, _, own in long]
+    ids = data.vocabulary.decode(data.sessions.items).to_pylist()
+    assert [ids[begin:end] for begin, end in itertools.pairwise(data.sessions.offsets)] == [own for _, _, own in long]
     assert data.sessions.short == len(by_session) - len(long)
     predictions = sum(len(own) - 1 for _, _, own in long)
     assert data.statistics() == Statistics(len(long), len(films), predictions, len(set(films)), len(films) / len(long))
-
-
-def lists(data: Dataset) -> list[list]:
-    ids, offsets = data.vocabulary.decode(data.sessions.items).to_pylist(), data.sessions.offsets
-    return [ids[begin:end] for begin, end in itertools.pairwise(offsets)]
 
 
 @given(rows=ROWS.filter(has_a_session), others=ROWS)
@@ -236,72 +230,8 @@ def test_times_that_are_numbers_have_no_calendar() -> None:
         Dataset(Sessions.from_lists([[0, 1]]), Vocabulary.build([1, 2])).split(last=0.5)
 
 
-FILMS = pa.table({"item_id": [1, 2, 3, 4], "genre": ["a", "b", "a", "b"], "year": [1990.0, 2000.0, 2010.0, 2050.0]})
-SELECTED = FeatureConfig(selected_features=("genre", "year"))
-
-
-def watched() -> Dataset:
-    """Film 3 is first watched in the last session, film 4 never, film 5 has no row."""
-    rows = [(1, 1, 0), (1, 2, 1), (2, 2, 2), (2, 5, 3), (3, 3, 4), (3, 2, 5), (3, 3, 6)]
-    session, item, time = zip(*rows, strict=True)
-    return Dataset.from_table(pa.table({"session_id": session, "item_id": item, "timestamp": time}), items=FILMS)
-
-
-def test_held_out_sessions_find_again_what_features_make_known() -> None:
-    """Without features film 3 is unknown to the training part; with them it is a cold film of both."""
-    train, test = watched().split(last=0.3)
-    assert lists(train) == [[1, 2], [2, 5]]
-    assert lists(test) == []
-    assert (test.sessions.unknown, test.sessions.short) == (2, 1)
-    wide = train.with_features(SELECTED)
-    assert wide.vocabulary.ids.to_pylist() == [1, 2, 3, 4, 5]
-    assert wide.vocabulary.counts.tolist() == [1, 2, 0, 0, 1]
-    assert lists(wide) == lists(train)
-    followed = [wide.reencode(test), test.with_features(SELECTED), watched().with_features(SELECTED).split(last=0.3)[1]]
-    for again in followed:
-        assert lists(again) == [[3, 2, 3]]
-        assert (again.sessions.unknown, again.sessions.short) == (0, 0)
-        assert again.vocabulary.counts.tolist() == wide.vocabulary.counts.tolist()
-        same_features(again, wide)
-    assert wide.features.fields[1].mean == 1995  # of the films of the training part alone
-
-
-def same_features(one: Dataset, other: Dataset) -> None:
-    assert one.features.fields == other.features.fields
-    for mine, theirs in zip(one.features.entries, other.features.entries, strict=True):
-        assert [part.tolist() for part in mine] == [part.tolist() for part in theirs]
-
-
-def test_a_test_part_follows_a_second_split() -> None:
-    rest, test = watched().split(last=0.3)
-    train, validation = rest.split(last=0.5)
-    assert lists(train) == [[1, 2]]
-    assert (lists(validation), validation.sessions.unknown, validation.sessions.short) == ([], 1, 1)
-    assert train.reencode(test).vocabulary is train.vocabulary
-
-
-@pytest.mark.parametrize("frame", [FILMS, FILMS.to_pandas(), pl.DataFrame(FILMS)])
-def test_an_items_table_of_any_kind(frame) -> None:
-    renamed = pl.DataFrame(FILMS.rename_columns({"item_id": "film"}))
-    table = pa.table({"session_id": [1, 1], "film": [1, 2], "timestamp": [0, 1]})
-    data = Dataset.from_table(table, item="film", items=renamed)
-    assert data.items.equals(FILMS)
-    same_features(data.with_features(SELECTED), Dataset.from_table(
-        table.rename_columns({"film": "item_id"}), items=frame).with_features(SELECTED))  # fmt: skip
-    expected = encode_features(FILMS, data.with_features(SELECTED).vocabulary, SELECTED)
-    assert data.with_features(SELECTED).features.fields == expected.fields
-
-
-def test_features_need_an_items_table_and_a_selection() -> None:
-    data = watched()
-    assert data.with_features(FeatureConfig()) is data
-    bare = Dataset(data.sessions, data.vocabulary)
-    with pytest.raises(ValueError, match=r"selected_features=\['genre', 'year'\] needs an items table"):
-        bare.with_features(SELECTED)
-
-
 def test_names_and_paths_stand_in_the_sentences(tmp_path: Path) -> None:
-    table = days(2)
+    table, films = days(2), pa.table({"item_id": [1], "genre": ["a"], "year": [1990.0]})
     path = a_file(table.slice(0, 1), tmp_path)
     twice = pa.Table.from_arrays([*table.columns, table["item_id"]], names=[*table.column_names, "item_id"])
     faults = [
@@ -313,8 +243,8 @@ def test_names_and_paths_stand_in_the_sentences(tmp_path: Path) -> None:
         (pd.DataFrame({"session_id": [1, 1], "item_id": [1, "a"], "timestamp": [0, 1]}), {}, "cannot be read as Arrow"),
         (pl.DataFrame({"session_id": [1, 1], "item_id": [1, None], "timestamp": [0, 1]}), {}, "1 of 2 item ids are"),
         ([1, 2], {}, "the events came as a list; give an Arrow table"),
-        (table, {"items": FILMS.drop(["item_id"])}, "no column item_id in the items table; there are genre, year"),
-        (table.rename_columns({"item_id": "film"}), {"item": "film", "items": FILMS.append_column("film", FILMS[0])},
+        (table, {"items": films.drop(["item_id"])}, "no column item_id in the items table; there are genre, year"),
+        (table.rename_columns({"item_id": "film"}), {"item": "film", "items": films.append_column("film", films[0])},
          "the column item_id stands twice in the items table, where film is to be called so"),
     ]  # fmt: skip
     for frame, names, sentence in faults:
@@ -325,7 +255,7 @@ def test_names_and_paths_stand_in_the_sentences(tmp_path: Path) -> None:
 
 
 def test_held_out_ids_of_another_type_are_refused_and_no_events_are_no_sessions() -> None:
-    train = watched()
+    train = Dataset.from_table(days(2))
     text = pa.table({"session_id": [1, 1], "item_id": ["1", "2"], "timestamp": [0, 1]})
     with pytest.raises(ValueError, match="column item_id: item ids are string here, but the vocabulary was built from"):
         train.held_out(text)

@@ -14,7 +14,7 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.evaluation.ranking import ranks
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint
-from gru4rec.training.fit import DivergenceError, EpochReport, FitOptions, FitResult, fit
+from gru4rec.training.fit import DivergenceError, EpochReport, FitOptions, fit
 from tests.gru4rec.comparing import random_sessions
 
 SMALL = {"hidden_size": 8, "batch_size": 4, "n_sample": 16, "epochs": 4}
@@ -283,20 +283,3 @@ def test_a_compiled_step_makes_the_same_updates(loss: str) -> None:
     compiled = fit(Dataset(random_sessions(60, ITEMS, 1), VOCABULARY), config.override({"compile": True})).model
     for name, value in eager.tensors().items():
         torch.testing.assert_close(compiled.tensors()[name], value, rtol=1e-4, atol=1e-5)
-
-
-def test_the_history_as_a_table_has_a_row_an_epoch_of_every_member() -> None:
-    config = Config().override({**SMALL, "members": 2, "epochs": 3})
-    result = fit(Dataset(cycles(30), VOCABULARY), config, FitOptions(validation=Dataset(cycles(9), VOCABULARY)))
-    table = result.history_table()
-    assert table.column_names == ["member", "epoch", "loss", "seconds", "events_per_second", "recall@20", "mrr@20"]
-    assert table["member"].to_pylist() == [1, 1, 1, 2, 2, 2]
-    assert table["epoch"].to_pylist() == [1, 2, 3, 1, 2, 3]
-    assert table["loss"].to_pylist() == [report.loss for report in result.history]
-    assert table["mrr@20"].to_pylist() == [(report.validation or {})["mrr@20"] for report in result.history]
-
-
-def test_the_history_without_validation_has_no_metrics_and_of_no_epoch_no_rows() -> None:
-    result = fit(Dataset(cycles(9), VOCABULARY), Config().override(SMALL))
-    assert result.history_table().column_names == ["member", "epoch", "loss", "seconds", "events_per_second"]
-    assert FitResult(result.model).history_table().num_rows == 0
