@@ -67,9 +67,9 @@ def write(table: Path, night: dt.date, generation: int, users: int, gate: Path |
     """Publish one night; its model version tells the publications of a night apart."""
     expected = Expected(N, users, pa.array(range(CATALOGUE)))
     limits = AuditLimits(min_overlap=None)  # the lists are random: no two nights resemble each other
-    kind, lists = kind_at(table), batches(users, generation, gate)
-    lists = similar(lists) if kind is SIMILAR else lists
-    publish(table, night, lists, NightFacts(generation, f"run{generation}"), expected, limits, kind=kind)
+    lists = batches(users, generation, gate)
+    lists = similar(lists) if kind_at(table) is SIMILAR else lists
+    publish(table, night, lists, NightFacts(generation, f"run{generation}"), expected, limits)
 
 
 def count_duckdb(table: Path) -> dict[str, tuple[int, int, int]]:

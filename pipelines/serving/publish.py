@@ -94,7 +94,7 @@ def publish_similar(
     """
     from gru4rec.config.threads import limited
     from gru4rec.serving.lists import list_threads
-    from warehouse.recommendations import SIMILAR, AuditLimits, Expected, NightFacts, publish
+    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish
     from warehouse.steps.contexts.shelf import shelf
 
     engine, layout = warehouse.local_engine(), warehouse.layout
@@ -106,9 +106,8 @@ def publish_similar(
     facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
     limits = AuditLimits(None, knobs.min_overlap, knobs.max_score_shift, knobs.max_item_drop)
     batches = recommender.similar_stream(knobs.n, shown.allow, shown.deny)
-    path = layout.similar_items
     with limited(knobs.threads or list_threads(recommender.scorer)):
-        return publish(path, date.fromisoformat(day), batches, facts, expected, limits, engine=engine, kind=SIMILAR)
+        return publish(layout.similar_items, date.fromisoformat(day), batches, facts, expected, limits, engine=engine)
 
 
 def _load(champion: "ModelVersion", copy: Path) -> "tuple[Recommender, Path]":

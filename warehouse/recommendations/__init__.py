@@ -2,8 +2,8 @@
 
 A night is staged beside the table, audited there, and published by one commit (`publish`). Readers (`latest`, `night`,
 `for_user`, `for_users`) see whole nights only. Operators look back and clean up (`history`, `rollback`, `retain`). The
-table of similar items is one of the same kind: `publish` writes it with `kind=SIMILAR`, `for_item` reads it, and what
-takes a path takes its path too. A name is loaded on its first use, so that importing this package costs neither DuckDB
+table of similar items is one of the same kind: `publish` writes it, `for_item` reads it, and what takes a path
+takes its path too. A name is loaded on its first use, so that importing this package costs neither DuckDB
 nor Delta Lake.
 """
 

@@ -37,7 +37,7 @@ def publish(layout: Layout, day: int = 0, rows: pa.Table | None = None, **limits
     batches = rows.to_batches(max_chunksize=5)
     audit = table.AuditLimits(**limits)
     night = NIGHT + dt.timedelta(days=day)
-    return table.publish(layout.similar_items, night, batches, facts, expected, audit, kind=table.SIMILAR)
+    return table.publish(layout.similar_items, night, batches, facts, expected, audit)
 
 
 @pytest.mark.parametrize("text", [False, True])
@@ -117,11 +117,10 @@ def test_retention_and_rollback_follow_the_rules_of_the_lists(layout: Layout) ->
 
 def test_another_table_is_not_taken_for_this_one(nights) -> None:
     nights.publish(0)
-    with pytest.raises(table.RecommendationsError, match="similar_item_id is int64 in this night but None"):
+    with pytest.raises(table.RecommendationsError, match="user_id"):
         table.publish(
-            nights.layout.recommendations, NIGHT, rows_of().to_batches(), table.NightFacts(), table.Expected(N),
-            kind=table.SIMILAR,
-        )  # fmt: skip
+            nights.layout.recommendations, NIGHT, rows_of().to_batches(), table.NightFacts(), table.Expected(N)
+        )
     assert table.latest(nights.layout).to_arrow().num_rows == 150
 
 

@@ -33,7 +33,7 @@ def page(nights: Any, tmp_path: Path) -> Iterator[Browser]:
     columns = dict(zip(table.SIMILAR.staged.names, zip(*rows, strict=True), strict=True))
     batch = pa.record_batch({**columns, "rank": pa.array([1] * 50, pa.int16()), "score": pa.array([0.5] * 50)})
     expected, facts = table.Expected(1, 50), table.NightFacts(7, "run7")
-    table.publish(layout.similar_items, night, [batch], facts, expected, kind=table.SIMILAR)
+    table.publish(layout.similar_items, night, [batch], facts, expected)
     server = Server(layout.root)
     browser.call("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
     yield browser

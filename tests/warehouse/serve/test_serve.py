@@ -153,7 +153,7 @@ def similar_night(nights: Any, step: int) -> None:
     limits = table.AuditLimits(min_overlap=None)
     facts, expected = table.NightFacts(7, "run7"), table.Expected(3, 50, pa.array(range(50)))
     path = nights.layout.similar_items
-    table.publish(path, nights.day(0), [batch], facts, expected, limits, kind=table.SIMILAR)
+    table.publish(path, nights.day(0), [batch], facts, expected, limits)
 
 
 def test_similar_items_come_and_are_followed(nights: Any, served: Server) -> None:

@@ -20,7 +20,6 @@ from deltalake.exceptions import DeltaError
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.recommendations.errors import AuditFailed, NightBusy
-from warehouse.recommendations.kinds import RECOMMENDED, Kind
 from warehouse.recommendations.limits import Audit, AuditLimits, Expected
 from warehouse.recommendations.publishing.auditing import figures_of, judge
 from warehouse.recommendations.publishing.commit import commit, found_files
@@ -105,18 +104,16 @@ def publish(
     limits: AuditLimits | None = None,
     *,
     engine: DuckDBEngine | None = None,
-    kind: Kind = RECOMMENDED,
 ) -> Published:
     """Publish one night. Publishing it again replaces it; other nights are not touched.
 
     Args:
-        where: a `Layout`, or the folder of the table.
-        batches: the kind's staged columns, any number of rows each.
+        where: a `Layout`, or the folder of the table: of similar items, if it is called `similar_items`.
+        batches: the staged columns of that table, any number of rows each.
         facts: what is the same on every row.
         expected: what the night was asked for.
         limits: of the audit.
         engine: whose memory limit and threads a sort keeps to, where the rows do not come in order.
-        kind: of the table: users' lists, or similar items.
 
     Raises:
         NightBusy: another run is at work on the same night.
@@ -134,11 +131,10 @@ def publish(
         if not staged.in_order:
             with (engine or DuckDBEngine(MEMORY_LIMIT)).connect(staged.spill) as con:
                 staged.sort(con)
-        return figures_of(staged.files, expected, kind)
+        return figures_of(staged.files, expected, staged.kind)
 
     path = table_path(where)
-    night = StagedNight(path, run_date, kind)
-    return _publish(path, night, stage, figures, facts, expected, limits or AuditLimits())
+    return _publish(path, StagedNight(path, run_date), stage, figures, facts, expected, limits or AuditLimits())
 
 
 def publish_groups(

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from warehouse.engine.row_groups import regrouped
 from warehouse.recommendations import parts
 from warehouse.recommendations.errors import NightBusy, RecommendationsError, WriteFailed
-from warehouse.recommendations.kinds import RECOMMENDED, Kind
+from warehouse.recommendations.kinds import kind_at
 from warehouse.recommendations.parts import PartsWriter, part_schema, row_groups, schema_of
 
 LOCK = ".lock"
@@ -64,9 +64,9 @@ class StagedNight:
     Use it as a context manager: leaving it removes what was neither published nor kept.
     """
 
-    def __init__(self, table: Path, run_date: dt.date, kind: Kind = RECOMMENDED) -> None:
+    def __init__(self, table: Path, run_date: dt.date) -> None:
         self.run_date = run_date
-        self.kind = kind
+        self.kind = kind_at(table)
         self.lock = staging_folder(table) / f"{run_date.isoformat()}{LOCK}"
         self.folder = self.lock.with_suffix(WRITING)
         self.spill = self.folder / "spill"  # where DuckDB may put what does not fit in memory

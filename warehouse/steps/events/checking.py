@@ -29,28 +29,15 @@ def define_checked(
     for path, schema in files.items():
         needed = (config.user_column, config.item_column, config.timestamp_column)
         parquet_files.refuse_twins(path, schema, (*needed, *optional.values()))
-    unit = _time_unit(files, config)
-    zone = "" if unit or config.time_zone == "UTC" else config.time_zone
-    time_column, session, sequence = config.timestamp_column, optional.get("session_id"), optional.get("sequence")
     user_type = parquet_files.id_type(files, config.user_column, config.user_id_type)
     item_type = parquet_files.id_type(files, config.item_column, config.item_id_type)
-    session_type, session_read = _session_type(files, session)
+    session_type, session_read = _session_type(files, optional.get("session_id"))
     columns = {
-        "user_id": FileColumn(config.user_column, _reading(files, config.user_column, user_type)),
-        "user_text": FileColumn(config.user_column, "text"),
-        "user_is_null": FileColumn(config.user_column, "is null"),
-        "item_id": FileColumn(config.item_column, _reading(files, config.item_column, item_type)),
-        "item_text": FileColumn(config.item_column, "text"),
-        "item_is_null": FileColumn(config.item_column, "is null"),
-        "timestamp": FileColumn(time_column, "time", unit, zone=zone),
-        "timestamp_text": FileColumn(time_column, "text"),
-        "timestamp_is_null": FileColumn(time_column, "is null"),
+        **_id_column("user", config.user_column, _reading(files, config.user_column, user_type)),
+        **_id_column("item", config.item_column, _reading(files, config.item_column, item_type)),
+        **_time_columns(files, config),
         **{name: FileColumn(optional[name]) if name in optional else None for name in OPTIONAL},
-        "sequence": None if sequence is None else FileColumn(sequence, "int64"),
-        "sequence_is_null": FileColumn(sequence or "", "is null"),
-        "session_id": None if session is None else FileColumn(session, session_read),
-        "session_text": None if session is None else FileColumn(session, "text"),
-        "session_is_null": FileColumn(session or "", "is null"),
+        **_columns_of_sessions(optional, session_read),
     }
     db.view("raw", list(files), columns, filename="source_file")
     user_type, item_type = _wide_enough(db, files, config, user_type, item_type)
@@ -67,6 +54,38 @@ def define_checked(
     )
     db.define("checked", checked)
     return (*EVENTS.required, *optional)
+
+
+def _id_column(of: str, column: str, reading: str) -> dict[str, FileColumn]:
+    """An id as it is used, as text for whoever looks at a rejected row, and whether it is there."""
+    return {
+        f"{of}_id": FileColumn(column, reading),
+        f"{of}_text": FileColumn(column, "text"),
+        f"{of}_is_null": FileColumn(column, "is null"),
+    }
+
+
+def _time_columns(files: dict[Path, "pa.Schema"], config: EventsConfig) -> dict[str, FileColumn]:
+    """The time of an event, its text and whether it is there; a time zone is that of clocks, not of numbers."""
+    column, unit = config.timestamp_column, _time_unit(files, config)
+    zone = "" if unit or config.time_zone == "UTC" else config.time_zone
+    return {
+        "timestamp": FileColumn(column, "time", unit, zone=zone),
+        "timestamp_text": FileColumn(column, "text"),
+        "timestamp_is_null": FileColumn(column, "is null"),
+    }
+
+
+def _columns_of_sessions(optional: Mapping[str, str], reading: str) -> dict[str, FileColumn | None]:
+    """What orders events of one time, and the session that a raw file names: None where no file has such a column."""
+    sequence, session = optional.get("sequence"), optional.get("session_id")
+    return {
+        "sequence": None if sequence is None else FileColumn(sequence, "int64"),
+        "sequence_is_null": FileColumn(sequence or "", "is null"),
+        "session_id": None if session is None else FileColumn(session, reading),
+        "session_text": None if session is None else FileColumn(session, "text"),
+        "session_is_null": FileColumn(session or "", "is null"),
+    }
 
 
 def _optional_columns(files: dict[Path, "pa.Schema"], day: date, config: EventsConfig) -> dict[str, str]:
