@@ -5,7 +5,6 @@ is raised while it calls a finaliser or a weak reference's callback, DuckDB make
 what came after the last step, and it ends an interrupted job like any that failed.
 """
 
-import _thread
 import os
 import signal
 import sys
@@ -41,8 +40,9 @@ def noticing() -> Iterator[Callable[[], bool]]:
     def again(lost: "sys.UnraisableHookArgs") -> None:
         dropped(lost)
         if not issubclass(lost.exc_type, Exception) and came():
-            # The same signal: one that runs in the background of a shell does not hear SIGINT.
-            threading.Timer(SOON, _thread.interrupt_main, [max(told)]).start()
+            # The same signal: one that runs in the background of a shell does not hear SIGINT. A real one, since a
+            # call that waits inside C hears no other.
+            threading.Timer(SOON, signal.pthread_kill, [threading.main_thread().ident, max(told)]).start()
 
     sys.unraisablehook = again
     try:
