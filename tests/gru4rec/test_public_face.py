@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import gru4rec
 
 
@@ -19,6 +21,7 @@ def test_the_three_lists_of_names_agree() -> None:
     assert all(getattr(gru4rec, name) is not None for name in gru4rec.__all__)
 
 
+@pytest.mark.slow
 def test_a_type_checker_sees_what_the_names_are(tmp_path: Path) -> None:
     code = tmp_path / "reveal.py"
     names = ("fit", "evaluate", "Recommender", "Dataset", "Config")
