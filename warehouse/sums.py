@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from warehouse.whole_files import replacing, to_disk
+from warehouse.whole_files import temporary_beside, to_disk
 
 
 class Damaged(ValueError):
@@ -39,10 +39,12 @@ def put_summed(written: Path, path: Path) -> None:
         kept, new = pool.submit(to_disk, written), sum_of_unchanged(written)
         kept.result()
     standing = _standing(path)
-    with replacing(beside(path)) as note:
+    with temporary_beside(beside(path)) as note:
         note.write_text("".join(f"{one}\n" for one in (new, *standing)), encoding="ascii")
-    os.replace(written, path)
-    to_disk(path.parent)
+        to_disk(note)
+        os.replace(note, beside(path))
+        os.replace(written, path)
+        to_disk(path.parent)  # both names: were the second alone kept through a power cut, the file would be refused
     if standing:
         os.truncate(beside(path), len(f"{new}\n"))  # not asked of the disk: both sums are as right after a power cut
 
