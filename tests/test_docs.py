@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.rooms import House, read
-from benchmarks.rooms_picture import draw
+from benchmarks.rooms.house import House, read
+from benchmarks.rooms.picture import draw
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -28,7 +28,7 @@ def test_every_part_runs_on_a_cpu() -> None:
     ]  # fmt: skip
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
     of_lists = (1 + 4) + (1 + 7) + (1 + 3) + (1 + len(lists.GROUPS) + len(lists.THREADS))
-    assert len(rows) == (1 + len(correctness.SETTINGS)) + (1 + 4) + (1 + 1) + of_lists
+    assert len(rows) == (1 + len(correctness.SETTINGS)) + (1 + 4) + (1 + 2) + of_lists
     assert sum(row.endswith("| equal |") for row in rows) == len(correctness.SETTINGS) + 4
 
 

@@ -1,11 +1,11 @@
-"""The figures of benchmarks/rooms.py on a house small enough to count by hand."""
+"""The figures of benchmarks/rooms/house.py on a house small enough to count by hand."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks.rooms import House, circles, figures, levels, names, read, rooms, within
-from benchmarks.rooms_picture import reduced
+from benchmarks.rooms.house import House, circles, figures, levels, names, read, rooms, within
+from benchmarks.rooms.picture import reduced
 
 FILES = {
     "__init__.py": "from gru4rec.top.door import f",

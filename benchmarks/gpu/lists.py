@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from benchmarks.recommend_speed import LENGTH, contexts, make_model
+from benchmarks.scoring.recommend_speed import LENGTH, contexts, make_model
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import FOLLOWERS, Neighbours
 from gru4rec.network.repeats import LASTS

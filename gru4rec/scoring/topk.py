@@ -1,10 +1,10 @@
 """The best k of every row, exactly and in one order: by score, equal scores by ascending column.
 
-`torch.topk` on a CPU takes two to three times as long as this (benchmarks/topk_speed.py), and of several equal scores
-it keeps any. Here each row is folded into blocks of DEPTH columns, and blocks into groups. The k-th best of the groups'
-maxima is a limit: at least k scores of the row reach it, and hardly more. Only blocks whose maximum reaches the limit
-are opened, and only scores that reach it are sorted, those of all rows at once. Every score that equals the k-th best
-is among them, so the sort settles ties.
+`torch.topk` on a CPU takes two to three times as long as this (benchmarks/scoring/topk_speed.py), and of several equal
+scores it keeps any. Here each row is folded into blocks of DEPTH columns, and blocks into groups. The k-th best of the
+groups' maxima is a limit: at least k scores of the row reach it, and hardly more. Only blocks whose maximum reaches the
+limit are opened, and only scores that reach it are sorted, those of all rows at once. Every score that equals the k-th
+best is among them, so the sort settles ties.
 
 `serving.sieve` picks from scores that come tile by tile, column by column, in random order. Finished scores that lie
 row by row, as evaluation has them, would have to be turned first, which takes longer than all of `top_k`.

@@ -1,4 +1,4 @@
-"""The picture of the rooms (see rooms.py): a panel a package, a box a room, an arrow where one room imports another.
+"""The picture of the rooms (see house.py): a panel a package, a box a room, an arrow where one room imports another.
 
 Rooms stand above what they import. An arrow that follows from others is left out (what remains is the transitive
 reduction); a circle is drawn in red, its rooms side by side. What a room takes from another package stands in its box.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from benchmarks.rooms import Graph, House, circles, levels, rooms, within
+from benchmarks.rooms.house import Graph, House, circles, levels, rooms, within
 
 COLOURS = {"pipelines": "#8250df", "gru4rec": "#0969da", "warehouse": "#1a7f37"}
 GREY = "#57606a"

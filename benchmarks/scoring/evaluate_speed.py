@@ -1,6 +1,6 @@
 """Evaluation against the bare matrix products that it cannot do without, on one thread.
 
-    python benchmarks/evaluate_speed.py --predictions 60000 --items 43000 --units 512
+    python benchmarks/scoring/evaluate_speed.py --predictions 60000 --items 43000 --units 512
 
 "bare products" are states · weightsᵀ of all predictions, block by block into one buffer. "evaluate" is all of
 `gru4rec.evaluation.evaluate`: GRU steps, scores, ranks, lists of 20, metrics, segments and 1000 bootstrap replicates.

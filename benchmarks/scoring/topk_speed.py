@@ -1,6 +1,6 @@
 """Ways to pick the best k of finished scores that lie row by row, as evaluation has them, on one thread.
 
-    python benchmarks/topk_speed.py --items 43000 --units 512
+    python benchmarks/scoring/topk_speed.py --items 43000 --units 512
 
 Every block of scores is picked from in each way in turn, in CPU seconds of the one thread. "torch.topk" settles ties as
 `top_k` does. "sieve" turns the scores tile by tile into the layout of `serving.sieve`, and leaves the columns in their

@@ -1,8 +1,4 @@
-"""The house in figures, read from the source of the three packages; and its picture, drawn from the imports.
-
-    python -m benchmarks.rooms PATH [PATH2]          a table for one checkout, or two side by side
-    python -m benchmarks.rooms --names PATH          and the functions and circles that it counts
-    python -m benchmarks.rooms --draw docs/rooms.svg
+"""The house in figures, read from the source of the three packages.
 
 A room is what stands directly in a package: a folder, or a file beside the folders. `__init__` and `__main__` are
 doors, not rooms. An import counts wherever it stands, in a function or for types alone too. Floors: the modules in the
@@ -10,7 +6,6 @@ longest chain of imports inside a package, where modules that import each other 
 lines run from `def` to its end, docstring included; its arguments leave `self` and `cls` out.
 """
 
-import argparse
 import ast
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -160,30 +155,3 @@ def names(house: House) -> Iterator[str]:
     yield from (f"{n} arguments: {name}" for name, _, n in functions(house) if n > MOST_ARGUMENTS)
     for what, graph in (("modules", house.modules), ("rooms", rooms(house))):
         yield from (f"circle of {what}: {', '.join(sorted(group))}" for group in circles(graph) if len(group) > 1)
-
-
-def main() -> None:
-    """Print the table, or draw the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="*", type=Path, default=[Path()], help="checkouts (default: this folder)")
-    parser.add_argument("--names", action="store_true", help="name what the table counts")
-    parser.add_argument("--draw", type=Path, metavar="SVG", help="draw the first checkout's rooms instead")
-    arguments = parser.parse_args()
-    houses = [read(path) for path in arguments.paths]
-    if arguments.draw:
-        from benchmarks.rooms_picture import draw
-
-        arguments.draw.write_text(draw(houses[0]))
-        return
-    columns = [figures(house) for house in houses]
-    print("|", *(f"| {path}" for path in arguments.paths), "|")
-    print("|---" * (1 + len(columns)) + "|")
-    for name in columns[0]:
-        print(f"| {name}", *(f"| {column[name]}" for column in columns), "|")
-    if arguments.names:
-        for house in houses:
-            print(f"\n{house.root}", *names(house), sep="\n")
-
-
-if __name__ == "__main__":
-    main()

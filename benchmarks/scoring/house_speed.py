@@ -1,6 +1,6 @@
 """What the rules of the shop cost beside scoring, in CPU seconds of one thread for a million users.
 
-    OMP_NUM_THREADS=1 python benchmarks/house_speed.py --n 100 --pool 4
+    OMP_NUM_THREADS=1 python benchmarks/scoring/house_speed.py --n 100 --pool 4
 
 Candidates are drawn at random, in 20 categories of very different sizes, one item of twenty being new.
 """

@@ -1,6 +1,6 @@
 """Batch top-N against the bare float32 matrix product that it cannot do without, on one thread.
 
-    python benchmarks/recommend_speed.py --users 100000 --items 37000 --units 100 256
+    python benchmarks/scoring/recommend_speed.py --users 100000 --items 37000 --units 100 256
 
 Every chunk of users is timed in each way in turn, in CPU seconds of the one thread, so that a busy machine slows all
 of them alike; what is compared is the sum over the chunks. "bare product" writes states · weightsᵀ into a buffer, chunk

@@ -1,0 +1,1 @@
+"""The house of the three packages, in figures and as a picture."""
