@@ -18,9 +18,11 @@ from pipelines.tracking import registry
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+    from gru4rec.scoring.scorer import Scorer
     from gru4rec.serving.recommend import Recommender
+    from pipelines.serving.scoring import Rules
     from pipelines.tracking.runs import Tracking
-    from warehouse.recommendations import Published
+    from warehouse.recommendations import Expected, Published
 
 
 def serving_champion(tracking: "Tracking") -> "ModelVersion":
@@ -47,14 +49,12 @@ def publish_night(
         AuditFailed: the lists are written beside the table and fail their audit; nothing is visible.
         ValueError: allow or deny, or the champion's files cannot be read, or rules of the shop lack their columns.
     """
-    from pipelines.serving.scoring import ListsOfGroup, Rules
+    from pipelines.serving.scoring import ListsOfGroup
     from warehouse.config import ContextConfig
-    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish, publish_groups
-    from warehouse.steps.contexts.audience import audience
+    from warehouse.recommendations import AuditLimits, NightFacts, publish, publish_groups
     from warehouse.steps.contexts.build import contexts, map_contexts
-    from warehouse.steps.contexts.shelf import shelf
 
-    engine, layout, local = warehouse.engine(), warehouse.layout, warehouse.local_engine()
+    engine, layout = warehouse.engine(), warehouse.layout
     run_date, sources = date.fromisoformat(day), step_config(ContextConfig, knobs)
     limits = step_config(AuditLimits, knobs)
     facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
@@ -63,16 +63,11 @@ def publish_night(
         recommender, model = _load(champion, copy)
         if warehouse.kind != "spark":
             stack.close()  # the model is in memory: a night that is killed leaves no copy
-        shown = shelf(local, layout, day, knobs.allow, knobs.deny)
-        users = audience(engine, layout, day, knobs.window_days)
-        scorer = recommender.scorer
-        chosen, audited = house_rules(knobs, warehouse, day, scorer)
-        expected = Expected(n=knobs.n, users=users, items=shown.of(scorer.vocabulary.ids), house=audited)
-        rules = Rules(knobs.n, knobs.exclude_seen, shown.allow, shown.deny, knobs.explain, chosen, knobs.threads)
+        rules, expected = _asked(day, knobs, warehouse, recommender.scorer)
         if warehouse.kind != "spark":
             with contexts(engine, layout, day, sources) as reader:
                 batches = rules.lists(recommender, reader)
-                return publish(layout, run_date, batches, facts, expected, limits, engine=local)
+                return publish(layout, run_date, batches, facts, expected, limits, engine=warehouse.local_engine())
         return publish_groups(
             layout,
             run_date,
@@ -81,6 +76,20 @@ def publish_night(
             expected,
             limits,
         )
+
+
+def _asked(day: str, knobs: ServingKnobs, warehouse: Warehouse, scorer: "Scorer") -> "tuple[Rules, Expected]":
+    """What the lists are made by, and what their audit holds them to."""
+    from pipelines.serving.scoring import Rules
+    from warehouse.recommendations import Expected
+    from warehouse.steps.contexts.audience import audience
+    from warehouse.steps.contexts.shelf import shelf
+
+    shown = shelf(warehouse.local_engine(), warehouse.layout, day, knobs.allow, knobs.deny)
+    users = audience(warehouse.engine(), warehouse.layout, day, knobs.window_days)
+    chosen, audited = house_rules(knobs, warehouse, day, scorer)
+    expected = Expected(n=knobs.n, users=users, items=shown.of(scorer.vocabulary.ids), house=audited)
+    return Rules(knobs.n, knobs.exclude_seen, shown.allow, shown.deny, knobs.explain, chosen, knobs.threads), expected
 
 
 def publish_similar(
