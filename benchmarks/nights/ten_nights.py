@@ -115,7 +115,7 @@ def run_nights(root: Path, troubles: dict[int, Trouble], rows: list[dict[str, An
     """The nights that are not in `rows` yet; each is added to it and to nights.json."""
     import dagster as dg
 
-    from pipelines.settings.partitions import DAILY
+    from pipelines.policy.partitions import DAILY
 
     days = DAILY.get_partition_keys()
     with dg.DagsterInstance.get() as instance:

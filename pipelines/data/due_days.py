@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pipelines.policy.metadata import parquet_metadata
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import Warehouse
 from pipelines.policy.turns import hold
-from pipelines.settings.partitions import DAILY
 from pipelines.settings.read import current_settings
 from pipelines.settings.steps import step_config
 

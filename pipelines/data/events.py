@@ -8,10 +8,10 @@ import dagster as dg
 from pipelines.data.due_days import page, read_due_days
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import Warehouse
 from pipelines.policy.turns import hold
 from pipelines.settings.launchpad import EventsKnobs
-from pipelines.settings.partitions import DAILY
 from pipelines.settings.steps import step_config
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import dagster as dg
 
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, parquet_metadata
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import Warehouse
 from pipelines.policy.turns import hold
 from pipelines.settings.launchpad import ItemsKnobs
-from pipelines.settings.partitions import DAILY
 
 
 @dg.asset(

@@ -7,10 +7,10 @@ import dagster as dg
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, numbers_of, parquet_metadata
 from pipelines.policy.one_log import require_one_log
+from pipelines.policy.partitions import DAILY, WINDOW
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.policy.turns import after_older_nights, hold
 from pipelines.settings.launchpad import SessionsKnobs
-from pipelines.settings.partitions import DAILY, WINDOW
 from pipelines.settings.steps import step_config
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import dagster as dg
 
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, numbers_of, parquet_metadata
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import Warehouse
 from pipelines.settings.launchpad import SplitsKnobs
-from pipelines.settings.partitions import DAILY
 from pipelines.settings.steps import step_config
 
 FILLED = "every_part_has_sessions"

@@ -10,9 +10,9 @@ from pipelines.evaluation.over_nights import judged_nights, newest_versions
 from pipelines.evaluation.unread import why_unread
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import GateKnobs
-from pipelines.settings.partitions import DAILY
 from pipelines.settings.read import current_settings
 from pipelines.tracking import registry
 from pipelines.tracking.runs import NOTE_TAG

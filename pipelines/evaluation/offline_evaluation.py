@@ -23,9 +23,9 @@ from pipelines.evaluation.table import (
 from pipelines.evaluation.unread import UNREAD
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import EvaluationKnobs
-from pipelines.settings.partitions import DAILY
 from pipelines.tracking import registry
 from pipelines.tracking.runs import Tracking
 from warehouse.partitions import replacing_partition

@@ -13,8 +13,8 @@ from pipelines.evaluation import figures, sparklines
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, markdown_table, parquet_metadata
 from pipelines.policy.one_log import require_own_lists
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.settings.partitions import DAILY
 from pipelines.tracking.runs import Tracking, numbers
 
 if TYPE_CHECKING:

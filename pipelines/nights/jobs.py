@@ -8,7 +8,7 @@ from datetime import date
 
 import dagster as dg
 
-from pipelines.settings.partitions import DAILY
+from pipelines.policy.partitions import DAILY
 
 NIGHT = "pipelines/night"
 

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster._utils.schedules import reverse_cron_string_iterator  # Dagster's public API has no way back from a tick
 
 from pipelines.nights.jobs import nightly
-from pipelines.settings.partitions import DAILY
+from pipelines.policy.partitions import DAILY
 from pipelines.settings.read import current_settings
 from warehouse.days import days_between
 

@@ -6,8 +6,8 @@ import dagster as dg
 
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.settings.partitions import DAILY
 
 
 @dg.asset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from pipelines.policy.metadata import column_schema, markdown_table
-from pipelines.settings.partitions import DAILY
+from pipelines.policy.partitions import DAILY
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

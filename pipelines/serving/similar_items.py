@@ -6,11 +6,11 @@ import dagster as dg
 
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.serving.pages import audited, check_specs, published_metadata, read_back
 from pipelines.serving.publish import publish_similar, serving_champion
 from pipelines.settings.launchpad import SimilarKnobs
-from pipelines.settings.partitions import DAILY
 from pipelines.tracking.runs import git_commit
 from warehouse.recommendations.limits import SIMILAR_CHECKS
 

@@ -39,7 +39,7 @@ def night(day: str | None = None, *, backfill: bool = False, lists_only: bool = 
         SettingsError: `day` is no day of the partitions, or the device to train on is not there.
     """
     from pipelines.nights.sensors import only_the_model
-    from pipelines.settings.partitions import DAILY
+    from pipelines.policy.partitions import DAILY
 
     days = DAILY.get_partition_keys()
     chosen = (days[-1] if days else "yesterday") if day is None else day
@@ -81,7 +81,7 @@ def require_device(name: str) -> None:
 
 def everything() -> bool:
     """Read the events of every day of the partitions, and run the last day's night; returns whether all succeeded."""
-    from pipelines.settings.partitions import DAILY
+    from pipelines.policy.partitions import DAILY
 
     days = DAILY.get_partition_keys()
     print(f"Reading {len(days)} days of events into the warehouse ...", flush=True)

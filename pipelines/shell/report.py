@@ -17,9 +17,9 @@ def report(settings: Settings, day: str | None) -> tuple[Path, str]:
         SettingsError: `day` is no day.
         FileNotFoundError: that night left nothing to report on.
     """
+    from pipelines.policy.partitions import DAILY
     from pipelines.policy.resources import MLflow, Warehouse, resources
     from pipelines.reports.make import make_report
-    from pipelines.settings.partitions import DAILY
 
     chosen = DAILY.get_last_partition_key() if day is None else day
     try:

@@ -10,11 +10,11 @@ import dagster as dg
 
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, markdown_table
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.policy.rule_columns import require_rule_columns
 from pipelines.settings import presets
 from pipelines.settings.launchpad import ModelKnobs
-from pipelines.settings.partitions import DAILY
 from pipelines.settings.read import current_settings
 from pipelines.tracking import registry
 from pipelines.tracking.runs import NOTE_TAG, REQUIREMENTS, Tracking, git_commit, log_dataset, numbers

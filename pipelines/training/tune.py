@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.policy.failures import as_failure
+from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import TuningKnobs
-from pipelines.settings.partitions import DAILY
 from pipelines.settings.presets import preset_file
 from pipelines.tracking.runs import NOTE_TAG
 from pipelines.training.data import Data, add_features, encode_night

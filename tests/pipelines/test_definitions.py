@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.definitions import defs
 from pipelines.nights.schedule import nightly_schedule
-from pipelines.settings.partitions import DAILY
+from pipelines.policy.partitions import DAILY
 from warehouse.recommendations.limits import CHECKS, SIMILAR_CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
