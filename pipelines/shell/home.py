@@ -1,6 +1,18 @@
-"""Dagster's home made ready: a home without a dagster.yaml gets the project's own."""
+"""Dagster's home made ready: a home without a dagster.yaml gets the project's own, a new one its databases.
 
+Dagster makes its databases when it first opens them. Where two processes do so in the same moment, as the UI and the
+daemon of `make ui` once did, both create the same tables and one of them dies.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from warehouse.whole_files import replacing
+
+DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")  # where dagster.yaml names no others
 
 SETTINGS = """\
 # The project's own Dagster home: runs are kept here and shown in the UI. Named by DAGSTER_HOME in .env.
@@ -21,7 +33,7 @@ concurrency:
 
 
 def make_home(home: Path) -> Path:
-    """Create the folder and its dagster.yaml where they are missing; an existing file stays as it is.
+    """Create the folder, its dagster.yaml and Dagster's databases where they are missing; what exists stays as it is.
 
     Without the file Dagster would warn in every process, and send what it counts to its makers.
 
@@ -30,9 +42,41 @@ def make_home(home: Path) -> Path:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        file = home / "dagster.yaml"
-        if not file.exists():
-            file.write_text(SETTINGS, encoding="utf-8")
+        with _one_at_a_time(home):
+            file = home / "dagster.yaml"
+            if not file.exists():
+                with replacing(file) as temporary:
+                    temporary.write_text(SETTINGS, encoding="utf-8")
+            if not all((home / database).exists() for database in DATABASES):
+                _make_databases(home)
     except OSError as error:
         raise ValueError(f"DAGSTER_HOME is {home}, which cannot be used: {error.strerror}; name a folder.") from None
     return home
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Until the block ends no other process enters it with the same folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_databases(home: Path) -> None:
+    """Open the home once, by which Dagster makes them.
+
+    Raises:
+        ValueError: they cannot be made: a full disk, or a dagster.yaml that Dagster cannot read.
+    """
+    import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with dg.DagsterInstance.from_config(str(home)):
+            pass
+    except (SQLAlchemyError, dg.DagsterError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ValueError(f"Dagster's databases in {home} (DAGSTER_HOME) cannot be made: {said}") from error

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import pytest
 from gru4rec.serving.recommend import Recommender
 from tests.gru4rec.requests.bad_requests import JSON, bad_requests
 from tests.gru4rec.requests.saved_model import saved_model
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -205,9 +205,7 @@ def test_the_version_is_the_one_that_was_loaded(saved: Path, registry: str) -> N
 @pytest.fixture(scope="module")
 def address(registry: str) -> Iterator[str]:
     """`mlflow models serve -m models:/gru4rec@champion` on a free port of loopback, stopped at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     bin_folder = Path(sys.executable).parent
     serve = [str(bin_folder / "mlflow"), "models", "serve", "-m", "models:/gru4rec@champion", "--env-manager", "local"]
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"

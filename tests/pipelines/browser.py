@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PATIENCE = 120.0  # seconds; a busy machine takes long to start a browser
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1700,1000", "--remote-debugging-port=0")
 
 
@@ -27,16 +28,23 @@ class Browser:
         with self.log.open("wb") as log:
             command = [found, *OPTIONS, f"--user-data-dir={folder / 'browser'}", "about:blank"]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        pages = json.load(urllib.request.urlopen(f"http://127.0.0.1:{self._port()}/json"))
-        address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
-        self.socket = client.connect(address, max_size=None, compression=None)
+        try:
+            self.socket = client.connect(self._page(), max_size=None, compression=None, open_timeout=PATIENCE)
+        except BaseException:
+            self.close()
+            raise
         self.calls = 0
 
-    def _port(self) -> str:
-        deadline = time.monotonic() + 60
+    def _page(self) -> str:
+        """The address to drive the page by; the browser listens before its page is there."""
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if told := re.search(r"DevTools listening on ws://127\.0\.0\.1:(\d+)", self.log.read_text()):
-                return told[1]
+                with urllib.request.urlopen(f"http://127.0.0.1:{told[1]}/json", timeout=PATIENCE) as answer:
+                    pages = [page["webSocketDebuggerUrl"] for page in json.load(answer) if page["type"] == "page"]
+                if pages:
+                    return str(pages[0])
+            assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.2)
         raise TimeoutError(self.log.read_text())
 

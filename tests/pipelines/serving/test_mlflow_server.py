@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from pipelines.shell.ui import SLIM
 from pipelines.tracking import registry
+from tests.ports import free_port
 
 NIGHT = "2026-01-07"
 
@@ -25,9 +25,7 @@ NIGHT = "2026-01-07"
 def server(tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Iterator[str]:
     """An MLflow server on loopback that keeps the artifacts itself."""
     fresh_mlflow(tmp_path)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow/mlflow.db"]
     command += ["--artifacts-destination", str(tmp_path / "kept")]

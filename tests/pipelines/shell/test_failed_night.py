@@ -1,4 +1,4 @@
-"""A night that fails says why in one line, first and last; Dagster's home is made ready."""
+"""A night that fails says why in one line, first and last."""
 
 import shutil
 import sqlite3
@@ -15,7 +15,7 @@ from pipelines.__main__ import main
 from pipelines.policy.console import plain_console
 from pipelines.policy.failures import is_stated, reason
 from pipelines.shell import night
-from pipelines.shell.home import SETTINGS, make_home
+from pipelines.shell.home import SETTINGS
 from pipelines.tracking import store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -107,14 +107,3 @@ def test_a_day_that_is_none_is_refused_in_a_short_sentence(day: str, capsys: pyt
     said = capsys.readouterr().err
     assert "is no day of the pipeline; [partitions] has 2026-01-01 to 2026-01-08." in said
     assert len(said) < 200
-
-
-def test_a_home_gets_the_projects_settings_and_keeps_its_own(tmp_path: Path) -> None:
-    assert (ROOT / ".dagster" / "dagster.yaml").read_text() == SETTINGS
-    made = make_home(tmp_path / "new" / "home")
-    assert (made / "dagster.yaml").read_text() == SETTINGS
-    (made / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
-    make_home(made)
-    assert (made / "dagster.yaml").read_text() == "telemetry: {enabled: true}\n"
-    with pytest.raises(ValueError, match="cannot be used: File exists; name a folder"):
-        make_home(made / "dagster.yaml")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pipelines.shell.guard import Guard
 from tests.pipelines.browser import Browser
-from tests.pipelines.shell.loopback import free_port, page_of_another_origin, served, status
+from tests.pipelines.shell.loopback import page_of_another_origin, served, status
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PORT = 3000

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.pipelines.browser import Browser
-from tests.pipelines.shell.loopback import free_port, page_of_another_origin, served, status
+from tests.pipelines.shell.loopback import page_of_another_origin, served, status
+from tests.ports import free_port
 
 CREATE = "ajax-api/2.0/mlflow/registered-models/create"
 DELETE = "ajax-api/2.0/mlflow/registered-models/delete"

@@ -1,7 +1,6 @@
 """A person's click: `python -m pipelines ui`, a browser, the button Materialize, and a partition that stands there."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.pipelines.browser import Browser
+from tests.ports import free_port
 from warehouse.layout import Layout
 from warehouse.sources.shop.generate import generate
 
@@ -36,11 +36,7 @@ def ui(browser: Browser, environment: Callable[[Path, Path], dict[str, str]], tm
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text((ROOT / ".dagster" / "dagster.yaml").read_text())
-    with socket.socket() as one, socket.socket() as other, socket.socket() as third:
-        ports = []
-        for free in (one, other, third):
-            free.bind(("127.0.0.1", 0))
-            ports.append(str(free.getsockname()[1]))
+    ports = [str(free_port()) for _ in range(3)]
     command = [sys.executable, "-m", "pipelines", "ui"]
     for option, port in zip(("--dagster-port", "--mlflow-port", "--lists-port"), ports, strict=True):
         command += [option, port]

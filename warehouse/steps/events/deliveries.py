@@ -1,11 +1,12 @@
 """Which raw files a day's events were read from, so that a day that was delivered again is seen.
 
-A record lies beside the tables, one file a day: the name of each raw file with its bytes, its time and its SHA-256.
+A record lies beside the tables, one file a day: the name of each raw file with its bytes, its times and its SHA-256.
 It is written after the events: a run killed between the two leaves an old record or none, and they are read again.
 """
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from warehouse.engine import parquet_files
 from warehouse.layout import Layout
 from warehouse.whole_files import replacing
 
-Delivery = dict[str, list[int | str]]  # name of a raw file -> bytes, nanoseconds of its last change, SHA-256
+# Name of a raw file -> bytes, when its content was written, SHA-256, when its inode changed; in nanoseconds. The first
+# time can be set by whoever writes the file, the last one cannot.
+Delivery = dict[str, list[int | str]]
 
 
 def delivered(layout: Layout, day: date) -> list[Path]:
@@ -24,7 +27,7 @@ def delivered(layout: Layout, day: date) -> list[Path]:
 
 def look(layout: Layout, day: date) -> Delivery:
     """The raw files of a day as they lie there now."""
-    return {name: [*_size_and_time(path), _digest(path)] for name, path in _named(layout, day).items()}
+    return {name: _seen(path) for name, path in _named(layout, day).items()}
 
 
 def record(layout: Layout, day: date, delivery: Delivery) -> None:
@@ -36,14 +39,22 @@ def record(layout: Layout, day: date, delivery: Delivery) -> None:
 def changed(layout: Layout, day: date) -> bool:
     """Whether the raw files of a day differ from those that its events were read from, or nobody knows.
 
-    Sums are compared only where a file has the same size and another time, as after a copy of the data folder.
+    Sums are compared only where a file has the same size and another time, as after a copy of the data folder; where
+    they are equal, the record learns the times, so that they are compared once.
     """
     try:
         known: Delivery = json.loads(layout.delivery(day).read_text(encoding="utf-8"))
         files = _named(layout, day)
-        return files.keys() != known.keys() or any(_differs(path, known[name]) for name, path in files.items())
+        if files.keys() != known.keys():
+            return True
+        now = {name: _unchanged(path, known[name]) for name, path in files.items()}
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):  # no record, or a spoiled one
         return True
+    again = {name: seen for name, seen in now.items() if seen is not None}
+    if again == now != known:
+        with suppress(OSError):  # nothing is lost where it cannot be written
+            record(layout, day, again)
+    return again != now
 
 
 def _named(layout: Layout, day: date) -> dict[str, Path]:
@@ -52,14 +63,20 @@ def _named(layout: Layout, day: date) -> dict[str, Path]:
     return {str(path.relative_to(folder)): path for path in delivered(layout, day) if path.is_file()}
 
 
-def _differs(path: Path, known: list[int | str]) -> bool:
-    size, time = _size_and_time(path)
-    return size != known[0] or (time != known[1] and _digest(path) != known[2])
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
+def _unchanged(path: Path, known: list[int | str]) -> list[int | str] | None:
+    """What is to be known of a file that is the one it was; None for another one."""
     found = path.stat()
-    return found.st_size, found.st_mtime_ns
+    if found.st_size != known[0]:
+        return None
+    if [found.st_mtime_ns, found.st_ctime_ns] == [known[1], *known[3:]]:
+        return known
+    seen = _seen(path)
+    return seen if seen[2] == known[2] else None
+
+
+def _seen(path: Path) -> list[int | str]:
+    found = path.stat()  # before the bytes are read: one that is replaced meanwhile is seen the next time
+    return [found.st_size, found.st_mtime_ns, _digest(path), found.st_ctime_ns]
 
 
 def _digest(path: Path) -> str:

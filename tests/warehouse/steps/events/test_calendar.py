@@ -1,5 +1,6 @@
 """Which days of a window were delivered, read, delivered again, missing."""
 
+import json
 import os
 import shutil
 from datetime import date, timedelta
@@ -61,6 +62,59 @@ def test_a_copy_of_the_data_folder_is_not_delivered_again(week, tmp_path):
     shutil.copytree(week.layout.root, tmp_path / "copy", copy_function=shutil.copyfile)
     for root in (week.layout.root, tmp_path / "copy"):
         assert calendar(type(week.layout)(root), FIRST, LAST).stale == ()
+
+
+def in_place(file, other):
+    file.write_bytes(other)
+
+
+def moved_here(file, other):
+    beside = file.with_name("_other")
+    beside.write_bytes(other)
+    beside.rename(file)
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("replace", [in_place, moved_here])
+def test_other_rows_of_the_same_size_and_time_are_delivered_again(week, clock, replace):
+    day = date(2024, 2, 27)
+    [file] = week.layout.raw_events(day).iterdir()
+    before, old = file.read_bytes(), file.stat()
+    week.rows(day, [(1, 2, clock("2024-02-27 10:00"))], name=file.name)
+    other = file.read_bytes()
+    assert len(other) == len(before)
+    replace(file, before)
+    os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+    assert calendar(week.layout, FIRST, LAST).stale == (), "the rows that were read"
+    replace(file, other)
+    os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (old.st_size, old.st_mtime_ns)
+    assert calendar(week.layout, FIRST, LAST).stale == (day,)
+    week.ingest(day)
+    assert calendar(week.layout, FIRST, LAST).stale == ()
+    assert [row[1] for row in week.table("events", day)] == [2]
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_sums_of_a_copy_are_compared_once(week, tmp_path):
+    copy = type(week.layout)(shutil.copytree(week.layout.root, tmp_path / "copy"))
+    known = copy.delivery("2024-02-27").read_bytes()
+    assert calendar(copy, FIRST, LAST).stale == ()
+    learnt = copy.delivery("2024-02-27").read_bytes()
+    assert learnt != known
+    [file] = copy.raw_events("2024-02-27").iterdir()
+    assert json.loads(learnt)[file.name][3] == file.stat().st_ctime_ns
+    assert calendar(copy, FIRST, LAST).stale == ()
+    assert copy.delivery("2024-02-27").read_bytes() == learnt
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_the_record_of_an_older_version_holds(week):
+    day = date(2024, 2, 27)
+    place = week.layout.delivery(day)
+    place.write_text(json.dumps({name: entry[:3] for name, entry in json.loads(place.read_text()).items()}))
+    assert calendar(week.layout, FIRST, LAST).stale == ()
+    assert [len(entry) for entry in json.loads(place.read_text()).values()] == [4]
 
 
 def test_a_day_without_its_record_is_read_again_and_one_whose_raw_files_went_away_is_not(week):

@@ -1,0 +1,66 @@
+"""Dagster's home made ready: its settings, and its databases where several processes ask for a new one at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.shell.home import SETTINGS, make_home
+
+ROOT = Path(__file__).resolve().parents[3]
+MAKER = """
+import sys
+from pathlib import Path
+
+import dagster as dg
+from pipelines.shell.home import make_home
+
+print("ready", flush=True)
+for line in sys.stdin:
+    with dg.DagsterInstance.from_config(str(make_home(Path(line.strip())))) as instance:
+        print(len(instance.get_runs()) + len(instance.all_instigator_state()), flush=True)
+"""
+
+
+def test_a_home_gets_the_projects_settings_and_keeps_its_own(tmp_path: Path) -> None:
+    assert (ROOT / ".dagster" / "dagster.yaml").read_text() == SETTINGS
+    made = make_home(tmp_path / "new" / "home")
+    assert (made / "dagster.yaml").read_text() == SETTINGS
+    (made / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
+    make_home(made)
+    assert (made / "dagster.yaml").read_text() == "telemetry: {enabled: true}\n"
+    with pytest.raises(ValueError, match="cannot be used: File exists; name a folder"):
+        make_home(made / "dagster.yaml")
+
+
+def test_settings_that_dagster_cannot_read_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetri: {enabled: true}\n")
+    with pytest.raises(ValueError, match=r"Dagster's databases in .* cannot be made: .*\"telemetri\"") as refused:
+        make_home(tmp_path)
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.slow
+def test_processes_that_begin_at_once_make_one_home(tmp_path: Path) -> None:
+    command, pipe = [sys.executable, "-c", MAKER], subprocess.PIPE
+    makers = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
+    for maker in makers:
+        _expect(maker, "ready")
+    for number in range(10):
+        for maker in makers:
+            assert maker.stdin
+            maker.stdin.write(f"{tmp_path / str(number)}\n")
+            maker.stdin.flush()
+        for maker in makers:
+            _expect(maker, "0")
+    for maker in makers:
+        said = maker.communicate()[1]
+        assert maker.returncode == 0, said
+
+
+def _expect(maker: "subprocess.Popen[str]", line: str) -> None:
+    """The next line that it prints; where it ended instead, what it said of it."""
+    assert maker.stdout
+    found = maker.stdout.readline().strip()
+    assert found == line, maker.communicate()[1]
