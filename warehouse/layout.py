@@ -89,15 +89,15 @@ class Layout:
 def judge_folder(path: Path) -> None:
     """Refuse a folder whose path the Delta library reads as another one, or stops at.
 
-    It decodes %41 in a path to A and takes a backslash for a slash, so the table would be looked for elsewhere.
-    Brackets, ^, | and control characters stop it, some only when rows are deleted. No way of writing the path helps,
-    nor does a link.
+    It decodes %41 in a path to A and takes a backslash for a slash, so the table would be looked for elsewhere; what
+    lies below a _delta_log it takes for a log. Brackets, ^, | and control characters stop it, some only when rows are
+    deleted. No way of writing the path helps, nor does a link.
 
     Raises:
         ValueError: what in the path is wrong.
     """
     whole = str(path.resolve())
-    if found := re.search(r"%[0-9A-Fa-f]{2}|[\\\[\]^|\x00-\x1f\x7f]", whole):
+    if found := re.search(r"%[0-9A-Fa-f]{2}|[\\\[\]^|\x00-\x1f\x7f]|(?<=/)_delta_log(?=/|$)", whole):
         raise ValueError(
             f"{shown(whole)} has {shown(found[0])} in its path, which the Delta library reads as something else or "
             f"stops at: rename that folder, or put the data below another one"

@@ -73,6 +73,8 @@ def decoded(column: pa.Array) -> pa.Array:
     kind = column.type
     if isinstance(kind, pa.UuidType):
         return _uuids(column.storage)
+    if isinstance(kind, pa.Bool8Type):  # kept as numbers, which it is none
+        return column.storage.cast(pa.bool_())
     if isinstance(kind, pa.BaseExtensionType):
         return decoded(column.storage)
     if pa.types.is_dictionary(kind):

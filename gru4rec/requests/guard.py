@@ -101,9 +101,14 @@ def judge(kind: str, body: bytes) -> int:
     if len(forms) != 1:
         raise Refusal(400, 'the body is no request; send an object such as {"dataframe_records": [{"items": [1, 2]}]}')
     rows = given[forms[0]]
+    if given.get("params"):  # MLflow would pass over them, and answer as if nothing had been asked
+        raise Refusal(400, "the body has params, which mean nothing here; say n and exclude in each row")
     if forms[0] in LISTS and not isinstance(rows, list):
         raise Refusal(400, f'{forms[0]} is {shown(rows)}; send a list of rows such as [{{"items": [1, 2], "n": 10}}]')
     if forms[0] not in LISTS:
+        columns = rows.get("columns") if isinstance(rows, dict) else None
+        if isinstance(columns, list) and len({str(name) for name in columns}) < len(columns):
+            raise Refusal(400, f"{forms[0]} has a column twice ({shown(columns)}); send it once")
         return SMALL + 1
     try:
         return sum(request.n for request in read_requests(rows))
@@ -113,7 +118,9 @@ def judge(kind: str, body: bytes) -> int:
 
 def _json(body: bytes) -> Any:
     try:
-        given = json.loads(body)
+        given = json.loads(body, object_pairs_hook=_object)
+    except Refusal:
+        raise
     except UnicodeDecodeError:
         raise Refusal(400, "the body is no UTF-8 text; send JSON in UTF-8") from None
     except json.JSONDecodeError as error:
@@ -133,6 +140,16 @@ def _json(body: bytes) -> Any:
     if level:
         raise Refusal(400, f"the body is nested deeper than {MAX_DEPTH} levels; send a list of rows")
     return given
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; Refusal where it has a key twice, of which Python would drop the first."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Refusal(400, f"an object of the body has {shown(name)} twice; send it once")
+        found[name] = value
+    return found
 
 
 async def _body(receive: Receive) -> bytes:

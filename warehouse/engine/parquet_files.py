@@ -3,6 +3,7 @@
 Only footers are read. Every refusal names the file and the column.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +19,36 @@ SUFFIXES = (".parquet", ".parq", ".pq")
 ID_TYPE = b"id_type"  # in a raw column's metadata: what an import was asked to make of ids that it left as text
 
 
+def below(folder: Path) -> list[Path]:
+    """Whatever lies below a folder at any depth, by name; what is called `_*` or `.*` is left out, with all below it.
+
+    Raises:
+        DataError: a folder cannot be listed, so that nobody knows what it holds.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(
+            f"the folder {error.filename} cannot be listed ({error.strerror}), and what lies there would not be read: "
+            f"let this user read it, or give it a name that begins with _ to leave it out"
+        ) from error
+
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=refuse) if folder.is_dir() else ():
+        folders[:] = [name for name in folders if not name.startswith(("_", "."))]
+        found += [Path(place, name) for name in (*folders, *files) if not name.startswith(("_", "."))]
+    return sorted(found)
+
+
 def files_of(folder: Path) -> list[Path]:
     """The parquet files below a folder, at any depth, by name.
 
     What is called `_*` or `.*` is left out: writers leave such marks and unfinished files.
 
     Raises:
-        DataError: another file lies there, or a link to a folder: it would not be read.
+        DataError: another file lies there, a link to a folder, or a folder that cannot be listed: it would not be read.
     """
     found = []
-    for path in sorted(folder.rglob("*")):
-        if any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts):
-            continue
+    for path in below(folder):
         if path.is_dir() and not path.is_symlink():
             if path.suffix.lower() not in SUFFIXES or any(path.iterdir()):
                 continue
@@ -139,6 +158,7 @@ def kind(field_type: "pa.DataType") -> str:
         ("string", t.is_string_view),
         ("bytes", t.is_binary),
         ("bytes", t.is_large_binary),
+        ("bytes", t.is_binary_view),
         ("bytes", t.is_fixed_size_binary),
         ("timestamp", t.is_timestamp),
         ("date", t.is_date),
@@ -148,12 +168,15 @@ def kind(field_type: "pa.DataType") -> str:
 
 
 def plain_type(field_type: "pa.DataType") -> "pa.DataType":
-    """The type of a column's values: not that of a dictionary around them, nor of an extension other than a UUID."""
+    """The type of a column's values: not that of a dictionary around them, nor of an extension.
+
+    Only UUIDs, which are kept as bytes, and the booleans of `bool8`, which are kept as numbers, stay what they are.
+    """
     import pyarrow as pa
 
     if pa.types.is_dictionary(field_type):
         return plain_type(field_type.value_type)
-    if isinstance(field_type, pa.BaseExtensionType) and not isinstance(field_type, pa.UuidType):
+    if isinstance(field_type, pa.BaseExtensionType) and not isinstance(field_type, pa.UuidType | pa.Bool8Type):
         return plain_type(field_type.storage_type)
     return field_type
 

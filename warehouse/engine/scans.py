@@ -107,7 +107,7 @@ def _json_text(name: str, form: JsonLines, row: str = "") -> str:
     number = f"TRY_CAST({text} AS DOUBLE)"
     exact = f"abs({number}) < {_EXACT['double']}"
     return (
-        f"CASE WHEN {kind} IN ('ARRAY', 'OBJECT') THEN NULL "
+        f"CASE WHEN {kind} IN ('ARRAY', 'OBJECT', 'BOOLEAN') THEN NULL "
         f"WHEN {kind} <> 'DOUBLE' OR regexp_full_match({text}, '-?[0-9]+') THEN {text} "
         f"WHEN {exact} AND {number} = trunc({number}) THEN CAST({number} AS BIGINT)::VARCHAR "
         f"WHEN {exact} THEN {text} END"

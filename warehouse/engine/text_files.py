@@ -30,8 +30,19 @@ MARKS = {
     b"\x04\x22\x4d\x18": "lz4",
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"\x50\x2a\x4d\x18": "zstd",  # as pzstd begins one
-    b"PAR1": "parquet",
+    b"Rar!\x1a": "rar",
+    b"LZIP": "lzip",
+    b"\x1f\x9d": "compress",
+    b"\xff\x06\x00\x00sNaPpY": "snappy",
 }  # what a packed file begins with
+TABLES = {
+    b"PAR1": "a parquet file",
+    b"ARROW1\0\0": "a file of Arrow",
+    b"Obj\x01": "an Avro file",
+    b"SQLite format 3\0": "a database of SQLite",
+    b"\xd0\xcf\x11\xe0": "a file of Excel",
+}  # what other files of rows begin with
+TAR = slice(257, 262)  # where a tar archive says what it is
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,8 @@ class JsonLines:
     """A JSON object a line. With `explode`, that field is a list of objects and every one of them is a row.
 
     A field of `single` is one id, as text. A number of a whole value is that number however it is written (3.00, 1e2).
-    It is NULL where it is a list or an object, whose text could be that of another row; a number that is not exact
-    (1e30); or one of the words NaN and Infinity without quotes, which Python writes for a missing number.
+    It is NULL where it is a list, an object or true, whose text could be that of another row; a number that is not
+    exact (1e30); or one of the words NaN and Infinity without quotes, which Python writes for a missing number.
     """
 
     explode: str = ""
@@ -79,13 +90,29 @@ def packing(path: Path) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: check the path")
     with path.open("rb") as file:
-        start = file.read(6)
-    found = next((name for mark, name in MARKS.items() if start.startswith(mark)), "none")
+        found = _kind_of(path, file.read(TAR.stop))
     if found in ("gzip", "zstd", "none"):
         return found
-    if found == "parquet":
-        raise DataError(f"{path} is a parquet file and no text: read it as one")
     raise DataError(f"{path} is packed ({found}): unpack it, or pack it with gzip or zstd")
+
+
+def _kind_of(path: Path, start: bytes) -> str:
+    """How a file is packed that begins so, or "none"; DataError for a file of rows that is no text."""
+    if other := next((name for mark, name in TABLES.items() if start.startswith(mark)), ""):
+        raise DataError(f"{path} is {other} and no text: read it as one, or write its rows as text or parquet")
+    if start[TAR] == b"ustar":
+        return "tar"
+    return next((name for mark, name in MARKS.items() if start.startswith(mark)), "none")
+
+
+def _refuse_packed_twice(path: Path) -> None:
+    """DataError where what is packed in a file is packed itself, as in log.tar.gz."""
+    with _bytes_of(path) as file:
+        inside = _kind_of(path, file.read(TAR.stop))
+    if inside != "none":
+        raise DataError(
+            f"{path} is packed ({packing(path)}, and {inside} inside): unpack it, and pack each file by itself"
+        )
 
 
 def open_text(path: Path, encoding: str = "utf-8") -> TextIO:
@@ -181,6 +208,8 @@ def _header(path: Path, form: TextForm) -> list[str]:
     """The names of the columns as they stand in the file."""
     encoding = form.encoding if isinstance(form, Delimited) else "utf-8"
     try:
+        if packing(path) != "none":
+            _refuse_packed_twice(path)
         with open_text(path, encoding) as file:
             lines = _lines(path, file)
     except (DataError, FileNotFoundError):

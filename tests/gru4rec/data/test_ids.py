@@ -86,6 +86,10 @@ def test_ids_of_a_hash_are_found_again_though_they_are_all_small() -> None:
         (pa.array([1.0, float("inf")]), "inf is no whole number"),
         (pa.array([2.0**53]), "double, which cannot tell 9007199254740992 from its neighbours"),
         (pa.array([2.0**24], pa.float32()), "float, which cannot tell 16777216 from its neighbours"),
+        (
+            pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())),
+            "item ids are bool; use integers or strings",
+        ),
         (pa.array([Decimal("1.5")]), r"item ids are decimal128\(2, 1\); use integers or strings"),
         (pa.array([b"\xff\xfe"]), "bytes that are no UTF-8 text"),
         (pa.array([[1]]), "item ids are list"),

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+import tarfile
 import zipfile
 from datetime import date
 
@@ -28,6 +30,15 @@ def zipped(text):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("a.csv", text)
+    return packed.getvalue()
+
+
+def tarred(mode):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
+        entry = tarfile.TarInfo("a.csv")
+        entry.size = len(CSV)
+        archive.addfile(entry, io.BytesIO(CSV.encode()))
     return packed.getvalue()
 
 
@@ -80,6 +91,10 @@ def imported(engine, layout, shop, tmp_path):
         ("csv", {"a.csv": f"U,u,I,i,t,T\n9,1,9,2,{AT},x\n"}, ["1"]),
         ("csv", {"a.csv": f'"x, y","a\nb",u,i,t\n"5, 6","7\n8",1,2,{AT}\n'}, ["1"]),
         ("csv", {"a.csv": f"user_id,u,i,t,timestamp,day,row\n5,1,2,{AT},q,x,8\n"}, ["1"]),
+        ("csv", {"a.csv": f"u,i,t\n1\u2028a,2,{AT}\n3\x85b,2,{AT}\n"}, ["1\u2028a", "3\x85b"]),
+        ("jsonl", {"a.jsonl": f'{{"u": "1\u2028a", "i": "\x85", "t": "{AT}"}}\n'}, ["1\u2028a"]),
+        ("jsonl", {"a.jsonl": JSON, "b.jsonl": "\ufeff" + JSON.replace('"u": 1', '"\\u0075": 7')}, ["1", "7"]),
+        ("csv", {"a.csv": CSV, "LOG.CSV.GZ": gzip.compress(CSV.encode())}, ["1"]),
         ("jsonl", {"a.jsonl": JSON.replace("{", '{"": 5, "U": 9, "row": 3, ')}, ["1"]),
         ("parquet", {"a.parquet": table(1, __index_level_0__=[0], x=pa.array([5], pa.duration("s")))}, ["1"]),
     ],
@@ -98,12 +113,27 @@ def test_it_is_read(imported, form, files, found):
         ("csv", {"a.csv.zip": zipped(CSV)}, "holds no file like .* \\(it has a.csv.zip"),
         ("csv", {"a.csv": zipped(CSV)}, "is packed \\(zip\\): unpack it"),
         ("csv", {"a.csv": b"BZh91AY" + bytes(20)}, "is packed \\(bzip2\\): unpack it"),
+        ("csv", {"a.csv": b"Rar!\x1a\x07\x01\x00" + bytes(20)}, "is packed \\(rar\\): unpack it"),
+        ("csv", {"a.csv": tarred("w")}, "is packed \\(tar\\): unpack it"),
+        ("csv", {"a.csv.gz": tarred("w:gz")}, "is packed \\(gzip, and tar inside\\): unpack it"),
+        ("csv", {"a.csv.gz": gzip.compress(gzip.compress(CSV.encode()))}, "\\(gzip, and gzip inside\\): unpack it"),
+        ("jsonl", {"a.jsonl": pa.compress(ZSTD, codec="zstd", asbytes=True)}, "\\(zstd, and zstd inside\\)"),
         ("csv", {"a.csv": table(1)}, "is a parquet file and no text"),
+        ("csv", {"a.csv": b"SQLite format 3\0" + bytes(80)}, "is a database of SQLite and no text"),
+        ("jsonl", {"a.jsonl": b"Obj\x01\x04\x14avro.codec" + bytes(20)}, "is an Avro file and no text"),
+        ("csv", {"a.csv.gz": gzip.compress(b"ARROW1\0\0" + bytes(20))}, "is a file of Arrow and no text"),
         ("csv", {"a.csv": CSV.encode("utf-16")}, "name the right encoding, or unpack it"),
         ("parquet", {"a.parquet": gzip.compress(b"PAR1")}, "is not a whole parquet file"),
         ("parquet", {"a.parquet": table(1, U=[9])}, "has the columns 'u', 'U', which engines do not tell apart"),
         ("jsonl", {"a.jsonl": JSON + JSON.replace("1", "[3]", 1)}, "field 'u' of line 2 of .* is a list"),
         ("jsonl", {"a.jsonl": JSON.replace("2", '{"id": 3}', 1)}, "field 'i' of line 1 of .* is an object"),
+        ("jsonl", {"a.jsonl": JSON.replace("2", '2, "u": 3', 1)}, "in line 1: Object .* has duplicate key"),
+        ("jsonl", {"a.jsonl": JSON.strip() + JSON}, "line 1 of .* is not JSON \\(Extra data"),
+        (
+            "jsonl",
+            {"a.jsonl": JSON.replace(f'"{AT}"', f'{{"$date": "{AT}"}}')},
+            "field 't' of line 1 of .* is an object",
+        ),
         ("jsonl", {"a.jsonl": f"[{JSON.strip()}]\n"}, "line 1 of .* is no JSON object"),
     ],
 )
@@ -171,7 +201,7 @@ def test_files_that_differ_are_read_by_their_own_headers(imported, files, users)
 
 
 @pytest.mark.parametrize("more", ["", 'user_id_type = "int64"\n'])
-@pytest.mark.parametrize("odd", ["[3]", '{"a": 1}', "NaN", "Infinity", "-Infinity", "nan"])
+@pytest.mark.parametrize("odd", ["[3]", '{"a": 1}', "true", "false", "NaN", "Infinity", "-Infinity", "nan"])
 def test_a_list_or_no_number_deep_in_json_lines_is_no_id(engine, layout, shop, tmp_path, odd, more):
     """Beyond the lines that are looked at first; as text it would be the id of another row."""
     lines = [JSON] * 150 + [JSON.replace('"u": 1', f'"u": {odd}'), JSON.replace('"u": 1', '"u": 4')]
@@ -183,9 +213,24 @@ def test_a_list_or_no_number_deep_in_json_lines_is_no_id(engine, layout, shop, t
     assert {str(row[0]) for row in shop.table("events", DAY)} == {"1", "4"}
 
 
+@pytest.mark.parametrize(
+    "lay",
+    [
+        pytest.param(lambda path: path.symlink_to(path), id="a link to itself"),
+        pytest.param(lambda path: path.symlink_to(path.parent), id="a link to the folder around it"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), id="a link without an end"),
+        pytest.param(os.mkfifo, id="a pipe"),
+    ],
+)
+def test_what_is_no_file_is_refused_by_name(imported, tmp_path, lay):
+    (tmp_path / "in").mkdir()
+    lay(tmp_path / "in" / "b.csv")
+    assert "/in/b.csv would not be read" in imported("csv", {"a.csv": CSV})
+
+
 def test_the_words_of_missing_numbers_are_ids_where_they_are_text(imported):
-    lines = [JSON.replace('"u": 1', f'"u": "{text}"') for text in ("NaN", "[3]", "Infinity")]
-    assert imported("jsonl", {"a.jsonl": "".join(lines)}) == ["Infinity", "NaN", "[3]"]
+    lines = [JSON.replace('"u": 1', f'"u": "{text}"') for text in ("NaN", "[3]", "Infinity", "true")]
+    assert imported("jsonl", {"a.jsonl": "".join(lines)}) == ["Infinity", "NaN", "[3]", "true"]
 
 
 def test_a_missing_number_within_exploded_lists_is_no_id(engine, layout, shop, tmp_path):

@@ -1,9 +1,10 @@
 """The files of a log: found, and none of them passed over in silence."""
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
+from warehouse.engine.parquet_files import below
 
 
 def files_in(path: Path, *patterns: str) -> tuple[Path, ...]:
@@ -27,7 +28,7 @@ def all_files_in(path: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
     """
     if path.is_file():
         return (path,)
-    found = [file for file in _below(path) if file.is_file() and file.name.lower().endswith(suffixes)]
+    found = [file for file in below(path) if file.is_file() and file.name.lower().endswith(suffixes)]
     return _some(path, found, tuple(f"*{suffix}" for suffix in suffixes))
 
 
@@ -38,26 +39,19 @@ def refuse_strays(path: Path, known: set[Path]) -> None:
         path: the folder, or a single file, beside which nothing matters.
         known: what is read, or is no part of the log, as resolved paths.
     """
-    for file in _below(path) if path.is_dir() else ():
-        if file.resolve() not in known and (file.is_file() or file.is_symlink()):
+    for file in below(path):
+        if (file.is_symlink() or not file.is_dir()) and Path(os.path.realpath(file)) not in known:
             raise DataError(
                 f"{file} would not be read: name the files of the log in `files` of [events], take this one away, or "
                 f"give it a name that begins with _ to leave it out"
             )
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Whatever lies below a folder at any depth, by name, without what is called _* or .*."""
-    for file in sorted(folder.rglob("*")):
-        if not any(part.startswith(("_", ".")) for part in file.relative_to(folder).parts):
-            yield file
-
-
 def _some(path: Path, found: list[Path], patterns: tuple[str, ...]) -> tuple[Path, ...]:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: check the path")
     if not found:
-        there = ", ".join(file.name for file in _below(path) if file.is_file())
+        there = ", ".join(file.name for file in below(path) if file.is_file())
         beside = f" (it has {there[:150]})" if there else ""
         raise FileNotFoundError(f"{path} holds no file like {' or '.join(patterns)}{beside}: check the path")
     return tuple(found)

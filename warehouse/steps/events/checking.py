@@ -48,6 +48,7 @@ def define_checked(
         session_type=_SQL_TYPES[session_type],
         user_is_text=user_type == "string",
         item_is_text=item_type == "string",
+        session_is_text=session_type == "string",
         max_id_length=config.max_id_length,
         floor=midnight(config.floor),
         day_end=midnight(day + timedelta(days=1)),

@@ -7,7 +7,9 @@ SELECT
   TRY_CAST(item_id AS {item_type}) AS item_id,
   timestamp,
   TRY_CAST(sequence AS BIGINT) AS sequence,
-  TRY_CAST(session_id AS {session_type}) AS session_id,
+  -- An empty text names no session: writers that quote every field leave one for a missing value.
+  CASE WHEN {session_is_text} AND CAST(session_id AS STRING) = '' THEN NULL
+    ELSE TRY_CAST(session_id AS {session_type}) END AS session_id,
   CAST(event_type AS STRING) AS event_type,
   TRY_CAST(dwell AS DOUBLE) AS dwell,
   CASE

@@ -18,8 +18,22 @@ NAMES = [
     "with blank", "Müller ü", "a#b", "100%", "%zz", "50%2", "a?b=c&d", "it's", "*", "a+b", "a;b,c",
     "{x}", "~", "$HOME", "a:b", "日本", "🙂", 'say "hi"', "..dots.", "-dash", " lead",
     "trail ", "`x`", "<x>", "&amp;", "#", "%", "e\u0301", "n" * 200,
+    "user_id=9", "run_date=2026-01-01", "_hidden", "\u202etxt", "s3:",
 ]  # fmt: skip
-UNUSABLE = ["per%20cent", "%41", "a%25b", "back\\slash", "[x]", "a]", "a\tb", "a\nb", "a\x7fb", "a|b", "a^b"]
+UNUSABLE = [
+    "per%20cent",
+    "%41",
+    "a%25b",
+    "back\\slash",
+    "[x]",
+    "a]",
+    "a\tb",
+    "a\nb",
+    "a\x7fb",
+    "a|b",
+    "a^b",
+    "_delta_log",
+]
 
 
 @pytest.fixture(params=NAMES)

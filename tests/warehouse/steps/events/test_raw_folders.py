@@ -1,7 +1,11 @@
 """Every file below a raw folder is read, or refused by name."""
 
 import os
+import subprocess
+import sys
+import tempfile
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +43,48 @@ def test_a_link_to_a_folder_is_refused_by_name(shop, clock, tmp_path):
     (shop.layout.raw_events(DAY) / "more").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ValueError, match="more is a link to a folder and would not be read"):
         shop.ingest(DAY)
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("start", ["b.parquet", "c.parquet"])
+def test_links_in_a_circle_are_refused_by_name(shop, clock, start):
+    shop.rows(DAY, [(1, 1, clock("10:00"))])
+    folder = shop.layout.raw_events(DAY)
+    (folder / "b.parquet").symlink_to(folder / start)
+    (folder / "c.parquet").symlink_to(folder / "b.parquet")
+    with pytest.raises(ValueError, match=r"b\.parquet is not a whole parquet file"):
+        shop.ingest(DAY)
+    assert not shop.layout.files("events", DAY)
+
+
+OTHER_USER = """
+import os, sys
+from pathlib import Path
+from warehouse.engine.parquet_files import files_of
+if os.geteuid() == 0:
+    os.seteuid(65534)
+print([path.name for path in files_of(Path(sys.argv[1]) / "open")])
+try:
+    files_of(Path(sys.argv[1]))
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_a_folder_that_may_not_be_listed_is_refused_by_name():
+    with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to other users
+        root = Path(name)
+        for folder in ("open", "open/_closed", "shut"):
+            (root / folder).mkdir()
+            (root / folder / "a.parquet").touch()
+        for folder, rights in ((".", 0o755), ("open/_closed", 0), ("shut", 0)):
+            (root / folder).chmod(rights)
+        done = subprocess.run([sys.executable, "-c", OTHER_USER, name], capture_output=True, text=True, check=True)
+        for folder in ("open/_closed", "shut"):
+            (root / folder).chmod(0o755)
+    found, said = done.stdout.splitlines()
+    assert found == "['a.parquet']"
+    assert said.startswith(f"the folder {root / 'shut'} cannot be listed (Permission denied), and what lies there")
 
 
 @pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
