@@ -7,6 +7,7 @@ events/2026-01-31.parquet         a table's partition: one whole file,
 events/2026-01-31.parts/          or whole parts and their manifest
 recommendations/                  a Delta table, one partition a night
 reports/2026-01-31.html           a night's report, for people
+pictures/2026-01-31/*.png         what the assets' pages show of a night
 similar_items/                    another Delta table
 """
 
@@ -43,6 +44,10 @@ class Layout:
     def report(self, night: date | str) -> Path:
         """The page that tells people of a night."""
         return self.root / "reports" / f"{as_day(night).isoformat()}.html"
+
+    def picture(self, night: date | str, name: str) -> Path:
+        """A picture that an asset's page shows of a night."""
+        return self.root / "pictures" / as_day(night).isoformat() / f"{name}.png"
 
     @property
     def similar_items(self) -> Path:

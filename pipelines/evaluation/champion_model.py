@@ -11,6 +11,7 @@ from pipelines.evaluation.unread import why_unread
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
 from pipelines.policy.partitions import DAILY
+from pipelines.policy.pictures import show
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import GateKnobs
 from pipelines.settings.read import current_settings
@@ -72,6 +73,7 @@ def champion_model(
             registry.promote(tracking, challenger, by=f"gate of {day}", reason=decision.reason)
         champion = registry.aliased(tracking, registry.CHAMPION)
         nights = judged_nights(warehouse, newest_versions(tracking), date.fromisoformat(day), figures.METRIC, NIGHTS)
+        pictures = show(warehouse.layout, day, {"models_over_nights": figures.over_nights(nights)})
     context.log.info(f"Version {challenger.version} {outcome}. {decision.reason}")
     return dg.MaterializeResult(
         check_results=[_check(decision), _saw_champion(why_unread(challenger, before))],
@@ -83,7 +85,7 @@ def champion_model(
             "champion_version": int(champion.version) if champion else "none",
             "champion_run_date": champion.tags.get("run_date", "") if champion else "",
             "nights": dg.MetadataValue.md(sparklines.of_nights(nights)),
-            "nights_as_picture": dg.MetadataValue.md(figures.inline(figures.over_nights(nights))),
+            **pictures,
         },
     )
 

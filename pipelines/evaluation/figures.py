@@ -1,13 +1,11 @@
-"""Pictures of a night's evaluation, as PNG: for MLflow, and inline on the asset's page."""
+"""Pictures of a night's evaluation, as PNG: for MLflow, and on the asset's page."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.evaluation.over_nights import Judged
 
-SHOWN = ("recall_by_session_length", "coverage_against_recall")
 METRIC = "recall@20"
 LISTS = {"published": "published lists", "popular": "popular items"}  # of the table `realised`, as people read them
 
@@ -36,11 +34,6 @@ def draw(
     }
 
 
-def inline(content: bytes) -> str:
-    """A PNG as Markdown that carries the picture itself."""
-    return f"![picture](data:image/png;base64,{base64.b64encode(content).decode()})"
-
-
 def realised_curve(rows: Sequence[dict[str, Any]]) -> bytes:
     """Realised recall@20 over the days, of published lists and popular items, with its intervals, as PNG.
 
@@ -64,7 +57,7 @@ def over_nights(nights: Sequence[Judged]) -> bytes:
 def _picture(paint: Any) -> bytes:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3.6), dpi=100, layout="constrained")
+    figure = Figure(figsize=(4.6, 3.6), dpi=100, layout="constrained")  # wider ones do not fit the pages of assets
     axes = figure.subplots()
     paint(axes)
     axes.spines[["top", "right"]].set_visible(False)
@@ -77,8 +70,20 @@ def _training_curve(axes: Any, losses: Mapping[str, Sequence[tuple[int, float]]]
     for member, points in losses.items():
         axes.plot([epoch for epoch, _ in points], [loss for _, loss in points], marker="o", label=member)
     if len(losses) > 1:
-        axes.legend(fontsize="small", frameon=False)
+        _legend(axes)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="epoch", ylabel="loss", title="Training")
+
+
+def _legend(axes: Any) -> None:
+    """Names below the axes, where they cover no point."""
+    axes.figure.legend(loc="outside lower center", ncols=3, fontsize="small", frameon=False)
+
+
+def _dates(axes: Any, days: Sequence[Any]) -> None:
+    """Whole days below the axis, at most eight of them."""
+    shown = days[:: -(-len(days) // 8) or 1]
+    axes.set_xticks(shown, [f"{day:%d %b}" for day in shown], rotation=45)
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -89,17 +94,20 @@ def _by_length(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     prefix = "session length="
     wanted = [row for row in rows if row["metric"] == METRIC and row["segment"].startswith(prefix)]
     labels = list(dict.fromkeys(row["segment"].removeprefix(prefix) for row in wanted))
-    for name in dict.fromkeys(_name(row) for row in wanted if row["role"] != "served"):
+    names = list(dict.fromkeys(_name(row) for row in wanted if row["role"] != "served"))
+    for place, name in enumerate(names):
         own = {row["segment"].removeprefix(prefix): row for row in wanted if _name(row) == name and row["n"]}
+        beside = 0.6 * ((place + 0.5) / len(names) - 0.5)  # of one length beside each other, so that intervals are seen
+        values = [row["value"] for row in own.values()]
         spread = [
             [row["value"] - row["low"] for row in own.values()],
             [row["high"] - row["value"] for row in own.values()],
         ]
-        axes.errorbar(list(own), [row["value"] for row in own.values()], spread, marker="o", capsize=2, label=name)
+        axes.errorbar([labels.index(one) + beside for one in own], values, spread, fmt="o", markersize=4, label=name)
     events = {row["segment"].removeprefix(prefix): row["n"] for row in wanted if row["role"] == "challenger"}
-    axes.set_xticks(labels, [f"{label}\nn = {events.get(label, 0):,}" for label in labels])
+    axes.set_xticks(range(len(labels)), [f"{label}\nn = {events.get(label, 0):,}" for label in labels])
     axes.set(xlabel="events in the session", ylabel=METRIC, title="Recall by session length", ylim=(0, None))
-    axes.legend(fontsize="small", frameon=False)
+    _legend(axes)
 
 
 def _coverage(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -126,8 +134,8 @@ def _nights(axes: Any, nights: Sequence[Judged]) -> None:
     ring = {"s": 90, "facecolors": "none", "edgecolors": "tab:green", "label": "promoted"}
     axes.scatter([one.night for one in won], [one.challenger["value"] for one in won], **ring)
     axes.set(xlabel="night", ylabel=METRIC, title="Challenger, champion, best baseline", ylim=(0, None))
-    axes.tick_params(axis="x", labelrotation=45)
-    axes.legend(fontsize="small", frameon=False)
+    _dates(axes, places)
+    _legend(axes)
 
 
 def _realised(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -137,12 +145,13 @@ def _realised(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
         axes.plot(days, [row["recall"] for row in part], marker="o", label=name)
         axes.fill_between(days, *([row[f"recall_{end}"] for row in part] for end in ("low", "high")), alpha=0.2)
     axes.set(xlabel="day", ylabel=METRIC, title="What readers' lists were worth", ylim=(0, None))
-    axes.tick_params(axis="x", labelrotation=45)
-    axes.legend(fontsize="small", frameon=False)
+    _dates(axes, sorted({row["run_date"] for row in rows}))
+    _legend(axes)
 
 
 def _reliability(axes: Any, reliability: Any) -> None:
     most = min(1.0, 1.1 * max([*reliability.confidence, *reliability.accuracy, 0.05]))  # the points fill the picture
+    axes.locator_params(nbins=5)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
     axes.plot(reliability.confidence, reliability.accuracy, marker="o")
     axes.set(

@@ -24,6 +24,7 @@ from pipelines.evaluation.unread import UNREAD
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
 from pipelines.policy.partitions import DAILY
+from pipelines.policy.pictures import show
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import EvaluationKnobs
 from pipelines.tracking import registry
@@ -84,6 +85,7 @@ def offline_evaluation(
         rows = table.to_pylist()
         pictures = figures.draw(rows, comparison.reliability, _losses(tracking, challenger.run_id))
         log_figures(tracking, challenger, rows, file, pictures)
+        shown = show(warehouse.layout, day, pictures)
     context.log.info(f"scoring on a processor took {comparison.threads} thread(s) of {cores()} cores")
     for name, seconds in comparison.seconds.items():
         context.log.info(f"{name} measured in {seconds:.1f} s")
@@ -92,7 +94,8 @@ def offline_evaluation(
         "mlflow_run": dg.MetadataValue.url(tracking.page(challenger.run_id)),
         "dagster/row_count": table.num_rows,
         "path": dg.MetadataValue.path(str(file)),
-        **_metadata(challenger, comparison, rows, pictures),
+        **shown,
+        **_metadata(challenger, comparison, rows),
     }
     check = _trained_before_test(candidates[0].train_until, comparison)
     return dg.MaterializeResult(metadata=found, check_results=[check])
@@ -160,13 +163,10 @@ def _losses(tracking: Tracking, run_id: str) -> dict[str, list[tuple[int, float]
     }
 
 
-def _metadata(
-    challenger: "ModelVersion", comparison: Comparison, rows: list[dict[str, Any]], pictures: dict[str, bytes]
-) -> dict[str, Any]:
+def _metadata(challenger: "ModelVersion", comparison: Comparison, rows: list[dict[str, Any]]) -> dict[str, Any]:
     mine = comparison.measured[0].evaluation
     return {
         "all_figures": dg.MetadataValue.md(summary(rows)),
-        **{name: dg.MetadataValue.md(figures.inline(pictures[name])) for name in figures.SHOWN},
         **{name: float(value) for name, value in mine.metrics.items() if name in SHOWN},
         "predictions": mine.events,
         "test_from": comparison.test_from.isoformat(),

@@ -14,6 +14,7 @@ from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema, markdown_table, parquet_metadata
 from pipelines.policy.one_log import require_own_lists
 from pipelines.policy.partitions import DAILY
+from pipelines.policy.pictures import show
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.tracking.runs import Tracking, numbers
 
@@ -60,15 +61,17 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
             context.log.info(str(reason))
             return dg.MaterializeResult(metadata={"skipped": str(reason)}, check_results=[_check(None)])
         found = band(layout, day)
-        lacking = _log(mlflow.open(), rows, day)
-    for version in lacking:
-        context.log.warning(f"MLflow has no version {version}, which made lists of {day}: its figures are not logged")
-    days = curve(layout, day, CURVE_DAYS)
+        for version in _log(mlflow.open(), rows, day):
+            context.log.warning(
+                f"MLflow has no version {version}, which made lists of {day}: its figures are not logged"
+            )
+        days = curve(layout, day, CURVE_DAYS)
+        pictures = show(layout, day, {"realised_over_days": figures.realised_curve(days)})
     return dg.MaterializeResult(
         metadata={
             "lists": dg.MetadataValue.md(_brief(rows)),
             "curve": dg.MetadataValue.md(sparklines.of_realised(days)),
-            "curve_as_picture": dg.MetadataValue.md(figures.inline(figures.realised_curve(days))),
+            **pictures,
             **({} if found is None else {"recall@20": found.value, "list_date": rows[0]["list_date"].isoformat()}),
             **parquet_metadata("realised", layout.files("realised", day)),
         },

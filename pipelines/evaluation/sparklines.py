@@ -1,7 +1,4 @@
-"""Series as a line of text each, for Dagster's pages.
-
-Dagster hides Markdown of 1,000 characters or more behind [Show Markdown], and with it every picture that it carries.
-"""
+"""Series as a line of text each, for Dagster's pages: seen also where no pictures are served (`dagster dev`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

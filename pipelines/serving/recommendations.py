@@ -15,6 +15,7 @@ from pipelines.policy.partitions import CONTEXT_WINDOW, DAILY
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.serving.pages import audited, check_specs, published_metadata, read_back
 from pipelines.serving.publish import publish_night, serving_champion
+from pipelines.serving.samples import if_readable, some_users
 from pipelines.settings.launchpad import ServingKnobs
 from pipelines.tracking.runs import git_commit
 from warehouse.recommendations.limits import CHECKS
@@ -69,4 +70,5 @@ def recommendations(
         "report_file": dg.MetadataValue.path(str(report)),  # both are made next, by night_report
     }
     told = published_metadata(TABLE, path, champion, published, owners="users")
-    yield dg.MaterializeResult(metadata={**links, **told})
+    lists = if_readable(lambda: some_users(warehouse, day, config.window_days))
+    yield dg.MaterializeResult(metadata={**links, "lists": lists, **told})

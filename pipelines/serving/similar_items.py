@@ -10,6 +10,7 @@ from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.serving.pages import audited, check_specs, published_metadata, read_back
 from pipelines.serving.publish import publish_similar, serving_champion
+from pipelines.serving.samples import if_readable, some_items
 from pipelines.settings.launchpad import SimilarKnobs
 from pipelines.tracking.runs import git_commit
 from warehouse.recommendations.limits import SIMILAR_CHECKS
@@ -52,4 +53,5 @@ def similar_items(
     yield read_back(TABLE, path, published)
     page = dg.MetadataValue.url(tracking.page(champion.run_id))
     told = published_metadata(TABLE, path, champion, published, owners="items")
-    yield dg.MaterializeResult(metadata={"mlflow_run": page, **told})
+    lists = if_readable(lambda: some_items(path, day))
+    yield dg.MaterializeResult(metadata={"mlflow_run": page, "lists": lists, **told})

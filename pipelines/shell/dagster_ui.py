@@ -1,8 +1,21 @@
-"""Dagster's web server behind the guard: `python -m pipelines.shell.dagster_ui WORKSPACE PORT`, started by ui.py."""
+"""Dagster's web server behind the guard: `python -m pipelines.shell.dagster_ui WORKSPACE PORT`, started by ui.py.
 
+It serves the pictures of the assets' pages too.
+"""
+
+import re
 import sys
+from typing import TYPE_CHECKING
 
+from pipelines.policy.pictures import PATH
+from pipelines.settings.read import current_settings
 from pipelines.shell.guard import NAMES, Guard
+from warehouse.layout import Layout
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
 
 
 def serve(workspace: str, port: int) -> None:
@@ -22,7 +35,26 @@ def serve(workspace: str, port: int) -> None:
     target = WorkspaceFileTarget([workspace])
     with DagsterInstance.get() as instance, WorkspaceProcessContext(instance, target, version=__version__) as context:
         app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
+        app.router.routes.insert(0, pictures(Layout(current_settings().root)))  # the last of its own takes every path
         uvicorn.run(Guard(app, port), host=NAMES[0], port=port, log_level="warning")
+
+
+def pictures(layout: Layout) -> "Route":
+    """What answers with the pictures that `pipelines.policy.pictures.show` wrote, and with nothing else."""
+    from starlette.responses import FileResponse, PlainTextResponse
+    from starlette.routing import Route
+
+    def picture(request: "Request") -> "Response":
+        night, name = request.path_params["night"], request.path_params["name"]
+        try:
+            file = layout.picture(night, name) if re.fullmatch("[a-z_]+", name) else None
+        except ValueError:  # no date
+            file = None
+        if file is None or not file.is_file():
+            return PlainTextResponse("There is no such picture.", 404)
+        return FileResponse(file, media_type="image/png", headers={"Cache-Control": "no-cache"})
+
+    return Route(f"/{PATH}/{{night}}/{{name}}.png", picture)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Dagster's home made ready: a home without a dagster.yaml gets the project's own, a new one its databases.
+"""Dagster's home made ready: a home without a dagster.yaml gets the project's own, and a new one its databases.
 
 Dagster makes its databases when it first opens them. Where two processes do so in the same moment, as the UI and the
 daemon of `make ui` once did, both create the same tables and one of them dies.
@@ -33,7 +33,7 @@ concurrency:
 
 
 def make_home(home: Path) -> Path:
-    """Create the folder, its dagster.yaml and Dagster's databases where they are missing; what exists stays as it is.
+    """Create the folder and its dagster.yaml where they are missing; what exists stays as it is.
 
     Without the file Dagster would warn in every process, and send what it counts to its makers.
 
@@ -47,11 +47,29 @@ def make_home(home: Path) -> Path:
             if not file.exists():
                 with replacing(file) as temporary:
                     temporary.write_text(SETTINGS, encoding="utf-8")
-            if not all((home / database).exists() for database in DATABASES):
-                _make_databases(home)
     except OSError as error:
         raise ValueError(f"DAGSTER_HOME is {home}, which cannot be used: {error.strerror}; name a folder.") from None
     return home
+
+
+def make_databases(home: Path) -> None:
+    """Have Dagster make the databases of a new home: to be called before anything else opens it.
+
+    Raises:
+        ValueError: they cannot be made: a full disk, or a dagster.yaml that Dagster cannot read.
+    """
+    with _one_at_a_time(home):
+        if all((home / database).exists() for database in DATABASES):
+            return
+        import dagster as dg
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with dg.DagsterInstance.from_config(str(home)):
+                pass
+        except (SQLAlchemyError, dg.DagsterError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise ValueError(f"Dagster's databases in {home} (DAGSTER_HOME) cannot be made: {said}") from error
 
 
 @contextmanager
@@ -63,20 +81,3 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _make_databases(home: Path) -> None:
-    """Open the home once, by which Dagster makes them.
-
-    Raises:
-        ValueError: they cannot be made: a full disk, or a dagster.yaml that Dagster cannot read.
-    """
-    import dagster as dg
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        with dg.DagsterInstance.from_config(str(home)):
-            pass
-    except (SQLAlchemyError, dg.DagsterError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise ValueError(f"Dagster's databases in {home} (DAGSTER_HOME) cannot be made: {said}") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.settings.read import SettingsError, current_settings
+from pipelines.shell.home import make_databases
 from warehouse.layout import Layout
 
 if TYPE_CHECKING:
@@ -102,7 +103,6 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
     Raises:
         KeyboardInterrupt: Ctrl+C or SIGTERM came before the job was through, or before what is to follow it.
     """
-    import dagster as dg
 
     from pipelines.definitions import defs
     from pipelines.policy.failures import is_stated
@@ -111,7 +111,7 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
 
     night = options.get("partition_key", "no partition")
     with noticing() as interrupted:
-        with _full_disk_said(job, night), dg.DagsterInstance.get() as instance:
+        with _full_disk_said(job, night), _opened_home() as instance:
             done = defs.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -133,6 +133,14 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
         _tell(job, night, why, done.run_id)
         print(f"{job} failed: {why}", file=sys.stderr)
     return failures
+
+
+def _opened_home() -> "dg.DagsterInstance":
+    """Dagster's home, with its databases."""
+    import dagster as dg
+
+    make_databases(Path(os.environ["DAGSTER_HOME"]))
+    return dg.DagsterInstance.get()
 
 
 def _why(failures: "Sequence[dg.DagsterEvent]") -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from pipelines.settings.read import Settings
+from pipelines.shell.home import make_databases
 
 HOST = "127.0.0.1"
 PATIENCE = 300.0  # seconds until a UI must answer; half a minute is usual, a busy machine takes minutes
@@ -143,6 +144,7 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int, l
         if server.answers():
             print(f"Port {server.port} is taken: {server.way}", file=sys.stderr)
             return 2
+    make_databases(home)
     settings.mlflow_folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -109,7 +109,7 @@ class Tracking:
 
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str]) -> "Iterator[ActiveRun]":
-        """A new active run; it ends as FINISHED, as FAILED after an error, as KILLED when told to stop."""
+        """A new active run; it ends as FINISHED, as FAILED after an error (told by it), as KILLED when told to stop."""
         import mlflow
         import psutil
 
@@ -123,8 +123,9 @@ class Tracking:
         )
         try:
             yield active
-        except Exception:
+        except Exception as error:
             mlflow.end_run("FAILED")
+            self.client.set_tag(active.info.run_id, NOTE_TAG, f"**Failed.** {_first_line(error)}")
             raise
         except BaseException:  # KeyboardInterrupt, Dagster's termination
             mlflow.end_run("KILLED")

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.bad_arguments.refusals import DIGITS, LONG, NO_DAY, NO_WHOLE, all_refused
 
 
@@ -41,3 +43,25 @@ def test_warehouse_arguments(ground: Path, tmp_path: Path, capsys: Any) -> None:
     commands += [["generate", "--events", "100", "--data", str(tmp_path / LONG)]]
     commands += [["generate", "--events", "100", "--data", str(ground / "log.csv")]]
     assert all_refused(main, commands, ground, tmp_path, capsys) > 150
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        *((["generate"], option, "-1") for option in ("--events", "--days", "--seed", "--drift")),
+        (["generate"], "--items", "50"),
+        (["generate"], "--events", "0"),
+        (["recommendations", "retain"], "--keep-nights", "0"),
+        (["recommendations", "retain", "--keep-nights", "5"], "--vacuum-hours", "-1"),
+    ],
+)
+def test_a_sentence_names_the_option_as_it_was_typed(
+    command: list[str], option: str, value: str, tmp_path: Path, capsys: Any
+) -> None:
+    from warehouse.__main__ import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main([command[0], "--data", str(tmp_path), *command[1:], f"{option}={value}"])
+    assert stopped.value.code == 2
+    assert f"argument {option}: {value} is not a " in capsys.readouterr().err.replace("'", "")
+    assert not list(tmp_path.iterdir())

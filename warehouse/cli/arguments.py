@@ -1,6 +1,7 @@
 """Arguments that several commands take."""
 
 import argparse
+import math
 import os
 import re
 from collections.abc import Callable
@@ -57,6 +58,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def share(text: str) -> float:
+    """The type of an argument that is a share, from 0 to below 1."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < 1:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a share, from 0 to below 1")
+    return found
 
 
 def id_of(night: "Night", column: str, text: str, option: str) -> int | str:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from warehouse.cli.arguments import Parser, add_data_folder, day
+from warehouse.cli.arguments import Parser, add_data_folder, day, share, whole
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
 from warehouse.sources.mapped import import_mapped
@@ -15,6 +15,7 @@ from warehouse.sources.public.rees46 import import_rees46
 from warehouse.sources.public.retailrocket import import_retailrocket
 from warehouse.sources.public.rsc15 import import_rsc15
 from warehouse.sources.raw.events import ImportReport
+from warehouse.sources.shop.process import GROUP_SIZE
 
 # SOURCE -> (the importer, what it reads)
 SOURCES: dict[str, tuple[Callable[..., ImportReport], str]] = {
@@ -26,6 +27,9 @@ SOURCES: dict[str, tuple[Callable[..., ImportReport], str]] = {
     "otto": (import_otto, "a jsonl file, or a folder of them"),
     "log": (import_mapped, "parquet, CSV or JSON lines, with --mapping FILE"),
 }
+
+
+FEWEST_ITEMS, MOST_ITEMS = 3 * GROUP_SIZE, 2**31 - 1  # of a shop
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -50,12 +54,15 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.set_defaults(run=_import)
 
     generate = subparsers.add_parser("generate", help="write a synthetic shop whose best reachable recall is known")
-    generate.add_argument("--events", type=int, default=100_000, help="about how many events (default 100000)")
-    generate.add_argument("--items", type=int, help="how many items (default: one for 50 events)")
-    generate.add_argument("--days", type=int, default=14, help="days the shop is open (default 14)")
+    generate.add_argument(
+        "--events", type=whole(1, 10**10), default=100_000, help="about how many events (default 100000)"
+    )
+    few = f"how many items, at least {FEWEST_ITEMS} (default: one for 50 events)"
+    generate.add_argument("--items", type=whole(FEWEST_ITEMS, MOST_ITEMS), help=few)
+    generate.add_argument("--days", type=whole(1, 36_525), default=14, help="days the shop is open (default 14)")
     generate.add_argument("--first-day", type=day, default="2026-01-01", help="YYYY-MM-DD")
-    generate.add_argument("--seed", type=int, default=0, help="everything follows from it (default 0)")
-    generate.add_argument("--drift", type=float, default=0.0, help="share of the groups that change a day (default 0)")
+    generate.add_argument("--seed", type=whole(0, 2**31 - 1), default=0, help="everything follows from it (default 0)")
+    generate.add_argument("--drift", type=share, default=0.0, help="share of the groups that change a day (default 0)")
     _add_common(generate)
     generate.set_defaults(run=_generate)
 

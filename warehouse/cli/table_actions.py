@@ -37,8 +37,12 @@ def add_table_actions(actions: "argparse._SubParsersAction[Parser]", table: Call
     rollback.set_defaults(run=_rollback, table=table)
 
     retain = actions.add_parser("retain", help="drop old nights, vacuum superseded files, sweep litter")
-    retain.add_argument("--keep-nights", type=int, required=True, help="nights to keep, counted from the newest")
-    retain.add_argument("--vacuum-hours", type=int, default=168, help="keep superseded files this long (default 168)")
+    retain.add_argument(
+        "--keep-nights", type=whole(1, 36_525), required=True, help="nights to keep, counted from the newest"
+    )
+    retain.add_argument(
+        "--vacuum-hours", type=whole(0, 876_600), default=168, help="keep superseded files this long (default 168)"
+    )
     retain.set_defaults(run=_retain, table=table)
 
     verify = actions.add_parser("verify", help="read nights whole, against the sums of their commits")

@@ -97,7 +97,9 @@ def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Pa
     assert shown["lists"].startswith("| lists | k | hit | recall |")
     assert shown["lists"].count("\n") == 9
     assert len(shown["lists"]) < 1000  # above that Dagster hides it behind a click
-    assert shown["curve_as_picture"].startswith("![picture](data:image/png;base64,")
+    day = FIRST + timedelta(days=6)
+    assert f"(/pictures/{day}/realised_over_days.png?sum=" in shown["realised_over_days"]
+    assert (root / "pictures" / str(day) / "realised_over_days.png").read_bytes().startswith(b"\x89PNG")
     assert "| popular items | " in shown["curve"]
     assert len(shown["curve"]) < 1000, "Dagster hides longer Markdown behind a click"
     spoiled = run(root, FIRST + timedelta(days=7))  # lists of other items

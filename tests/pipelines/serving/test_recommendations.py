@@ -45,6 +45,33 @@ def test_every_user_of_the_window_gets_a_whole_list_and_every_check_passes(serve
     assert materialized.metadata["dagster/row_count"].value == 10 * (USERS + 1)
 
 
+def test_the_page_shows_some_lists_beside_what_their_users_met(serve: SimpleNamespace) -> None:
+    [materialized] = serve.run(FIRST).asset_materializations_for_node("recommendations")
+    rows = [record.data for record in materialized.metadata["lists"].records]
+    found, events = lists(serve, FIRST), pq.read_table(serve.layout.partition("events", FIRST)).to_pylist()
+    users = {row["user_id"] for row in rows}
+    assert len(users) == 4
+    for user in users:
+        mine = [row for row in rows if row["user_id"] == user]
+        assert [row["listed"] for row in mine] == [f"{row['rank']}. Film {row['item_id']}" for row in found[user][:6]]
+        met = [row for row in events if row["user_id"] == user]
+        met.sort(key=lambda row: (row["timestamp"], row["item_id"]), reverse=True)
+        titles = [f"Film {row['item_id']}" if row["item_id"] < ITEMS else str(row["item_id"]) for row in met]
+        assert [row["met last"] for row in mine] == (titles + 6 * [""])[:6]
+
+
+def test_lists_that_cannot_be_shown_fail_no_night(serve: SimpleNamespace) -> None:
+    """The catalogue is damaged where only titles are read."""
+    spoiled = serve.layout.root / "items"
+    spoiled.unlink()
+    spoiled.mkdir()
+    (spoiled / f"{FIRST}.parquet").write_bytes(b"PAR1 is not enough")
+    result = serve.run(FIRST)
+    assert result.success
+    [materialized] = result.asset_materializations_for_node("recommendations")
+    assert materialized.metadata["lists"].value.startswith("No lists are shown here: ")
+
+
 def test_lists_continue_the_last_session_without_what_it_holds(serve: SimpleNamespace) -> None:
     serve.run()
     found = lists(serve)

@@ -29,6 +29,12 @@ def test_the_table_is_what_the_champion_says_and_every_check_passes(
     [materialized] = result.asset_materializations_for_node("similar_items")
     assert materialized.metadata["items"].value == ITEMS
     assert materialized.metadata["preview"].value.startswith("| item_id | rank | similar_item_id | score |")
+    shown = [record.data for record in materialized.metadata["lists"].records]
+    known = {(row["item_id"], row["rank"]): row["similar_item_id"] for row in rows.to_pylist()}
+    places = [(item, rank) for item in (0, 10, 20, 30) for rank in range(1, 6)]
+    assert [(row["item"], row["similar"]) for row in shown] == [
+        (str(item), f"{rank}. {known[item, rank]}") for item, rank in places
+    ]
 
 
 def test_denied_items_are_not_named_and_old_nights_go(serve: SimpleNamespace) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.shell.home import SETTINGS, make_home
+from pipelines.shell.home import SETTINGS, make_databases, make_home
 
 ROOT = Path(__file__).resolve().parents[3]
 MAKER = """
@@ -14,11 +14,13 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-from pipelines.shell.home import make_home
+from pipelines.shell.home import make_databases, make_home
 
 print("ready", flush=True)
 for line in sys.stdin:
-    with dg.DagsterInstance.from_config(str(make_home(Path(line.strip())))) as instance:
+    home = make_home(Path(line.strip()))
+    make_databases(home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         print(len(instance.get_runs()) + len(instance.all_instigator_state()), flush=True)
 """
 
@@ -37,7 +39,7 @@ def test_a_home_gets_the_projects_settings_and_keeps_its_own(tmp_path: Path) -> 
 def test_settings_that_dagster_cannot_read_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetri: {enabled: true}\n")
     with pytest.raises(ValueError, match=r"Dagster's databases in .* cannot be made: .*\"telemetri\"") as refused:
-        make_home(tmp_path)
+        make_databases(tmp_path)
     assert len(str(refused.value)) < 400
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.tracking.runs import Tracking
+from pipelines.tracking.runs import NOTE_TAG, Tracking
 
 
 def test_interrupted_runs_are_closed_as_killed_and_living_ones_are_left(tracking: Tracking) -> None:
@@ -35,9 +35,10 @@ def test_a_new_store_shows_no_empty_experiment_beside_ours(tracking: Tracking) -
 def test_a_run_ends_with_the_status_of_its_body(tracking: Tracking) -> None:
     with tracking.run("fine", {}) as fine:
         pass
-    with pytest.raises(ValueError, match="no"), tracking.run("fails", {}) as failed:
-        raise ValueError("no")
+    with pytest.raises(ValueError, match="no"), tracking.run("fails", {NOTE_TAG: "what is to come"}) as failed:
+        raise ValueError("no items")
     with pytest.raises(KeyboardInterrupt), tracking.run("stopped", {}) as stopped:
         raise KeyboardInterrupt
     found = [tracking.client.get_run(run.info.run_id).info.status for run in (fine, failed, stopped)]
     assert found == ["FINISHED", "FAILED", "KILLED"]
+    assert tracking.client.get_run(failed.info.run_id).data.tags[NOTE_TAG] == "**Failed.** no items"

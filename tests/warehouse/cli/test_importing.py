@@ -36,8 +36,6 @@ def test_import_a_log_by_mapping_with_a_bar_on_a_terminal_alone(tmp_path, capsys
         (["import", "log", "nowhere"], "needs --mapping FILE"),
         (["import", "otto", "nowhere", "--mapping", "m.toml"], "--mapping is for SOURCE log"),
         (["import", "otto", "nowhere", "--memory-limit", "lots"], "memory_limit is 'lots'"),
-        (["generate", "--items", "3"], "n_items is 3"),
-        (["generate", "--events", "0"], "n_events is 0"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_status_2(tmp_path, capsys, monkeypatch, arguments, sentence):
