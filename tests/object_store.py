@@ -38,6 +38,12 @@ class ObjectStore:
     seen: list[Request] = field(default_factory=list)
     _numbers: Any = field(default_factory=count)
 
+    @property
+    def options(self) -> dict[str, str]:
+        """What Delta Lake's library needs to read here."""
+        server = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}", "AWS_ALLOW_HTTP": "true"}
+        return {**KEYS, **server, "AWS_REGION": "us-east-1"}
+
     def address(self, bucket: str = "", folder: str = "shop") -> str:
         """An address in a new bucket, or in one of this name that need not be there."""
         name = bucket or f"bucket-{next(self._numbers)}"

@@ -146,7 +146,7 @@ class StoredTables:
         put = f"{home}/{manifest.folder}"
         try:
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(lambda name: _put(store, parts[name], f"{put}/{name}"), parts))
+                list(pool.map(lambda name: put_file(store, parts[name], f"{put}/{name}"), parts))
             try:
                 before = _read(store, home)
             except _Unlike:
@@ -201,7 +201,8 @@ def _manifest(text: str) -> _Manifest:
     return _Manifest(said["folder"], parts, text)
 
 
-def _put(store: "FileSystem", part: Path, to: str) -> None:
+def put_file(store: "FileSystem", part: Path, to: str) -> None:
+    """Put a file into a store; it appears there whole, when its last byte has come."""
     with part.open("rb") as file, store.open_output_stream(to) as out:
         while chunk := file.read(CHUNK):
             out.write(chunk)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from pipelines.shell.check import TABLES
 from tests.object_store import ObjectStore, say_where
@@ -81,6 +82,11 @@ def test_nights_in_a_store_equal_nights_on_a_disk(
     for night in NIGHTS:
         expected, found = (recommendations.night(one, date.fromisoformat(night)).to_arrow() for one in (local, stored))
         assert found.drop_columns(list(OWN)).equals(expected.drop_columns(list(OWN)))
+    for table in ("recommendations", "similar_items"):
+        there = DeltaTable(f"{address.partition('?')[0]}/{table}", storage_options=object_store.options)
+        here = DeltaTable(stored.root / table)
+        assert there.version() == here.version()
+        assert there.to_pyarrow_table().num_rows == here.to_pyarrow_table().num_rows > 0
     user = found["user_id"][0].as_py()
     best = recommendations.for_user(stored, user, 5)
     assert best == recommendations.for_user(local, user, 5)
