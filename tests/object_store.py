@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 DENIED = """<?xml version="1.0" encoding="UTF-8"?>
@@ -16,7 +17,10 @@ DENIED = """<?xml version="1.0" encoding="UTF-8"?>
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
-_SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"}
+_SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request",
+    "Content-Type": "application/octet-stream",
+}
 
 
 @dataclass
@@ -64,6 +68,9 @@ class ObjectStore:
     def put(self, address: str, key: str, data: bytes) -> None:
         self._ask(f"{address.removeprefix('s3://').partition('?')[0]}/{key}", "PUT", data)
 
+    def delete(self, address: str, key: str) -> None:
+        self._ask(f"{address.removeprefix('s3://').partition('?')[0]}/{key}", "DELETE")
+
     @contextmanager
     def watching(self, watch: Callable[[Request], tuple[int, str] | None]) -> Iterator[list[Request]]:
         """Ask `watch` about each request; gives those that were seen meanwhile."""
@@ -75,7 +82,9 @@ class ObjectStore:
             self.watch = lambda request: None
 
     def _ask(self, path: str, method: str = "GET", data: bytes | None = None) -> bytes:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", data, _SIGNED, method=method)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/{quote(path, safe='/?=&-')}", data, _SIGNED, method=method
+        )
         with urllib.request.urlopen(request) as answer:
             return bytes(answer.read())
 
@@ -110,7 +119,8 @@ def serving() -> Iterator[ObjectStore]:
         thread.join()
 
 
-def say_where(root: Path, address: str) -> None:
-    """Let the tables of a data folder lie at an address."""
+def say_where(root: Path, tables: str = "", raw: str = "") -> None:
+    """Let the tables of a data folder lie at an address, and its raw files be delivered at one."""
     root.mkdir(parents=True, exist_ok=True)
-    (root / "storage.toml").write_text(f'tables = "{address}"\n', encoding="utf-8")
+    lines = [f'{name} = "{address}"\n' for name, address in (("tables", tables), ("raw", raw)) if address]
+    (root / "storage.toml").write_text("".join(lines), encoding="utf-8")

@@ -1,8 +1,9 @@
-"""The address of tables in an object store: where a data folder names it, how it is opened, what can go wrong.
+"""Addresses in an object store: where a data folder names them, how they are opened, what can go wrong.
 
-A data folder whose tables lie elsewhere has a file `storage.toml`:
+A data folder whose tables lie elsewhere, or whose raw files are delivered elsewhere, has a file `storage.toml`:
 
     tables = "s3://bucket/shop"
+    raw = "s3://bucket/deliveries"
 
 Notable: it stands in the data folder and not among the settings of the night, for whoever reads tables knows the folder
 alone. Stores that speak S3 are the ones that are read: there a file is seen when it is whole, and not before.
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from warehouse.sentences import shown
@@ -33,11 +34,11 @@ class StoreError(ValueError):
     """An object store cannot be used; the message is the sentence to show."""
 
 
-def address_of(root: Path) -> str:
-    """Where the tables of a data folder lie, if not in it; "" where they do.
+def address_of(root: Path, what: Literal["tables", "raw"] = "tables") -> str:
+    """Where the tables of a data folder lie, or its raw files are delivered, if not in it; "" where they are.
 
     Raises:
-        StoreError: `storage.toml` cannot be read, or names no address.
+        StoreError: `storage.toml` cannot be read, or names what is no address.
     """
     file = root / FILE
     if not file.exists():
@@ -46,13 +47,14 @@ def address_of(root: Path) -> str:
         said = read_toml(file)
     except (ValueError, OSError) as error:
         raise StoreError(str(error)) from error
-    if set(said) != {"tables"} or not isinstance(said["tables"], str):
-        raise StoreError(f'{file} must say tables = "s3://bucket/folder" and nothing else: correct it, or remove it')
-    try:
-        judge_address(said["tables"])
-    except StoreError as error:
-        raise StoreError(f"tables in {file}: {error}") from None
-    return said["tables"]
+    if not said or set(said) - {"tables", "raw"} or not all(isinstance(one, str) for one in said.values()):
+        raise StoreError(f'{file} must say tables = "s3://bucket/folder", or raw, or both: correct it, or remove it')
+    for name, address in said.items():
+        try:
+            judge_address(address)
+        except StoreError as error:
+            raise StoreError(f"{name} in {file}: {error}") from None
+    return str(said.get(what, ""))
 
 
 def judge_address(address: str) -> None:

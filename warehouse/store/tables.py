@@ -15,7 +15,6 @@ the manifest in the store names it, and only with its sums.
 
 import datetime as dt
 import fcntl
-import hashlib
 import json
 import re
 import secrets
@@ -30,14 +29,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from warehouse.partitions import MANIFEST, SUFFIX, manifest_of
 from warehouse.store.address import opened, store_sentences
+from warehouse.store.transfer import AT_ONCE, get_file, put_file
 from warehouse.sums import Damaged, differs
 from warehouse.whole_files import replacing, temporary_beside
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-CHUNK = 2**23  # bytes that are read or written at a time
-AT_ONCE = 8  # requests
 LOOKS = 5  # at a day that is replaced while it is read
 ABANDONED = dt.timedelta(days=1)  # parts that no manifest names are those of a dead writer after so long
 _FOLDER, _PART = re.compile("[0-9a-f]{8,32}"), re.compile(r"part-[0-9]{5}\.parquet")
@@ -201,13 +199,6 @@ def _manifest(text: str) -> _Manifest:
     return _Manifest(said["folder"], parts, text)
 
 
-def put_file(store: "FileSystem", part: Path, to: str) -> None:
-    """Put a file into a store; it appears there whole, when its last byte has come."""
-    with part.open("rb") as file, store.open_output_stream(to) as out:
-        while chunk := file.read(CHUNK):
-            out.write(chunk)
-
-
 def _is_whole(copy: Path, manifest: _Manifest) -> bool:
     """Whether a copy is there, and the one that the manifest names; its bytes are summed once in a process."""
     try:
@@ -232,13 +223,7 @@ def _fetch(store: "FileSystem", home: str, copy: Path, manifest: _Manifest) -> N
         temporary.mkdir()
 
         def fetch(part: _Part) -> None:
-            digest = hashlib.sha256()
-            source = f"{home}/{manifest.folder}/{part.name}"
-            with store.open_input_stream(source) as file, (temporary / part.name).open("wb") as out:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-                    out.write(chunk)
-            if digest.hexdigest() != part.sha256:
+            if get_file(store, f"{home}/{manifest.folder}/{part.name}", temporary / part.name) != part.sha256:
                 raise _Unlike("its sum differs")
 
         with ThreadPoolExecutor(AT_ONCE) as pool:

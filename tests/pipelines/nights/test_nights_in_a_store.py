@@ -1,4 +1,4 @@
-"""Whole nights from the shell with their tables in an object store, beside the same nights on a disk."""
+"""Whole nights from the shell with tables and deliveries in an object store, beside the same nights on a disk."""
 
 import shutil
 import subprocess
@@ -54,9 +54,12 @@ def test_nights_in_a_store_equal_nights_on_a_disk(
     (local.root / "pipeline.toml").write_text(SETTINGS)
     fresh_mlflow(local.root)
     shutil.copytree(local.root, stored.root)
-    address = object_store.address()
+    address, deliveries = object_store.address(), object_store.address(folder="deliveries/shop")
+    for file in (path for path in stored.raw.rglob("*") if path.is_file()):
+        object_store.put(deliveries, file.relative_to(stored.raw).as_posix(), file.read_bytes())
+    shutil.rmtree(stored.raw)
     for layout in (stored, elsewhere):
-        say_where(layout.root, address)
+        say_where(layout.root, address, deliveries)
 
     def shell(layout: Layout, *words: str) -> str:
         done = subprocess.run(

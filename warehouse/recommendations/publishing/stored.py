@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.publishing.sweeping import known_files
 from warehouse.store.address import StoreError, address_of, opened, store_sentences
-from warehouse.store.tables import AT_ONCE, put_file
+from warehouse.store.transfer import AT_ONCE, put_file
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
