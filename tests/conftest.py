@@ -1,10 +1,12 @@
 """Shared by all tests: one torch thread each (two test processes share two cores), and the folder of real data sets."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.object_store import KEYS, ObjectStore, serving
 from tests.spark import MISSING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,3 +30,17 @@ def data_dir() -> Path:
     if not TEST_DATA.is_dir():
         pytest.skip(f"real data sets not found at {TEST_DATA}; set GRU4REC_TEST_DATA to their folder")
     return TEST_DATA
+
+
+@pytest.fixture(scope="session")
+def _s3() -> Iterator[ObjectStore]:
+    with serving() as store:
+        yield store
+
+
+@pytest.fixture
+def object_store(_s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """A server that speaks S3, with keys for it in the environment."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    return _s3

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -115,6 +115,12 @@ def noted(file: Path) -> list[str]:
         return []
 
 
+def manifest_of(folder: str, parts: Mapping[str, Path]) -> str:
+    """The text of a manifest: the name of the folder, and of each part its name there, its size and its sum."""
+    named = [{"name": n, "bytes": part.stat().st_size, "sha256": sum_of_unchanged(part)} for n, part in parts.items()]
+    return json.dumps({"folder": folder, "parts": named}, indent=1)
+
+
 def _read(home: Path) -> Any:
     return json.loads((home / MANIFEST).read_text(encoding="utf-8"))
 
@@ -126,11 +132,11 @@ def _show_parts(path: Path, written: Path) -> None:
     parts = sorted(written.iterdir())
     for part in (*parts, written):
         to_disk(part)
-    named = [{"name": part.name, "bytes": part.stat().st_size, "sha256": sum_of_unchanged(part)} for part in parts]
     folder = home / secrets.token_hex(4)
+    said = manifest_of(folder.name, {part.name: part for part in parts})
     os.rename(written, folder)
     with replacing(home / MANIFEST) as manifest:
-        manifest.write_text(json.dumps({"folder": folder.name, "parts": named}, indent=1), encoding="utf-8")
+        manifest.write_text(said, encoding="utf-8")
     forget(path)
     for older in home.iterdir():
         if older.is_dir() and older != folder:

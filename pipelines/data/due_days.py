@@ -1,6 +1,6 @@
 """Days of a night's window that must be read before it: delivered and never read, delivered again since, or damaged."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -51,6 +51,8 @@ def due_days(layout: "Layout", night: date, config: "EventsConfig") -> list[date
     Days that were never delivered are among them only where a day may be empty.
     """
     from warehouse.config import ContextConfig, SessionsConfig
+    from warehouse.days import days_between
+    from warehouse.sources.raw.fetching import fetch_events
     from warehouse.sources.raw.unit import finish_imports
     from warehouse.steps.clicks.cut import first_read
     from warehouse.steps.events.calendar import calendar
@@ -61,6 +63,7 @@ def due_days(layout: "Layout", night: date, config: "EventsConfig") -> list[date
         first_read(night, step_config(SessionsConfig, knobs.sessions)),
         first_read(night, step_config(ContextConfig, knobs.sessions, knobs.contexts)),
     )
+    fetch_events(layout, days_between(first, night - timedelta(days=1)))
     window = calendar(layout, first, night)
     empty = window.missing if config.allow_empty_day else ()
     due = {*window.unread, *window.stale, *window.damaged, *empty} - {night}

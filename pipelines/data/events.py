@@ -66,6 +66,7 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
     A run of one day first reads the days of its window that were delivered and not read, or delivered again since.
     """
     from warehouse.config import EventsConfig
+    from warehouse.sources.raw.fetching import fetch_events
     from warehouse.steps.events.ingest import TooManyRejected, ingest_days
 
     with as_failure():
@@ -75,6 +76,7 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
     selected = {key.name for key in context.selected_asset_check_keys}
     with as_failure():
         wanted = step_config(EventsConfig, config)
+        fetch_events(warehouse.layout, context.partition_keys)
         if len(context.partition_keys) == 1:
             reports += read_due_days(context, warehouse, wanted)
         try:

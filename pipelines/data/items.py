@@ -21,10 +21,12 @@ from pipelines.settings.launchpad import ItemsKnobs
 )
 def items(context: dg.AssetExecutionContext, config: ItemsKnobs, warehouse: Warehouse) -> None:
     """Write the catalogue of every day of the run."""
+    from warehouse.sources.raw.fetching import fetch_items
     from warehouse.steps.items.ingest import ingest_items
 
     with as_failure():
         hold(context, warehouse.layout, context.partition_keys)
+        fetch_items(warehouse.layout)
     for day in context.partition_keys:
         with as_failure():
             report = ingest_items(warehouse.layout, day, **config.model_dump())

@@ -29,7 +29,6 @@ from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.settings.launchpad import EvaluationKnobs
 from pipelines.tracking import registry
 from pipelines.tracking.runs import Tracking
-from warehouse.partitions import replacing_partition
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,8 +79,7 @@ def offline_evaluation(
             candidates = _candidates(context, tracking, challenger, Path(copies))
             comparison = compare_night(splits, candidates, config, "auto", warehouse.scratch())
         table = evaluations_table(comparison, day)
-        file = warehouse.layout.partition("evaluations", day)
-        _write(table, file)
+        file = _write(table, warehouse, day)
         rows = table.to_pylist()
         pictures = figures.draw(rows, comparison.reliability, _losses(tracking, challenger.run_id))
         log_figures(tracking, challenger, rows, file, pictures)
@@ -93,7 +91,7 @@ def offline_evaluation(
         "models": dg.MetadataValue.md(brief(rows)),
         "mlflow_run": dg.MetadataValue.url(tracking.page(challenger.run_id)),
         "dagster/row_count": table.num_rows,
-        "path": dg.MetadataValue.path(str(file)),
+        "path": dg.MetadataValue.path(warehouse.layout.place("evaluations", day)),
         **shown,
         **_metadata(challenger, comparison, rows),
     }
@@ -145,11 +143,13 @@ def _candidates(
     return found
 
 
-def _write(table: "pa.Table", file: Path) -> None:
+def _write(table: "pa.Table", warehouse: Warehouse, day: str) -> Path:
+    """Write the evaluations of a night; returns their file."""
     import pyarrow.parquet as pq
 
-    with replacing_partition(file) as temporary:
+    with warehouse.layout.replacing("evaluations", day) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+    return warehouse.layout.files("evaluations", day)[0]
 
 
 def _losses(tracking: Tracking, run_id: str) -> dict[str, list[tuple[int, float]]]:

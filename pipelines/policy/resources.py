@@ -68,7 +68,7 @@ class Warehouse(dg.ConfigurableResource):
         """
         files = self.layout.files(table, day)
         if not files:
-            missing = self.layout.partition(table, day)
+            missing = self.layout.place(table, day)
             raise FileNotFoundError(f"{missing} does not exist: materialise {table} for {day} first.")
         for file in files:
             check(file)

@@ -146,8 +146,8 @@ def _data(warehouse: Warehouse, night: date) -> Data:
 def _model(warehouse: Warehouse, tracking: "Tracking", night: date) -> Model:
     import pyarrow.parquet as pq
 
-    file = warehouse.layout.partition("evaluations", night)
-    rows = pq.read_table(file).to_pylist() if file.is_file() else []
+    files = warehouse.layout.files("evaluations", night)
+    rows = pq.read_table(files).to_pylist() if files else []
     versions = newest_versions(tracking)
     version = versions.get(night.isoformat())
     nights = judged_nights(warehouse, versions, night, METRIC, DAYS)
@@ -183,6 +183,6 @@ def _realised(warehouse: Warehouse, night: date) -> Realised:
 
     from warehouse.realised.band import curve
 
-    file = warehouse.layout.partition("realised", night)
-    today = pq.read_table(file).to_pylist() if file.is_file() else []
+    files = warehouse.layout.files("realised", night)
+    today = pq.read_table(files).to_pylist() if files else []
     return Realised(curve(warehouse.layout, night, DAYS), today)

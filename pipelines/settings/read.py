@@ -23,6 +23,7 @@ from warehouse.config import ContextConfig, EventsConfig, SessionsConfig, Splits
 from warehouse.engine.choice import engine_of
 from warehouse.layout import judge_folder
 from warehouse.recommendations.limits import AuditLimits
+from warehouse.store.address import address_of
 from warehouse.toml_files import read_toml
 
 
@@ -58,6 +59,10 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         judge_folder(root)
     except (ValueError, OSError) as error:
         raise SettingsError(brief(f"GRU4REC_DATA: {error}.")) from None
+    try:
+        address_of(root)
+    except (ValueError, OSError) as error:
+        raise SettingsError(brief(f"{error}.")) from None
     named = env.get("GRU4REC_CONFIG")
     file = Path(named).absolute() if named else root / "pipeline.toml"
     if named and not _is_file(file):

@@ -23,6 +23,7 @@ FOLDERS = (
     "mlflow",
     ".scratch",
     ".nights",
+    ".copies",
 )
 AGAIN = "run that night again, or roll the table back"
 ANOTHER = "put its files back, or `pipelines promote` another version"
@@ -61,12 +62,21 @@ def look(settings: Settings) -> Findings:
 
 def _tables(layout: Layout, found: Findings) -> None:
     from warehouse.partitions import noted
+    from warehouse.store.address import StoreError
+    from warehouse.sums import Damaged
 
-    days = [(table, day) for table in TABLES for day in layout.days(table)]
+    try:
+        days = [(table, day) for table in TABLES for day in layout.days(table)]
+    except StoreError as error:
+        found.problems.append(str(error))
+        return
     unsummed = 0
     for table, day in days:
         try:
             files = layout.files(table, day)
+        except (StoreError, Damaged) as error:
+            found.problems.append(str(error))
+            continue
         except ValueError as error:
             found.problems.append(f"{error}; materialise {table} for {day} again")
             continue

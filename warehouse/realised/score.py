@@ -20,7 +20,6 @@ from warehouse.days import as_day, first_of_window, midnight
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
-from warehouse.partitions import replacing_partition
 from warehouse.realised.bootstrap import BATCH, Floats, PoissonBootstrap
 from warehouse.realised.seen import lists_seen
 from warehouse.recommendations.reading.snapshots import Night
@@ -75,8 +74,8 @@ def score_day(engine: Engine, layout: Layout, day: date | str, config: RealisedC
     """
     day, config = as_day(day), config or RealisedConfig()
     if not layout.files("events", day):
-        events = layout.partition("events", day)
-        raise FileNotFoundError(f"the events of {day} are missing ({events}): materialise events of that day first")
+        place = layout.place("events", day)
+        raise FileNotFoundError(f"the events of {day} are missing ({place}): materialise events of that day first")
     night = lists_seen(layout, day)
     with engine.open() as db:
         _define(db, layout, day, night, config)
@@ -86,7 +85,7 @@ def score_day(engine: Engine, layout: Layout, day: date | str, config: RealisedC
     head = {"run_date": day, "list_date": night.run_date, "version": night.version, "came": scored.came}
     rows = [{**head, **row} for row in _rows(scored, catalogue)]
     table = pa.Table.from_pylist(rows, schema=REALISED.schema())
-    with replacing_partition(layout.partition("realised", day)) as beside:
+    with layout.replacing("realised", day) as beside:
         pq.write_table(table, beside)
     return table
 

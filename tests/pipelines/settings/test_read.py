@@ -168,6 +168,18 @@ def test_several_members_may_alternate_over_auto_alone(tmp_path: Path) -> None:
         load(shop(tmp_path, f'[model]\npreset = "rsc15"\n{text}'))
 
 
+def test_an_address_of_tables_that_is_none_is_one_sentence_that_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "storage.toml"
+    file.write_text('tables = "s3://bucket/shop"')
+    assert load({"GRU4REC_DATA": str(tmp_path)}).root == tmp_path
+    file.write_text('tables = "hdfs://host/shop"')
+    with pytest.raises(
+        SettingsError, match=r"^tables in .*storage\.toml: 'hdfs://host/shop' is not of a store"
+    ) as raised:
+        load({"GRU4REC_DATA": str(tmp_path)})
+    assert len(str(raised.value).splitlines()) == 1
+
+
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not exist"):
         load({"GRU4REC_CONFIG": str(tmp_path / "none.toml")})

@@ -31,6 +31,7 @@ from warehouse.recommendations.publishing.staging import (
     staging_folder,
     write_failed,
 )
+from warehouse.recommendations.publishing.stored import judge_stored, put_stored
 from warehouse.recommendations.publishing.sweeping import sweep
 from warehouse.recommendations.table import (
     MEMORY_LIMIT,
@@ -119,7 +120,9 @@ def publish(
         NightBusy: another run is at work on the same night.
         AuditFailed: the night is not good enough to be seen; it is kept beside the table.
         WriteFailed: the disk refuses.
-        RecommendationsError: the columns do not fit.
+        RecommendationsError: the columns do not fit, or the table in the object store is another's.
+        StoreError: the object store cannot be used. Before the night is written, nothing is changed; if it fails later,
+            the table shows the night here, and the store an earlier version.
 
     After an error the table stands as it stood before.
     """
@@ -183,6 +186,7 @@ def _publish(
 ) -> Published:
     """Stage, audit, commit; `stage` writes the night beside the table, `figures` gives what the audit judges."""
     run_date = night.run_date
+    judge_stored(path)
     with night as staged:
         began = time.monotonic()
         replaces = found_files(path, run_date)
@@ -196,6 +200,7 @@ def _publish(
             version = commit(path, run_date, staged.files, replaces, facts.remembered(run_date, staged.rows))
         published = time.monotonic()
     swept = tuple(sweep(path))
+    put_stored(path)
     seconds = {"staging": written - began, "audit": audited - written, "publishing": published - audited}
     return Published(run_date, version, report.rows, report.users, report, seconds, swept)
 

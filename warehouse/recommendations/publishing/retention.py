@@ -15,6 +15,7 @@ from deltalake.exceptions import CommitFailedError
 
 from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.publishing.staging import A_DAY, REJECTED, audit_file, staging_folder
+from warehouse.recommendations.publishing.stored import put_stored
 from warehouse.recommendations.publishing.sweeping import sweep
 from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
 from warehouse.values import whole
@@ -56,7 +57,9 @@ def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hour
         if rejected.name < oldest:
             audit_file(rejected).unlink(missing_ok=True)
             shutil.rmtree(rejected)
-    return Retained(tuple(kept), tuple(dropped), len(removed), tuple(sweep(path)))
+    swept = tuple(sweep(path))
+    put_stored(path)
+    return Retained(tuple(kept), tuple(dropped), len(removed), swept)
 
 
 def _drop(table: DeltaTable, keep_nights: int) -> tuple[list[dt.date], list[dt.date]]:

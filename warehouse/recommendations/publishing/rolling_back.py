@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.recommendations.errors import NoNight, RecommendationsError
 from warehouse.recommendations.logbook import is_publication, publication
+from warehouse.recommendations.publishing.stored import put_stored
 from warehouse.recommendations.table import HasRecommendations, commits, local, nights, open_table, table_path
 
 
@@ -64,6 +65,7 @@ def rollback(
             f"the table {path} could not be rolled back to version {to_version} ({str(error).splitlines()[0]}): "
             "it shows what it showed before; try again when no night is being written"
         ) from error
+    put_stored(path)
     return RolledBack(to_version, DeltaTable(path).version(), newest)
 
 

@@ -39,7 +39,7 @@ def sweep(where: HasRecommendations | str | Path, own: dt.date | None = None) ->
     candidates = [file for file in path.rglob("*") if file.is_file() and _may_be_litter(file, path)]
     live, gone = clear_dead(staging_folder(path))
     busy = live - {own.isoformat() if own else ""}
-    known = _known_files(path) if candidates else set()
+    known = known_files(path) if candidates else set()
     for file in candidates:
         relative = file.relative_to(path)
         of_busy = relative.parts[0].removeprefix("run_date=") in busy or (relative.parts[0] == "_delta_log" and busy)
@@ -59,7 +59,7 @@ def _may_be_litter(file: Path, path: Path) -> bool:
     return bool(NIGHT.fullmatch(folder) and PART.fullmatch(file.name))
 
 
-def _known_files(path: Path) -> set[str]:
+def known_files(path: Path) -> set[str]:
     """Every data file that the log still tells of, in use or superseded, relative to the table."""
     log = path / "_delta_log"
     names: set[str] = set()
@@ -73,7 +73,7 @@ def _known_files(path: Path) -> set[str]:
 
 
 def _checkpointed(checkpoint: Path) -> Iterable[str]:
-    actions = pq.read_table(checkpoint, columns=["add.path", "remove.path"])
+    with pq.ParquetFile(checkpoint) as file:  # `pq.read_table` would call both columns `path`
+        actions = file.read(columns=["add.path", "remove.path"])
     for kind in ("add", "remove"):
-        if kind in actions.column_names:
-            yield from (action["path"] for action in actions[kind].to_pylist() if action and action["path"])
+        yield from (action["path"] for action in actions[kind].to_pylist() if action)

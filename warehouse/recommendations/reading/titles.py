@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from warehouse.layout import Layout
 from warehouse.partitions import check
 
 ItemId = int | str
+LOOK_AGAIN = 60  # seconds
 
 
 def items_file(path: Path, run_date: dt.date) -> Path | None:
@@ -23,8 +27,18 @@ def items_file(path: Path, run_date: dt.date) -> Path | None:
 
     `path`: the folder of a table of lists; the items lie beside it.
     """
+    layout = Layout(path.parent)
+    if layout.stored is not None:
+        return _stored_items(layout, run_date, int(time.monotonic() // LOOK_AGAIN))
     known = [file for file in (path.parent / "items").glob("????-??-??.parquet") if file.stem <= run_date.isoformat()]
     return max(known, default=None)
+
+
+@lru_cache(maxsize=8)
+def _stored_items(layout: Layout, run_date: dt.date, minute: int) -> Path | None:
+    """As `items_file`, from an object store, which is not asked for every list: once a minute."""
+    known = [day for day in layout.days("items") if day <= run_date]
+    return layout.files("items", max(known))[0] if known else None
 
 
 class Titles:

@@ -39,8 +39,8 @@ def define_events(
             event names one.
     """
     if not layout.files("events", run_date):
-        path = layout.partition("events", run_date)
-        raise FileNotFoundError(f"the events of {run_date} are missing ({path}): materialise events of that day first")
+        place = layout.place("events", run_date)
+        raise FileNotFoundError(f"the events of {run_date} are missing ({place}): materialise events of that day first")
     first_day, lookback = first_of_window(run_date, config.window_days), first_read(run_date, config)
     days = [day for day in layout.days("events") if lookback <= day <= run_date]
     schemas = parquet_files.same_id_types(file for day in days for file in layout.files("events", day))

@@ -81,16 +81,18 @@ def judge_list(text: str) -> None:
 
 def _listed(engine: LocalEngine, layout: Layout, day: date, name: str, text: str) -> "pa.Array":
     """The ids that one list names."""
-    path = layout.root / text.strip() if _is_file(text) else layout.partition("items", day)
-    if not path.is_file():
-        raise FileNotFoundError(f"{name} needs {path}, which does not exist: materialise items, or correct the path")
-    columns = schema_of(path).names
+    items, path = layout.files("items", day), layout.root / text.strip()
+    files = [path] if _is_file(text) else items
+    if not files or not files[0].is_file():
+        missing = path if _is_file(text) else layout.place("items", day)
+        raise FileNotFoundError(f"{name} needs {missing}, which does not exist: materialise items, or correct the path")
+    columns = schema_of(files[0]).names
     if "item_id" not in columns:
-        raise ValueError(f"{name}: {path} has no column item_id")
+        raise ValueError(f"{name}: {files[0]} has no column item_id")
     if _is_file(text):
-        return _ids_of_file(name, path, layout.partition("items", day))
+        return _ids_of_file(name, path, items)
     try:
-        return _satisfying(engine, path, text)
+        return _satisfying(engine, files, text)
     except (ValueError, StatementRefused) as error:
         raise ValueError(
             f"{name} ({_short(text)}) is not a predicate on items ({str(error).splitlines()[0]}); "
@@ -98,7 +100,7 @@ def _listed(engine: LocalEngine, layout: Layout, day: date, name: str, text: str
         ) from error
 
 
-def _ids_of_file(name: str, path: Path, items: Path) -> "pa.Array":
+def _ids_of_file(name: str, path: Path, items: list[Path]) -> "pa.Array":
     """The distinct ids of a file, of the type that the night's items have; rows without one are left out."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -111,7 +113,7 @@ def _ids_of_file(name: str, path: Path, items: Path) -> "pa.Array":
     if column.null_count == len(column):
         raise ValueError(f'{name}: {path} names no item: deliver it whole, or set {name} to "" for no list')
     natural = "string" if found in TEXTS or beyond_int64(column) else "int64"
-    wanted = str(schema_of(items).field("item_id").type) if items.is_file() else natural
+    wanted = str(schema_of(items[0]).field("item_id").type) if items else natural
     try:
         ids = item_ids(column, wanted)
         if wanted == "int64" and natural == "string":
@@ -125,14 +127,14 @@ def _ids_of_file(name: str, path: Path, items: Path) -> "pa.Array":
     return pc.unique(ids.combine_chunks().drop_null())
 
 
-def _satisfying(engine: LocalEngine, items: Path, predicate: str) -> "pa.Array":
-    """The distinct ids of the rows of a file that satisfy a predicate, which reaches no file."""
+def _satisfying(engine: LocalEngine, items: list[Path], predicate: str) -> "pa.Array":
+    """The distinct ids of the rows of items that satisfy a predicate, which reaches no file."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     query = predicate_statement("items", "item_id", predicate)
     with engine.open() as db:
-        db.view("items_file", [items])
+        db.view("items_file", items)
         db.table("items", "SELECT * FROM items_file")
         db.confine()
         rows = db.reader(query)

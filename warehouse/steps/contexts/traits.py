@@ -42,7 +42,7 @@ def traits(
         ValueError: they have no such column, or what stands in `released` is no day.
     """
     day = as_day(run_date)
-    path = require_columns(layout, day, [*categories, *filter(None, [released])])
+    files = require_columns(layout, day, [*categories, *filter(None, [released])])
     letters = ascii_lowercase[: len(categories)]
     own = {f"category_{letter}": column for letter, column in zip(letters, categories, strict=True)}
     read = {"item_id": FileColumn("item_id"), "released": FileColumn(released) if released else None}
@@ -50,7 +50,7 @@ def traits(
     first = day - timedelta(days=days - 1)
     try:
         with engine.open() as db:
-            db.view("items", [path], read)
+            db.view("items", files, read)
             found = db.reader(statement("traits", first=first, categories=ColumnList(("item_id", *own)))).read_all()
             return found.rename_columns(["new", "item_id", *categories]).select(["item_id", "new", *categories])
     except (DataError, StatementRefused) as error:
@@ -59,16 +59,18 @@ def traits(
         ) from error
 
 
-def require_columns(layout: Layout, day: date, names: Sequence[str]) -> Path:
-    """The file of a night's items, which has these columns; raises as `traits` does where it has not."""
-    path = layout.partition("items", day)
-    if not path.is_file():
-        raise FileNotFoundError(f"rules of the shop need {path}, which does not exist: materialise items")
-    columns = schema_of(path).names
+def require_columns(layout: Layout, day: date, names: Sequence[str]) -> list[Path]:
+    """The files of a night's items, which have these columns; raises as `traits` does where they have not."""
+    files = layout.files("items", day)
+    if not files:
+        raise FileNotFoundError(
+            f"rules of the shop need {layout.place('items', day)}, which does not exist: materialise items"
+        )
+    columns = schema_of(files[0]).names
     for name in names:
         if name not in columns:
             raise ValueError(
                 f"rules of the shop need the column {name!r} of items, which has {', '.join(columns)[:150]}: "
                 "correct caps or new_column, or deliver it with the raw items"
             )
-    return path
+    return files

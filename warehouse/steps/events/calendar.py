@@ -5,7 +5,6 @@ from datetime import date
 
 from warehouse.days import days_between, spans
 from warehouse.layout import Layout
-from warehouse.partitions import sound
 from warehouse.steps.events.deliveries import changed, delivered
 
 
@@ -47,7 +46,7 @@ def calendar(layout: Layout, first: date, last: date) -> Calendar:
     partitions = {day for day in layout.days("events") if day <= last}
     known = arrived | partitions
     days = tuple(days_between(max(first, min(known)), last)) if known else (last,)
-    damaged = tuple(day for day in days if day in partitions and not sound(layout.partition("events", day)))
+    damaged = tuple(day for day in days if day in partitions and not layout.sound("events", day))
     return Calendar(
         days,
         read=tuple(day for day in days if day in partitions),

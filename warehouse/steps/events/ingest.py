@@ -20,7 +20,6 @@ from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
-from warehouse.partitions import replacing_partition
 from warehouse.steps.events.checking import define_checked
 from warehouse.steps.events.deliveries import look, record
 from warehouse.tables import EVENTS, REJECTED_EVENTS
@@ -160,7 +159,7 @@ def _judge(db: Database, layout: Layout, day: date, counts: _Counts, config: Eve
             f"allow_empty_day"
         )
     if counts.rejected > config.max_rejected_share * counts.raw:
-        with replacing_partition(layout.partition("rejected_events", day)) as rejected:
+        with layout.replacing("rejected_events", day) as rejected:
             db.write(statement("events_rejected"), rejected, _AS_FOUND)
         raise TooManyRejected(day, counts, config.max_rejected_share)
 
@@ -176,9 +175,8 @@ def _count(db: Database, types: Mapping[str, Value]) -> _Counts:
 @contextmanager
 def _both(layout: Layout, day: date) -> Iterator[tuple[Path, Path]]:
     """Where to write the day's `events` and `rejected_events`: they take their places when both are written."""
-    events, rejected = layout.partition("events", day), layout.partition("rejected_events", day)
-    with replacing_partition(events) as new_events, replacing_partition(rejected) as new_rejected:
-        yield new_events, new_rejected
+    with layout.replacing("events", day) as events, layout.replacing("rejected_events", day) as rejected:
+        yield events, rejected
 
 
 def _raw_schemas(folder: Path, config: EventsConfig) -> dict[Path, "pa.Schema"]:

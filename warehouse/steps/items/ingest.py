@@ -14,7 +14,6 @@ from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError, disk_sentences
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.layout import Layout
-from warehouse.partitions import replacing_partition
 from warehouse.steps.items.ids import beyond_int64, item_ids
 from warehouse.tables import ITEMS
 
@@ -57,7 +56,7 @@ def ingest_items(
     else:
         raw = ITEMS.schema(item_id="string", optional=("title",)).empty_table()
     table, rejected = _last_of_each(raw)
-    with replacing_partition(layout.partition("items", day)) as path, disk_sentences():
+    with layout.replacing("items", day) as path, disk_sentences():
         pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
     return ItemsReport(
         day=day,

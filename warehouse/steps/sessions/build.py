@@ -17,7 +17,6 @@ from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.ranges import Users
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
-from warehouse.partitions import replacing_partition
 from warehouse.steps.clicks.cut import Events, cut_clicks, define_events
 from warehouse.steps.events.calendar import Calendar, calendar
 from warehouse.steps.sessions.dwell.stays import count_stays, define_stays, rows_by_stay
@@ -107,7 +106,7 @@ def build_sessions(
         _define_inside(db, start, names)
         found = _find(db, config, events.users)
         rounds = drop_until_stable(db, config.min_session_length, config.min_item_support)
-        with replacing_partition(layout.partition("sessions", run_date)) as path:
+        with layout.replacing("sessions", run_date) as path:
             rows = db.write(_rows(db, config, events), path, _order(config, events)).rows
             if not rows:
                 raise DataError(_nothing_left(first_day, run_date, config, seen.events, found.sessions))

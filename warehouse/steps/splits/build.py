@@ -15,7 +15,6 @@ from warehouse.engine.errors import DataError
 from warehouse.engine.protocol import Database, Engine, FileColumn, Written
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
-from warehouse.partitions import replacing_partition
 from warehouse.tables import SPLITS
 
 PARTS = ("train", "validation", "test")
@@ -103,7 +102,7 @@ def build_splits(
     run_date = as_day(run_date)
     sessions = layout.files("sessions", run_date)
     if not sessions:
-        missing = layout.partition("sessions", run_date)
+        missing = layout.place("sessions", run_date)
         raise FileNotFoundError(f"the sessions of {run_date} are missing ({missing}): materialise sessions first")
     validation_start, test_start = boundaries(run_date, config)
     bounds: dict[str, Value] = {"validation_start": midnight(validation_start), "test_start": midnight(test_start)}
@@ -113,7 +112,7 @@ def build_splits(
     with engine.open() as db:
         copy = FileColumn("copy") if "copy" in names else None
         db.view("sessions", sessions, {**{name: FileColumn(name) for name in columns}, "copy": copy})
-        with replacing_partition(layout.partition("splits", run_date)) as path:
+        with layout.replacing("splits", run_date) as path:
             written = db.write(_parts_of_sessions(columns, bounds), path, order, lies_so=True)
             db.view("splits", written.files)
             parts = _parts(db, written, bounds)

@@ -24,6 +24,22 @@ def test_checkpoints_keep_the_sweep_and_the_history_right(nights):
         table.rollback(nights.layout, to_version=1)
 
 
+def test_nights_that_a_checkpoint_alone_tells_of_stay(nights, content):
+    """Delta Lake makes a checkpoint every 100 commits, and removes entries of the log that are older than 30 days."""
+    for day in range(3):
+        nights.publish(day)
+    nights.publish(0, nights.rows(seed=9))
+    before = [content(nights.layout, nights.day(day)) for day in range(3)]
+    superseded = {file for file in nights.files() if "run_date=" in file}
+    DeltaTable(nights.layout.recommendations).create_checkpoint()
+    for entry in sorted((nights.layout.recommendations / "_delta_log").glob("*.json"))[:-1]:
+        entry.unlink()
+    assert table.sweep(nights.layout) == []
+    nights.publish(3)
+    assert superseded <= nights.files()
+    assert [content(nights.layout, nights.day(day)) for day in range(3)] == before
+
+
 def test_what_looks_like_litter_and_is_not_ours_stays(nights):
     """Files of a person, an editor, a sync program or another engine, in every folder that is swept."""
     nights.publish(0)

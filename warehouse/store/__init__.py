@@ -1,0 +1,1 @@
+"""Tables that lie in an object store, with copies on this machine."""
