@@ -72,6 +72,7 @@ def champion_model(
             registry.promote(tracking, challenger, by=f"gate of {day}", reason=decision.reason)
         champion = registry.aliased(tracking, registry.CHAMPION)
         nights = judged_nights(warehouse, newest_versions(tracking), date.fromisoformat(day), figures.METRIC, NIGHTS)
+        picture = figures.inline(figures.over_nights(nights))
     context.log.info(f"Version {challenger.version} {outcome}. {decision.reason}")
     return dg.MaterializeResult(
         check_results=[_check(decision), _saw_champion(why_unread(challenger, before))],
@@ -83,7 +84,7 @@ def champion_model(
             "champion_version": int(champion.version) if champion else "none",
             "champion_run_date": champion.tags.get("run_date", "") if champion else "",
             "nights": dg.MetadataValue.md(sparklines.of_nights(nights)),
-            "nights_as_picture": dg.MetadataValue.md(figures.inline(figures.over_nights(nights))),
+            "nights_as_picture": dg.MetadataValue.md(picture),
         },
     )
 

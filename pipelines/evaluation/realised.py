@@ -61,14 +61,15 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
             return dg.MaterializeResult(metadata={"skipped": str(reason)}, check_results=[_check(None)])
         found = band(layout, day)
         lacking = _log(mlflow.open(), rows, day)
+        days = curve(layout, day, CURVE_DAYS)
+        picture = figures.inline(figures.realised_curve(days))
     for version in lacking:
         context.log.warning(f"MLflow has no version {version}, which made lists of {day}: its figures are not logged")
-    days = curve(layout, day, CURVE_DAYS)
     return dg.MaterializeResult(
         metadata={
             "lists": dg.MetadataValue.md(_brief(rows)),
             "curve": dg.MetadataValue.md(sparklines.of_realised(days)),
-            "curve_as_picture": dg.MetadataValue.md(figures.inline(figures.realised_curve(days))),
+            "curve_as_picture": dg.MetadataValue.md(picture),
             **({} if found is None else {"recall@20": found.value, "list_date": rows[0]["list_date"].isoformat()}),
             **parquet_metadata("realised", layout.files("realised", day)),
         },

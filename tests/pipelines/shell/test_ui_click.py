@@ -1,9 +1,5 @@
 """A person's click: `python -m pipelines ui`, a browser, the button Materialize, and a partition that stands there."""
 
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.pipelines.browser import Browser
+from tests.pipelines.shell.loopback import started_ui
 from warehouse.layout import Layout
 from warehouse.sources.shop.generate import generate
 
-ROOT = Path(__file__).resolve().parents[3]
 LAST = "2026-01-03"
 SETTINGS = f'[partitions]\nfirst_day = "2026-01-01"\nlast_day = "{LAST}"\n'
 
@@ -33,28 +29,8 @@ def ui(browser: Browser, environment: Callable[[Path, Path], dict[str, str]], tm
     """The UIs over three raw days; the Dagster UI's address, once all links are printed."""
     (tmp_path / "pipeline.toml").write_text(SETTINGS)
     generate(tmp_path, 1_000, n_items=100, days=3)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text((ROOT / ".dagster" / "dagster.yaml").read_text())
-    with socket.socket() as one, socket.socket() as other, socket.socket() as third:
-        ports = []
-        for free in (one, other, third):
-            free.bind(("127.0.0.1", 0))
-            ports.append(str(free.getsockname()[1]))
-    command = [sys.executable, "-m", "pipelines", "ui"]
-    for option, port in zip(("--dagster-port", "--mlflow-port", "--lists-port"), ports, strict=True):
-        command += [option, port]
-    own = environment(tmp_path, home)
-    with (tmp_path / "ui.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=log, stderr=log)
-    try:
-        while "Ctrl-C ends all" not in (said := (tmp_path / "ui.log").read_text()):
-            assert process.poll() is None, said
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{ports[0]}"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+    with started_ui(tmp_path, environment) as address:
+        yield address
 
 
 @pytest.mark.slow
