@@ -14,6 +14,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--rivals", type=int, default=20, help="rounds of two runs of one day at once (20)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (0)")
     parser.add_argument("--shares", type=int, default=1, help="processes that share the cases (1)")
+    parser.add_argument("--signals", default="KILL,TERM,INT", help="to kill with, in turn (KILL,TERM,INT)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
         return torture(Path(folder), options)
@@ -95,7 +97,8 @@ def _share(folder: Path, number: int, options: argparse.Namespace, whole: Rows, 
     chance = random.Random(f"{options.seed} {number}")
     states = drawn(good, options.spoiled, random.Random(options.seed))[number :: options.shares]
     kills, rounds = (len(range(number, count, options.shares)) for count in (options.kills, options.rivals))
-    killed, healed = kill_nights(shutil.copytree(good, mine / "killed"), kills, whole, night.work, chance)
+    signals = [signal.Signals[f"SIG{name}"] for name in options.signals.split(",")]
+    killed, healed = kill_nights(shutil.copytree(good, mine / "killed"), kills, whole, night.work, chance, signals)
     return {
         "kills": killed,
         "nights after kills": healed,

@@ -7,6 +7,7 @@ every few kills one is left to come through.
 import random
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,32 +20,41 @@ SPARED = 10  # after so many kills a night is left alone
 WAIT = 0.05  # seconds, at most, that a kill waits beyond its moment: it may then find the night waiting for a disk
 
 
-def kill_nights(root: Path, kills: int, whole: Rows, work: float, chance: random.Random) -> tuple[Counts, Counts]:
+def kill_nights(
+    root: Path, kills: int, whole: Rows, work: float, chance: random.Random, signals: Sequence[signal.Signals] = SIGNALS
+) -> tuple[Counts, Counts]:
     """Kill `kills` nights in the folder `root`.
 
     Args:
         root: with one good night; the killed nights are the next day's.
         whole: what the unbroken night's readers see.
         work: processor seconds of an unbroken night; moments are drawn from them.
+        chance: that draws them.
+        signals: to kill with, in turn.
 
     Returns:
         Counts of the killed nights, and of those that were left alone after them.
     """
     counts, healed = Counts(), Counts()
     for number in range(1, kills + 1):
-        which = SIGNALS[number % len(SIGNALS)]
+        which = signals[number % len(signals)]
         moment = chance.uniform(0, 1.05 * work)
         night = Night(root, SECOND)
         running = night.worked(moment)
         time.sleep(chance.uniform(0, WAIT))
         night.kill(which)
+        asked = time.monotonic()
         ended = night.ended()
+        late = time.monotonic() - asked
         how = "ended before" if not running else "came through in spite of" if ended.success else "stopped by"
         counts.add(
             f"kill {number} ({which.name} after {moment:.2f} s of work)",
             _problem(ended, running) or partial(root, whole),
             f"{how} {which.name}",
         )
+        if running and ended.success:
+            sent = f"sent after {moment:.2f} s of {work:.2f} s of work"
+            print(f"kill {number}: came through {late:.2f} s after {which.name}, {sent}", flush=True)
         if number % SPARED == 0 or number == kills:
             work = _heal(root, whole, healed, number) or work
         if number % 20 == 0:

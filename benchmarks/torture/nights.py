@@ -172,9 +172,9 @@ def _run(root: Path, day: str, job: str) -> dict[str, Any]:
 
     from pipelines.definitions import defs
     from pipelines.policy.failures import is_stated, reason
+    from pipelines.policy.interruption import noticing
     from pipelines.policy.resources import resources
     from pipelines.settings.read import load
-    from pipelines.shell.interruption import noticing
 
     given = resources(load({"GRU4REC_DATA": str(root)}))
     config: dict[str, Any] = {"loggers": {"plain": {}}}

@@ -61,12 +61,11 @@ def realised(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow: ML
             context.log.info(str(reason))
             return dg.MaterializeResult(metadata={"skipped": str(reason)}, check_results=[_check(None)])
         found = band(layout, day)
-        for version in _log(mlflow.open(), rows, day):
-            context.log.warning(
-                f"MLflow has no version {version}, which made lists of {day}: its figures are not logged"
-            )
+        lacking = _log(mlflow.open(), rows, day)
         days = curve(layout, day, CURVE_DAYS)
         pictures = show(layout, day, {"realised_over_days": figures.realised_curve(days)})
+    for version in lacking:
+        context.log.warning(f"MLflow has no version {version}, which made lists of {day}: its figures are not logged")
     return dg.MaterializeResult(
         metadata={
             "lists": dg.MetadataValue.md(_brief(rows)),

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from pipelines.policy.stopping import stopping_soon
+
 # What a person put in the wrong place, or took the rights of: a folder where a file is expected, and the reverse.
 WRONG_PLACE = {
     errno.EISDIR: "is a folder where a file is expected",
@@ -30,10 +32,12 @@ def as_failure() -> Iterator[None]:
 
     So are a full disk, whoever met it, a file system's refusals that a person can mend, and what MLflow refuses.
 
-    A second attempt would end in the same way, so the step is not tried again.
+    A second attempt would end in the same way, so the step is not tried again. What runs here stops soon where its run
+    is told to.
     """
     try:
-        yield
+        with stopping_soon():
+            yield
     except dg.Failure:
         raise
     except Exception as error:

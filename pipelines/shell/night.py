@@ -106,8 +106,8 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
 
     from pipelines.definitions import defs
     from pipelines.policy.failures import is_stated
+    from pipelines.policy.interruption import noticing
     from pipelines.policy.turns import release
-    from pipelines.shell.interruption import noticing
 
     night = options.get("partition_key", "no partition")
     with noticing() as interrupted:

@@ -18,6 +18,7 @@ class StatementRefused(Exception):
 
 
 _REPLACE = "put the file back from a copy, or remove it and make it again"
+_INTERRUPTED = "Query interrupted"  # DuckDB's words where a handler of a signal raised
 _DISK_FULL = "the disk is full: free some space and run again; nothing was changed"
 
 
@@ -36,7 +37,8 @@ def disk_sentences() -> Iterator[None]:
 def engine_sentences() -> Iterator[None]:
     """Turn errors that a person can mend into DataError, and a statement without sense into StatementRefused.
 
-    Other errors of the engine stay what they are.
+    A signal that asks the process to stop is an interruption again: the engine, which hears it, makes a plain error
+    of it. Other errors of the engine stay what they are.
     """
     import duckdb
 
@@ -49,6 +51,10 @@ def engine_sentences() -> Iterator[None]:
         ) from error
     except duckdb.IOException as error:
         raise DataError(_broken_file(error)) from error
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
     except OSError as error:
         if error.errno is not None:
             raise

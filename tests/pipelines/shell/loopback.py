@@ -1,15 +1,21 @@
 """Servers on loopback for tests of the guard: the guarded ones as processes, and a page of another origin."""
 
 import contextlib
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.ports import free_port
+
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 def listens(port: int) -> bool:
@@ -33,6 +39,31 @@ def served(command: list[str], port: int, folder: Path, environment: dict[str, s
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
+        process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def started_ui(root: Path, environment: Callable[[Path, Path], dict[str, str]]) -> Iterator[str]:
+    """Run `python -m pipelines ui` over the data folder `root`, with its Dagster home in `root / "home"`.
+
+    Yields the Dagster UI's address, once all links are printed.
+    """
+    home = root / "home"
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_text((PROJECT / ".dagster" / "dagster.yaml").read_text())
+    ports = [str(free_port()) for _ in range(3)]
+    command = [sys.executable, "-m", "pipelines", "ui"]
+    for option, port in zip(("--dagster-port", "--mlflow-port", "--lists-port"), ports, strict=True):
+        command += [option, port]
+    with (root / "ui.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment(root, home), stdout=log, stderr=log)
+    try:
+        while "Ctrl-C ends all" not in (said := (root / "ui.log").read_text()):
+            assert process.poll() is None, said
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{ports[0]}"
+    finally:
+        process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.shell.interruption import noticing
+from pipelines.policy.interruption import noticing
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 300.0  # seconds in which the night must begin to train

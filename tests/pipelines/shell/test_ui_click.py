@@ -3,9 +3,6 @@
 Then a page with a picture, as the assets of evaluation have.
 """
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -18,11 +15,10 @@ import pytest
 from pipelines.evaluation.figures import realised_curve
 from pipelines.policy.pictures import show
 from tests.pipelines.browser import Browser
-from tests.ports import free_port
+from tests.pipelines.shell.loopback import started_ui
 from warehouse.layout import Layout
 from warehouse.sources.shop.generate import generate
 
-ROOT = Path(__file__).resolve().parents[3]
 LAST = "2026-01-03"
 CURVE = [
     {"lists": lists, "run_date": date(2026, 1, 3), "recall": 0.2, "recall_low": 0.1, "recall_high": 0.3}
@@ -43,24 +39,8 @@ def ui(browser: Browser, environment: Callable[[Path, Path], dict[str, str]], tm
     """The UIs over three raw days; the Dagster UI's address, once all links are printed."""
     (tmp_path / "pipeline.toml").write_text(SETTINGS)
     generate(tmp_path, 1_000, n_items=100, days=3)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text((ROOT / ".dagster" / "dagster.yaml").read_text())
-    ports = [str(free_port()) for _ in range(3)]
-    command = [sys.executable, "-m", "pipelines", "ui"]
-    for option, port in zip(("--dagster-port", "--mlflow-port", "--lists-port"), ports, strict=True):
-        command += [option, port]
-    own = environment(tmp_path, home)
-    with (tmp_path / "ui.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=log, stderr=log)
-    try:
-        while "Ctrl-C ends all" not in (said := (tmp_path / "ui.log").read_text()):
-            assert process.poll() is None, said
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{ports[0]}"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+    with started_ui(tmp_path, environment) as address:
+        yield address
 
 
 @pytest.mark.slow

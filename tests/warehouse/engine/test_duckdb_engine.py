@@ -1,5 +1,7 @@
 """The one place that opens DuckDB: its settings are judged, its connections keep them."""
 
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,19 @@ def test_a_plain_connection_spills_below_the_engines_folder_and_leaves_nothing(t
 def test_duckdb_is_opened_in_one_place():
     places = [path.name for path in PACKAGE.rglob("*.py") if "duckdb.connect(" in path.read_text(encoding="utf-8")]
     assert places == ["duckdb_engine.py"]
+
+
+def test_a_signal_ends_a_statement_as_an_interruption(tmp_path):
+    """DuckDB hears it, and makes a RuntimeError of what the handler raises."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = threading.main_thread().ident
+    late = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
+    try:
+        with DuckDBEngine(threads=1, temp_directory=tmp_path).open() as db:
+            late.start()
+            with pytest.raises(KeyboardInterrupt):
+                db.rows("SELECT count(*) FROM range(300000) a, range(300000) b WHERE (a.range * b.range) % 7 = 3")
+            assert db.rows("SELECT 1") == [(1,)]
+    finally:
+        late.cancel()
+        signal.signal(signal.SIGINT, before)

@@ -91,6 +91,9 @@ def ingest_days(
         Exception: the first day that fails, as of `ingest_day`. No further day is begun then, and those that were at
             work meanwhile are finished, and told, before.
     """
+    if engine.days_at_once == 1:  # in this thread, for a signal ends no other one
+        yield from (ingest_day(engine, layout, day, config) for day in days)
+        return
     failed: Exception | None = None
     with ThreadPoolExecutor(engine.days_at_once) as pool:
         begun = [pool.submit(ingest_day, engine, layout, day, config) for day in days]

@@ -14,6 +14,22 @@ from contextlib import contextmanager, suppress
 
 SOON = 0.1  # seconds after which a dropped interruption comes again: what dropped it has then returned
 STOPPING = {signal.SIGINT, signal.SIGTERM}
+_asked: list[Callable[[], bool]] = []  # of the block that notices signals, while one does
+
+
+def noticed() -> bool:
+    """Whether a block that notices signals is at work."""
+    return bool(_asked)
+
+
+def came() -> bool:
+    """Whether a signal came since that block began; may be asked from any thread."""
+    return bool(_asked) and _asked[-1]()
+
+
+def send(which: int) -> None:
+    """Send a signal to the main thread; unlike `_thread.interrupt_main`, it wakes one that sleeps or waits."""
+    signal.pthread_kill(threading.main_thread().ident or 0, which)
 
 
 @contextmanager
@@ -30,7 +46,7 @@ def noticing() -> Iterator[Callable[[], bool]]:
     os.set_blocking(write, False)
     told: set[int] = set()
 
-    def came() -> bool:
+    def asked() -> bool:
         with suppress(BlockingIOError):  # nothing came
             told.update(STOPPING & set(os.read(read, 65_536)))
         return bool(told)
@@ -39,15 +55,16 @@ def noticing() -> Iterator[Callable[[], bool]]:
 
     def again(lost: "sys.UnraisableHookArgs") -> None:
         dropped(lost)
-        if not issubclass(lost.exc_type, Exception) and came():
-            # The same signal: one that runs in the background of a shell does not hear SIGINT. A real one, since a
-            # call that waits inside C hears no other.
-            threading.Timer(SOON, signal.pthread_kill, [threading.main_thread().ident, max(told)]).start()
+        if not issubclass(lost.exc_type, Exception) and asked():
+            # The same signal: one that runs in the background of a shell does not hear SIGINT.
+            threading.Timer(SOON, send, [max(told)]).start()
 
     sys.unraisablehook = again
+    _asked.append(asked)
     try:
-        yield came
+        yield asked
     finally:
+        _asked.pop()
         sys.unraisablehook = dropped
         signal.set_wakeup_fd(wakeup)
         os.close(read)
