@@ -13,7 +13,7 @@ import dagster as dg
 from warehouse.layout import Layout
 from warehouse.whole_files import replacing
 
-PATH = "pictures"  # of the address, on Dagster's own server
+PICTURES, REPORTS = "pictures", "reports"  # of the address, on Dagster's own server
 
 
 def show(layout: Layout, night: date | str, pictures: Mapping[str, bytes]) -> dict[str, dg.MarkdownMetadataValue]:
@@ -30,6 +30,6 @@ def show(layout: Layout, night: date | str, pictures: Mapping[str, bytes]) -> di
         with replacing(file) as temporary:
             temporary.write_bytes(content)
         content_sum = hashlib.sha256(content).hexdigest()[:8]  # a browser keeps no picture of an earlier run
-        link = f"/{PATH}/{file.parent.name}/{file.name}?sum={content_sum}"
+        link = f"/{PICTURES}/{file.parent.name}/{file.name}?sum={content_sum}"
         found[name] = dg.MetadataValue.md(f"![{file.relative_to(layout.root)} of the data folder]({link})")
     return found

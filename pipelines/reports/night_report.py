@@ -7,6 +7,7 @@ import dagster as dg
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
 from pipelines.policy.partitions import DAILY
+from pipelines.policy.pictures import REPORTS
 from pipelines.policy.resources import MLflow, Warehouse
 
 
@@ -30,5 +31,9 @@ def night_report(context: dg.AssetExecutionContext, warehouse: Warehouse, mlflow
         file = make_report(warehouse, mlflow.open(), night)
     context.log.info(f"The report of {night} is {file}")
     return dg.MaterializeResult(
-        metadata={"report": dg.MetadataValue.path(str(file)), "bytes": file.stat().st_size},
+        metadata={
+            "page": dg.MetadataValue.url(f"/{REPORTS}/{file.name}"),  # served by `make ui`
+            "report": dg.MetadataValue.path(str(file)),
+            "bytes": file.stat().st_size,
+        },
     )

@@ -12,6 +12,7 @@ import dagster as dg
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, column_schema
 from pipelines.policy.partitions import CONTEXT_WINDOW, DAILY
+from pipelines.policy.pictures import REPORTS
 from pipelines.policy.resources import MLflow, Warehouse
 from pipelines.serving.pages import audited, check_specs, published_metadata, read_back
 from pipelines.serving.publish import publish_night, serving_champion
@@ -67,7 +68,8 @@ def recommendations(
     links = {
         "mlflow_run": dg.MetadataValue.url(tracking.page(champion.run_id)),
         "report": dg.MetadataValue.url(tracking.page(champion.run_id, f"{tracking.REPORTS}/{report.name}")),
-        "report_file": dg.MetadataValue.path(str(report)),  # both are made next, by night_report
+        "report_page": dg.MetadataValue.url(f"/{REPORTS}/{report.name}"),  # served by `make ui`
+        "report_file": dg.MetadataValue.path(str(report)),  # all are made next, by night_report
     }
     told = published_metadata(TABLE, path, champion, published, owners="users")
     lists = if_readable(lambda: some_users(warehouse, day, config.window_days))

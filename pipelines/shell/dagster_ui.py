@@ -1,13 +1,13 @@
 """Dagster's web server behind the guard: `python -m pipelines.shell.dagster_ui WORKSPACE PORT`, started by ui.py.
 
-It serves the pictures of the assets' pages too.
+It serves the pictures of the assets' pages and the nights' reports too.
 """
 
 import re
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.policy.pictures import PATH
+from pipelines.policy.pictures import PICTURES, REPORTS
 from pipelines.settings.read import current_settings
 from pipelines.shell.guard import NAMES, Guard
 from warehouse.layout import Layout
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
+
+# A report needs nothing beside it, and may do nothing in the name of Dagster's pages, whose address it shares.
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+}
 
 
 def serve(workspace: str, port: int) -> None:
@@ -35,26 +41,26 @@ def serve(workspace: str, port: int) -> None:
     target = WorkspaceFileTarget([workspace])
     with DagsterInstance.get() as instance, WorkspaceProcessContext(instance, target, version=__version__) as context:
         app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
-        app.router.routes.insert(0, pictures(Layout(current_settings().root)))  # the last of its own takes every path
+        app.router.routes[:0] = routes(Layout(current_settings().root))  # before its own, whose last takes every path
         uvicorn.run(Guard(app, port), host=NAMES[0], port=port, log_level="warning")
 
 
-def pictures(layout: Layout) -> "Route":
-    """What answers with the pictures that `pipelines.policy.pictures.show` wrote, and with nothing else."""
+def routes(layout: Layout) -> "list[Route]":
+    """What answers with reports, with pictures that `pipelines.policy.pictures.show` wrote, and with nothing else."""
     from starlette.responses import FileResponse, PlainTextResponse
     from starlette.routing import Route
 
-    def picture(request: "Request") -> "Response":
-        night, name = request.path_params["night"], request.path_params["name"]
+    def answer(request: "Request") -> "Response":
+        night, name = request.path_params["night"], request.path_params.get("name")
         try:
-            file = layout.picture(night, name) if re.fullmatch("[a-z_]+", name) else None
+            file = layout.report(night) if name is None else layout.picture(night, name)
         except ValueError:  # no date
             file = None
-        if file is None or not file.is_file():
-            return PlainTextResponse("There is no such picture.", 404)
-        return FileResponse(file, media_type="image/png", headers={"Cache-Control": "no-cache"})
+        if file is None or not file.is_file() or not re.fullmatch("[a-z_]+", name or "report"):
+            return PlainTextResponse("There is no such file.", 404)
+        return FileResponse(file, headers=HEADERS)
 
-    return Route(f"/{PATH}/{{night}}/{{name}}.png", picture)
+    return [Route(f"/{PICTURES}/{{night}}/{{name}}.png", answer), Route(f"/{REPORTS}/{{night}}.html", answer)]
 
 
 if __name__ == "__main__":

@@ -238,7 +238,8 @@ def test_what_cannot_be_served_is_one_sentence(
 
     if arguments:
         nights.publish(0)
-    assert main(["serve", "--data", str(nights.layout.root), *arguments]) == 2
+    free = ["--port", "0"]  # not the usual one: `make ui` may run beside the tests
+    assert main(["serve", "--data", str(nights.layout.root), *free, *arguments]) == 2
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
