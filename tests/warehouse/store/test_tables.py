@@ -13,7 +13,7 @@ import pytest
 import warehouse.store.tables as tables
 from tests.object_store import ObjectStore, Request, say_where
 from warehouse.layout import Layout
-from warehouse.partitions import check, files_of_partition, noted
+from warehouse.partitions import check, noted
 from warehouse.store.address import StoreError
 from warehouse.sums import Damaged
 
@@ -92,7 +92,6 @@ def test_what_lies_in_the_store_is_a_day_in_parts_for_whoever_copies_it(
     plain = Layout(tmp_path / "copied")
     assert plain.days("events") == [DAY]
     assert [file.name for file in plain.files("events", DAY)] == [f"part-{n:05d}.parquet" for n in range(12)]
-    assert files_of_partition(plain.partition("events", DAY)) == plain.files("events", DAY)
     assert plain.sound("events", DAY)
 
 
