@@ -76,6 +76,7 @@ def test_what_has_lain_there_for_a_while_is_fetched_once(
     assert fetch_events(layout, [DAY]) == 1
 
 
+@pytest.mark.slow
 def test_a_delivery_is_read_and_read_again_when_it_changes(
     layout: Layout, address: str, object_store: ObjectStore, duckdb_engine: DuckDBEngine, tmp_path: Path
 ) -> None:

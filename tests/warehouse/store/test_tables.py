@@ -1,57 +1,19 @@
 """Days in an object store, read and written over HTTP: whole or not at all, whoever dies or comes in between."""
 
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import warehouse.store.tables as tables
-from tests.object_store import ObjectStore, Request, say_where
+from tests.object_store import ObjectStore, Request
+from tests.warehouse.store.days import DAY, machine, read, write
 from warehouse.layout import Layout
-from warehouse.partitions import check, files_of_partition, noted
 from warehouse.store.address import StoreError
-from warehouse.sums import Damaged
-
-DAY = date(2026, 1, 31)
-HOME = "events/2026-01-31.parts"
-
-
-@pytest.fixture
-def address(object_store: ObjectStore) -> str:
-    return object_store.address()
-
-
-@pytest.fixture
-def layout(address: str, tmp_path: Path) -> Layout:
-    return machine(tmp_path / "here", address)
-
-
-def machine(root: Path, address: str) -> Layout:
-    """A data folder of its own, whose tables lie at the address."""
-    say_where(root, address)
-    return Layout(root)
-
-
-def write(layout: Layout, text: str, parts: int = 0, day: date = DAY) -> None:
-    """One file, or so many parts, that say `text`."""
-    with layout.replacing("events", day) as beside:
-        if parts:
-            beside.mkdir()
-        for place in [beside / f"part-{n:05d}.parquet" for n in range(parts)] or [beside]:
-            place.write_text(text)
-
-
-def read(layout: Layout) -> list[str]:
-    files = layout.files("events", DAY)
-    for file in files:
-        assert len(noted(file)) == 1
-        check(file)
-    return [file.read_text() for file in files]
 
 
 def test_a_day_changes_and_leaves_no_litter_in_the_store_or_on_the_machine(
@@ -82,6 +44,7 @@ def test_the_machine_that_wrote_a_day_does_not_fetch_it_and_another_fetches_it_o
         assert sum("/part-" in request.path and request.method == "GET" for request in seen) == fetched
 
 
+@pytest.mark.slow
 def test_what_lies_in_the_store_is_a_day_in_parts_for_whoever_copies_it(
     layout: Layout, address: str, object_store: ObjectStore, tmp_path: Path
 ) -> None:
@@ -92,7 +55,6 @@ def test_what_lies_in_the_store_is_a_day_in_parts_for_whoever_copies_it(
     plain = Layout(tmp_path / "copied")
     assert plain.days("events") == [DAY]
     assert [file.name for file in plain.files("events", DAY)] == [f"part-{n:05d}.parquet" for n in range(12)]
-    assert files_of_partition(plain.partition("events", DAY)) == plain.files("events", DAY)
     assert plain.sound("events", DAY)
 
 
@@ -114,7 +76,7 @@ def test_an_error_of_a_writer_leaves_the_day_as_it_was(
     assert len(object_store.keys(address)) == 2
 
 
-@pytest.mark.parametrize("where", ["/part-00001", "/manifest.json"])
+@pytest.mark.parametrize("where", [pytest.param("/part-00001", marks=pytest.mark.slow), "/manifest.json"])
 def test_a_store_that_fails_in_the_middle_is_a_sentence_and_leaves_the_day_as_it_was(
     layout: Layout, address: str, object_store: ObjectStore, tmp_path: Path, where: str
 ) -> None:
@@ -197,6 +159,7 @@ def test_of_two_writers_of_a_day_the_one_that_shows_it_last_stands_whole(
     assert read(layout) == read(there) == ["third"]
 
 
+@pytest.mark.slow
 def test_a_reader_between_two_days_sees_the_new_one(
     layout: Layout, address: str, object_store: ObjectStore, tmp_path: Path
 ) -> None:
@@ -239,59 +202,7 @@ def test_many_writers_and_readers_of_a_day_never_meet_a_mixture(address: str, tm
         assert len(set(texts)) == 1
 
 
-def test_a_copy_that_was_changed_cut_or_removed_is_fetched_again(layout: Layout) -> None:
-    write(layout, "abc", 2)
-    for spoil in (
-        lambda file: file.write_text("xyz"),
-        lambda file: file.write_text(""),
-        lambda file: file.unlink(),
-        lambda file: shutil.rmtree(file.parent),
-        lambda file: (file.parents[1] / "manifest.json").write_text("{}"),
-        lambda file: shutil.rmtree(layout.root / ".copies"),
-    ):
-        spoil(layout.files("events", DAY)[1])
-        assert read(layout) == ["abc"] * 2
-
-
-@pytest.mark.parametrize(
-    ("key", "data"),
-    [
-        ("part-00000.parquet", b"abd"),
-        ("part-00000.parquet", b""),
-        ("manifest.json", b'{"folder"'),
-        ("manifest.json", b"\xff"),
-        ("manifest.json", b'{"folder": "../../../../raw", "parts": []}'),
-        ("manifest.json", b'{"folder": "0123abcd", "parts": [{"name": "../x", "bytes": 1, "sha256": ""}]}'),
-        (
-            "manifest.json",
-            b'{"folder": "0123abcd", "parts": [{"name": "part-00000.parquet", "bytes": 1, "sha256": ""}]}',
-        ),
-    ],
-)
-def test_a_day_that_was_changed_in_the_store_is_not_sound_and_can_be_written_again(
-    layout: Layout, address: str, object_store: ObjectStore, tmp_path: Path, key: str, data: bytes
-) -> None:
-    write(layout, "abc")
-    (spoiled,) = [one for one in object_store.keys(address) if one.endswith(key)]
-    object_store.put(address, spoiled, data)
-    there = machine(tmp_path / "there", address)
-    with pytest.raises(Damaged, match=r"shop/events/2026-01-31.parts was damaged .*materialise events for 2026-01-31"):
-        there.files("events", DAY)
-    assert not there.sound("events", DAY)
-    write(there, "again")
-    assert read(layout) == read(there) == ["again"]
-
-
-def test_a_first_writer_that_was_killed_has_written_no_day(
-    layout: Layout, address: str, object_store: ObjectStore
-) -> None:
-    object_store.put(address, f"{HOME}/0123456789abcdef/part-00000.parquet", b"x")
-    assert (layout.days("events"), layout.files("events", DAY)) == ([], [])
-    object_store.put(address, "events/notes.parts/manifest.json", b"x")
-    object_store.put(address, "events/2026-01-30.parquet", b"x")
-    assert layout.days("events") == []
-
-
+@pytest.mark.slow
 def test_days_are_many_and_ascending(layout: Layout) -> None:
     days = [DAY - timedelta(days=n) for n in range(9)]
     for day in days:

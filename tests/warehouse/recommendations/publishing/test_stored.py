@@ -79,6 +79,7 @@ def test_what_is_put_is_put_once(nights: SimpleNamespace, address: str, object_s
     assert [request.method for request in seen if request.method not in ("GET", "HEAD")] == []
 
 
+@pytest.mark.slow
 def test_readers_see_whole_nights_at_every_moment(
     nights: SimpleNamespace, address: str, object_store: ObjectStore
 ) -> None:
@@ -100,7 +101,7 @@ def test_readers_see_whole_nights_at_every_moment(
         assert seen == here(nights, version)
 
 
-@pytest.mark.parametrize("where", [".parquet", ".json"])
+@pytest.mark.parametrize("where", [pytest.param(".parquet", marks=pytest.mark.slow), ".json"])
 def test_a_store_that_fails_shows_the_night_before_until_the_next_publication(
     nights: SimpleNamespace, address: str, object_store: ObjectStore, where: str
 ) -> None:
