@@ -18,7 +18,7 @@ class Epochs:
         """Say how an epoch went."""
         several = self._config.members > 1
         self.last = f"epoch {report.epoch}" + (f" of member {report.member}" if several else "")
-        member = f"member {report.member}/{self._config.members}, " if several else ""
+        member = f"member {report.member}/{report.members}, " if several else ""
         figures = "".join(f", {name} {value:.4f}" for name, value in (report.validation or {}).items())
         say(f"{member}epoch {report.epoch}/{self._config.epochs}: loss {report.loss:.4f}{figures}")
 

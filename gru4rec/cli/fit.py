@@ -127,7 +127,7 @@ def summary(result: FitResult, config: Config) -> dict[str, Any]:
     return {
         "events_per_second": round(result.events_per_second, 1),
         "fit_seconds": round(result.seconds, 3),
-        "epochs": -(-len(result.history) // config.train.members),
+        "epochs": -(-len(result.history) // len({report.member for report in result.history})),
         "best_epoch": result.best_epoch,
         "members": config.train.members,
         "history": [as_json(report) for report in result.history],

@@ -2,8 +2,8 @@
 
 Three members trained with cross-entropy and logQ, whose scores are cosines, and one trained with BPR-max, merged into
 one model: they err differently, and their sum was better than any of them on the validation part of every log that was
-tried. The weights of items seen already come on top. Small logs need more dropout, and the smallest ones members of
-cross-entropy that are less sure of themselves.
+tried. The weights of items seen already come on top. Small logs need more dropout, and the smallest ones, and others
+that prove it, members of cross-entropy that are less sure of themselves.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
 """
@@ -23,8 +23,10 @@ CROSS_ENTROPY: Recipe = {
     "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 64, "cosine": 12.0,
     "dropout_embedding": 0.3, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
 }  # fmt: skip
-# How the last two members of cross-entropy differ on the smallest logs (docs/experiments/accuracy/smallest.md).
-UNSURE: tuple[Recipe, Recipe] = ({"cosine": 8.0}, {"cosine": 8.0, "dropout_hidden": 0.2})
+# What makes a member of cross-entropy less sure (training/sureness.py), and how the last two of them differ on the
+# smallest logs (docs/experiments/accuracy/smallest.md).
+LESS_SURE: Recipe = {"cosine": 8.0, "dropout_hidden": 0.2}
+UNSURE: tuple[Recipe, Recipe] = ({"cosine": 8.0}, LESS_SURE)
 ANY_LOG = {"repeats": True, "mend_order": True}  # each does something only where the log asks for it
 WIDE: Recipe = {"hidden_size": 128, "batch_size": 128, "dropout_embedding": 0.1, "epochs": 2}
 GREAT: Recipe = {**WIDE, "hidden_size": 256, "batch_size": 240, "learning_rate": 0.07}
@@ -56,7 +58,7 @@ def auto(found: Statistics) -> Config:
     else:
         small = found.predictions < SMALL
         first = {**CROSS_ENTROPY, "epochs": 7 if small else 5}
-        first |= {"dropout_embedding": 0.5} if small else {}
+        first |= {"dropout_embedding": 0.5, "mend_sureness": True} if small else {}
         other = {**BPR_MAX, "hidden_size": 112}
         more = UNSURE if found.predictions < SMALLEST else ({}, {})
     alternate = [{}, _limited(other, found), *more]

@@ -148,6 +148,11 @@ class TrainConfig(_Part):
     """Whether sessions are read in random order instead of by time."""
     mend_order: bool = False
     """Whether a log that is sorted by length, and so not by time, is read in another order (training/order.py)."""
+    mend_sureness: bool = False
+    """Whether the members that score by cosines, of several, may become less sure. Where the first one promises many
+    more hits than it has on sessions that it was not fitted on, a less sure one is trained beside it, and if that finds
+    more there, the others are made like it (training/sureness.py). These are the validation sessions, or else those
+    that `repeats` holds out."""
     precision: Precision = "float32"
     """Of an update's matrix products: bf16 rounds the operands of the large ones to 8 bits of mantissa and sums in
     float32; auto rounds inside all of them where that pays: to TF32 on a GPU, to bf16 for wide layers on a CPU that has

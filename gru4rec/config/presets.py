@@ -55,8 +55,8 @@ def resolve(name: str, statistics: auto.Statistics | None, changes: Mapping[str,
 
     "auto" looks at the statistics of the training sessions (auto.py). A change to it holds for every member, so it
     leaves `alternate`, in which some members differ. Members do not alternate at all where `changes` name a loss, or
-    one member. A model with item features has one member. Scores are cosines with cross-entropy alone, unless `changes`
-    say otherwise.
+    one member, and become less sure only where they do not say how sure they are. A model with item features has one
+    member. Scores are cosines with cross-entropy alone, unless `changes` say otherwise.
 
     Raises:
         ConfigError: see `judge`; or "auto" was given no statistics.
@@ -71,8 +71,9 @@ def resolve(name: str, statistics: auto.Statistics | None, changes: Mapping[str,
     alternate = [{key: value for key, value in each.items() if key not in changes} for each in own]
     if "loss" in changes or changes.get("members") == 1 or not any(alternate):
         alternate = []
+    told = {"mend_sureness": False} if auto.LESS_SURE.keys() & changes.keys() else {}
     products = {"cosine": 0.0} if changes.get("loss", "cross-entropy") != "cross-entropy" else {}
-    return chosen.override({"alternate": alternate, **products, **changes})
+    return chosen.override({"alternate": alternate, **told, **products, **changes})
 
 
 def _single(changes: Mapping[str, Any]) -> dict[str, int]:

@@ -32,7 +32,8 @@ from gru4rec.training.trainer import Trainer
 class EpochReport:
     """One pass of one member. Epochs and members count from 1; loss: the mean over all events; seconds: without the
     validation, and shared with the members that train at the same time; validation: the monitored metric, recall@20 and
-    mrr@20 on the validation sessions."""
+    mrr@20 on the validation sessions; members: how many are trained, one more than the model has where the first one
+    is too sure."""
 
     epoch: int
     loss: float
@@ -40,6 +41,7 @@ class EpochReport:
     events_per_second: float
     validation: dict[str, float] | None = None
     member: int = 1
+    members: int = 1
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class FitResult:
         for report in self.history:
             row = dataclasses.asdict(report)
             figures = row.pop("validation") or {}
+            del row["members"]
             rows.append({"member": row.pop("member"), **row, **figures})
         numbers = ("loss", "seconds", "events_per_second")
         metrics = [name for name in (rows[0] if rows else {}) if name not in ("member", "epoch", *numbers)]
@@ -190,7 +193,7 @@ def _epoch(trainer: Trainer, number: int, member: Member, *, progress: bool) -> 
         total, seen = total + loss, seen + events
         yield
     seconds = time.perf_counter() - begin
-    return EpochReport(number, total / seen, seconds, seen / seconds, member=member.number)
+    return EpochReport(number, total / seen, seconds, seen / seconds, member=member.number, members=member.of)
 
 
 def _validate(model: GRU4Rec, sessions: Sessions, monitor: str) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 They are trained one after another, or side by side on a GPU, with the same result.
 
-What is chosen is state of the merged model, not a setting: what each member's scores are multiplied by, and what is
-added to the sum of all (training/added.py).
+What is chosen is state of the merged model, not a setting: whether its members are less sure than the recipe says
+(training/sureness.py), what each member's scores are multiplied by, and what is added to the sum of all
+(training/added.py).
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import torch
 
@@ -18,9 +20,10 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import check_network
 from gru4rec.storage import checkpoint
 from gru4rec.storage.member_folders import member_folder, sweep_members
-from gru4rec.training import side_by_side
+from gru4rec.training import proof, side_by_side
 from gru4rec.training.added import choose, hold_out, last_sessions, with_added
 from gru4rec.training.epochs import FitOptions, FitResult, Member, train, whole
+from gru4rec.training.sureness import finds_more, judgeable, less_sure, too_sure
 
 # Of the weights that the first member needs, what all members together still need once they are scaled to the sum of
 # their scores: the others know more of what comes again.
@@ -28,27 +31,37 @@ SHARE_OF_ALL = 0.6
 SPREAD_TOP, SPREAD_ROWS = 20, 1000  # the spread of scores: from the best to the 20th, over so many predictions
 
 
+class _Task(NamedTuple):
+    """What one member is trained on, and how."""
+
+    member: Member
+    dataset: Dataset
+    recipe: Config
+    start: GRU4Rec | None
+
+
+class _Trained(NamedTuple):
+    """What training gave.
+
+    merged: the members of the model, the one that missed some sessions first. rounds: all of them as they were trained,
+    those of one round side by side on a GPU.
+    """
+
+    merged: list[FitResult]
+    rounds: list[list[FitResult]]
+
+
 def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitResult:
     """Train the members and merge them; see `fit`.
 
     With `repeats`, what is added to the scores is chosen on the validation sessions. Where there are none, it is chosen
-    on some of the training sessions, which the first member then does not see (the others see all).
+    on some of the training sessions, which the first member then does not see (the others see all). With
+    `mend_sureness` the same sessions say how sure the members may be.
     """
-    members = config.train.members
-    recipes = [config.member(order) for order in range(members)]
-    starts = _starts(recipes, options.warm_start)
     seen, held_out = dataset.sessions, None if options.validation is None else options.validation.sessions
     if config.model.repeats and held_out is None:
         seen, held_out = hold_out(dataset.sessions)
-    device = checkpoint.resolve_device(options.device)
-    together = side_by_side.pays(device)
-    trainings = []
-    for order, (recipe, start) in enumerate(zip(recipes, starts, strict=True)):
-        own = dataclasses.replace(dataset, sessions=seen if order == 0 else dataset.sessions)
-        folder = member_folder(options.checkpoint_dir, order + 1, members)
-        how = dataclasses.replace(options, warm_start=start, checkpoint_dir=folder)
-        trainings.append(train(own, recipe, how, Member(order + 1, members, line=order if together else 0)))
-    results = side_by_side.run_together(trainings, device) if together else [whole(training) for training in trainings]
+    results, rounds = _train(dataset, seen, held_out, config, options)
     model = _merged([result.model for result in results], dataset.sessions, config)
     if config.model.repeats and held_out is not None:
         if options.validation is not None:
@@ -58,8 +71,60 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
         model = with_added(model, weights, dataset.sessions)
     if options.checkpoint_dir is not None:
         checkpoint.save(options.checkpoint_dir, model, config)
-        sweep_members(options.checkpoint_dir, members)
-    return _all(model, results, together=together)
+        sweep_members(options.checkpoint_dir, sum(map(len, rounds)))
+    return _all(model, rounds, together=_side_by_side(options))
+
+
+def _train(
+    dataset: Dataset, seen: Sessions, held_out: Sessions | None, config: Config, options: FitOptions
+) -> _Trained:
+    """Train the first member on `seen`, and the others on all sessions.
+
+    A first member that has to be judged is trained before the others. Where it is too sure, a less sure one is trained
+    like it; if that finds more, it takes the first one's place, and the others are less sure too.
+    """
+    members = config.train.members
+    recipes = [config.member(order) for order in range(members)]
+    starts = _starts(recipes, options.warm_start)
+    missing = dataclasses.replace(dataset, sessions=seen)
+    tasks = [
+        _Task(Member(order + 1, members), dataset if order else missing, recipe, start)
+        for order, (recipe, start) in enumerate(zip(recipes, starts, strict=True))
+    ]
+    if held_out is None or members == 1 or not (config.train.mend_sureness and judgeable(recipes[0])):
+        results = _run(tasks, options)
+        return _Trained(results, [results])
+    first, *others = tasks
+    rounds = [_run([first], options)]
+    judges = last_sessions(held_out, proof.rows(len(dataset.vocabulary)))
+    if too_sure(rounds[0][0].model, judges):
+        others = [task._replace(member=task.member._replace(of=members + 1)) for task in others]
+        another = first._replace(member=Member(members + 1, members + 1), recipe=less_sure(first.recipe))
+        rounds.append(_run([another], options))
+        if finds_more(rounds[1][0].model, rounds[0][0].model, judges):
+            others = [task._replace(recipe=less_sure(task.recipe)) for task in others]
+            rounds.append(_run(others, options))
+            return _Trained([rounds[1][0], *rounds[2]], rounds)
+    rounds.append(_run(others, options))
+    return _Trained([rounds[0][0], *rounds[-1]], rounds)
+
+
+def _run(tasks: list[_Task], options: FitOptions) -> list[FitResult]:
+    """Train members side by side where that pays, or else one after another."""
+    together = _side_by_side(options)
+    trainings = []
+    for member, dataset, recipe, start in tasks:
+        folder = member_folder(options.checkpoint_dir, member.number, member.of)
+        how = dataclasses.replace(options, warm_start=start, checkpoint_dir=folder)
+        line = member.number - 1 if together and len(tasks) > 1 else 0
+        trainings.append(train(dataset, recipe, how, member._replace(line=line)))
+    if together:
+        return side_by_side.run_together(trainings, checkpoint.resolve_device(options.device))
+    return [whole(training) for training in trainings]
+
+
+def _side_by_side(options: FitOptions) -> bool:
+    return side_by_side.pays(checkpoint.resolve_device(options.device))
 
 
 def _starts(recipes: list[Config], older: GRU4Rec | None) -> list[GRU4Rec | None]:
@@ -81,12 +146,13 @@ def _merged(models: list[GRU4Rec], train: Sessions, config: Config) -> GRU4Rec:
     return models[0] if len(models) == 1 else merge(models, _factors(models, train, config))
 
 
-def _all(model: GRU4Rec, results: list[FitResult], *, together: bool) -> FitResult:
-    """The result of all members; those that trained side by side took as long as the slowest of them."""
-    seconds = (max if together else sum)(result.seconds for result in results)
-    events = sum(result.seconds * result.events_per_second for result in results)
-    history = [report for result in results for report in result.history]
-    return FitResult(model, history, results[-1].best_epoch, seconds, events / max(seconds, 1e-9))
+def _all(model: GRU4Rec, rounds: list[list[FitResult]], *, together: bool) -> FitResult:
+    """The result of all members; those of a round that trained side by side took as long as the slowest of them."""
+    seconds = sum((max if together else sum)(result.seconds for result in results) for results in rounds)
+    every = [result for results in rounds for result in results]
+    events = sum(result.seconds * result.events_per_second for result in every)
+    history = [report for result in every for report in result.history]
+    return FitResult(model, history, every[-1].best_epoch, seconds, events / max(seconds, 1e-9))
 
 
 def _share(config: Config) -> float:

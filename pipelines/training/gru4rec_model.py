@@ -118,7 +118,7 @@ def _log_epoch(context: dg.AssetExecutionContext, stage: str, report: "EpochRepo
     member = ""
     if parameters.train.members > 1:
         prefix += f"member_{report.member}/"
-        member = f", member {report.member} of {parameters.train.members}"
+        member = f", member {report.member} of {report.members}"
     mlflow.log_metrics({prefix + name: value for name, value in numbers(found).items()}, step=report.epoch)
     most = f" of {parameters.train.epochs}" if stage == "measured" else ""  # the other model trains as many as paid
     validation = "".join(f", {name} {value:.4f}" for name, value in (report.validation or {}).items())

@@ -51,6 +51,19 @@ def test_on_the_smallest_logs_two_members_are_less_sure_and_a_change_holds_for_t
     assert of(19_999, dropout_hidden=0.1) == [(12, 0.1), (8, 0.1), (8, 0.1)]
 
 
+def test_members_of_small_logs_may_become_less_sure_unless_a_change_says_how_sure_they_are() -> None:
+    def of(predictions: int, **changes: float | bool) -> bool:
+        found = Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0)
+        return resolve("auto", found, changes).train.mend_sureness
+
+    assert [of(predictions) for predictions in (100, 149_999, 150_000, 10**7)] == [True, True, False, False]
+    assert of(1000, epochs=3)
+    assert not of(1000, cosine=10)
+    assert not of(1000, dropout_hidden=0.1)
+    assert of(1000, cosine=10, mend_sureness=True)
+    assert of(10**6, mend_sureness=True)
+
+
 @pytest.mark.parametrize("predictions", [3, 10**4, 10**6, 10**8])
 def test_with_features_there_is_one_model_that_scores_by_products(predictions: int) -> None:
     config = single(Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0))
