@@ -144,6 +144,7 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int, l
             print(f"Port {server.port} is taken: {server.way}", file=sys.stderr)
             return 2
     settings.mlflow_folder.mkdir(parents=True, exist_ok=True)
+    make_records(home)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, **SLIM, "PYTHONWARNINGS": "ignore", "DAGSTER_HOME": str(home)}
@@ -159,6 +160,16 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int, l
         return 0
     finally:
         stop(started)
+
+
+def make_records(home: Path) -> None:
+    """Make Dagster's databases where they are not there: each of its servers would, at once, and one of them fail."""
+    from dagster import DagsterInstance
+
+    # What is wrong with those that are there, the servers' own logs say.
+    with contextlib.suppress(Exception), DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs(limit=1)
+        instance.all_instigator_state()
 
 
 def _watch(started: list[Server]) -> int:

@@ -8,8 +8,9 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.shell.ui import make_records
 from tests.pipelines.browser import Browser
-from tests.pipelines.shell.loopback import started_ui
+from tests.pipelines.shell.loopback import PROJECT, started_ui
 from warehouse.layout import Layout
 from warehouse.sources.shop.generate import generate
 
@@ -50,3 +51,16 @@ def test_materialize_by_click(browser: Browser, ui: str, tmp_path: Path) -> None
     assert pq.read_metadata(Layout(tmp_path).partition("events", LAST)).num_rows > 0
     browser.call("Page.navigate", url=f"{ui}/assets/events")
     browser.until("['Latest materialization', 'Row count', 'user_id'].every(s => document.body.innerText.includes(s))")
+
+
+@pytest.mark.slow
+def test_dagsters_databases_are_made_before_its_servers_start(tmp_path: Path) -> None:
+    """Of two servers that made them at once one ended: "table alembic_version already exists"."""
+    (tmp_path / "dagster.yaml").write_text((PROJECT / ".dagster" / "dagster.yaml").read_text())
+    make_records(tmp_path)
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.db")}
+    assert {path.name for path in made} == {"runs.db", "index.db", "schedules.db"}
+    make_records(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.db")} == made
+    next(iter(made)).write_bytes(b"no database")
+    make_records(tmp_path)  # the servers say what is wrong
