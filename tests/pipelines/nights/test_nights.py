@@ -238,7 +238,8 @@ def test_the_gate_is_a_check_and_the_runs_description_begins_with_it(nights: Any
     assert run.data.tags["mlflow.note.content"].startswith(f"**Version {version.version} promoted.** recall@20")
     assert "| challenger | GRU4Rec |" in run.data.tags["mlflow.note.content"]
     shown = metadata(nights, "champion_model", SECOND)
-    assert f"/pictures/{SECOND}/models_over_nights.png?" in shown["models_over_nights"]
+    assert f"(/pictures/{SECOND}/models_over_nights.png?sum=" in shown["models_over_nights"]
+    assert nights.layout.picture(SECOND, "models_over_nights").read_bytes().startswith(b"\x89PNG")
     assert shown["nights"].endswith("| promoted | ✓✓ | |")
 
 
