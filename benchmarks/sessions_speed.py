@@ -28,7 +28,7 @@ from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
 from warehouse.sources.shop.generate import write_shop
 from warehouse.sources.shop.process import Shop
-from warehouse.steps.events.ingest import ingest_day
+from warehouse.steps.events.ingest import ingest_days
 from warehouse.steps.sessions.build import build_sessions
 from warehouse.steps.splits.build import boundaries, build_splits
 
@@ -61,7 +61,7 @@ def whole_way(layout: Layout) -> dict[str, object]:
     """Our own: events of every day, sessions, splits."""
     engine, days = DuckDBEngine(MEMORY_LIMIT, threads=CORES), layout.raw_days()
     clock = Clock()
-    rows = sum(ingest_day(engine, layout, day).rows for day in days)
+    rows = sum(report.rows for report in ingest_days(engine, layout, days))
     clock.done("events")
     report = build_sessions(engine, layout, days[-1])
     clock.done("sessions")

@@ -5,9 +5,9 @@ in. A row whose time is after the day lies in the future of that night and is re
 an event, a duplicate, of an unwanted type, or rejected with a reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -92,7 +92,8 @@ def ingest_days(
             work meanwhile are finished, and told, before.
     """
     if engine.days_at_once == 1:  # in this thread, for a signal ends no other one
-        yield from (ingest_day(engine, layout, day, config) for day in days)
+        with engine.open() as db:  # which costs a tenth of a day
+            yield from (_ingest(lambda: nullcontext(db), layout, day, config) for day in days)
         return
     failed: Exception | None = None
     with ThreadPoolExecutor(engine.days_at_once) as pool:
@@ -120,6 +121,13 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
             (unless `allow_empty_day`). Nothing is changed then.
         FileNotFoundError: the raw folder is missing, or empty.
     """
+    return _ingest(engine.open, layout, day, config)
+
+
+def _ingest(
+    opened: Callable[[], AbstractContextManager[Database]], layout: Layout, day: date | str, config: EventsConfig | None
+) -> EventsReport:
+    """Ingest a day in a database that is opened when there is something to read; see `ingest_day`."""
     config = config or EventsConfig()
     day = as_day(day)
     delivery = look(layout, day)
@@ -127,7 +135,7 @@ def ingest_day(engine: Engine, layout: Layout, day: date | str, config: EventsCo
     if not schemas:
         return _write_empty(layout, day)
     types: dict[str, Value] = {"all_types": not config.event_types, "event_types": config.event_types}
-    with parquet_files.naming_damaged(schemas), engine.open() as db:
+    with parquet_files.naming_damaged(schemas), opened() as db:
         columns = define_checked(db, schemas, day, config)
         counts = _count(db, types)
         _judge(db, layout, day, counts, config)
