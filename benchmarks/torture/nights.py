@@ -52,6 +52,7 @@ keep_nights = 5
 [mlflow]
 system_metrics = false
 """
+INTERRUPTED = 130  # how pipelines.policy.stopping ends a process, in the last resort
 LIMIT = 300.0  # seconds in which a night, or one that was told to stop, must have ended
 
 
@@ -143,12 +144,19 @@ class Night:
         try:
             said = json.loads(self._answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            said = {"success": False, "sentences": [], "traces": [] if which else ["the process said nothing"]}
+            said = {"success": False, "sentences": [], "traces": [] if which else [_last_words(status)]}
         modules = said.get("modules", [])
         return Ended(which, said["success"], said["sentences"], said["traces"], seconds, work, modules)
 
     def _age(self) -> float:
         return time.monotonic() - self._begun
+
+
+def _last_words(status: int) -> str:
+    """What stands for a night that ended without its answer, and not by a signal."""
+    if os.waitstatus_to_exitcode(status) == INTERRUPTED:
+        return "interrupted: the step did not stop by itself and was ended"
+    return "the process said nothing"
 
 
 def _child(root: Path, day: str, job: str, answer: Path) -> None:
