@@ -167,7 +167,7 @@ def test_terminate_ends_each_long_step(root: Path, environment: Callable[[Path, 
         (("sessions",), 1.0),
         (("gru4rec_model",), 15.0),
         (("recommendations",), 0.5),
-        (("recommendations",), 8.0),
+        (("recommendations",), 4.0),
     ]
     with started_ui(root, environment) as address, dg.DagsterInstance.from_config(str(root / "home")) as instance:
         ui = Ui(address, instance)
