@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: written beside, kept through a power cut, then put in place in one step."""
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -45,6 +46,18 @@ def put_in_place(written: Path, path: Path) -> None:
     to_disk(written)
     os.replace(written, path)
     to_disk(path.parent)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Keep other processes of this machine out of the same block with the same folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _remove(path: Path) -> None:

@@ -4,13 +4,9 @@ Dagster makes its databases when it first opens them. Where two processes do so 
 daemon of `make ui` once did, both create the same tables and one of them dies.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse.whole_files import replacing
+from warehouse.whole_files import folder_lock, replacing
 
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")  # where dagster.yaml names no others
 
@@ -42,7 +38,7 @@ def make_home(home: Path) -> Path:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(home):
+        with folder_lock(home):
             file = home / "dagster.yaml"
             if not file.exists():
                 with replacing(file) as temporary:
@@ -58,7 +54,7 @@ def make_databases(home: Path) -> None:
     Raises:
         ValueError: they cannot be made: a full disk, or a dagster.yaml that Dagster cannot read.
     """
-    with _one_at_a_time(home):
+    with folder_lock(home):
         if all((home / database).exists() for database in DATABASES):
             return
         import dagster as dg
@@ -70,14 +66,3 @@ def make_databases(home: Path) -> None:
         except (SQLAlchemyError, dg.DagsterError) as error:
             said = " ".join(str(error).split())[:200]
             raise ValueError(f"Dagster's databases in {home} (DAGSTER_HOME) cannot be made: {said}") from error
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Until the block ends no other process enters it with the same folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

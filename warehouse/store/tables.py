@@ -14,7 +14,6 @@ the manifest in the store names it, and only with its sums.
 """
 
 import datetime as dt
-import fcntl
 import json
 import re
 import secrets
@@ -31,7 +30,7 @@ from warehouse.partitions import MANIFEST, SUFFIX, manifest_of
 from warehouse.store.address import opened, store_sentences
 from warehouse.store.transfer import AT_ONCE, get_file, put_file
 from warehouse.sums import Damaged, differs
-from warehouse.whole_files import replacing, temporary_beside
+from warehouse.whole_files import folder_lock, replacing, temporary_beside
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -104,7 +103,7 @@ class StoredTables:
                     if (manifest := _read(store, home)) is None:
                         return []
                     if not _is_whole(copy, manifest):
-                        with _lock(copy):
+                        with folder_lock(copy):
                             _fetch(store, home, copy, manifest)
                 except FileNotFoundError:  # it was replaced meanwhile
                     continue
@@ -131,7 +130,7 @@ class StoredTables:
             manifest = _manifest(manifest_of(secrets.token_hex(8), named))
             with store_sentences(self.address):
                 before = self._show(store, home, named, manifest)
-            with _lock(copy):
+            with folder_lock(copy):
                 _keep(named, copy, manifest)
             with suppress(OSError):  # what is left is swept by the next writer
                 _sweep(store, home, manifest.folder, before)
@@ -244,15 +243,6 @@ def _keep(parts: dict[str, Path], copy: Path, manifest: _Manifest) -> None:
     for older in copy.iterdir():
         if older.is_dir() and older != folder:
             shutil.rmtree(older, ignore_errors=True)
-
-
-@contextmanager
-def _lock(copy: Path) -> Iterator[None]:
-    """Hold a copy against other processes that would make it."""
-    copy.mkdir(parents=True, exist_ok=True)
-    with (copy / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _sweep(store: "FileSystem", home: str, shown: str, before: str) -> None:

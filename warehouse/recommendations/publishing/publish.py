@@ -27,7 +27,6 @@ from warehouse.recommendations.publishing.groups import GroupWriter, GroupWritte
 from warehouse.recommendations.publishing.staging import (
     StagedNight,
     audit_file,
-    folder_lock,
     staging_folder,
     write_failed,
 )
@@ -41,7 +40,7 @@ from warehouse.recommendations.table import (
     nights,
     table_path,
 )
-from warehouse.whole_files import replacing
+from warehouse.whole_files import folder_lock, replacing
 
 
 @dataclass(frozen=True)

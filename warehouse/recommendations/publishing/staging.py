@@ -46,18 +46,6 @@ def audit_file(rejected: Path) -> Path:
     return rejected.with_name(f"{rejected.name}.json")
 
 
-@contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold the staging folder's own lock, for the short moments that concern all nights (creating the table)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 class StagedNight:
     """One night's staged parts, locked by this writer.
 

@@ -292,14 +292,3 @@ def test_session_ids_of_any_type_refuse_no_day_where_gaps_cut_sessions(shop, ses
     (report,) = shop.ingest(DAY)
     assert (report.rows, report.rejected) == (6, 0)
     assert shop.sessions(DAY, sessions="gap").sessions == 2
-
-
-def test_text_of_numbers_is_a_time_where_a_unit_is_named(shop):
-    seconds = ["1709287200", "1709287200.25", "2024-03-01T10:00:00Z", "x", "1709287200", "1709287200"]
-    shop.raw(DAY, day(timestamp=seconds))
-    (report,) = shop.ingest(DAY, timestamp_unit="s")
-    assert report.rejected_by_reason == {"timestamp is unreadable": 1}
-    assert {row[2].strftime("%H:%M:%S.%f") for row in shop.table("events", DAY)} == {
-        "10:00:00.000000",
-        "10:00:00.250000",
-    }

@@ -260,3 +260,14 @@ def test_days_of_a_run_that_somebody_gave_up_are_not_begun(shop, clock):
     next(some)
     some.close()
     assert len(shop.layout.days("events")) < len(days)
+
+
+def test_text_of_numbers_is_a_time_where_a_unit_is_named(shop):
+    seconds = ["1709287200", "1709287200.25", "2024-03-01T10:00:00Z", "x", "1709287200", "1709287200"]
+    shop.raw(DAY, pa.table({"user_id": [1, 1, 1, 2, 2, 2], "item_id": [3, 4, 5, 4, 3, 4], "timestamp": seconds}))
+    (report,) = shop.ingest(DAY, timestamp_unit="s")
+    assert report.rejected_by_reason == {"timestamp is unreadable": 1}
+    assert {row[2].strftime("%H:%M:%S.%f") for row in shop.table("events", DAY)} == {
+        "10:00:00.000000",
+        "10:00:00.250000",
+    }
