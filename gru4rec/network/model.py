@@ -21,6 +21,7 @@ from gru4rec.network.gru import Layer
 from gru4rec.network.merged import Merged
 from gru4rec.network.neighbours import Neighbours
 from gru4rec.network.pages import filled
+from gru4rec.network.raises import Raises
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions, sent
 from gru4rec.scoring.scorer import Block, Linear
@@ -60,11 +61,12 @@ class GRU4Rec:
         self.layers = self.layers_of(self.dense)
         self._cosines = cosine.blocks(config, merged)
         self._directions: Tensor | None = None
-        # What training adds to the product where it proves itself: weights of seen items, and neighbours.
+        # What training adds to the product where it proves itself: weights of seen items, neighbours, what is raised.
         self.repeat: Tensor | None = None
         if config.repeats:
             self.repeat = torch.zeros(repeats.LASTS, repeats.PLACES, dtype=dtype, device=self.device)
         self.neighbours: Neighbours | None = None
+        self.raises: Raises | None = None
 
     @property
     def hidden_size(self) -> int:
@@ -139,6 +141,8 @@ class GRU4Rec:
             named["repeat"] = self.repeat
         if self.neighbours is not None:
             named |= self.neighbours.tensors()
+        if self.raises is not None:
+            named |= self.raises.tensors()
         return named
 
     def alike(self, config: ModelConfig, merged: Merged | None = None) -> "GRU4Rec":
@@ -184,20 +188,24 @@ class GRU4Rec:
         return self.output[: len(self.vocabulary), self.hidden_size]
 
     def added(self, sessions: Sessions, events: np.ndarray) -> Added | None:
-        """What is added to the scores after some events (Linear's contract): for items seen, and for neighbours."""
+        """What is added to the scores after some events, and how they are raised (Linear's contract)."""
         parts = []
         if self.repeat is not None:
             parts.append(repeats.added(sessions, events, self.repeat))
         if self.neighbours is not None:
             parts.append(self.neighbours.added(sessions.items_at(events)))
+        if self.raises is not None:
+            parts.append(self.raises.added(sessions, events, len(self.vocabulary)))
         return Added.sum_of(parts, len(self.vocabulary)) if parts else None
 
     def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
-        """Add what `added` says to scores on the model's device (AddsOnDevice's contract)."""
+        """Do what `added` says to scores on the model's device (AddsOnDevice's contract)."""
         if self.repeat is not None:
             repeats.add_on_device(scores, columns, sessions, self.repeat.float() * scale)
         if self.neighbours is not None:
             self.neighbours.add_on_device(scores, columns, sessions, scale)
+        if self.raises is not None:
+            self.raises.raise_on_device(scores, columns, sessions, scale)
 
     @torch.inference_mode()
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:

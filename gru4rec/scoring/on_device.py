@@ -43,13 +43,13 @@ class DeviceSessions(NamedTuple):
 
 @runtime_checkable
 class AddsOnDevice(Protocol):
-    """A Linear scorer that adds to scores on its device what `added` says."""
+    """A Linear scorer that does to scores on its device what `added` says."""
 
     def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
-        """Add to the scores after each session's last event, in place, without waiting for the device.
+        """Add to the scores after each session's last event and raise them, in place, without waiting for the device.
 
         Args:
-            scores: [S, W], contiguous.
+            scores: [S, W], contiguous, W a multiple of 8; minus infinity where no item stands.
             columns: where each item stands in a row, int64 [I].
             sessions: of the rows.
             scale: what the numbers are multiplied by first.

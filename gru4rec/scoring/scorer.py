@@ -68,11 +68,11 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Linear(Scorer, Protocol):
-    """A scorer whose scores are h · Wᵀ + b, and a number more for a few items of each row.
+    """A scorer whose scores are h · Wᵀ + b, and a number more for a few items of each row, of which some are raised.
 
     For the last input event e of a session with hidden state h, the score of item i is
-    h · output_matrix()[i] + output_bias()[i] + a, where a is what `added` says of e and i, or 0 where it says nothing.
-    `blocks` gives the same scores, up to rounding.
+    h · output_matrix()[i] + output_bias()[i] + a, where a is what `added` says of e and i, or 0 where it says nothing;
+    then it is raised by as much as `added` says. `blocks` gives the same scores, up to rounding.
     """
 
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
@@ -92,14 +92,14 @@ class Linear(Scorer, Protocol):
         ...
 
     def added(self, sessions: Sessions, events: NDArray[np.int64]) -> Added | None:
-        """What is added to the product after some events; of each score that it names, once.
+        """What is added to the product after some events, and how far is raised; of each score that it names, once.
 
         Args:
             sessions: encoded with the scorer's vocabulary.
             events: positions in `sessions.items` of each row's last input event, int64 [R].
 
         Returns:
-            Rows from 0 to R, items and numbers; None where nothing is ever added.
+            Rows from 0 to R, items and numbers; None where nothing is ever added or raised.
         """
         ...
 

@@ -4,6 +4,9 @@ Every event is taken out in turn and the context that is left is scored again, a
 estimated: a gradient or a gate's value says what a small change would do, and an event is not a small change. A context
 of L events costs L contexts of L - 1 events, of whose scores only those of the list are made: with 37,000 items and 100
 units, lists take 1.3 times as long for L = 3, 2.4 times for 10 and 5.4 times for 20.
+
+How far a score is raised (scoring/raised.py) depends on the best scores of the whole catalogue, which are not made
+here: of a model that raises, the scores are compared as they are before.
 """
 
 from collections.abc import Iterator
@@ -54,12 +57,15 @@ def because(scorer: Scorer, contexts: Sessions, lists: Lists) -> NDArray[np.int6
     single = np.flatnonzero(contexts.lengths == 1)
     found[single] = contexts.items[contexts.offsets[single], None]
     for part in _shortened(contexts):
-        without = _scores_without(scorer, part, lists.items[part.numbers])
+        items, whole = lists.items[part.numbers], lists.scores[part.numbers]
+        without, raises = _scores(scorer, part.contexts, items)
         length = part.events.shape[1]
+        if raises:
+            whole = _scores(scorer, _whole(part), items)[0][:, 0]
         place = length - 1 - without[:, ::-1].argmin(1)  # [R, W], the last of equals
         lowest = np.take_along_axis(without, place[:, None], 1)[:, 0]
         behind = np.take_along_axis(part.events, place, 1)
-        found[part.numbers] = np.where(lowest < lists.scores[part.numbers], behind, -1)
+        found[part.numbers] = np.where(lowest < whole, behind, -1)
     found[lists.scores == -np.inf] = -1
     return found
 
@@ -79,25 +85,39 @@ def _shortened(contexts: Sessions) -> Iterator[_Shortened]:
             yield _Shortened(some, events, Sessions(events[:, left].ravel(), offsets))
 
 
-def _scores_without(scorer: Scorer, part: _Shortened, items: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Scores of the lists' items [R, W] after each shortened context, float32 [R, L, W]."""
+def _whole(part: _Shortened) -> Sessions:
+    """The contexts with all of their events."""
+    return Sessions(part.events.ravel(), np.arange(len(part.events) + 1, dtype=np.int64) * part.events.shape[1])
+
+
+def _scores(scorer: Scorer, contexts: Sessions, items: NDArray[np.int64]) -> tuple[NDArray[np.float32], bool]:
+    """Scores of the lists' items after some contexts, and whether the scorer would raise some of them.
+
+    Args:
+        scorer: of the lists.
+        contexts: R · L, those of the first list first.
+        items: of R lists, [R, W].
+
+    Returns:
+        float32 [R, L, W]; those of a Linear scorer as they are before they are raised.
+    """
+    rows, length = len(items), len(contexts) // len(items)
     if not isinstance(scorer, Linear):
-        return _from_blocks(scorer, part, items)
+        return _from_blocks(scorer, contexts, items), False
     states: Tensor | None = None
-    for events, hidden in scorer.hidden(part.contexts, last_only=True):
+    for events, hidden in scorer.hidden(contexts, last_only=True):
         if states is None:
-            states = hidden.new_empty(len(part.contexts), hidden.shape[1])
-        states[torch.from_numpy(part.contexts.session_of(events)).to(hidden.device)] = hidden
+            states = hidden.new_empty(len(contexts), hidden.shape[1])
+        states[torch.from_numpy(contexts.session_of(events)).to(hidden.device)] = hidden
     assert states is not None
-    rows, length = part.events.shape
     index = torch.from_numpy(items).to(states.device)
     weights = scorer.output_matrix()[index].to(states.dtype)  # [R, W, H]
     scores = states.view(rows, length, -1) @ weights.transpose(1, 2) + scorer.output_bias()[index][:, None]
     found: NDArray[np.float32] = scores.float().cpu().numpy()
-    added = scorer.added(part.contexts, part.contexts.offsets[1:] - 1)
+    added = scorer.added(contexts, contexts.offsets[1:] - 1)
     if added is not None:
         _add(found.reshape(rows * length, -1), added, np.repeat(items, length, 0))
-    return found
+    return found, added is not None and added.by is not None
 
 
 def _add(scores: NDArray[np.float32], added: Added, items: NDArray[np.int64]) -> None:
@@ -111,12 +131,12 @@ def _add(scores: NDArray[np.float32], added: Added, items: NDArray[np.int64]) ->
     scores.reshape(-1)[order[place[there]]] += added.value[there]
 
 
-def _from_blocks(scorer: Scorer, part: _Shortened, items: NDArray[np.int64]) -> NDArray[np.float32]:
+def _from_blocks(scorer: Scorer, contexts: Sessions, items: NDArray[np.int64]) -> NDArray[np.float32]:
     """The same of any scorer, from scores of the whole catalogue."""
-    rows, length = part.events.shape
+    rows, length = len(items), len(contexts) // len(items)
     found = np.empty((rows * length, items.shape[1]), np.float32)
-    for block in scorer.blocks(part.contexts, last_only=True, rows=block_rows(len(scorer.vocabulary))):
-        number = part.contexts.session_of(block.events)
+    for block in scorer.blocks(contexts, last_only=True, rows=block_rows(len(scorer.vocabulary))):
+        number = contexts.session_of(block.events)
         index = torch.from_numpy(items[number // length]).to(block.scores.device)
         found[number] = block.scores.gather(1, index).cpu().numpy()
     return found.reshape(rows, length, -1)

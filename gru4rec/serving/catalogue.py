@@ -7,6 +7,9 @@ that the normaliser is a plain sum of powers of two, and items that nobody may b
 others: they count in the normaliser and are never looked at again. The others stand in random order, which the sieve
 asks for.
 
+Scores that are raised (scoring/raised.py) are taken out of their tiles; once all tiles have been seen, and with them
+what limits the raising, they stand beside what the sieve kept.
+
 Rows for which this was not enough are scored again the plain way. An accelerator wants another order
 (device_catalogue.py).
 """
@@ -19,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gru4rec.scoring.raised import RANKS, raise_in, raised
 from gru4rec.scoring.scorer import block_rows
 from gru4rec.scoring.topk import first_of_each, top_k
 from gru4rec.serving.sieve import STEP, Sieve, Tile
@@ -48,12 +52,14 @@ class Touched(NamedTuple):
         row, item: int64 [N], each pair once.
         barred: whether the item must not be recommended to the row, bool [N]; it counts in the normaliser.
         added: what is added to the scores, float32 [N].
+        by: how far they are raised then, float32 [N, len(RANKS)]; None where none is.
     """
 
     row: NDArray[np.int64]
     item: NDArray[np.int64]
     barred: NDArray[np.bool_]
     added: NDArray[np.float32]
+    by: NDArray[np.float32] | None = None
 
 
 class _InTiles:
@@ -63,27 +69,58 @@ class _InTiles:
         place = catalogue.column[touched.item] * rows + touched.row
         order = np.argsort(place)
         self.rows = rows
-        self.place, self.barred = place[order], touched.barred[order]
+        self.place, self.item = place[order], touched.item[order]
+        self.barred = touched.barred[order] | catalogue.barred[self.item]
+        self.row = self.place % rows
         self.added = touched.added[order] * np.float32(catalogue.scale)
+        self.by = None if touched.by is None else touched.by[order] * np.float32(catalogue.scale)
+        self.taken = self.barred.copy()  # out of the tiles
+        if self.by is not None:
+            self.taken |= self.by.any(1)
         self.score = np.zeros(len(place), dtype=np.float32)  # that counts in the normaliser
         bounds = [begin * rows for begin, _ in catalogue.tiles]
         self.cuts = np.searchsorted(self.place, [*bounds, len(catalogue.weight) * rows]).tolist()
 
     def mend(self, scores: NDArray[np.float32], number: int, begin: int) -> None:
-        """Add to the scores [T · R] of a tile what is to be added, and bar from the lists what is barred."""
+        """Add to the scores [T · R] of a tile what is to be added, and take out what is barred or raised."""
         part = slice(self.cuts[number], self.cuts[number + 1])
         place = self.place[part] - begin * self.rows
         score = scores[place] + self.added[part]
-        scores[place] = np.where(self.barred[part], np.float32(-np.inf), score)
+        scores[place] = np.where(self.taken[part], np.float32(-np.inf), score)
         self.score[part] = score
 
+    def raise_below(self, others: "_Candidates") -> "_Candidates":
+        """Raise what is to be raised, and give what of it may stand in the lists.
+
+        others: the best scores of each row that were left in the tiles, as many as the last of RANKS, and more.
+        """
+        assert self.by is not None
+        own = np.flatnonzero(self.taken)
+        every = _Candidates(self.row[own], self.score[own], self.item[own]).beside(others)
+        best = first_of_each(*every, self.rows, RANKS[-1])[0]
+        limits = torch.from_numpy(best[:, [rank - 1 for rank in RANKS]])[self.row]
+        self.score = raised(limits, torch.from_numpy(self.score), torch.from_numpy(self.by)).numpy()
+        shown = np.flatnonzero(self.taken & ~self.barred)
+        return _Candidates(self.row[shown], self.score[shown], self.item[shown])
+
     def powers(self) -> NDArray[np.float64]:
-        """What the barred scores add to the sums of powers, [R]."""
+        """What the scores that were taken out add to the sums of powers, [R]."""
         with np.errstate(over="ignore"):
-            powers = np.exp2(self.score[self.barred])
-        row = self.place[self.barred] % self.rows
-        total: NDArray[np.float64] = np.bincount(row, powers, self.rows).astype(np.float64)
+            powers = np.exp2(self.score[self.taken])
+        total: NDArray[np.float64] = np.bincount(self.row[self.taken], powers, self.rows).astype(np.float64)
         return total
+
+
+class _Candidates(NamedTuple):
+    """Scores that may be among the best of their rows, each [N]."""
+
+    row: NDArray[np.int64]
+    value: NDArray[np.float32]
+    item: NDArray[np.int64]
+
+    def beside(self, others: "_Candidates") -> "_Candidates":
+        """Both together."""
+        return _Candidates(*(np.concatenate(both) for both in zip(self, others, strict=True)))
 
 
 class Catalogue:
@@ -146,11 +183,13 @@ class Catalogue:
     ) -> tuple[Best, NDArray[np.int64]]:
         """The best k, with scaled scores, and the rows [A] whose list or normaliser has to be made the plain way."""
         rows = len(scaled)
-        sieve = Sieve(rows, len(self.items), k)
         own = None if touched is None else _InTiles(touched, self, rows)
+        raises = own is not None and own.by is not None
+        sieve = Sieve(rows, len(self.items), min(max(k, RANKS[-1]), len(self.items)) if raises else k)
         total, states = scaled.new_zeros(rows), scaled.t()
+        hidden = []  # the best of the tiles that are not on offer: they limit what is raised
         for number, (begin, weight) in enumerate(self.tiles):
-            if begin >= self.offered and not normalise:
+            if begin >= self.offered and not (normalise or raises):
                 break
             tile = self._tile(len(weight), rows)
             torch.mm(weight, states, out=tile.scores)
@@ -158,10 +197,15 @@ class Catalogue:
                 own.mend(tile.flat, number, begin)
             if begin < self.offered:
                 sieve.add(tile, begin)
+            elif raises:
+                hidden.append(tile.scores.topk(min(RANKS[-1], len(weight)), dim=0).values)
             if normalise:
                 total += torch.exp2(tile.scores, out=tile.scores).sum(0)
         kept = sieve.kept()
-        values, items = first_of_each(kept.row, kept.value, self.items.take(kept.column), rows, k)
+        found = _Candidates(kept.row, kept.value, self.items.take(kept.column))
+        if own is not None and raises:
+            found = own.raise_below(found.beside(_of_tiles(hidden, rows))).beside(found)
+        values, items = first_of_each(found.row, found.value, found.item, rows, k)
         if not normalise:
             return Best(values, items, np.full(rows, np.nan, dtype=np.float32)), kept.missing
         sums = total.numpy() + (0 if own is None else own.powers())
@@ -186,6 +230,9 @@ class Catalogue:
             there = np.flatnonzero(number[touched.row] >= 0)
             place = tuple(torch.from_numpy(part[there]) for part in (number[touched.row], touched.item))
             scores[place] += torch.from_numpy(touched.added[there]) * self.scale
+            if touched.by is not None:
+                by = torch.from_numpy(touched.by[there]) * self.scale
+                raise_in(scores, place[0] * scores.shape[1] + place[1], by)
         normaliser = scores.new_full((len(some),), torch.nan)
         if normalise:
             normaliser = torch.logsumexp(scores * math.log(2), dim=1)
@@ -195,3 +242,10 @@ class Catalogue:
             scores[place[0][barred], place[1][barred]] = -torch.inf
         values, items = top_k(scores, k)
         return Best(values.numpy(), items.numpy(), normaliser.numpy())
+
+
+def _of_tiles(best: list[Tensor], rows: int) -> _Candidates:
+    """The best scores of some tiles, each [N, R], of items that may not be named."""
+    value = torch.cat([torch.empty(0, rows), *best]).numpy()
+    row = np.tile(np.arange(rows), len(value))
+    return _Candidates(row, value.ravel(), np.zeros(value.size, np.int64))

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gru4rec.scoring.on_device import AddsOnDevice, DeviceSessions, sent
+from gru4rec.scoring.raised import raise_in
 from gru4rec.scoring.scorer import Linear
 
 DEPTH = 8  # items a block
@@ -124,7 +125,7 @@ class DeviceCatalogue:
         return BestOnDevice(values / self.scale, items, probabilities, sums[:, 0].isfinite())
 
     def score(self, states: Tensor, sessions: DeviceSessions, scores: Tensor) -> None:
-        """Scores, times `scale`, into a matrix [R, width]: the product, and what the scorer adds to it."""
+        """Scores, times `scale`, into a matrix [R, width]: the product, what the scorer adds to it, and what it raises."""
         scaled = self.weight.new_zeros(len(states), self.weight.shape[1])
         torch.mul(states, self.scale, out=scaled[:, : self.units])
         scaled[:, self.units] = self.scale
@@ -134,8 +135,11 @@ class DeviceCatalogue:
             return
         added = self.scorer.added(sessions.host, sessions.host.offsets[1:] - 1)
         if added is not None:
-            row, item, value = (sent(part, self.device) for part in added)
-            scores.view(-1).index_add_(0, row * self.width + self.columns[item], value * self.scale)
+            row, item, value = (sent(part, self.device) for part in added[:3])
+            place = row * self.width + self.columns[item]
+            scores.view(-1).index_add_(0, place, value * self.scale)
+            if added.by is not None:
+                raise_in(scores, place, sent(added.by, self.device) * self.scale)
 
     def bar(self, sessions: DeviceSessions, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Put the scores of seen items behind all others; where these stood in the matrix, and which they were."""

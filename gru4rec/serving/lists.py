@@ -191,16 +191,20 @@ def _touched(scorer: Linear, sessions: Sessions, number: NDArray[np.int64], *, a
     items = len(scorer.vocabulary)
     added = scorer.added(sessions, sessions.offsets[number + 1] - 1)
     if again:
-        return None if added is None else Touched(added.row, added.item, np.zeros(len(added.row), bool), added.value)
+        return None if added is None else Touched(added.row, added.item, np.zeros(len(added.row), bool), *added[2:])
     row, item = _seen(sessions, number)
     seen, more = row * items + item, np.empty(0, np.int64) if added is None else added.row * items + added.item
     pairs, place = np.unique(np.append(seen, more), return_inverse=True)
     barred = np.zeros(len(pairs), dtype=bool)
     barred[place[: len(seen)]] = True
     value = np.zeros(len(pairs), dtype=np.float32)
+    by = None
     if added is not None:
         value[place[len(seen) :]] = added.value
-    return Touched(pairs // items, pairs % items, barred, value)
+        if added.by is not None:
+            by = np.zeros((len(pairs), added.by.shape[1]), dtype=np.float32)
+            by[place[len(seen) :]] = added.by
+    return Touched(pairs // items, pairs % items, barred, value, by)
 
 
 @torch.inference_mode()

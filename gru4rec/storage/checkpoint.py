@@ -22,6 +22,7 @@ from gru4rec.network.build import build_model, read_features
 from gru4rec.network.merged import Merged, alternating
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import Neighbours
+from gru4rec.network.raises import Raises
 from gru4rec.network.repeats import LASTS, PLACES
 from gru4rec.storage.files import CheckpointError, read_state, write_state
 
@@ -86,6 +87,8 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     model = build_model(config, vocabulary, features, merged=merged, device=resolve_device(device))
     if "neighbours.items" in weights:  # whether training found some no configuration says
         model.neighbours = Neighbours.empty(len(vocabulary), weights["neighbours.items"].shape[-1], model.output)
+    if "raises.items" in weights:
+        model.raises = Raises.empty(len(vocabulary), weights["raises.items"].shape[-1], model.output)
     copy_weights(model, weights, str(folder))
     return Checkpoint(model, config, vocabulary, extra)
 

@@ -1,4 +1,5 @@
-"""What is added to a trained model's scores: for items that a session has seen, and for what followed the last one.
+"""What is added to a trained model's scores, for items that a session has seen and what followed the last one; and how
+far scores are raised.
 
 The weights are chosen on sessions that the model was not fitted on (proof.py). They are state of the model.
 """
@@ -12,7 +13,8 @@ from gru4rec.baselines.counting import Rules
 from gru4rec.data.sessions import Sessions
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import Neighbours
-from gru4rec.training import proof
+from gru4rec.network.raises import companions
+from gru4rec.training import proof, raising
 
 HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of sessions of the newer half that the first member misses
 STEPS = 10  # events ahead that rules between items look
@@ -30,21 +32,27 @@ def hold_out(train: Sessions) -> tuple[Sessions, Sessions]:
     return train.select(np.flatnonzero(kept)), train.select(chosen)
 
 
-def choose(model: GRU4Rec, fitted: Sessions, held_out: Sessions) -> proof.Chosen:
+def choose(model: GRU4Rec, fitted: Sessions, held_out: Sessions, share: float = 1.0) -> proof.Chosen:
     """The weights that prove themselves on the last of the held-out sessions, about proof.rows() predictions.
+
+    What is raised is chosen beside so much of what is added as will stand beside it.
 
     Args:
         model: that was not fitted on them.
-        fitted: what neighbours are counted in.
+        fitted: what neighbours and companions are counted in.
         held_out: what decides.
+        share: of the weights of what is added, and of neighbours, that is wanted.
     """
     items = len(model.vocabulary)
     some = last_sessions(held_out, proof.rows(items))
-    return proof.choose(model.blocks(some), some, neighbours(fitted, items))
+    found = proof.choose(model.blocks(some), some, neighbours(fitted, items)).times(share)
+    added = with_added(model, found, fitted)
+    raises = raising.choose(added, companions(fitted, items, model.output), some, found.unit)
+    return dataclasses.replace(found, raises=raises)
 
 
 def with_added(model: GRU4Rec, chosen: proof.Chosen, train: Sessions) -> GRU4Rec:
-    """The model with the chosen weights, and with the neighbours that train shows where they have a weight."""
+    """The model with the chosen weights, and with what train shows of neighbours and companions that have a weight."""
     whole = model.alike(dataclasses.replace(model.config, repeats=True), model.merged)
     for name, value in model.tensors().items():
         whole.tensors()[name].copy_(value)
@@ -53,6 +61,8 @@ def with_added(model: GRU4Rec, chosen: proof.Chosen, train: Sessions) -> GRU4Rec
     if chosen.neighbours:
         found = neighbours(train, len(model.vocabulary))
         whole.neighbours = found.weighed(chosen.neighbours, whole.output)
+    if chosen.raises is not None and chosen.raises.any():
+        whole.raises = companions(train, len(model.vocabulary), whole.output).weighed(chosen.raises, whole.output)
     return whole
 
 

@@ -67,7 +67,8 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
         if options.validation is not None:
             weights = choose(model, dataset.sessions, held_out)
         else:  # the first member alone has not seen them; its scores spread less far than all members' sum
-            weights = choose(results[0].model, seen, held_out).times(_share(config))
+            share = SHARE_OF_ALL if len(results) > 1 else 1.0
+            weights = choose(results[0].model, seen, held_out, share).spread(_sum_of_all(config))
         model = with_added(model, weights, dataset.sessions)
     if options.checkpoint_dir is not None:
         checkpoint.save(options.checkpoint_dir, model, config)
@@ -155,12 +156,10 @@ def _all(model: GRU4Rec, rounds: list[list[FitResult]], *, together: bool) -> Fi
     return FitResult(model, history, every[-1].best_epoch, seconds, events / max(seconds, 1e-9))
 
 
-def _share(config: Config) -> float:
-    """What the first member's weights are multiplied by for the sum of all members' scores."""
-    if config.train.members == 1:
-        return 1.0
+def _sum_of_all(config: Config) -> float:
+    """How many times as far as the first member's the sum of all members' scores spreads."""
     members = range(config.train.members)
-    return SHARE_OF_ALL * sum(config.train.balance if config.train.own(order) else 1.0 for order in members)
+    return float(sum(config.train.balance if config.train.own(order) else 1.0 for order in members))
 
 
 def _factors(models: list[GRU4Rec], train: Sessions, config: Config) -> list[float]:

@@ -6,7 +6,7 @@ weight does nothing keeps none.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,14 +41,23 @@ class Chosen:
     seen: of the item just seen, of the one before it and of items seen earlier, by what the last event was, [LASTS,
     PLACES] (network/repeats.py).
     neighbours: of what followed the last item (network/neighbours.py); 0 where they proved nothing.
+    raises: how far companions and seen items are raised (network/raises.py), [2]; None where nothing was tried.
+    unit: the typical distance between the best and the 21st score of items not seen.
     """
 
     seen: Tensor
     neighbours: float
+    unit: float = 0.0
+    raises: Tensor | None = None
 
     def times(self, factor: float) -> "Chosen":
+        """With so many times the weights of what is added."""
+        return replace(self, seen=self.seen * factor, neighbours=self.neighbours * factor)
+
+    def spread(self, factor: float) -> "Chosen":
         """For scores that spread so many times as far."""
-        return Chosen(self.seen * factor, self.neighbours * factor)
+        raises = None if self.raises is None else self.raises * factor
+        return replace(self.times(factor), unit=self.unit * factor, raises=raises)
 
 
 @dataclass(frozen=True)
@@ -210,7 +219,7 @@ def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) 
     if _last_events_matter(found, best):
         best = _by_last_event(trial, best)
     best = trial.surest(best, (best._replace(neighbours=weight) for weight in NEIGHBOURS), SURE_OF_FEW)
-    return Chosen(torch.tensor(best.seen) * trial.unit, best.neighbours * trial.unit)
+    return Chosen(torch.tensor(best.seen) * trial.unit, best.neighbours * trial.unit, trial.unit)
 
 
 def _by_last_event(trial: _Trial, best: _Setting) -> _Setting:

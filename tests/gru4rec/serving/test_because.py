@@ -17,6 +17,7 @@ from gru4rec.network.neighbours import Neighbours
 from gru4rec.scoring.scorer import Block
 from gru4rec.serving import because as module
 from gru4rec.serving.recommend import Recommender
+from tests.gru4rec.raising import some_raises
 
 ITEMS = 25
 IDS = [f"i{number:02}" for number in range(ITEMS)]

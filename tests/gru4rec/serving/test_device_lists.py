@@ -15,6 +15,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import Neighbours
+from gru4rec.network.raises import Raises
 from gru4rec.network.repeats import REACH
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import AddsOnDevice, DeviceSessions
@@ -26,6 +27,7 @@ from gru4rec.serving.device_lists import DeviceLists, last_states
 from gru4rec.serving.house.rules import Cap, HouseRules
 from gru4rec.serving.lists import Rules, barred_items
 from gru4rec.serving.stream import StreamConfig, stream, stream_on_device
+from tests.gru4rec.raising import some_raises
 
 CPU = torch.device("cpu")
 UNSCALED = math.log2(math.e)  # the temperature at which scores are multiplied by 1
@@ -139,6 +141,7 @@ def model(seed: int, width: int) -> GRU4Rec:
         bonus = generator.normal(size=some.shape).astype(np.float32) * 3
         bonus[:, -1] = some[:, -1] = 0  # as where an item has fewer followers
         made.neighbours = Neighbours(torch.from_numpy(some), torch.from_numpy(bonus))
+        made.raises = some_raises(generator, 60, width)
     return made
 
 
@@ -212,7 +215,9 @@ def test_nothing_asks_the_device_for_a_value() -> None:
     here = model(1, 4)
     scorer = GRU4Rec(here.config, here.vocabulary, device="meta")
     assert here.neighbours is not None
+    assert here.raises is not None
     scorer.neighbours = Neighbours(*(part.to("meta") for part in here.neighbours))
+    scorer.raises = Raises(*(part.to("meta") for part in here.raises))
     sessions = Sessions.from_lists([[1, 2, 3], [4] * (REACH + 5), [5]])
     catalogue = DeviceCatalogue(scorer, 1.0, np.arange(60) < 9)
     there = DeviceSessions.sent(sessions, torch.device("meta"))

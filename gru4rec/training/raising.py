@@ -1,0 +1,59 @@
+"""How far scores are raised below the first ranks: weights that must prove themselves, as those of proof.py do.
+
+First comes the weight of seen items, then, beside the best of it, that of companions (network/raises.py).
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gru4rec.data.sessions import Sessions
+from gru4rec.network.model import GRU4Rec
+from gru4rec.network.raises import COMPANION, SEEN, Raises
+from gru4rec.training.proof import FEWEST, SURE_OF_FEW, TOP
+
+# Tried weights, in units of the typical distance between the best and the 21st score.
+TRIED = {SEEN: (0.4, 0.8), COMPANION: (0.05, 0.1)}
+
+
+def choose(model: GRU4Rec, raises: Raises, held_out: Sessions, unit: float) -> Tensor:
+    """The weights under which the targets rank best, in the scores' unit, [2]; 0 with less than FEWEST predictions.
+
+    Args:
+        model: that was not fitted on the held-out sessions, with all that is added to its scores.
+        raises: companions that were counted in what it was fitted on.
+        held_out: what decides.
+        unit: of the tried weights.
+    """
+    best = torch.zeros(2)
+    if len(held_out.prediction_events()) < FEWEST:
+        return best
+    for kind, tried in TRIED.items():
+        settings = torch.stack([best] * (1 + len(tried)))
+        settings[1:, kind] = torch.tensor(tried) * unit
+        best = settings[_surest(_worth(model, raises, held_out, settings))]
+    return best
+
+
+def _worth(model: GRU4Rec, raises: Raises, held_out: Sessions, settings: Tensor) -> Tensor:
+    """recall@20 and MRR@20 of each prediction under each setting, each relative to its mean under the first, [N, P]."""
+    parts = []
+    for block in model.blocks(held_out):
+        targets = torch.from_numpy(held_out.items_at(block.events + 1)).to(block.scores.device)[:, None]
+        above = []
+        for setting in settings:
+            scores = block.scores.clone()
+            raises._replace(weights=setting).added(held_out, block.events, scores.shape[1]).to(scores)
+            above.append((scores > scores.gather(1, targets)).sum(1).cpu())
+        parts.append(torch.stack(above))
+    place = torch.cat(parts, 1)
+    hit = (place < TOP).double()
+    reciprocal = hit / (place + 1.0)
+    return hit / hit[0].mean().clamp(min=1e-9) + reciprocal / reciprocal[0].mean().clamp(min=1e-9)
+
+
+def _surest(worth: Tensor) -> int:
+    """The setting whose gain over the first is the largest after some standard errors; the first where none is left."""
+    gains = (worth - worth[0]).numpy()
+    left = gains.mean(1) - SURE_OF_FEW * gains.std(1, ddof=1) / gains.shape[1] ** 0.5
+    return int(np.argmax(left))
