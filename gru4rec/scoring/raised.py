@@ -37,8 +37,10 @@ def limits_in(scores: Tensor) -> Tensor:
     On an accelerator W is a multiple of DEPTH, and nothing waits for it.
     """
     most = min(RANKS[-1], scores.shape[1])
-    if scores.device.type == "cpu":
+    if scores.device.type == "cpu" and scores.dtype == torch.float32:
         best = top_k(scores, most)[0]
+    elif scores.device.type == "cpu":
+        best = scores.topk(most, dim=1).values
     else:
         blocks = scores.unflatten(1, (DEPTH, -1))  # the best few scores stand in as many blocks
         highest = blocks.amax(1).topk(min(most, blocks.shape[2]), dim=1).indices
