@@ -117,9 +117,7 @@ class Raises(NamedTuple):
             of = [torch.cat([of[COMPANION], strength]), torch.cat([of[SEEN], torch.zeros_like(strength)])]
         raise_in(scores, place, torch.stack(of, 1) * weights)
 
-    def _companions_on_device(
-        self, columns: Tensor, sessions: DeviceSessions, width: int
-    ) -> tuple[Tensor, Tensor]:
+    def _companions_on_device(self, columns: Tensor, sessions: DeviceSessions, width: int) -> tuple[Tensor, Tensor]:
         """Companions after the last events as row · W + column, [S · LAST · K], some more than once, and log(share /
         LEAST) of each; 0 where that is less, and where there is none.
         """
@@ -174,9 +172,7 @@ def _last_events(
     return row, np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
-def _seen(
-    sessions: Sessions, events: NDArray[np.int64], items: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _seen(sessions: Sessions, events: NDArray[np.int64], items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """What was seen in the REACH events before some events and in these, as row · I + item, rising, and how often."""
     row, back = _last_events(sessions, events, REACH + 1)
     keys, times = np.unique(row * items + sessions.items_at(events[row] - back), return_counts=True)

@@ -1,5 +1,4 @@
-"""What a scorer adds to the scores of some items, beside the product of states and item weights, and how it raises them.
-"""
+"""What a scorer does to the scores of some items beside the product of states and item weights: it adds, and raises."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self

@@ -120,7 +120,8 @@ class _Candidates(NamedTuple):
 
     def beside(self, others: "_Candidates") -> "_Candidates":
         """Both together."""
-        return _Candidates(*(np.concatenate(both) for both in zip(self, others, strict=True)))
+        row, value, item = (np.concatenate([self[column], others[column]]) for column in range(3))
+        return _Candidates(row, value, item)
 
 
 class Catalogue:

@@ -125,7 +125,7 @@ class DeviceCatalogue:
         return BestOnDevice(values / self.scale, items, probabilities, sums[:, 0].isfinite())
 
     def score(self, states: Tensor, sessions: DeviceSessions, scores: Tensor) -> None:
-        """Scores, times `scale`, into a matrix [R, width]: the product, what the scorer adds to it, and what it raises."""
+        """Scores, times `scale`, into a matrix [R, width]: the product, added to and raised as the scorer says."""
         scaled = self.weight.new_zeros(len(states), self.weight.shape[1])
         torch.mul(states, self.scale, out=scaled[:, : self.units])
         scaled[:, self.units] = self.scale
