@@ -16,6 +16,7 @@ import torch
 from benchmarks.scoring.recommend_speed import LENGTH, contexts, make_model
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.neighbours import FOLLOWERS, Neighbours
+from gru4rec.network.raises import COMPANIONS, Raises
 from gru4rec.network.repeats import LASTS
 from gru4rec.scoring.on_device import Arriving, DeviceSessions
 from gru4rec.serving import device_catalogue
@@ -47,7 +48,7 @@ def list_speed(device: torch.device, quick: bool) -> bool:
         making.append(DeviceLists(model, Rules(n), TEMPERATURE))
         equal, figures = compared(model, items, n)
         good &= equal
-        name = f"{units}, with weights and neighbours" if more else f"{units}"
+        name = f"{units}, with all that auto adds" if more else f"{units}"
         rates = f"{users / whole(model, given, n):.0f} | {users / alone(making[-1], given):.0f}"
         print(f"| {name} | {rates} | {figures} |", flush=True)
     print_parts(making, given)
@@ -57,13 +58,23 @@ def list_speed(device: torch.device, quick: bool) -> bool:
 
 
 def add_more(model: GRU4Rec) -> None:
-    """What preset auto adds to a model: weights of seen items, and neighbours."""
+    """What preset auto adds to a model: weights of seen items, neighbours, and raises."""
     items, generator = len(model.vocabulary), torch.Generator().manual_seed(3)
     model.repeat = torch.tensor([[-1.0, 0.5, 0.2]] * LASTS, device=model.device)
-    some = torch.randint(0, items, (items, FOLLOWERS), generator=generator).sort(1).values.int()
-    bonus = torch.rand(items, FOLLOWERS, generator=generator)
-    bonus[:, 1:][some[:, 1:] == some[:, :-1]] = 0  # an item follows once
+    some, bonus = _drawn(items, FOLLOWERS, generator)
     model.neighbours = Neighbours(some.to(model.device), bonus.to(model.device))
+    some, shares = _drawn(items, COMPANIONS, generator)
+    model.raises = Raises(
+        some.to(model.device), 0.01 * shares.to(model.device), torch.tensor([0.1, 0.5], device=model.device)
+    )
+
+
+def _drawn(items: int, width: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """So many other items of each item, none of them twice with a number."""
+    some = torch.randint(0, items, (items, width), generator=generator).sort(1).values.int()
+    number = torch.rand(items, width, generator=generator)
+    number[:, 1:][some[:, 1:] == some[:, :-1]] = 0
+    return some, number
 
 
 def compared(model: GRU4Rec, items: int, n: int) -> tuple[bool, str]:
@@ -71,8 +82,9 @@ def compared(model: GRU4Rec, items: int, n: int) -> tuple[bool, str]:
     here = GRU4Rec(model.config, model.vocabulary)
     here.output.copy_(model.output)
     here.dense.copy_(model.dense)
-    if model.repeat is not None and model.neighbours is not None:
+    if model.repeat is not None and model.neighbours is not None and model.raises is not None:
         here.repeat, here.neighbours = model.repeat.cpu(), Neighbours(*(part.cpu() for part in model.neighbours))
+        here.raises = Raises(*(part.cpu() for part in model.raises))
     config, given = StreamConfig(n, temperature=TEMPERATURE), list(contexts(COMPARED, items))
     ours = pa.Table.from_batches(stream_on_device(model, given, config, Rules(n)))
     theirs = pa.Table.from_batches(stream(here, given, config))
