@@ -6,6 +6,7 @@ Hidden dropout acts on each layer's output, and the state after dropout is carri
 a constant: no gradient reaches further back than the window's first step.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -24,7 +25,7 @@ class Layer(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What the backward pass of one layer needs: of each step one tensor [B, ..]."""
+    """What the backward pass of one layer needs, and overwrites: of each step one tensor [B, ..]."""
 
     inputs: Tensor  # [k, B, D]
     before: list[Tensor]  # h that entered the step, after the reset at a session's start
@@ -34,21 +35,26 @@ class Tape(NamedTuple):
 
 
 def cell(layer: Layer, gi: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """One step from the input's product gi [B, 3H] and the state h [B, H]: new state, gates, n, h Uₙ + cₙ."""
-    size = h.shape[1]
-    gh = torch.addmm(layer.b_hidden, h, layer.w_hidden.t())
-    gates = torch.add(gi[:, : 2 * size], gh[:, : 2 * size]).sigmoid_()
-    product = gh[:, 2 * size :]
-    new = torch.addcmul(gi[:, 2 * size :], gates[:, :size], product).tanh_()
-    return torch.lerp(new, h, gates[:, size:]), gates, new, product
+    """One step from the input's product gi [B, 3H] and the state h [B, H]: new state, gates, n, h Uₙ + cₙ.
+
+    The gates and n take the place of gi: numbers that were just written are still in the cache.
+    """
+    both = 2 * h.shape[1]  # r and z
+    gates = gi[:, :both].addmm_(h, layer.w_hidden[:both].t()).sigmoid_()
+    product = torch.addmm(layer.b_hidden[both:], h, layer.w_hidden[both:].t())
+    r, z = gates.chunk(2, dim=1)
+    new = gi[:, both:].addcmul_(r, product).tanh_()
+    return torch.lerp(new, h, z), gates, new, product
 
 
 def input_product(layer: Layer, inputs: Tensor) -> Tensor:
-    """x W + b [.., 3H] for rows x [.., D]; a one-hot input's row is x W already."""
+    """x W + b [.., 3H] for rows x [.., D], with both biases of r and z; a one-hot input's row is x W already."""
+    both = 2 * layer.w_hidden.shape[1]
+    bias = torch.cat([layer.b_input[:both] + layer.b_hidden[:both], layer.b_input[both:]])
     if layer.w_input is None:
-        return inputs + layer.b_input
+        return inputs + bias
     flat = inputs.reshape(-1, inputs.shape[-1])
-    return torch.addmm(layer.b_input, flat, layer.w_input.t()).view(*inputs.shape[:-1], -1)
+    return torch.addmm(bias, flat, layer.w_input.t()).view(*inputs.shape[:-1], -1)
 
 
 def advance(layers: list[Layer], x: Tensor, states: list[Tensor]) -> Tensor:
@@ -113,32 +119,54 @@ def backward(
 def _layer_backward(
     layer: Layer, gradient: Layer, tape: Tape, d_outputs: Tensor, keep: Tensor, mask: Tensor | None
 ) -> Tensor:
-    steps, lanes, size = d_outputs.shape
-    d_gi = d_outputs.new_empty(steps, lanes, 3 * size)
-    d_gh = torch.empty_like(d_gi)
+    by_step: list[tuple[Tensor, ...]] = []  # from the last step to the first
     d_carried: Tensor | None = None
-    for step in reversed(range(steps)):
+    for step in reversed(range(len(d_outputs))):
         d_h = d_outputs[step] if d_carried is None else d_outputs[step] + d_carried
         if mask is not None:
             d_h = d_h * mask[step]
-        gates, new, before = tape.gates[step], tape.new[step], tape.before[step]
-        z = gates[:, size:]
-        d_gates = torch.cat([tape.product[step], (before - new).mul_(d_h)], dim=1)  # of r (but for d_new) and z
-        d_new = aten.tanh_backward(torch.addcmul(d_h, d_h, z, value=-1.0), new)
-        d_gates[:, :size].mul_(d_new)
-        d_gh[step, :, 2 * size :] = d_new * gates[:, :size]
-        d_gi[step, :, 2 * size :] = d_new
-        d_gates = aten.sigmoid_backward(d_gates, gates)
-        d_gi[step, :, : 2 * size] = d_gates
-        d_gh[step, :, : 2 * size] = d_gates
+        r, z, n, product = _cell_backward(tape.before[step], tape.gates[step], tape.new[step], tape.product[step], d_h)
+        by_step.append((r, z, n, product))
         if step:
-            d_carried = torch.addmm(d_h * z, d_gh[step], layer.w_hidden).mul_(keep[step])
-    flat_gi, flat_gh = d_gi.view(-1, 3 * size), d_gh.view(-1, 3 * size)
-    before = tape.before[0] if steps == 1 else torch.cat(tape.before)
-    torch.mm(flat_gh.t(), before, out=gradient.w_hidden)
-    torch.sum(flat_gi, 0, out=gradient.b_input)
-    torch.sum(flat_gh, 0, out=gradient.b_hidden)
+            kept = d_h * tape.gates[step].chunk(2, dim=1)[1]
+            d_carried = kept.add_(_product_backward((r, z, product), layer.w_hidden)).mul_(keep[step])
+    r, z, n, product = (_whole(parts[::-1]) for parts in zip(*by_step, strict=True))
+    sums = [d.sum(0) for d in (r, z, n, product)]
+    torch.cat(sums[:3], out=gradient.b_input)
+    torch.cat([*sums[:2], sums[3]], out=gradient.b_hidden)
+    _weights_backward((r, z, product), _whole(tape.before), gradient.w_hidden)
     if layer.w_input is None or gradient.w_input is None:
-        return d_gi
-    torch.mm(flat_gi.t(), tape.inputs.reshape(len(flat_gi), -1), out=gradient.w_input)
-    return torch.mm(flat_gi, layer.w_input).view(steps, lanes, -1)
+        return torch.cat([r, z, n], dim=1).view(*d_outputs.shape[:2], -1)
+    _weights_backward((r, z, n), tape.inputs.reshape(len(r), -1), gradient.w_input)
+    return _product_backward((r, z, n), layer.w_input).view(*d_outputs.shape[:2], -1)
+
+
+def _cell_backward(
+    before: Tensor, gates: Tensor, new: Tensor, product: Tensor, d_h: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients [B, H] of what r, z and n are made of, and of h Uₙ + cₙ.
+
+    Each has a tensor of its own, so that none is copied on its way into the matrix products.
+    """
+    r, z = gates.chunk(2, dim=1)
+    d_new = aten.tanh_backward(torch.addcmul(d_h, d_h, z, value=-1.0), new)
+    d_r = aten.sigmoid_backward(product.mul_(d_new), r)
+    d_z = aten.sigmoid_backward((before - new).mul_(d_h), z)
+    return d_r, d_z, d_new, r.mul_(d_new)
+
+
+def _weights_backward(d_gates: tuple[Tensor, ...], rows: Tensor, gradient: Tensor) -> None:
+    """Write the gradient of weights [3H, D] that rows [N, D] were multiplied with, from those of the gates [N, H]."""
+    for d_gate, part in zip(d_gates, gradient.chunk(3), strict=True):
+        torch.mm(d_gate.t(), rows, out=part)
+
+
+def _product_backward(d_gates: tuple[Tensor, ...], weights: Tensor) -> Tensor:
+    """Gradient of the rows [N, D] that were multiplied with weights [3H, D], from those of the gates [N, H]."""
+    r, z, n = weights.chunk(3)
+    return torch.mm(d_gates[0], r).addmm_(d_gates[1], z).addmm_(d_gates[2], n)
+
+
+def _whole(parts: Sequence[Tensor]) -> Tensor:
+    """The rows of all steps one below the other."""
+    return parts[0] if len(parts) == 1 else torch.cat(tuple(parts))

@@ -36,11 +36,11 @@ class Products:
         self._buffers = buffers
         # The query, then what multiplies the bias, then zeros [N, W]: one product makes the scores.
         self._augmented = model.output.new_zeros(most, model.output.shape[1])
-        self._augmented[:, self._size] = self.bias_input
 
     def forward(self, query: Tensor, candidates: Tensor) -> tuple[Tensor, Scored]:
         """Scores [N, C], in a buffer, of queries [N, H] and candidates [C, W]."""
         self._augmented[:, : self._size] = query
+        self._augmented[:, self._size] = self.bias_input
         scores = self._buffers.get("scores", len(query), len(candidates))
         return self._product(self._augmented, candidates.t(), scores), Scored(query)
 
@@ -53,7 +53,7 @@ class Products:
         """
         d_query = torch.empty_like(scored.query)
         self._product(d_scores, candidates[:, : self._size], d_query).mul_(share)
-        self._product(d_scores.t(), self._augmented * share, d_candidates)
+        self._product(d_scores.t(), self._augmented.mul_(share), d_candidates)
         return d_query
 
 

@@ -120,7 +120,7 @@ class Step:
         d_tops = self._queries_backward(d_queries, tops)
         d_inputs = self._recurrent_backward(window, tapes, d_tops)  # [k, B, D]
         if window.embedding_mask is not None:
-            d_inputs = d_inputs * window.embedding_mask
+            d_inputs.mul_(window.embedding_mask)
         unwritten = n_candidates if input_rows is rows else 0  # rows from here on have no gradient from scores
         input_rows.gradient[unwritten:].zero_()
         self._inputs_backward(items, input_rows, d_inputs.reshape(n_predictions, -1))
