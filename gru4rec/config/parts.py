@@ -57,8 +57,9 @@ class ModelConfig(_Part):
     """s of scores s · cos(h, w); 0 for scores h · w + b (network/cosine.py)."""
     repeats: bool = False
     """Whether something is added to the scores of items that the session has seen already (network/repeats.py) and of
-    those that often followed the last item in training (network/neighbours.py); how much, sessions held out decide
-    (training/proof.py)."""
+    those that often followed the last item in training (network/neighbours.py), and seen items and companions of the
+    last ones are raised below the first ranks (network/raises.py); how much, sessions held out decide
+    (training/proof.py, training/raising.py)."""
 
     def _judge(self) -> None:
         whole("embedding_size", self.embedding_size, 0, MAX_WIDTH)

@@ -108,7 +108,7 @@ class Raises(NamedTuple):
         seen = sessions.row * width + columns[sessions.items]
         sorted_seen = seen.sort().values
         times = torch.searchsorted(sorted_seen, seen, right=True) - torch.searchsorted(sorted_seen, seen)
-        place, of = seen, [torch.zeros_like(seen), times.float().log1p()]
+        place, of = seen, [torch.zeros_like(times, dtype=weights.dtype), times.float().log1p()]
         if self.items.shape[1]:
             others, strength = self._companions_on_device(columns, sessions, width)
             at = torch.searchsorted(sorted_seen, others).clamp(max=len(sorted_seen) - 1)
