@@ -2,10 +2,11 @@
 
 A network puts the next item first more often than anything beside it; further down it forgets some of what the session
 has seen, and smooths over what goes together. So every seen item is raised towards the fifth rank, by weight · log(1 +
-how often it was seen), and other items towards the first, by weight · log(share / LEAST), where the share is that among
-the companions of the session's last items. An item's companions are what stood around it in training sessions,
-COMPANIONS of them with their shares; what stood before it counts BEFORE as much as what came after. How raising works
-is said in scoring/raised.py. Training chooses the weights, or raises nothing (training/raising.py).
+how often it was seen) / (1 + seen items / MANY), and other items towards the first, by weight · log(share / LEAST),
+where the share is that among the companions of the session's last items. An item's companions are what stood around it
+in training sessions, COMPANIONS of them with their shares; what stood before it counts BEFORE as much as what came
+after. How raising works is said in scoring/raised.py. Training chooses the weights, or raises nothing
+(training/raising.py).
 """
 
 from typing import NamedTuple, Self
@@ -28,6 +29,7 @@ BEFORE = 0.5  # what an item before counts, beside one after
 STEPS = 10  # events apart that go together
 PRIOR = 10.0  # observations of nothing
 LAST, FADING = 10, 4.0  # last items of a session whose companions are raised; e to the so many-th of them weighs 1 / e
+MANY = 20  # items that a session has seen: each is raised half as far then
 LEAST = 1e-3  # of the shares: what has less stays where it is
 COMPANION, SEEN = 0, 1  # places in RANKS, towards whose scores they are raised, and among the weights
 
@@ -71,7 +73,8 @@ class Raises(NamedTuple):
             items: I.
         """
         key, times = _seen(sessions, events, items)
-        of = [np.zeros(len(key)), np.log1p(times)]
+        row = key // items
+        of = [np.zeros(len(key)), np.log1p(times) / (1 + np.bincount(row) / MANY)[row]]
         if self.items.shape[1]:
             others, strength = self._companions(sessions, events, items)
             new = np.flatnonzero(~_among(others, key))
@@ -108,7 +111,9 @@ class Raises(NamedTuple):
         seen = sessions.row * width + columns[sessions.items]
         sorted_seen = seen.sort().values
         times = torch.searchsorted(sorted_seen, seen, right=True) - torch.searchsorted(sorted_seen, seen)
-        place, of = seen, [torch.zeros_like(times, dtype=weights.dtype), times.float().log1p()]
+        distinct = weights.new_zeros(len(scores)).index_add_(0, sessions.row, 1 / times)
+        strength = times.float().log1p() / (1 + distinct / MANY)[sessions.row]
+        place, of = seen, [torch.zeros_like(strength), strength]
         if self.items.shape[1]:
             others, strength = self._companions_on_device(columns, sessions, width)
             at = torch.searchsorted(sorted_seen, others).clamp(max=len(sorted_seen) - 1)

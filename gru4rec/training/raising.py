@@ -13,7 +13,7 @@ from gru4rec.network.raises import COMPANION, SEEN, Raises
 from gru4rec.training.proof import FEWEST, SURE_OF_FEW, TOP
 
 # Tried weights, in units of the typical distance between the best and the 21st score.
-TRIED = {SEEN: (0.4, 0.8), COMPANION: (0.05, 0.1)}
+TRIED = {SEEN: (0.5, 1.0), COMPANION: (0.05, 0.1)}
 
 
 def choose(model: GRU4Rec, raises: Raises, held_out: Sessions, unit: float) -> Tensor:

@@ -41,7 +41,7 @@ def expected(scores: np.ndarray, seen: list[int], model: GRU4Rec) -> np.ndarray:
     for item, score in enumerate(scores):
         limit, by = first, 0.0
         if item in seen:
-            limit, by = fifth, weights[SEEN] * math.log(1 + seen.count(item))
+            limit, by = fifth, weights[SEEN] * math.log(1 + seen.count(item)) / (1 + len(set(seen)) / 20)
         elif shares.get(item, 0.0) > 1e-3 * sum(shares.values()):
             by = weights[COMPANION] * math.log(shares[item] / (1e-3 * sum(shares.values())))
         gap = limit - score
