@@ -14,10 +14,10 @@ import pyarrow as pa
 import torch
 
 from benchmarks.scoring.recommend_speed import LENGTH, contexts, make_model
+from gru4rec.network.added.neighbours import FOLLOWERS, Neighbours
+from gru4rec.network.added.raises import COMPANIONS, Raises
+from gru4rec.network.added.repeats import LASTS
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.neighbours import FOLLOWERS, Neighbours
-from gru4rec.network.raises import COMPANIONS, Raises
-from gru4rec.network.repeats import LASTS
 from gru4rec.scoring.on_device import Arriving, DeviceSessions
 from gru4rec.serving import device_catalogue
 from gru4rec.serving import stream as streaming

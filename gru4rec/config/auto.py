@@ -23,8 +23,8 @@ CROSS_ENTROPY: Recipe = {
     "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 64, "cosine": 12.0,
     "dropout_embedding": 0.3, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
 }  # fmt: skip
-# What makes a member of cross-entropy less sure (training/sureness.py), and how the last two of them differ on the
-# smallest logs (docs/experiments/accuracy/smallest.md).
+# What makes a member of cross-entropy less sure (training/held_out/sureness.py), and how the last two of them differ on
+# the smallest logs (docs/experiments/accuracy/smallest.md).
 LESS_SURE: Recipe = {"cosine": 8.0, "dropout_hidden": 0.2}
 UNSURE: tuple[Recipe, Recipe] = ({"cosine": 8.0}, LESS_SURE)
 ANY_LOG = {"repeats": True, "mend_order": True}  # each does something only where the log asks for it

@@ -56,10 +56,10 @@ class ModelConfig(_Part):
     cosine: float = 0.0
     """s of scores s · cos(h, w); 0 for scores h · w + b (network/cosine.py)."""
     repeats: bool = False
-    """Whether something is added to the scores of items that the session has seen already (network/repeats.py) and of
-    those that often followed the last item in training (network/neighbours.py), and seen items and companions of the
-    last ones are raised below the first ranks (network/raises.py); how much, sessions held out decide
-    (training/proof.py, training/raising.py)."""
+    """Whether something is added to the scores of items that the session has seen already (network/added/repeats.py)
+    and of those that often followed the last item in training (network/added/neighbours.py), and seen items and
+    companions of the last ones are raised below the first ranks (network/added/raises.py); how much, sessions held out
+    decide (training/held_out)."""
 
     def _judge(self) -> None:
         whole("embedding_size", self.embedding_size, 0, MAX_WIDTH)
@@ -152,8 +152,8 @@ class TrainConfig(_Part):
     mend_sureness: bool = False
     """Whether the members that score by cosines, of several, may become less sure. Where the first one promises many
     more hits than it has on sessions that it was not fitted on, a less sure one is trained beside it, and if that finds
-    more there, the others are made like it (training/sureness.py). These are the validation sessions, or else those
-    that `repeats` holds out."""
+    more there, the others are made like it (training/held_out/sureness.py). These are the validation sessions, or else
+    those that `repeats` holds out."""
     precision: Precision = "float32"
     """Of an update's matrix products: bf16 rounds the operands of the large ones to 8 bits of mantissa and sums in
     float32; auto rounds inside all of them where that pays: to TF32 on a GPU, to bf16 for wide layers on a CPU that has

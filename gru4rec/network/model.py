@@ -16,12 +16,13 @@ from torch import Tensor
 from gru4rec.config.options import ModelConfig
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.network import cosine, gru, repeats
+from gru4rec.network import cosine, gru
+from gru4rec.network.added import repeats
+from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.raises import Raises
 from gru4rec.network.gru import Layer
 from gru4rec.network.merged import Merged
-from gru4rec.network.neighbours import Neighbours
 from gru4rec.network.pages import filled
-from gru4rec.network.raises import Raises
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions, sent
 from gru4rec.scoring.scorer import Block, Linear

@@ -18,12 +18,12 @@ from gru4rec.config import format_1
 from gru4rec.config.options import Config
 from gru4rec.config.sentences import shown
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.raises import Raises
+from gru4rec.network.added.repeats import LASTS, PLACES
 from gru4rec.network.build import build_model, read_features
 from gru4rec.network.merged import Merged, alternating
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.neighbours import Neighbours
-from gru4rec.network.raises import Raises
-from gru4rec.network.repeats import LASTS, PLACES
 from gru4rec.storage.files import CheckpointError, read_state, write_state
 
 MANIFEST = "checkpoint.json"

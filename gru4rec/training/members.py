@@ -3,8 +3,8 @@
 They are trained one after another, or side by side on a GPU, with the same result.
 
 What is chosen is state of the merged model, not a setting: whether its members are less sure than the recipe says
-(training/sureness.py), what each member's scores are multiplied by, and what is added to the sum of all
-(training/added.py).
+(training/held_out/sureness.py), what each member's scores are multiplied by, and what is added to the sum of all
+(training/held_out/added.py).
 """
 
 import dataclasses
@@ -20,10 +20,11 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import check_network
 from gru4rec.storage import checkpoint
 from gru4rec.storage.member_folders import member_folder, sweep_members
-from gru4rec.training import proof, side_by_side
-from gru4rec.training.added import choose, hold_out, last_sessions, with_added
+from gru4rec.training import side_by_side
 from gru4rec.training.epochs import FitOptions, FitResult, Member, train, whole
-from gru4rec.training.sureness import finds_more, judgeable, less_sure, too_sure
+from gru4rec.training.held_out import proof
+from gru4rec.training.held_out.added import choose, hold_out, last_sessions, with_added
+from gru4rec.training.held_out.sureness import finds_more, judgeable, less_sure, too_sure
 
 # Of the weights that the first member needs, what all members together still need once they are scaled to the sum of
 # their scores: the others know more of what comes again.

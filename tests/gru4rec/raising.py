@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gru4rec.network.raises import Raises
+from gru4rec.network.added.raises import Raises
 
 
 def some_raises(generator: np.random.Generator, items: int, width: int) -> Raises:

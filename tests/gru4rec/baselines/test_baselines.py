@@ -13,7 +13,7 @@ from gru4rec.baselines import VSKNN, VSTAN, Markov, Popularity, SequentialRules,
 from gru4rec.baselines.counting import Rules
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.network.neighbours import Neighbours
+from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.scoring.scorer import Scorer
 from tests.gru4rec.baselines.fitting import fitted
 

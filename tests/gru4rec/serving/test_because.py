@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.neighbours import Neighbours
 from gru4rec.scoring.scorer import Block
 from gru4rec.serving import because as module
 from gru4rec.serving.recommend import Recommender

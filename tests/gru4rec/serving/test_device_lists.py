@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.raises import Raises
+from gru4rec.network.added.repeats import REACH
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.neighbours import Neighbours
-from gru4rec.network.raises import Raises
-from gru4rec.network.repeats import REACH
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import AddsOnDevice, DeviceSessions
 from gru4rec.scoring.scorer import Linear

@@ -10,8 +10,8 @@ import torch
 
 from gru4rec.config.options import Config
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.neighbours import Neighbours
 from gru4rec.storage import checkpoint, files
 from gru4rec.storage.checkpoint import MANIFEST
 from gru4rec.storage.files import CheckpointError

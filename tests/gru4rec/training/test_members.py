@@ -15,8 +15,8 @@ from gru4rec.network.merged import Merged
 from gru4rec.network.merging import members_of, merge
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint
-from gru4rec.training.added import hold_out
 from gru4rec.training.fit import FitOptions, fit
+from gru4rec.training.held_out.added import hold_out
 
 SMALL = {"hidden_size": 6, "batch_size": 30, "epochs": 2, "n_sample": 8}
 

@@ -18,7 +18,7 @@ from gru4rec.data.streaming.events import EventStream
 from gru4rec.data.streaming.grouping import Sizes, grouped
 from gru4rec.data.streaming.session_files import PIECE, FiledSessions, SessionFiles
 from gru4rec.data.vocabulary import ItemCounter, Vocabulary
-from gru4rec.training.added import hold_out
+from gru4rec.training.held_out.added import hold_out
 
 COLUMNS = ColumnNames(("user", "start"), "film", "when", "stay", "step")
 TINY = Sizes(in_memory=3, buckets=4, stretch=2)

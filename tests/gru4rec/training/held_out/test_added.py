@@ -11,15 +11,15 @@ from gru4rec.config.options import Config, ModelConfig
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.network import repeats
+from gru4rec.network.added import repeats
+from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.network.merging import members_of
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.neighbours import Neighbours
 from gru4rec.scoring.scorer import Block
 from gru4rec.storage import checkpoint
-from gru4rec.training import proof
-from gru4rec.training.added import neighbours, with_added
 from gru4rec.training.fit import FitOptions, fit
+from gru4rec.training.held_out import proof
+from gru4rec.training.held_out.added import neighbours, with_added
 
 NEW, RETURNED = 1, 3  # of repeats.LASTS
 SESSIONS = Sessions.from_lists([[0, 3, 3, 8, 1], [2, 2], [5, 6, 7, 5, 6, 5]])

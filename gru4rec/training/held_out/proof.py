@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.network import repeats
-from gru4rec.network.neighbours import Neighbours
+from gru4rec.network.added import repeats
+from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.scoring.scorer import Block
 
 TOP = 20  # the cut of the metrics that choose
@@ -39,9 +39,9 @@ class Chosen:
     """Weights in the scores' unit.
 
     seen: of the item just seen, of the one before it and of items seen earlier, by what the last event was, [LASTS,
-    PLACES] (network/repeats.py).
-    neighbours: of what followed the last item (network/neighbours.py); 0 where they proved nothing.
-    raises: how far companions and seen items are raised (network/raises.py), [2]; None where nothing was tried.
+    PLACES] (network/added/repeats.py).
+    neighbours: of what followed the last item (network/added/neighbours.py); 0 where they proved nothing.
+    raises: how far companions and seen items are raised (network/added/raises.py), [2]; None where nothing was tried.
     unit: the typical distance between the best and the 21st score of items not seen.
     """
 
@@ -68,7 +68,7 @@ class Standing:
     nor just seen (1), one before (2), seen earlier (3).
 
     Attributes:
-        last: what each prediction's last event was (network/repeats.py), [R].
+        last: what each prediction's last event was (network/added/repeats.py), [R].
         target: score of each target, [R].
         kind: its kind, [R].
         bonus: what neighbours of weight 1 add to it, [R].

@@ -1,6 +1,6 @@
 """How far scores are raised below the first ranks: weights that must prove themselves, as those of proof.py do.
 
-First comes the weight of seen items, then, beside the best of it, that of companions (network/raises.py).
+First comes the weight of seen items, then, beside the best of it, that of companions (network/added/raises.py).
 """
 
 import numpy as np
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from gru4rec.data.sessions import Sessions
+from gru4rec.network.added.raises import COMPANION, SEEN, Raises
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.raises import COMPANION, SEEN, Raises
-from gru4rec.training.proof import FEWEST, SURE_OF_FEW, TOP
+from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP
 
 # Tried weights, in units of the typical distance between the best and the 21st score.
 TRIED = {SEEN: (0.5, 1.0), COMPANION: (0.05, 0.1)}

@@ -6,9 +6,9 @@ import torch
 from gru4rec.config.options import ModelConfig
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.raises import COMPANION, SEEN, companions
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.raises import COMPANION, SEEN, companions
-from gru4rec.training import raising
+from gru4rec.training.held_out import raising
 
 ITEMS = 90
 

@@ -11,10 +11,10 @@ import torch
 
 from gru4rec.baselines.counting import Rules
 from gru4rec.data.sessions import Sessions
+from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.raises import companions
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.neighbours import Neighbours
-from gru4rec.network.raises import companions
-from gru4rec.training import proof, raising
+from gru4rec.training.held_out import proof, raising
 
 HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of sessions of the newer half that the first member misses
 STEPS = 10  # events ahead that rules between items look

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gru4rec.config.options import Config, ModelConfig
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.raises import COMPANION, SEEN, companions
 from gru4rec.network.model import GRU4Rec
-from gru4rec.network.raises import COMPANION, SEEN, companions
 from gru4rec.scoring.raised import raised
 from gru4rec.storage import checkpoint
 from tests.gru4rec.raising import some_raises

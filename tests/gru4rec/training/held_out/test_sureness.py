@@ -13,10 +13,11 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.merging import members_of
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint
-from gru4rec.training import side_by_side, sureness
-from gru4rec.training.added import hold_out
+from gru4rec.training import side_by_side
 from gru4rec.training.epochs import FitResult
 from gru4rec.training.fit import FitOptions, fit
+from gru4rec.training.held_out import sureness
+from gru4rec.training.held_out.added import hold_out
 from tests.gru4rec.comparing import random_sessions
 
 ITEMS, GROUPS = 120, 6

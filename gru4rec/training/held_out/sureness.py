@@ -14,7 +14,7 @@ from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.evaluation.ranking import ranks
 from gru4rec.network.model import GRU4Rec
-from gru4rec.training.proof import FEWEST, SURE_OF_FEW, TOP
+from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP
 
 TOO_SURE = 0.1  # hits promised and not kept, of all predictions
 

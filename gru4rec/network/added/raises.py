@@ -6,7 +6,7 @@ how often it was seen) / (1 + seen items / MANY), and other items towards the fi
 where the share is that among the companions of the session's last items. An item's companions are what stood around it
 in training sessions, COMPANIONS of them with their shares; what stood before it counts BEFORE as much as what came
 after. How raising works is said in scoring/raised.py. Training chooses the weights, or raises nothing
-(training/raising.py).
+(training/held_out/raising.py).
 """
 
 from typing import NamedTuple, Self
@@ -19,7 +19,7 @@ from torch import Tensor
 from gru4rec.baselines.counting import Rules
 from gru4rec.data.histories import last_events
 from gru4rec.data.sessions import Sessions
-from gru4rec.network.repeats import REACH
+from gru4rec.network.added.repeats import REACH
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions
 from gru4rec.scoring.raised import raise_in

@@ -5,7 +5,7 @@ differ: some drop repeated clicks, in others a quarter of the steps repeat the i
 back to an earlier item, to the one before the last more than to any other. And people differ: whoever has just gone
 back goes back again two to three times as often, whoever has just repeated repeats. So there are three weights, one for
 the item just seen, one for the item before it and one for the items seen earlier, in each of four cases of what the
-last event was. Training chooses them (training/proof.py).
+last event was. Training chooses them (training/held_out/proof.py).
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ A network of a hundred units a member smooths over pairs that it saw often; coun
 FOLLOWERS items that followed it most, and the score of item b after item a gets
 weight · log(1 + SCALE · share(a -> b)). The share is that of sequential rules (Kamehkhosh, Jannach, Ludewig, 2017;
 arXiv 1803.09587, section 3.1.3) with a few observations of nothing, so that an item seen once decides nothing. Training
-chooses the weight, or leaves the neighbours out (training/proof.py).
+chooses the weight, or leaves the neighbours out (training/held_out/proof.py).
 """
 
 from typing import NamedTuple, Self

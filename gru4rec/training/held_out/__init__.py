@@ -1,0 +1,1 @@
+"""What is decided on sessions that a member was not fitted on."""
