@@ -27,6 +27,7 @@ from gru4rec.scoring.raised import raise_in
 COMPANIONS = 50  # kept of each item
 BEFORE = 0.5  # what an item before counts, beside one after
 STEPS = 10  # events apart that go together
+PAIRS = 1 << 22  # of events that are counted at a time: a few hundred MiB
 PRIOR = 10.0  # observations of nothing
 LAST, FADING = 10, 4.0  # last items of a session whose companions are raised; e to the so many-th of them weighs 1 / e
 MANY = 20  # items that a session has seen: each is raised half as far then
@@ -149,7 +150,7 @@ def companions(train: Sessions, items: int, like: Tensor) -> Raises:
     backwards = Sessions(train.items[::-1], len(train.items) - train.offsets[::-1])
     width, begin = min(COMPANIONS, items), 0
     found = Raises.empty(items, width, torch.zeros(()))
-    both = (Rules.parts(some, items, STEPS, "div") for some in (train, backwards))
+    both = (Rules.parts(some, items, STEPS, "div", PAIRS) for some in (train, backwards))
     for after, before in zip(*both, strict=True):
         size = len(after.rows) - 1
         row = np.concatenate([np.repeat(np.arange(size), np.diff(part.rows)) for part in (after, before)])
