@@ -14,6 +14,8 @@ from torch import Tensor
 
 aten = torch.ops.aten
 
+WIDE = 384  # units from which on a product with fewer rows saves more than choosing the rows costs
+
 
 class Layer(NamedTuple):
     """Weights of one layer, gates in the order r, z, n."""
@@ -41,7 +43,7 @@ def cell(layer: Layer, gi: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, T
     """
     both = 2 * h.shape[1]  # r and z
     gates = gi[:, :both].addmm_(h, layer.w_hidden[:both].t()).sigmoid_()
-    product = torch.addmm(layer.b_hidden[both:], h, layer.w_hidden[both:].t())
+    product = torch.mm(h, layer.w_hidden[both:].t()).add_(layer.b_hidden[both:])
     r, z = gates.chunk(2, dim=1)
     new = gi[:, both:].addcmul_(r, product).tanh_()
     return torch.lerp(new, h, z), gates, new, product
@@ -54,7 +56,7 @@ def input_product(layer: Layer, inputs: Tensor) -> Tensor:
     if layer.w_input is None:
         return inputs + bias
     flat = inputs.reshape(-1, inputs.shape[-1])
-    return torch.addmm(bias, flat, layer.w_input.t()).view(*inputs.shape[:-1], -1)
+    return torch.mm(flat, layer.w_input.t()).add_(bias).view(*inputs.shape[:-1], -1)
 
 
 def advance(layers: list[Layer], x: Tensor, states: list[Tensor]) -> Tensor:
@@ -134,7 +136,7 @@ def _layer_backward(
     sums = [d.sum(0) for d in (r, z, n, product)]
     torch.cat(sums[:3], out=gradient.b_input)
     torch.cat([*sums[:2], sums[3]], out=gradient.b_hidden)
-    _weights_backward((r, z, product), _whole(tape.before), gradient.w_hidden)
+    _weights_backward(*_entering(keep, (r, z, product), _whole(tape.before)), gradient.w_hidden)
     if layer.w_input is None or gradient.w_input is None:
         return torch.cat([r, z, n], dim=1).view(*d_outputs.shape[:2], -1)
     _weights_backward((r, z, n), tape.inputs.reshape(len(r), -1), gradient.w_input)
@@ -146,13 +148,28 @@ def _cell_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients [B, H] of what r, z and n are made of, and of h Uₙ + cₙ.
 
-    Each has a tensor of its own, so that none is copied on its way into the matrix products.
+    Each has a tensor of its own, so that none is copied on its way into the matrix products. They are written over
+    what is not needed any more.
     """
     r, z = gates.chunk(2, dim=1)
-    d_new = aten.tanh_backward(torch.addcmul(d_h, d_h, z, value=-1.0), new)
-    d_r = aten.sigmoid_backward(product.mul_(d_new), r)
-    d_z = aten.sigmoid_backward((before - new).mul_(d_h), z)
+    d_new = torch.addcmul(d_h, d_h, z, value=-1.0)
+    d_z = (before - new).mul_(d_h)
+    aten.tanh_backward.grad_input(d_new, new, grad_input=d_new)
+    d_r = product.mul_(d_new)
+    aten.sigmoid_backward.grad_input(d_r, r, grad_input=d_r)
+    aten.sigmoid_backward.grad_input(d_z, z, grad_input=d_z)
     return d_r, d_z, d_new, r.mul_(d_new)
+
+
+def _entering(keep: Tensor, d_gates: tuple[Tensor, ...], before: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+    """The gates' gradients and the states [N, H] without the lanes that began a session: a state of 0 adds nothing.
+
+    Leaving them out pays on a CPU, in wide layers.
+    """
+    if not keep.is_cpu or before.shape[1] < WIDE or torch.compiler.is_compiling():
+        return d_gates, before
+    kept = keep.flatten().nonzero().squeeze(1)
+    return tuple(d_gate.index_select(0, kept) for d_gate in d_gates), before.index_select(0, kept)
 
 
 def _weights_backward(d_gates: tuple[Tensor, ...], rows: Tensor, gradient: Tensor) -> None:

@@ -48,7 +48,7 @@ def cross_entropy(scores: Tensor, target: Tensor, weight: Tensor, target_weight:
     target_score = scores.gather(1, target).squeeze_(1)
     logits = scores.add_(weight.log())
     top = logits.amax(1)
-    p = torch.softmax(logits, dim=1)
+    p = torch.softmax(logits, dim=1, out=logits)
     log_sum = top - p.amax(1).log_()  # log Σ_j exp(logit_j), since the largest share is exp(top) over that sum
     loss = log_sum - target_score - target_weight.clamp_min(torch.finfo(p.dtype).tiny).log_()
     return loss, p.scatter_add_(1, target, torch.full_like(target, -1, dtype=p.dtype))
