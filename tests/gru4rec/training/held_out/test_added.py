@@ -87,17 +87,6 @@ def test_weights_are_found_that_put_repeats_where_they_belong() -> None:
     assert (scores.argmax(1).numpy() == sessions.items[events + 1]).mean() > 0.85
 
 
-def test_an_item_that_never_comes_twice_running_is_lowered_though_little_is_gained() -> None:
-    rng = np.random.default_rng(0)
-    sessions = Sessions.from_lists([rng.choice(50, 2, replace=False).tolist() for _ in range(400)])
-    events = np.arange(0, 800, 2)
-    scores = torch.from_numpy(rng.normal(size=(400, 50))).float()
-    scores[torch.arange(400), torch.from_numpy(sessions.items[events])] += 3  # a place of twenty is lost
-    found = proof.choose([Block(events, scores)], sessions, nothing(50)).seen
-    assert (found[:, 0] < 0).all()
-    assert not found[:, 1:].any()
-
-
 def test_the_one_before_and_the_earlier_items_are_told_apart() -> None:
     rng = np.random.default_rng(5)
     four = (rng.choice(50, 4, replace=False) for _ in range(600))
