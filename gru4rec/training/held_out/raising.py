@@ -21,7 +21,7 @@ def choose(model: GRU4Rec, raises: Raises, held_out: Sessions, unit: float) -> T
 
     Args:
         model: that was not fitted on the held-out sessions, with all that is added to its scores.
-        raises: companions that were counted in what it was fitted on.
+        raises: companions that were counted in what it was fitted on, with weights of 1.
         held_out: what decides.
         unit: of the tried weights.
     """
@@ -40,10 +40,11 @@ def _worth(model: GRU4Rec, raises: Raises, held_out: Sessions, settings: Tensor)
     parts = []
     for block in model.blocks(held_out):
         targets = torch.from_numpy(held_out.items_at(block.events + 1)).to(block.scores.device)[:, None]
+        whole = raises.added(held_out, block.events, block.scores.shape[1])  # with weights of 1
         above = []
         for setting in settings:
             scores = block.scores.clone()
-            raises._replace(weights=setting).added(held_out, block.events, scores.shape[1]).to(scores)
+            whole._replace(by=whole.raises * setting.numpy()).to(scores)
             above.append((scores > scores.gather(1, targets)).sum(1).cpu())
         parts.append(torch.stack(above))
     place = torch.cat(parts, 1)
