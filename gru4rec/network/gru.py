@@ -36,14 +36,27 @@ class Tape(NamedTuple):
     product: list[Tensor]  # h Uₙ + cₙ
 
 
+def in_parts(tensor: Tensor) -> bool:
+    """Whether the three gates have products of their own where the tensor lies.
+
+    A processor saves the copies that put them side by side; a GPU starts one product sooner than three.
+    """
+    return tensor.is_cpu
+
+
 def cell(layer: Layer, gi: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One step from the input's product gi [B, 3H] and the state h [B, H]: new state, gates, n, h Uₙ + cₙ.
 
-    The gates and n take the place of gi: numbers that were just written are still in the cache.
+    The gates and n take the place of gi: numbers that were just written are still in a processor's cache.
     """
     both = 2 * h.shape[1]  # r and z
-    gates = gi[:, :both].addmm_(h, layer.w_hidden[:both].t()).sigmoid_()
-    product = torch.mm(h, layer.w_hidden[both:].t()).add_(layer.b_hidden[both:])
+    if in_parts(h):
+        gates = gi[:, :both].addmm_(h, layer.w_hidden[:both].t()).sigmoid_()
+        product = torch.mm(h, layer.w_hidden[both:].t()).add_(layer.b_hidden[both:])
+    else:
+        gh = torch.mm(h, layer.w_hidden.t())
+        gates = gi[:, :both].add_(gh[:, :both]).sigmoid_()
+        product = gh[:, both:] + layer.b_hidden[both:]
     r, z = gates.chunk(2, dim=1)
     new = gi[:, both:].addcmul_(r, product).tanh_()
     return torch.lerp(new, h, z), gates, new, product
@@ -174,12 +187,17 @@ def _entering(keep: Tensor, d_gates: tuple[Tensor, ...], before: Tensor) -> tupl
 
 def _weights_backward(d_gates: tuple[Tensor, ...], rows: Tensor, gradient: Tensor) -> None:
     """Write the gradient of weights [3H, D] that rows [N, D] were multiplied with, from those of the gates [N, H]."""
+    if not in_parts(rows):
+        torch.mm(torch.cat(d_gates, dim=1).t(), rows, out=gradient)
+        return
     for d_gate, part in zip(d_gates, gradient.chunk(3), strict=True):
         torch.mm(d_gate.t(), rows, out=part)
 
 
 def _product_backward(d_gates: tuple[Tensor, ...], weights: Tensor) -> Tensor:
     """Gradient of the rows [N, D] that were multiplied with weights [3H, D], from those of the gates [N, H]."""
+    if not in_parts(weights):
+        return torch.mm(torch.cat(d_gates, dim=1), weights)
     r, z, n = weights.chunk(3)
     return torch.mm(d_gates[0], r).addmm_(d_gates[1], z).addmm_(d_gates[2], n)
 

@@ -22,7 +22,11 @@ def by_autograd(cell: torch.nn.GRUCell, inputs: Tensor, state: Tensor, keep: Ten
 @pytest.mark.parametrize("size", [6, gru.WIDE])
 @pytest.mark.parametrize("kept", [0.0, 0.6, 1.0])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_outputs_and_gradients_are_those_of_torchs_cell(size: int, kept: float, steps: int) -> None:
+@pytest.mark.parametrize("in_parts", [True, False], ids=["a processor's products", "a GPU's"])
+def test_outputs_and_gradients_are_those_of_torchs_cell(
+    size: int, kept: float, steps: int, in_parts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gru, "in_parts", lambda tensor: in_parts)
     torch.manual_seed(0)
     cell = torch.nn.GRUCell(5, size, dtype=torch.float64)
     inputs, d_outputs = (torch.randn(steps, 4, width, dtype=torch.float64) for width in (5, size))

@@ -107,8 +107,15 @@ def test_any_combination_of_options_equals_the_reference(chosen: dict, **extra: 
 @given(chosen=options, **extras)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_any_combination_of_options_equals_the_reference_over_100_updates(chosen: dict, **extra: float) -> None:
+    # Of cosines times 8 each update makes the rounding of the one before larger, to 1e-8 after a hundred of some
+    # settings; test_scores_by_direction_equal_the_reference has cosines over as many.
+    few = {
+        "batch_size": min(3, chosen["batch_size"]),
+        "bptt": min(2, chosen["bptt"]),
+        "cosine": min(0.5, chosen["cosine"]),
+    }
     check(
-        {**chosen, "batch_size": min(3, chosen["batch_size"]), "bptt": min(2, chosen["bptt"])},
+        {**chosen, **few},
         240,
         at_least=100,
         **extra,
