@@ -14,6 +14,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.network.added.raises import companions
 from gru4rec.network.model import GRU4Rec
+from gru4rec.scoring.scorer import block_rows
 from gru4rec.training.held_out import proof, raising
 
 HELD_OUT, HELD_OUT_MOST = 0.05, 2000  # share and number of sessions of the newer half that the first member misses
@@ -45,7 +46,8 @@ def choose(model: GRU4Rec, fitted: Sessions, held_out: Sessions, share: float = 
     """
     items = len(model.vocabulary)
     some = last_sessions(held_out, proof.rows(items))
-    found = proof.choose(model.blocks(some), some, neighbours(fitted, items)).times(share)
+    blocks = model.blocks(some, rows=block_rows(items))
+    found = proof.choose(blocks, some, neighbours(fitted, items)).times(share)
     added = with_added(model, found, fitted)
     raises = raising.choose(added, companions(fitted, items, model.output), some, found.unit)
     return dataclasses.replace(found, raises=raises)

@@ -10,6 +10,7 @@ from torch import Tensor
 from gru4rec.data.sessions import Sessions
 from gru4rec.network.added.raises import COMPANION, SEEN, Raises
 from gru4rec.network.model import GRU4Rec
+from gru4rec.scoring.scorer import block_rows
 from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP
 
 # Tried weights, in units of the typical distance between the best and the 21st score.
@@ -38,7 +39,7 @@ def choose(model: GRU4Rec, raises: Raises, held_out: Sessions, unit: float) -> T
 def _worth(model: GRU4Rec, raises: Raises, held_out: Sessions, settings: Tensor) -> Tensor:
     """recall@20 and MRR@20 of each prediction under each setting, each relative to its mean under the first, [N, P]."""
     parts = []
-    for block in model.blocks(held_out):
+    for block in model.blocks(held_out, rows=block_rows(len(model.vocabulary))):
         targets = torch.from_numpy(held_out.items_at(block.events + 1)).to(block.scores.device)[:, None]
         whole = raises.added(held_out, block.events, block.scores.shape[1])  # with weights of 1
         above = []
