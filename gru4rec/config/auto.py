@@ -2,8 +2,8 @@
 
 Three members trained with cross-entropy and logQ, whose scores are cosines, and one trained with BPR-max, merged into
 one model: they err differently, and their sum was better than any of them on the validation part of every log that was
-tried. The weights of items seen already come on top. Small logs need more dropout, and the smallest ones, and others
-that prove it, members of cross-entropy that are less sure of themselves.
+tried. What proves itself on held-out sessions is added to its scores. Small logs need more dropout, and the smallest
+ones, and others that prove it, members of cross-entropy that are less sure of themselves.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
 """

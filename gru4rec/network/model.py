@@ -196,7 +196,7 @@ class GRU4Rec:
         if self.neighbours is not None:
             parts.append(self.neighbours.added(sessions.items_at(events)))
         if self.raises is not None:
-            parts.append(self.raises.added(sessions, events, len(self.vocabulary)))
+            parts.append(self.raises.added(sessions, events))
         return Added.sum_of(parts, len(self.vocabulary)) if parts else None
 
     def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:

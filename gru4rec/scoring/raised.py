@@ -1,4 +1,5 @@
-"""Scores of some items raised towards the scores of the first ranks, which none of them passes.
+"""Scores of some items raised towards the scores of the first ranks, which none of them passes (rounding may make them
+equal).
 
 What is simply added to a score may put an item on the first rank, where a network knows better; what is raised changes
 the ranks below. An item that stands a gap below the score at a rank and is raised by r ends up gap · exp(-r / gap)
@@ -34,19 +35,29 @@ def raised(limits: Tensor, scores: Tensor, by: Tensor) -> Tensor:
 def limits_in(scores: Tensor) -> Tensor:
     """The scores at the RANKS of each row of a matrix [R, W], minus infinity past its last: [R, len(RANKS)].
 
-    On an accelerator W is a multiple of DEPTH, and nothing waits for it.
+    On an accelerator nothing waits for it.
     """
     most = min(RANKS[-1], scores.shape[1])
     if scores.device.type == "cpu" and scores.dtype == torch.float32:
         best = top_k(scores, most)[0]
-    elif scores.device.type == "cpu":
+    elif scores.device.type == "cpu" or scores.shape[1] % DEPTH:
         best = scores.topk(most, dim=1).values
     else:
-        blocks = scores.unflatten(1, (DEPTH, -1))  # the best few scores stand in as many blocks
-        highest = blocks.amax(1).topk(min(most, blocks.shape[2]), dim=1).indices
-        best = blocks.gather(2, highest[:, None].expand(-1, DEPTH, -1)).flatten(1).topk(most, dim=1).values
+        best = best_of_blocks(scores, most)
     past = best.new_full((len(best), RANKS[-1] - most), -torch.inf)
     return torch.cat([best, past], 1)[:, [rank - 1 for rank in RANKS]]
+
+
+def best_of_blocks(scores: Tensor, most: int) -> Tensor:
+    """The best few scores of each row of a matrix [R, W], W a multiple of DEPTH, best first: [R, most].
+
+    They stand in as many blocks, so that `torch.topk`, which reads its input five times, gets the blocks' maxima alone.
+    """
+    blocks = scores.unflatten(1, (DEPTH, -1))
+    highest = blocks.amax(1).topk(min(most, blocks.shape[2]), dim=1).indices
+    opened = blocks.gather(2, highest[:, None].expand(-1, DEPTH, -1))
+    best: Tensor = opened.flatten(1).topk(most, dim=1).values
+    return best
 
 
 def raise_in(scores: Tensor, place: Tensor, by: Tensor) -> None:

@@ -68,11 +68,12 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Linear(Scorer, Protocol):
-    """A scorer whose scores are h · Wᵀ + b, and a number more for a few items of each row, of which some are raised.
+    """A scorer whose scores are h · Wᵀ + b, and a number more for a few items of each row; some are raised then.
 
     For the last input event e of a session with hidden state h, the score of item i is
-    h · output_matrix()[i] + output_bias()[i] + a, where a is what `added` says of e and i, or 0 where it says nothing;
-    then it is raised by as much as `added` says. `blocks` gives the same scores, up to rounding.
+    h · output_matrix()[i] + output_bias()[i] + a, where a is what `added` says of e and i, or 0 where it says nothing.
+    Then it may be raised towards the scores of the first ranks (scoring/raised.py). `blocks` gives the same scores, up
+    to rounding.
     """
 
     def hidden(self, sessions: Sessions, *, last_only: bool = False) -> Iterator[tuple[NDArray[np.int64], Tensor]]:

@@ -199,7 +199,7 @@ class Catalogue:
             if begin < self.offered:
                 sieve.add(tile, begin)
             elif raises:
-                hidden.append(tile.scores.topk(min(RANKS[-1], len(weight)), dim=0).values)
+                hidden.append(_best_blocks(tile))
             if normalise:
                 total += torch.exp2(tile.scores, out=tile.scores).sum(0)
         kept = sieve.kept()
@@ -245,8 +245,18 @@ class Catalogue:
         return Best(values.numpy(), items.numpy(), normaliser.numpy())
 
 
+def _best_blocks(tile: Tile) -> Tensor:
+    """Scores of a tile, some of each row, among which are its best: those of the blocks with the highest, [N, R]."""
+    rows = tile.scores.shape[1]
+    torch.amax(tile.blocks, 0, out=tile.folded)
+    maxima = tile.folded.view(-1, rows)
+    highest = maxima.topk(min(RANKS[-1], len(maxima)), dim=0).indices
+    blocks = tile.blocks.view(len(tile.blocks), -1, rows)
+    return blocks.gather(1, highest.expand(len(blocks), -1, -1)).flatten(0, 1)
+
+
 def _of_tiles(best: list[Tensor], rows: int) -> _Candidates:
-    """The best scores of some tiles, each [N, R], of items that may not be named."""
+    """Scores of some tiles, each [N, R], of items that may not be named."""
     value = torch.cat([torch.empty(0, rows), *best]).numpy()
     row = np.tile(np.arange(rows), len(value))
     return _Candidates(row, value.ravel(), np.zeros(value.size, np.int64))

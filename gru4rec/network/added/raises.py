@@ -26,13 +26,13 @@ from gru4rec.scoring.raised import raise_in
 
 COMPANIONS = 50  # kept of each item
 BEFORE = 0.5  # what an item before counts, beside one after
-STEPS = 10  # events apart that go together
+STEPS = 10  # events apart, at the most; a pair d apart counts 1 / d
 PAIRS = 1 << 22  # of events that are counted at a time: a few hundred MiB
 PRIOR = 10.0  # observations of nothing
-LAST, FADING = 10, 4.0  # last items of a session whose companions are raised; e to the so many-th of them weighs 1 / e
+LAST, FADING = 10, 4.0  # last items whose companions count; those of the item FADING events back count 1 / e
 MANY = 20  # items that a session has seen: each is raised half as far then
 LEAST = 1e-3  # of the shares: what has less stays where it is
-COMPANION, SEEN = 0, 1  # places in RANKS, towards whose scores they are raised, and among the weights
+COMPANION, SEEN = 0, 1  # columns of the weights and of Added.by: towards the rank that has this place in RANKS
 
 
 class Raises(NamedTuple):
@@ -41,8 +41,8 @@ class Raises(NamedTuple):
     Attributes:
         items: which they are, int32 [I, K]; a row of fewer than K ends in item 0 with no share. K is 0 where no weight
             asks for companions.
-        shares: theirs, [I, K].
-        weights: of companions and of seen items, [2].
+        shares: of all that stood around the item in training, and PRIOR observations of nothing, [I, K].
+        weights: of companions and of seen items, in the unit of the scores, [2].
     """
 
     items: Tensor
@@ -65,19 +65,22 @@ class Raises(NamedTuple):
         """All three by the names that they have in a checkpoint."""
         return {f"raises.{name}": value for name, value in self._asdict().items()}
 
-    def added(self, sessions: Sessions, events: NDArray[np.int64], items: int) -> Added:
+    def added(self, sessions: Sessions, events: NDArray[np.int64]) -> Added:
         """How far scores are raised after some events.
 
         Args:
             sessions: that the events belong to.
             events: positions in `sessions.items` of each row's last input event, [R].
-            items: I.
+
+        Returns:
+            Of each row's seen items and of the companions with enough of the shares `by`, and nothing to be added.
         """
+        items = len(self.items)
         key, times = _seen(sessions, events, items)
         row = key // items
         of = [np.zeros(len(key)), np.log1p(times) / (1 + np.bincount(row) / MANY)[row]]
         if self.items.shape[1]:
-            others, strength = self._companions(sessions, events, items)
+            others, strength = self._companions(sessions, events)
             new = np.flatnonzero(~_among(others, key))
             key = np.append(key, others[new])
             of = [np.append(of[COMPANION], strength[new]), np.append(of[SEEN], np.zeros(len(new)))]
@@ -85,9 +88,10 @@ class Raises(NamedTuple):
         return Added(key // items, key % items, np.zeros(len(key), np.float32), by)
 
     def _companions(
-        self, sessions: Sessions, events: NDArray[np.int64], items: int
+        self, sessions: Sessions, events: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Companions after some events as row · I + item, rising, and log(share / LEAST) of each."""
+        items = len(self.items)
         row, back = _last_events(sessions, events, LAST)
         place = torch.from_numpy(sessions.items_at(events[row] - back)).to(self.items.device)
         shares = self.shares[place].double().cpu().numpy() * np.exp(-back / FADING)[:, None]  # [N, K]
@@ -146,7 +150,11 @@ class Raises(NamedTuple):
 
 
 def companions(train: Sessions, items: int, like: Tensor) -> Raises:
-    """What stood around each item in train, without weights."""
+    """What stood around each of so many items in train.
+
+    Returns:
+        With weights of 1, on the device and with the numbers of `like`.
+    """
     backwards = Sessions(train.items[::-1], len(train.items) - train.offsets[::-1])
     width, begin = min(COMPANIONS, items), 0
     found = Raises.empty(items, width, torch.zeros(()))

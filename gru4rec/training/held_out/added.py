@@ -42,7 +42,7 @@ def choose(model: GRU4Rec, fitted: Sessions, held_out: Sessions, share: float = 
         model: that was not fitted on them.
         fitted: what neighbours and companions are counted in.
         held_out: what decides.
-        share: of the weights of what is added, and of neighbours, that is wanted.
+        share: the part of the weights of what is added that is wanted.
     """
     items = len(model.vocabulary)
     some = last_sessions(held_out, proof.rows(items))

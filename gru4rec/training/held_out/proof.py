@@ -25,7 +25,7 @@ ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so
 # weights of neighbours the best is less of a chance. What differs by the last event is chosen as easily, but must then
 # prove itself on sessions that did not choose it (docs/experiments/accuracy/proof.md).
 SURE, SURE_OF_FEW = 4.0, 1.0
-# Tried weights, in units of the typical distance between the best and the 20th score. In a log that never shows an item
+# Tried weights, in units of the typical distance between the best and the 21st score. In a log that never shows an item
 # twice running the item just seen comes next all the same once an unknown item between the two has fallen out of a
 # session. Held-out sessions cannot show that, for the model knows their items: hence its weight ends at -0.5.
 BEFORE = (-2.0, -1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
@@ -42,7 +42,7 @@ class Chosen:
     PLACES] (network/added/repeats.py).
     neighbours: of what followed the last item (network/added/neighbours.py); 0 where they proved nothing.
     raises: how far companions and seen items are raised (network/added/raises.py), [2]; None where nothing was tried.
-    unit: the typical distance between the best and the 21st score of items not seen.
+    unit: the typical distance between the best and the 21st score of items not seen, of the scores that were looked at.
     """
 
     seen: Tensor
@@ -57,7 +57,7 @@ class Chosen:
     def spread(self, factor: float) -> "Chosen":
         """For scores that spread so many times as far."""
         raises = None if self.raises is None else self.raises * factor
-        return replace(self.times(factor), unit=self.unit * factor, raises=raises)
+        return replace(self.times(factor), raises=raises)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def _worth(model: GRU4Rec, raises: Raises, held_out: Sessions, settings: Tensor)
     parts = []
     for block in model.blocks(held_out, rows=block_rows(len(model.vocabulary))):
         targets = torch.from_numpy(held_out.items_at(block.events + 1)).to(block.scores.device)[:, None]
-        whole = raises.added(held_out, block.events, block.scores.shape[1])  # with weights of 1
+        whole = raises.added(held_out, block.events)  # with weights of 1
         above = []
         for setting in settings:
             scores = block.scores.clone()

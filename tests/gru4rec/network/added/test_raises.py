@@ -14,7 +14,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.added.raises import COMPANION, SEEN, companions
 from gru4rec.network.model import GRU4Rec
-from gru4rec.scoring.raised import raised
+from gru4rec.scoring.raised import best_of_blocks, limits_in, raised
 from gru4rec.storage import checkpoint
 from tests.gru4rec.raising import some_raises
 
@@ -78,6 +78,22 @@ def test_nothing_passes_its_limit_and_order_is_kept_where_all_are_raised_alike()
         assert (found.diff() > 0).all()
     twice = raised(2 * limits, 2 * scores, torch.tensor([[0.1, 0.3]]).double().expand(1000, -1))
     assert torch.allclose(twice, 2 * raised(limits, scores, torch.tensor([[0.05, 0.15]]).double().expand(1000, -1)))
+
+
+def test_the_best_of_blocks_are_the_best() -> None:
+    generator = torch.Generator().manual_seed(2)
+    for width in (8, 16, 64, 800):
+        scores = torch.randint(0, 40, (30, width), generator=generator).float()  # with ties
+        scores[:, 3] = -torch.inf
+        for most in (1, 5):
+            assert torch.equal(best_of_blocks(scores, most), scores.topk(most, dim=1).values)
+
+
+@pytest.mark.parametrize("items", [3, 61, 64])
+def test_scores_are_raised_on_an_accelerator_whatever_the_catalogues_size(items: int) -> None:
+    """Tensors without values show what an accelerator would be asked for."""
+    limits = limits_in(torch.empty(4, items, device="meta"))
+    assert limits.shape == (4, 2)
 
 
 def test_companions_stand_around_an_item() -> None:
