@@ -152,7 +152,7 @@ class Catalogue:
         self.weight[column, : self.units] = matrix.float()
         self.weight[column, self.units] = bias.float()
         even = STEP * math.ceil(self.offered / max(1, round(self.offered / TILE)) / STEP)
-        begins = [*range(0, self.offered, even), *range(self.offered, len(self.weight), even)]
+        begins = [*range(0, self.offered, even), *range(self.offered, len(self.weight), TILE)]
         parts = np.diff([*begins, len(self.weight)]).tolist()
         self.tiles = list(zip(begins, self.weight.split(parts), strict=True))  # those on offer first
         self.room: dict[int, Tile] = {}  # by columns; kept, since fresh pages cost as much as a pass
@@ -255,8 +255,9 @@ def _best_blocks(tile: Tile) -> Tensor:
     return blocks.gather(1, highest.expand(len(blocks), -1, -1)).flatten(0, 1)
 
 
-def _of_tiles(best: list[Tensor], rows: int) -> _Candidates:
-    """Scores of some tiles, each [N, R], of items that may not be named."""
-    value = torch.cat([torch.empty(0, rows), *best]).numpy()
+def _of_tiles(parts: list[Tensor], rows: int) -> _Candidates:
+    """The best of some scores of tiles, each [N, R], of items that may not be named."""
+    scores = torch.cat([torch.empty(0, rows), *parts])
+    value = scores.topk(min(RANKS[-1], len(scores)), dim=0).values.numpy()
     row = np.tile(np.arange(rows), len(value))
     return _Candidates(row, value.ravel(), np.zeros(value.size, np.int64))
