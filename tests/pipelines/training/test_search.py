@@ -101,7 +101,7 @@ def test_a_study_goes_on_and_writes_a_preset(house: Any) -> None:
     names = {tracking.client.get_run(parent).info.run_name for parent in parents}
     assert names == {"tuning tuning"}
     data = encode_night(*([house.layout.partition(table, DAY)] for table in ("splits", "sessions")))
-    found = presets.resolve(house.root, TuningKnobs().preset, {}, data.train, data.vocabulary)
+    found = presets.resolve(house.root, TuningKnobs().preset, {}, data.train.statistics())
     best = max(runs, key=lambda run: run.data.metrics.get("recall_at_20", 0.0))
     assert found.flat()["learning_rate"] == float(best.data.params["learning_rate"])
     assert found.train.epochs == 1
@@ -115,8 +115,8 @@ def test_a_study_over_item_features(house: Any) -> None:
     config = {"ops": {"search": {"config": {**knobs, "selected_features": ["category"]}}}}
     assert house.run("tune", DAY, config).success
     data = encode_night(*([house.layout.partition(table, DAY)] for table in ("splits", "sessions")))
-    found = presets.resolve(house.root, "featured", {}, data.train, data.vocabulary)
-    assert found.features.selected_features == ("category",)
+    found = presets.resolve(house.root, "featured", {}, data.train.statistics())
+    assert dict(found.features.selected_features) == {"category": "auto"}
     tracking = house.tracking
     runs = tracking.client.search_runs([tracking.experiment_id], "params.architecture LIKE '%'")
     best = [run for run in runs if run.info.run_name == "tuning features"]
