@@ -19,7 +19,7 @@ from torch import Tensor
 from gru4rec.baselines.counting import Rules
 from gru4rec.data.histories import last_events
 from gru4rec.data.sessions import Sessions
-from gru4rec.network.added.repeats import REACH
+from gru4rec.network.added.repeats import REACH, events_before
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions
 from gru4rec.scoring.raised import raise_in
@@ -92,7 +92,7 @@ class Raises(NamedTuple):
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Companions after some events as row · I + item, rising, and log(share / LEAST) of each."""
         items = len(self.items)
-        row, back = _last_events(sessions, events, LAST)
+        row, back = events_before(sessions, events, LAST)
         place = torch.from_numpy(sessions.items_at(events[row] - back)).to(self.items.device)
         shares = self.shares[place].double().cpu().numpy() * np.exp(-back / FADING)[:, None]  # [N, K]
         key = row[:, None] * items + self.items[place].cpu().numpy()
@@ -177,18 +177,9 @@ def companions(train: Sessions, items: int, like: Tensor) -> Raises:
     return found.weighed(torch.ones(2), like)
 
 
-def _last_events(
-    sessions: Sessions, events: NDArray[np.int64], most: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of each row's last input event and those before it, `most` at the most: the row and how far back it stands."""
-    lengths = np.minimum(events - sessions.offsets[sessions.session_of(events)] + 1, most)
-    row = np.repeat(np.arange(len(events)), lengths)
-    return row, np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-
-
 def _seen(sessions: Sessions, events: NDArray[np.int64], items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """What was seen in the REACH events before some events and in these, as row · I + item, rising, and how often."""
-    row, back = _last_events(sessions, events, REACH + 1)
+    row, back = events_before(sessions, events, REACH + 1)
     keys, times = np.unique(row * items + sessions.items_at(events[row] - back), return_counts=True)
     return keys, times
 

@@ -85,14 +85,26 @@ def seen(
         The row, the item, and whether it was just seen (0), seen one event before (1) or earlier, at most REACH events
         back (2); each int64 [N].
     """
-    begins = sessions.offsets[sessions.session_of(events)]
-    lengths = np.minimum(events - begins, REACH) + 1
-    row = np.repeat(np.arange(len(events)), lengths)
-    back = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    row, back = events_before(sessions, events, REACH + 1)
     item = sessions.items_at(events[row] - back)
     items = int(item.max(initial=0)) + 1
     pairs, last = np.unique(row * items + item, return_index=True)  # the first place of a pair is the nearest one
     return pairs // items, pairs % items, np.minimum(back[last], PLACES - 1)
+
+
+def events_before(
+    sessions: Sessions, events: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each row's last input event and those before it, `most` in all: the row and how far back it stands, [N] each.
+
+    Args:
+        sessions: that the events belong to.
+        events: positions in `sessions.items` of each row's last input event, [R].
+        most: events of a row, at the most.
+    """
+    lengths = np.minimum(events - sessions.offsets[sessions.session_of(events)] + 1, most)
+    row = np.repeat(np.arange(len(events)), lengths)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
 def last_cases(sessions: Sessions, events: NDArray[np.int64]) -> NDArray[np.int64]:

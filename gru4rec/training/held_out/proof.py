@@ -5,6 +5,7 @@ some losses' scores are no logits. What counts is the lower end of an interval a
 weight does nothing keeps none.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -184,10 +185,15 @@ class _Trial:
         base, best, chosen = self.worth(now), (0.0, 0.0), now  # no size is above 0, so no gain of 0 wins
         for setting in others:
             gain = self.worth(setting) - base
-            left = float(gain.mean()) - sure * float(gain.std()) / len(gain) ** 0.5
+            left = left_of(gain, sure)
             if (left, -setting.size) > best:
                 best, chosen = (left, -setting.size), setting
         return chosen
+
+
+def left_of(gain: Tensor, sure: float) -> float:
+    """What is left of the mean of gains [P] after so many standard errors."""
+    return float(gain.mean()) - sure * float(gain.std()) / math.sqrt(len(gain))
 
 
 def rows(items: int) -> int:
@@ -239,8 +245,7 @@ def _last_events_matter(found: Standing, setting: _Setting) -> bool:
         chosen = _by_last_event(_Trial(found.part(half)), setting)
         other = _Trial(found.part(~half))
         gains.append(other.worth(chosen) - other.worth(setting))
-    gain = torch.cat(gains)
-    return bool(gain.mean() > SURE_OF_FEW * gain.std() / len(gain) ** 0.5)
+    return left_of(torch.cat(gains), SURE_OF_FEW) > 0
 
 
 def _best(scores: Tensor, without: Tensor) -> Tensor:

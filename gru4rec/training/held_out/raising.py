@@ -3,7 +3,6 @@
 First comes the weight of seen items, then, beside the best of it, that of companions (network/added/raises.py).
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +10,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.network.added.raises import COMPANION, SEEN, Raises
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.scorer import block_rows
-from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP
+from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP, left_of
 
 # Tried weights, in units of the typical distance between the best and the 21st score.
 TRIED = {SEEN: (0.5, 1.0), COMPANION: (0.05, 0.1)}
@@ -56,6 +55,4 @@ def _worth(model: GRU4Rec, raises: Raises, held_out: Sessions, settings: Tensor)
 
 def _surest(worth: Tensor) -> int:
     """The setting whose gain over the first is the largest after some standard errors; the first where none is left."""
-    gains = (worth - worth[0]).numpy()
-    left = gains.mean(1) - SURE_OF_FEW * gains.std(1, ddof=1) / gains.shape[1] ** 0.5
-    return int(np.argmax(left))
+    return max(range(len(worth)), key=lambda number: left_of(worth[number] - worth[0], SURE_OF_FEW))
