@@ -14,9 +14,10 @@ import pyarrow as pa
 import torch
 
 from benchmarks.scoring.recommend_speed import LENGTH, contexts, make_model
+from gru4rec.network.added.habits import Habits
 from gru4rec.network.added.neighbours import FOLLOWERS, Neighbours
+from gru4rec.network.added.past import LASTS
 from gru4rec.network.added.raises import COMPANIONS, Raises
-from gru4rec.network.added.repeats import LASTS
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.on_device import Arriving, DeviceSessions
 from gru4rec.serving import device_catalogue
@@ -58,9 +59,11 @@ def list_speed(device: torch.device, quick: bool) -> bool:
 
 
 def add_more(model: GRU4Rec) -> None:
-    """What preset auto adds to a model: weights of seen items, neighbours, and raises."""
+    """What preset auto adds to a model: weights of seen items, habits, neighbours, and raises."""
     items, generator = len(model.vocabulary), torch.Generator().manual_seed(3)
     model.repeat = torch.tensor([[-1.0, 0.5, 0.2]] * LASTS, device=model.device)
+    share = torch.tensor([[0.2, 0.1, 0.1, 0.6], [0.4, 0.1, 0.1, 0.4], [0.2, 0.2, 0.2, 0.4]])
+    model.habits = Habits(share, torch.tensor([0.5, 0.2, 0.2])).to(model.output)
     some, bonus = _drawn(items, FOLLOWERS, generator)
     model.neighbours = Neighbours(some.to(model.device), bonus.to(model.device))
     some, shares = _drawn(items, COMPANIONS, generator)
@@ -82,8 +85,9 @@ def compared(model: GRU4Rec, items: int, n: int) -> tuple[bool, str]:
     here = GRU4Rec(model.config, model.vocabulary)
     here.output.copy_(model.output)
     here.dense.copy_(model.dense)
-    if model.repeat is not None and model.neighbours is not None and model.raises is not None:
-        here.repeat, here.neighbours = model.repeat.cpu(), Neighbours(*(part.cpu() for part in model.neighbours))
+    if model.repeat is not None and model.habits and model.neighbours and model.raises:
+        here.repeat, here.habits = model.repeat.cpu(), model.habits.to(here.output)
+        here.neighbours = Neighbours(*(part.cpu() for part in model.neighbours))
         here.raises = Raises(*(part.cpu() for part in model.raises))
     config, given = StreamConfig(n, temperature=TEMPERATURE), list(contexts(COMPARED, items))
     ours = pa.Table.from_batches(stream_on_device(model, given, config, Rules(n)))

@@ -18,7 +18,9 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network import cosine, gru
 from gru4rec.network.added import repeats
+from gru4rec.network.added.habits import Habits
 from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.past import LASTS, PLACES, Past
 from gru4rec.network.added.raises import Raises
 from gru4rec.network.gru import Layer
 from gru4rec.network.merged import Merged
@@ -62,10 +64,11 @@ class GRU4Rec:
         self.layers = self.layers_of(self.dense)
         self._cosines = cosine.blocks(config, merged)
         self._directions: Tensor | None = None
-        # What training adds to the product where it proves itself: weights of seen items, neighbours, what is raised.
+        # What training adds to the product where it proves itself: weights of seen items, habits, neighbours, raises.
         self.repeat: Tensor | None = None
         if config.repeats:
-            self.repeat = torch.zeros(repeats.LASTS, repeats.PLACES, dtype=dtype, device=self.device)
+            self.repeat = torch.zeros(LASTS, PLACES, dtype=dtype, device=self.device)
+        self.habits: Habits | None = None
         self.neighbours: Neighbours | None = None
         self.raises: Raises | None = None
 
@@ -140,6 +143,8 @@ class GRU4Rec:
                     named[f"gru.{number}.{name}"] = value
         if self.repeat is not None:
             named["repeat"] = self.repeat
+        if self.habits is not None:
+            named |= self.habits.tensors()
         if self.neighbours is not None:
             named |= self.neighbours.tensors()
         if self.raises is not None:
@@ -190,19 +195,22 @@ class GRU4Rec:
 
     def added(self, sessions: Sessions, events: np.ndarray) -> Added | None:
         """What is added to the scores after some events, and how they are raised (Linear's contract)."""
-        parts = []
+        if self.repeat is None and self.neighbours is None and self.raises is None:
+            return None
+        parts, past = [], Past.of(sessions, events)
         if self.repeat is not None:
-            parts.append(repeats.added(sessions, events, self.repeat))
+            parts.append(repeats.added(past, self.repeat, self.habits))
         if self.neighbours is not None:
             parts.append(self.neighbours.added(sessions.items_at(events)))
         if self.raises is not None:
-            parts.append(self.raises.added(sessions, events))
-        return Added.sum_of(parts, len(self.vocabulary)) if parts else None
+            parts.append(self.raises.added(past, sessions, events))
+        return Added.sum_of(parts, len(self.vocabulary))
 
     def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
         """Do what `added` says to scores on the model's device (AddsOnDevice's contract)."""
         if self.repeat is not None:
-            repeats.add_on_device(scores, columns, sessions, self.repeat.float() * scale)
+            habits = None if self.habits is None else self.habits._replace(weights=self.habits.weights * scale)
+            repeats.add_on_device(scores, columns, sessions, self.repeat.float() * scale, habits)
         if self.neighbours is not None:
             self.neighbours.add_on_device(scores, columns, sessions, scale)
         if self.raises is not None:

@@ -18,9 +18,10 @@ from gru4rec.config import format_1
 from gru4rec.config.options import Config
 from gru4rec.config.sentences import shown
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.habits import Habits
 from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.past import LASTS, PLACES
 from gru4rec.network.added.raises import Raises
-from gru4rec.network.added.repeats import LASTS, PLACES
 from gru4rec.network.build import build_model, read_features
 from gru4rec.network.merged import Merged, alternating
 from gru4rec.network.model import GRU4Rec
@@ -85,7 +86,9 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     ) as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
     model = build_model(config, vocabulary, features, merged=merged, device=resolve_device(device))
-    if "neighbours.items" in weights:  # whether training found some no configuration says
+    if "habits.rates" in weights:  # whether training found some of these no configuration says
+        model.habits = Habits.empty(model.output)
+    if "neighbours.items" in weights:
         model.neighbours = Neighbours.empty(len(vocabulary), weights["neighbours.items"].shape[-1], model.output)
     if "raises.items" in weights:
         model.raises = Raises.empty(len(vocabulary), weights["raises.items"].shape[-1], model.output)

@@ -1,8 +1,10 @@
-"""What raises the scores of a model, drawn at random."""
+"""What is added to the scores of a model, and raises them, drawn at random."""
 
 import numpy as np
 import torch
 
+from gru4rec.network.added.habits import Habits
+from gru4rec.network.added.past import KINDS, NEXT, PLACES
 from gru4rec.network.added.raises import Raises
 
 
@@ -14,3 +16,9 @@ def some_raises(generator: np.random.Generator, items: int, width: int) -> Raise
     shares[shares < 0.01] = 0
     weights = generator.choice([0.0, 0.1, 1.0], 2)
     return Raises(torch.from_numpy(some), torch.from_numpy(shares), torch.from_numpy(weights).float())
+
+
+def some_habits(generator: np.random.Generator) -> Habits:
+    """Rates that differ, and weights of either sign."""
+    rates = torch.from_numpy(generator.dirichlet(np.ones(NEXT), KINDS) * 0.9 + 0.1 / NEXT)
+    return Habits(rates.float(), torch.from_numpy(generator.normal(size=PLACES)).float())

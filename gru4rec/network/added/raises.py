@@ -19,7 +19,7 @@ from torch import Tensor
 from gru4rec.baselines.counting import Rules
 from gru4rec.data.histories import last_events
 from gru4rec.data.sessions import Sessions
-from gru4rec.network.added.repeats import REACH, events_before
+from gru4rec.network.added.past import REACH, Past, events_before
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions
 from gru4rec.scoring.raised import raise_in
@@ -65,20 +65,20 @@ class Raises(NamedTuple):
         """All three by the names that they have in a checkpoint."""
         return {f"raises.{name}": value for name, value in self._asdict().items()}
 
-    def added(self, sessions: Sessions, events: NDArray[np.int64]) -> Added:
+    def added(self, past: Past, sessions: Sessions, events: NDArray[np.int64]) -> Added:
         """How far scores are raised after some events.
 
         Args:
-            sessions: that the events belong to.
+            past: of the events.
+            sessions: that they belong to.
             events: positions in `sessions.items` of each row's last input event, [R].
 
         Returns:
             Of each row's seen items and of the companions with enough of the shares `by`, and nothing to be added.
         """
         items = len(self.items)
-        key, times = _seen(sessions, events, items)
-        row = key // items
-        of = [np.zeros(len(key)), np.log1p(times) / (1 + np.bincount(row) / MANY)[row]]
+        key = past.row * items + past.item  # rising
+        of = [np.zeros(len(key)), np.log1p(past.times) / (1 + np.bincount(past.row) / MANY)[past.row]]
         if self.items.shape[1]:
             others, strength = self._companions(sessions, events)
             new = np.flatnonzero(~_among(others, key))
@@ -175,13 +175,6 @@ def companions(train: Sessions, items: int, like: Tensor) -> Raises:
         found.shares[where] = torch.from_numpy(share[order]).float()
         begin += size
     return found.weighed(torch.ones(2), like)
-
-
-def _seen(sessions: Sessions, events: NDArray[np.int64], items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What was seen in the REACH events before some events and in these, as row · I + item, rising, and how often."""
-    row, back = events_before(sessions, events, REACH + 1)
-    keys, times = np.unique(row * items + sessions.items_at(events[row] - back), return_counts=True)
-    return keys, times
 
 
 def _among(keys: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:

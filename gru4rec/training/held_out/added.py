@@ -11,6 +11,7 @@ import torch
 
 from gru4rec.baselines.counting import Rules
 from gru4rec.data.sessions import Sessions
+from gru4rec.network.added.habits import Habits, rates
 from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.network.added.raises import companions
 from gru4rec.network.model import GRU4Rec
@@ -47,7 +48,7 @@ def choose(model: GRU4Rec, fitted: Sessions, held_out: Sessions, share: float = 
     items = len(model.vocabulary)
     some = last_sessions(held_out, proof.rows(items))
     blocks = model.blocks(some, rows=block_rows(items))
-    found = proof.choose(blocks, some, neighbours(fitted, items)).times(share)
+    found = proof.choose(blocks, some, rates(fitted), neighbours(fitted, items)).times(share)
     added = with_added(model, found, fitted)
     raises = raising.choose(added, companions(fitted, items, model.output), some, found.unit)
     return dataclasses.replace(found, raises=raises)
@@ -60,6 +61,8 @@ def with_added(model: GRU4Rec, chosen: proof.Chosen, train: Sessions) -> GRU4Rec
         whole.tensors()[name].copy_(value)
     assert whole.repeat is not None
     whole.repeat.copy_(chosen.seen)
+    if chosen.habits.any():
+        whole.habits = Habits(rates(train), chosen.habits).to(whole.output)
     if chosen.neighbours:
         found = neighbours(train, len(model.vocabulary))
         whole.neighbours = found.weighed(chosen.neighbours, whole.output)

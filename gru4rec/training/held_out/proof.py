@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.network.added import repeats
+from gru4rec.network.added.habits import ratios
 from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.past import LASTS, PLACES, Past
 from gru4rec.scoring.scorer import Block
 
 TOP = 20  # the cut of the metrics that choose
@@ -24,8 +25,9 @@ FEWEST = 100  # predictions that say anything; with fewer the weights stay 0
 ROWS, CELLS = 8000, 200_000_000  # predictions looked at: so many, or as have so many scores
 # Standard errors taken off a gain. The best of 99 tried pairs must stand out: at two errors it would be chance. Of four
 # weights of neighbours the best is less of a chance. What differs by the last event is chosen as easily, but must then
-# prove itself on sessions that did not choose it (docs/experiments/accuracy/proof.md).
-SURE, SURE_OF_FEW = 4.0, 1.0
+# prove itself on sessions that did not choose it (docs/experiments/accuracy/proof.md). Of eighteen pairs of weights of
+# habits one has to stand out by two errors, and then the best is taken (docs/experiments/accuracy/habits.md).
+SURE, SURE_OF_SOME, SURE_OF_FEW = 4.0, 2.0, 1.0
 # Tried weights, in units of the typical distance between the best and the 21st score. In a log that never shows an item
 # twice running the item just seen comes next all the same once an unknown item between the two has fallen out of a
 # session. Held-out sessions cannot show that, for the model knows their items: hence its weight ends at -0.5.
@@ -33,6 +35,7 @@ BEFORE = (-2.0, -1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 JUST_SEEN = BEFORE[2:]
 ONE_BEFORE = (*BEFORE, 3.0, 4.0)
 NEIGHBOURS = (0.05, 0.1, 0.15, 0.2)
+HABITS = tuple((just, other) for just in (0.0, 0.1, 0.2, 0.3, 0.4, 0.6) for other in (0.0, 0.1, 0.2))
 
 
 @dataclass(frozen=True)
@@ -41,24 +44,26 @@ class Chosen:
 
     seen: of the item just seen, of the one before it and of items seen earlier, by what the last event was, [LASTS,
     PLACES] (network/added/repeats.py).
+    habits: of how often a session did the same before, by place, [PLACES] (network/added/habits.py).
     neighbours: of what followed the last item (network/added/neighbours.py); 0 where they proved nothing.
     raises: how far companions and seen items are raised (network/added/raises.py), [2]; None where nothing was tried.
     unit: the typical distance between the best and the 21st score of items not seen, of the scores that were looked at.
     """
 
     seen: Tensor
+    habits: Tensor
     neighbours: float
     unit: float = 0.0
     raises: Tensor | None = None
 
     def times(self, factor: float) -> "Chosen":
-        """With so many times the weights of what is added."""
+        """With so many times the weights of what members know in part, too: of seen items and of neighbours."""
         return replace(self, seen=self.seen * factor, neighbours=self.neighbours * factor)
 
     def spread(self, factor: float) -> "Chosen":
         """For scores that spread so many times as far."""
         raises = None if self.raises is None else self.raises * factor
-        return replace(self.times(factor), raises=raises)
+        return replace(self.times(factor), habits=self.habits * factor, raises=raises)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Standing:
     nor just seen (1), one before (2), seen earlier (3).
 
     Attributes:
-        last: what each prediction's last event was (network/added/repeats.py), [R].
+        last: what each prediction's last event was (network/added/past.py), [R].
+        habits: what habits of weight 1 add, by place, [R, PLACES].
         target: score of each target, [R].
         kind: its kind, [R].
         bonus: what neighbours of weight 1 add to it, [R].
@@ -82,6 +88,7 @@ class Standing:
     """
 
     last: Tensor
+    habits: Tensor
     target: Tensor
     kind: Tensor
     bonus: Tensor
@@ -93,20 +100,21 @@ class Standing:
     scores: Tensor
 
     @classmethod
-    def of(cls, block: Block, sessions: Sessions, neighbours: Neighbours) -> "Standing":
+    def of(cls, block: Block, sessions: Sessions, rates: Tensor, neighbours: Neighbours) -> "Standing":
         """What a block of scores of some sessions says."""
         events, scores = block.events, block.scores.float().cpu()
         every, targets = torch.arange(len(events)), torch.from_numpy(sessions.items_at(events + 1))
         kinds, bonus = torch.zeros_like(scores, dtype=torch.int8), torch.zeros_like(scores)
-        row, item, place = map(torch.from_numpy, repeats.seen(sessions, events))
-        kinds[row, item] = (place + 1).to(torch.int8)
-        last = torch.from_numpy(repeats.last_cases(sessions, events))
+        past = Past.of(sessions, events)
+        kinds[past.row, past.item] = torch.from_numpy(past.place + 1).to(torch.int8)
+        last = torch.from_numpy(past.last)
+        habits = ratios(rates, last, torch.from_numpy(past.habit))
         neighbours.added(sessions.items_at(events)).to(bonus)
         touched = (kinds > 0) | (bonus > 0)
         rows, items = touched.nonzero(as_tuple=True)
         new = _best(scores, kinds > 0)
         return cls(
-            last, scores[every, targets], kinds[every, targets].long(), bonus[every, targets],
+            last, habits, scores[every, targets], kinds[every, targets].long(), bonus[every, targets],
             _best(scores, touched), new[:, 0] - new[:, -1],
             rows, kinds[rows, items].long(), bonus[rows, items], scores[rows, items],
         )  # fmt: skip
@@ -115,7 +123,7 @@ class Standing:
     def joined(cls, parts: "list[Standing]") -> "Standing":
         """Several blocks as one."""
         begins = np.cumsum([0, *(len(part.target) for part in parts)])
-        names = ("last", "target", "kind", "bonus", "best", "spread", "kinds", "bonuses", "scores")
+        names = ("last", "habits", "target", "kind", "bonus", "best", "spread", "kinds", "bonuses", "scores")
         whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
         rows = torch.cat([part.rows + int(begin) for part, begin in zip(parts, begins[:-1], strict=True)])
         return cls(rows=rows, **whole)
@@ -123,30 +131,35 @@ class Standing:
     def part(self, chosen: Tensor) -> "Standing":
         """Some of the predictions, bool [R]."""
         of_touched, place = chosen[self.rows], chosen.cumsum(0) - 1
-        flat = {name: getattr(self, name)[chosen] for name in ("last", "target", "kind", "bonus", "best", "spread")}
+        names = ("last", "habits", "target", "kind", "bonus", "best", "spread")
+        flat = {name: getattr(self, name)[chosen] for name in names}
         touched = {name: getattr(self, name)[of_touched] for name in ("kinds", "bonuses", "scores")}
         return Standing(rows=place[self.rows[of_touched]], **flat, **touched)
 
-    def measure(self, seen: Tensor, neighbours: float) -> tuple[Tensor, Tensor]:
+    def measure(self, seen: Tensor, habits: Tensor, neighbours: float) -> tuple[Tensor, Tensor]:
         """Each prediction's hit and reciprocal rank at 20, float64 [R] each.
 
         Args:
             seen: weights of items just seen, one before and seen earlier, by what the last event was, [LASTS, PLACES].
+            habits: weights of habits, [PLACES].
             neighbours: weight of neighbours.
         """
-        of_kind = torch.nn.functional.pad(seen, (1, 0))  # items not seen get nothing
-        target = self.target + of_kind[self.last, self.kind] + neighbours * self.bonus
+        own = torch.nn.functional.pad(seen[self.last] + habits * self.habits, (1, 0))  # items not seen get nothing
+        target = self.target + own.gather(1, self.kind[:, None])[:, 0] + neighbours * self.bonus
         above = (self.best > target[:, None]).sum(1)
-        scores = self.scores + of_kind[self.last[self.rows], self.kinds] + neighbours * self.bonuses
+        scores = self.scores + own[self.rows, self.kinds] + neighbours * self.bonuses
         above.index_add_(0, self.rows, (scores > target[self.rows]).long())
         hit = (above < TOP).double()
         return hit, hit / (above + 1.0)
 
 
 class _Setting(NamedTuple):
-    """Weights in units of the spread: of seen items, a row of PLACES for each of LASTS, and of neighbours."""
+    """Weights in units of the spread: of seen items, a row of PLACES for each of LASTS, of habits, the item just seen
+    and others, and of neighbours.
+    """
 
-    seen: tuple[tuple[float, ...], ...] = ((0.0,) * repeats.PLACES,) * repeats.LASTS
+    seen: tuple[tuple[float, ...], ...] = ((0.0,) * PLACES,) * LASTS
+    habits: tuple[float, float] = (0.0, 0.0)
     neighbours: float = 0.0
 
     def like(self, places: dict[int, float], last: int | None = None) -> "_Setting":
@@ -160,7 +173,13 @@ class _Setting(NamedTuple):
     @property
     def size(self) -> float:
         """The sum of all weights without their signs."""
-        return sum(abs(weight) for row in self.seen for weight in row) + self.neighbours
+        return sum(abs(weight) for row in self.seen for weight in row) + sum(self.habits) + self.neighbours
+
+    def tensors(self, unit: float) -> tuple[Tensor, Tensor, float]:
+        """What `Standing.measure` takes, in the scores' unit."""
+        just, other = self.habits
+        habits = torch.tensor([just] + [other] * (PLACES - 1))
+        return torch.tensor(self.seen) * unit, habits * unit, self.neighbours * unit
 
 
 class _Trial:
@@ -169,12 +188,12 @@ class _Trial:
     def __init__(self, found: Standing) -> None:
         self.found = found
         self.unit = float(found.spread.median())
-        hit, reciprocal = found.measure(torch.tensor(_Setting().seen), 0.0)
+        hit, reciprocal = found.measure(*_Setting().tensors(self.unit))
         self.of_hit, self.of_reciprocal = (1.0 / max(float(base.mean()), 1e-9) for base in (hit, reciprocal))
 
     def worth(self, setting: _Setting) -> Tensor:
         """recall@20 and MRR@20 of each prediction, each relative to its mean without weights, [R]."""
-        hit, reciprocal = self.found.measure(torch.tensor(setting.seen) * self.unit, setting.neighbours * self.unit)
+        hit, reciprocal = self.found.measure(*setting.tensors(self.unit))
         return hit * self.of_hit + reciprocal * self.of_reciprocal
 
     def surest(self, now: _Setting, others: Iterable[_Setting], sure: float) -> _Setting:
@@ -201,22 +220,23 @@ def rows(items: int) -> int:
     return max(100, min(ROWS, CELLS // max(items, 1)))
 
 
-def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) -> Chosen:
+def choose(blocks: Iterable[Block], sessions: Sessions, rates: Tensor, neighbours: Neighbours) -> Chosen:
     """The weights under which the targets rank best: recall@20 and MRR@20, each relative to no weights.
 
     The pair of weights of what was just seen and what was seen before comes first, then that of the item one before and
     that of earlier ones by themselves; then, where they prove themselves, the three of each kind of last event; then
-    the neighbours'. Of each the gain counts that is left after some standard errors; where none is left it stays as it
-    was, 0 at first. So do all with fewer than FEWEST predictions.
+    those of habits; then the neighbours'. Of each the gain counts that is left after some standard errors; where none
+    is left it stays as it was, 0 at first. So do all with fewer than FEWEST predictions.
 
     Args:
         blocks: scores of the sessions by a model that was not fitted on them.
         sessions: what was scored.
-        neighbours: counted in what the model was fitted on, with weight 1.
+        rates: of what sessions do, counted in what the model was fitted on (network/added/habits.py), [KINDS, NEXT].
+        neighbours: counted in the same, with weight 1.
     """
-    parts = [Standing.of(block, sessions, neighbours) for block in blocks]
+    parts = [Standing.of(block, sessions, rates, neighbours) for block in blocks]
     if sum(len(part.target) for part in parts) < FEWEST:
-        return Chosen(torch.zeros(repeats.LASTS, repeats.PLACES), 0.0)
+        return Chosen(torch.zeros(LASTS, PLACES), torch.zeros(PLACES), 0.0)
     found = Standing.joined(parts)
     trial, best = _Trial(found), _Setting()
     best = trial.surest(best, (best.like({0: just, 1: b, 2: b}) for just in JUST_SEEN for b in BEFORE), SURE)
@@ -224,13 +244,16 @@ def choose(blocks: Iterable[Block], sessions: Sessions, neighbours: Neighbours) 
     best = trial.surest(best, (best.like({2: earlier}) for earlier in BEFORE), SURE)
     if _last_events_matter(found, best):
         best = _by_last_event(trial, best)
+    habits = [best._replace(habits=weights) for weights in HABITS]
+    if trial.surest(best, habits, SURE_OF_SOME) is not best:
+        best = trial.surest(best, habits, SURE_OF_FEW)
     best = trial.surest(best, (best._replace(neighbours=weight) for weight in NEIGHBOURS), SURE_OF_FEW)
-    return Chosen(torch.tensor(best.seen) * trial.unit, best.neighbours * trial.unit, trial.unit)
+    return Chosen(*best.tensors(trial.unit), trial.unit)
 
 
 def _by_last_event(trial: _Trial, best: _Setting) -> _Setting:
     """The setting with weights of seen items that differ by the last event."""
-    for last in range(repeats.LASTS):
+    for last in range(LASTS):
         pairs = [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
         best = trial.surest(best, (best.like({0: just, 1: one}, last) for just, one in pairs), SURE_OF_FEW)
         best = trial.surest(best, (best.like({2: earlier}, last) for earlier in BEFORE), SURE_OF_FEW)

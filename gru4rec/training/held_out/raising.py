@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gru4rec.data.sessions import Sessions
+from gru4rec.network.added.past import Past
 from gru4rec.network.added.raises import COMPANION, SEEN, Raises
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.scorer import block_rows
@@ -40,7 +41,8 @@ def _worth(model: GRU4Rec, raises: Raises, held_out: Sessions, settings: Tensor)
     parts = []
     for block in model.blocks(held_out, rows=block_rows(len(model.vocabulary))):
         targets = torch.from_numpy(held_out.items_at(block.events + 1)).to(block.scores.device)[:, None]
-        whole = raises.added(held_out, block.events)  # with weights of 1
+        past = Past.of(held_out, block.events)
+        whole = raises.added(past, held_out, block.events)  # with weights of 1
         above = []
         for setting in settings:
             scores = block.scores.clone()

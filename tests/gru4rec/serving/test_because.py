@@ -16,7 +16,7 @@ from gru4rec.network.added.neighbours import Neighbours
 from gru4rec.network.model import GRU4Rec
 from gru4rec.serving import because as module
 from gru4rec.serving.recommend import Recommender
-from tests.gru4rec.raising import some_raises
+from tests.gru4rec.raising import some_habits, some_raises
 
 ITEMS = 25
 IDS = [f"i{number:02}" for number in range(ITEMS)]
@@ -48,6 +48,7 @@ def model_of(seed: int, repeats: bool, width: int) -> GRU4Rec:
         bonus = generator.normal(size=some.shape).astype(np.float32) * 3
         model.neighbours = Neighbours(torch.from_numpy(some), torch.from_numpy(bonus))
         model.raises = some_raises(generator, ITEMS, width)
+        model.habits = some_habits(generator)
     return model
 
 

@@ -14,8 +14,8 @@ from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.past import REACH
 from gru4rec.network.added.raises import Raises
-from gru4rec.network.added.repeats import REACH
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import AddsOnDevice, DeviceSessions
@@ -27,7 +27,7 @@ from gru4rec.serving.device_lists import DeviceLists, last_states
 from gru4rec.serving.house.rules import Cap, HouseRules
 from gru4rec.serving.lists import Rules, barred_items
 from gru4rec.serving.stream import StreamConfig, stream, stream_on_device
-from tests.gru4rec.raising import some_raises
+from tests.gru4rec.raising import some_habits, some_raises
 
 CPU = torch.device("cpu")
 UNSCALED = math.log2(math.e)  # the temperature at which scores are multiplied by 1
@@ -142,6 +142,7 @@ def model(seed: int, width: int) -> GRU4Rec:
         bonus[:, -1] = some[:, -1] = 0  # as where an item has fewer followers
         made.neighbours = Neighbours(torch.from_numpy(some), torch.from_numpy(bonus))
         made.raises = some_raises(generator, 60, width)
+        made.habits = some_habits(generator)
     return made
 
 

@@ -18,7 +18,7 @@ from gru4rec.scoring.scorer import Block
 from gru4rec.serving import stream as module
 from gru4rec.serving.recommend import Recommender, Request
 from gru4rec.serving.stream import StreamConfig, stream
-from tests.gru4rec.raising import some_raises
+from tests.gru4rec.raising import some_habits, some_raises
 
 
 class SumScorer:
@@ -186,6 +186,7 @@ def test_a_model_streams_and_recommends_what_its_scores_say_with_all_that_is_add
         bonus = generator.normal(size=some.shape).astype(np.float32) * 3
         model.neighbours = Neighbours(torch.from_numpy(some), torch.from_numpy(bonus))
         model.raises = some_raises(generator, 60, width)
+        model.habits = some_habits(generator)
     histories = {
         user: [f"i{item:03}" for item in generator.integers(0, 60, generator.integers(1, 120))] for user in range(6)
     }

@@ -12,7 +12,9 @@ from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.added import repeats
+from gru4rec.network.added.habits import rates
 from gru4rec.network.added.neighbours import Neighbours
+from gru4rec.network.added.past import PLACES, Past
 from gru4rec.network.merging import members_of
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.scorer import Block
@@ -21,7 +23,7 @@ from gru4rec.training.fit import FitOptions, fit
 from gru4rec.training.held_out import proof
 from gru4rec.training.held_out.added import neighbours, with_added
 
-NEW, RETURNED = 1, 3  # of repeats.LASTS
+NEW, RETURNED = 1, 3  # of LASTS
 SESSIONS = Sessions.from_lists([[0, 3, 3, 8, 1], [2, 2], [5, 6, 7, 5, 6, 5]])
 
 
@@ -41,7 +43,7 @@ def test_what_was_seen_and_what_followed_is_added_as_told() -> None:
     train = Sessions.from_lists([[0, 3, 8], [0, 3], [3, 8, 8, 1], [5, 6]])
     plain = all_scores(model, SESSIONS)
     weights = [[10.0, 0.0, 0.0], [4.0, 1.0, -2.0], [20.0, 3.0, -1.0], [0.5, 7.0, 6.0]]
-    chosen = proof.Chosen(torch.tensor(weights), 3.0)
+    chosen = proof.Chosen(torch.tensor(weights), torch.zeros(PLACES), 3.0)
     added = all_scores(with_added(model, chosen, train), SESSIONS) - plain
     followed = np.zeros((9, 9))
     for session in ([0, 3, 8], [0, 3], [3, 8, 8, 1], [5, 6]):
@@ -79,11 +81,11 @@ def test_weights_are_found_that_put_repeats_where_they_belong() -> None:
     scores = torch.from_numpy(rng.normal(size=(400, 50))).float()
     scores[torch.arange(400), torch.from_numpy(sessions.items[events])] += 3  # what was just seen looks likely
     blocks = [Block(events[:120], scores[:120]), Block(events[120:], scores[120:])]
-    found = proof.choose(blocks, sessions, nothing(50))
+    found = proof.choose(blocks, sessions, rates(sessions), nothing(50))
     just_seen, one_before, _ = found.seen[NEW].tolist()
     assert just_seen < 0 < one_before
     assert found.neighbours == 0
-    repeats.added(sessions, events, found.seen).to(scores)
+    repeats.added(Past.of(sessions, events), found.seen).to(scores)
     assert (scores.argmax(1).numpy() == sessions.items[events + 1]).mean() > 0.85
 
 
@@ -94,7 +96,9 @@ def test_the_one_before_and_the_earlier_items_are_told_apart() -> None:
     events = np.flatnonzero(np.arange(2400) % 4 == 2)
     scores = torch.from_numpy(rng.normal(size=(600, 50))).float()
     scores[torch.arange(600), torch.from_numpy(sessions.items[events - 2])] += 3
-    _, one_before, earlier = proof.choose([Block(events, scores)], sessions, nothing(50)).seen[NEW].tolist()
+    _, one_before, earlier = (
+        proof.choose([Block(events, scores)], sessions, rates(sessions), nothing(50)).seen[NEW].tolist()
+    )
     assert earlier <= 0 < one_before
 
 
@@ -106,16 +110,10 @@ def test_what_the_last_event_was_decides_where_that_proves_itself() -> None:
     events = np.flatnonzero(np.arange(4000) % 4 == 2)  # who has gone back goes back again, the others do not
     scores = torch.from_numpy(rng.normal(size=(1000, 50))).float()
     scores[torch.arange(1000), torch.from_numpy(sessions.items[events + 1])] += 1
-    found = proof.choose([Block(events, scores)], sessions, nothing(50)).seen
+    found = proof.choose([Block(events, scores)], sessions, rates(sessions), nothing(50)).seen
     assert found[NEW, 1] < found[RETURNED, 1]
     assert found[RETURNED, 1] > 0
-    assert repeats.last_cases(sessions, events).tolist() == [NEW, RETURNED] * 500
-
-
-def test_a_last_event_is_looked_for_as_far_back_as_items_count_as_seen() -> None:
-    far, near = [0, *range(1, repeats.REACH + 1), 0], [0, *range(1, repeats.REACH), 0]
-    sessions = Sessions.from_lists([far, near, [5, 5], [7]])
-    assert repeats.last_cases(sessions, sessions.offsets[1:] - 1).tolist() == [NEW, RETURNED, 2, 0]
+    assert Past.of(sessions, events).last.tolist() == [NEW, RETURNED] * 500
 
 
 def test_neighbours_are_used_where_they_know_more_than_the_model() -> None:
@@ -125,9 +123,9 @@ def test_neighbours_are_used_where_they_know_more_than_the_model() -> None:
     events = sessions.offsets[:-1]
     scores = torch.from_numpy(rng.normal(size=(1500, 200))).float()
     scores[torch.arange(1500), torch.from_numpy(sessions.items[events + 1])] += 2  # the model knows a little
-    assert proof.choose([Block(events, scores)], sessions, near).neighbours > 0
+    assert proof.choose([Block(events, scores)], sessions, rates(sessions), near).neighbours > 0
     other = Sessions.from_lists(rng.integers(0, 200, (1500, 2)).tolist())
-    assert proof.choose([Block(events, scores)], sessions, neighbours(other, 200)).neighbours == 0
+    assert proof.choose([Block(events, scores)], sessions, rates(sessions), neighbours(other, 200)).neighbours == 0
 
 
 def test_weights_that_prove_nothing_stay_zero() -> None:
@@ -136,7 +134,7 @@ def test_weights_that_prove_nothing_stay_zero() -> None:
     events = np.flatnonzero(np.arange(1500) % 3 < 2)
     scores = torch.from_numpy(rng.normal(size=(1000, 50))).float()
     for rows in (1000, 299, 99):
-        found = proof.choose([Block(events[:rows], scores[:rows])], sessions, neighbours(sessions, 50))
+        found = proof.choose([Block(events[:rows], scores[:rows])], sessions, rates(sessions), neighbours(sessions, 50))
         assert not found.seen.any()
         assert rows > 100 or found.neighbours == 0
 
@@ -148,7 +146,7 @@ def test_a_hundred_held_out_predictions_may_prove_a_weight(predictions: int, wei
     sessions = Sessions.from_lists([[int(item)] * 3 for item in first])  # what was just seen comes again
     events = np.flatnonzero(np.arange(len(first) * 3) % 3 < 2)
     scores = torch.from_numpy(rng.normal(size=(predictions, 50))).float()
-    assert bool(proof.choose([Block(events, scores)], sessions, nothing(50)).seen.any()) == weighed
+    assert bool(proof.choose([Block(events, scores)], sessions, rates(sessions), nothing(50)).seen.any()) == weighed
 
 
 def nothing(items: int) -> Neighbours:
