@@ -45,7 +45,8 @@ def limits_in(scores: Tensor) -> Tensor:
     else:
         best = best_of_blocks(scores, most)
     past = best.new_full((len(best), RANKS[-1] - most), -torch.inf)
-    return torch.cat([best, past], 1)[:, [rank - 1 for rank in RANKS]]
+    ranked = torch.cat([best, past], 1)
+    return torch.stack([ranked[:, rank - 1] for rank in RANKS], 1)  # a list as index would be sent: the host would wait
 
 
 def best_of_blocks(scores: Tensor, most: int) -> Tensor:

@@ -22,12 +22,13 @@ from gru4rec.scoring.on_device import AddsOnDevice, DeviceSessions
 from gru4rec.scoring.scorer import Linear
 from gru4rec.serving import device_catalogue
 from gru4rec.serving import stream as module
-from gru4rec.serving.device_catalogue import DEPTH, DeviceCatalogue
+from gru4rec.serving.device_catalogue import DEPTH, BestOnDevice, DeviceCatalogue
 from gru4rec.serving.device_lists import DeviceLists, last_states
 from gru4rec.serving.house.rules import Cap, HouseRules
 from gru4rec.serving.lists import Rules, barred_items
 from gru4rec.serving.stream import StreamConfig, stream, stream_on_device
 from tests.gru4rec.raising import some_habits, some_raises
+from tests.gru4rec.waiting import waits
 
 CPU = torch.device("cpu")
 UNSCALED = math.log2(math.e)  # the temperature at which scores are multiplied by 1
@@ -212,7 +213,7 @@ def test_rules_of_the_shop_choose_on_a_device_what_they_choose_on_the_cpu() -> N
 
 
 def test_nothing_asks_the_device_for_a_value() -> None:
-    """Tensors without values: whatever would wait for one fails."""
+    """Tensors without values: whatever would wait for one fails, or is found."""
     here = model(1, 4)
     scorer = GRU4Rec(here.config, here.vocabulary, device="meta")
     assert here.neighbours is not None
@@ -221,8 +222,14 @@ def test_nothing_asks_the_device_for_a_value() -> None:
     scorer.raises = Raises(*(part.to("meta") for part in here.raises))
     sessions = Sessions.from_lists([[1, 2, 3], [4] * (REACH + 5), [5]])
     catalogue = DeviceCatalogue(scorer, 1.0, np.arange(60) < 9)
-    there = DeviceSessions.sent(sessions, torch.device("meta"))
-    best = catalogue.best(last_states(scorer, sessions), there, 7, exclude_seen=True)
+
+    def start() -> BestOnDevice:
+        there = DeviceSessions.sent(sessions, torch.device("meta"))
+        return catalogue.best(last_states(scorer, sessions), there, 7, exclude_seen=True)
+
+    # Items and offsets of the contexts, for the GRU again, and twice of their last events; the order of the states.
+    assert waits(start, sends=9) == []
+    best = start()
     assert [tuple(part.shape) for part in best] == [(3, 7), (3, 7), (3, 7), (3,)]
     with pytest.raises((RuntimeError, NotImplementedError)):
         bool(best.exact.all())
