@@ -16,6 +16,7 @@ from torch import Tensor
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.sessions import Sessions
 from gru4rec.network.model import GRU4Rec
+from gru4rec.scoring.on_device import Arriving
 from gru4rec.training.runner import make_runner
 from gru4rec.training.update import group
 from gru4rec.training.update.step import Step
@@ -76,21 +77,12 @@ class _Unread:
 
     def __init__(self, chunks: list[_Made]) -> None:
         self.chunks = chunks
-        sums = torch.stack([made.losses.sum() for made in chunks])
-        self._arrived: torch.cuda.Event | None = None
-        if sums.device.type != "cuda":
-            self._sums = sums
-            return
-        self._sums = torch.empty(sums.shape, dtype=sums.dtype, pin_memory=True)
-        self._sums.copy_(sums, non_blocking=True)
-        self._arrived = torch.cuda.Event()
-        self._arrived.record()
+        self._sums = Arriving(torch.stack([made.losses.sum() for made in chunks]))
 
     def sums(self) -> list[float]:
         """The sum of each chunk's losses; waits until they are there."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
-        return self._sums.tolist()
+        found: list[float] = self._sums.wait()[0].tolist()
+        return found
 
 
 class Trainer:

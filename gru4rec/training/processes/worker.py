@@ -38,7 +38,10 @@ def _train(header: dict[str, object]) -> None:
     """Make the epochs of one training that the leader announces; epoch 0 ends it."""
     torch.set_num_threads(int(str(header["threads"])))
     own = int(os.environ.get("LOCAL_RANK", group.current().rank))
-    device = torch.device("cuda", own) if header["device"] == "cuda" else torch.device("cpu")
+    device = torch.device("cpu")
+    if header["device"] == "cuda":
+        device = torch.device("cuda", own)
+        torch.cuda.set_device(device)  # streams and events that name no device are this one's
     given = Handover.receive(header, device)
     trainer = Trainer(given.model, given.sessions, given.config, columns=given.columns)
     trainer.restore(share_state(trainer.tensors()))
