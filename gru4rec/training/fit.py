@@ -47,9 +47,9 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     if config.train.mend_order:
         dataset = dataclasses.replace(dataset, sessions=in_mended_order(dataset.sessions, config.train.seed))
     size = group.current().size
-    leader.check(config, options.processes if size == 1 else size)
-    forget_compiled()
     device = resolve_device(options.device)
+    leader.check(config, options.processes if size == 1 else size, device)
+    forget_compiled()
     threads = options.threads or paying_threads(config, options.processes)
     with limited(threads), _current(device), leader.workers(options.processes):
         if config.train.members > 1 or config.model.repeats:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 import torch.distributed as dist
 
 from gru4rec.config.options import Config, ConfigError
@@ -54,8 +55,8 @@ def table_bytes(model: GRU4Rec, config: Config) -> int:
     return int(model.output.numel() * model.output.element_size() * (1 + len(slots)))
 
 
-def check(config: Config, processes: int) -> None:
-    """Raise ConfigError where several processes cannot train what the configuration asks for."""
+def check(config: Config, processes: int, device: torch.device) -> None:
+    """Raise ConfigError where several processes cannot train what the configuration asks for, or not on this device."""
     if processes == 1:
         return
     if processes < 1:
@@ -67,6 +68,13 @@ def check(config: Config, processes: int) -> None:
     fewest = min(config.member(order).train.batch_size for order in range(config.train.members))
     if processes > fewest:
         raise ConfigError(f"{processes} processes cannot share {fewest} lanes (batch_size); use at most {fewest}")
+    if device.type == "cuda" and group.current().size == 1:  # a worker that finds none would leave the leader waiting
+        gpus = torch.cuda.device_count()
+        if device.index or processes > gpus:
+            raise ConfigError(
+                f"{processes} processes take a GPU each, counted from 0, and {gpus} are here, asked for is {device}: "
+                "use device=cuda and at most as many processes, or device=cpu"
+            )
 
 
 @contextmanager

@@ -149,6 +149,12 @@ def test_what_processes_cannot_share_is_said_before_any_is_started(
         fit(given, Config().override({**BASE, **changes}), FitOptions(device="cpu", processes=processes))
 
 
+@pytest.mark.parametrize(("device", "processes"), [("cuda", 500), ("cuda:1", 2)])
+def test_processes_without_a_gpu_each_are_refused_before_one_waits_for_the_other(device: str, processes: int) -> None:
+    with pytest.raises(ConfigError, match="take a GPU each"):
+        leader.check(Config().override({**BASE, "batch_size": 500}), processes, torch.device(device))
+
+
 @pytest.fixture
 def events(tmp_path: Path) -> Path:
     rng = np.random.default_rng(1)
