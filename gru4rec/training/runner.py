@@ -121,7 +121,7 @@ def _compiled(step: Step) -> Callable[[Window], Tensor]:
 
     What fails does so before anything is run, so no update is made twice.
     """
-    from torch._dynamo.exc import TorchDynamoException  # loads the compiler: for who compiles alone
+    from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException  # loads the compiler
 
     compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
     # float32 is what was asked for; whoever wants TF32 says precision=auto
@@ -131,7 +131,7 @@ def _compiled(step: Step) -> Callable[[Window], Tensor]:
     def run(window: Window) -> Tensor:
         try:
             return chosen[0](window)
-        except TorchDynamoException as error:
+        except (TorchDynamoException, FailOnRecompileLimitHit) as error:
             if chosen[0] is not compiled:
                 raise
             print(f"training is not compiled: {_reason(error)}", file=sys.stderr)

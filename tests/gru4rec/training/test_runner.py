@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import torch._dynamo
 import torch._inductor.config as inductor
 
 from gru4rec.config.options import Config
@@ -44,6 +45,17 @@ def test_without_a_compiler_the_same_updates_are_made_and_one_line_says_why(
     assert line.startswith("training is not compiled: ")
     assert len(line) > 30
     for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+
+
+@torch._dynamo.config.patch(recompile_limit=0)
+def test_where_too_much_was_compiled_already_the_updates_are_made_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Torch keeps eight updates; a ninth member that differs from all others is not compiled."""
+    found = trained(compiles=True)
+    assert "training is not compiled: Dynamo recompile limit exceeded" in capsys.readouterr().err
+    for name, value in trained(compiles=False).items():
         assert torch.equal(found[name], value), name
 
 
