@@ -6,6 +6,7 @@ by part, and the host's two kinds of work by themselves in one thread, with the 
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from benchmarks.gpu.tried import tried
 from benchmarks.scoring.recommend_speed import LENGTH, contexts, make_model
 from gru4rec.network.added.habits import Habits
 from gru4rec.network.added.neighbours import FOLLOWERS, Neighbours
@@ -32,29 +34,38 @@ ITEMS, USERS, N, TEMPERATURE = 37_000, 200_000, 100, 0.8
 COMPARED = 2000  # users
 LARGEST = 1e-4  # difference of scores and probabilities, relative to the largest score and to each probability
 ROUNDS = 2
+ASKED = 250_000  # users/s
 GROUPS, THREADS = (2048, 8192, 16_384), (4, 8, 12)
 
 
 def list_speed(device: torch.device, quick: bool) -> bool:
     """Print users a second by width, then the parts; returns whether the lists were those of a CPU."""
     items, users, n = (500, 2000, 10) if quick else (ITEMS, USERS, N)
-    given = list(contexts(users, items))
-    print(f"| units | users/s, {items} items, top {n} | device alone | rows of other ids than a CPU's | scores | |")
-    print("|---|---|---|---|---|---|")
-    good, making = True, list[DeviceLists]()
-    for units, more in ((100, False), (256, False), (512, False), (100, True)):
+    given, making = list(contexts(users, items)), list[DeviceLists]()
+
+    def row(units: int, more: bool) -> bool:
         model = make_model(items, units, device)
         if more:
             add_more(model)
-        making.append(DeviceLists(model, Rules(n), TEMPERATURE))
         equal, figures = compared(model, items, n)
-        good &= equal
+        lists = DeviceLists(model, Rules(n), TEMPERATURE)
         name = f"{units}, with all that auto adds" if more else f"{units}"
-        rates = f"{users / whole(model, given, n):.0f} | {users / alone(making[-1], given):.0f}"
+        rates = f"{users / whole(model, given, n):.0f} | {ASKED} | {users / alone(lists, given):.0f}"
+        making.append(lists)
         print(f"| {name} | {rates} | {figures} |", flush=True)
-    print_parts(making, given)
-    print_host(making[0], given, n)
-    print_sizes(making[0], given, n)
+        return equal
+
+    first = f"units | users/s, {items} items, top {n} | asked | device alone"
+    print(f"| {first} | rows of other ids than a CPU's | scores | |\n|---|---|---|---|---|---|---|")
+    good = True
+    for units, more in ((100, False), (256, False), (512, False), (100, True)):
+        good &= tried(f"{units} units", partial(row, units, more))
+    for name, show in (
+        ("parts", lambda: print_parts(making, given)),
+        ("host", lambda: print_host(making[0], given, n)),
+        ("sizes", lambda: print_sizes(making[0], given, n)),
+    ):
+        good &= tried(name, show)
     return good
 
 

@@ -59,6 +59,7 @@ def main() -> int:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     join(os.environ[STORE], int(os.environ[RANK]), int(os.environ[SIZE]))
     serve()
+    dist.destroy_process_group()  # threads of it that still run when Python ends would abort the process
     return 0
 
 
