@@ -4,6 +4,7 @@ far scores are raised.
 The weights are chosen on sessions that the model was not fitted on (proof.py). They are state of the model.
 """
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -48,23 +49,25 @@ def choose(model: GRU4Rec, fitted: Sessions, held_out: Sessions, share: float = 
     items = len(model.vocabulary)
     some = last_sessions(held_out, proof.rows(items))
     blocks = model.blocks(some, rows=block_rows(items))
-    found = proof.choose(blocks, some, rates(fitted), neighbours(fitted, items)).times(share)
-    added = with_added(model, found, fitted)
+    followers = neighbours(fitted, items)
+    found = proof.choose(blocks, some, rates(fitted), followers).times(share)
+    added = with_added(model, found, fitted, followers)
     raises = raising.choose(added, companions(fitted, items, model.output), some, found.unit)
     return dataclasses.replace(found, raises=raises)
 
 
-def with_added(model: GRU4Rec, chosen: proof.Chosen, train: Sessions) -> GRU4Rec:
-    """The model with the chosen weights, and with what train shows of neighbours and companions that have a weight."""
-    whole = model.alike(dataclasses.replace(model.config, repeats=True), model.merged)
-    for name, value in model.tensors().items():
-        whole.tensors()[name].copy_(value)
-    assert whole.repeat is not None
-    whole.repeat.copy_(chosen.seen)
+def with_added(model: GRU4Rec, chosen: proof.Chosen, train: Sessions, followers: Neighbours | None = None) -> GRU4Rec:
+    """The model with the chosen weights, and with what train shows of neighbours and companions that have a weight.
+
+    All other weights are the given model's own. followers: the neighbours of train, where they were counted already.
+    """
+    whole = copy.copy(model)
+    whole.config = dataclasses.replace(model.config, repeats=True)
+    whole.repeat = chosen.seen.to(model.output)
     if chosen.habits.any():
         whole.habits = Habits(rates(train), chosen.habits).to(whole.output)
     if chosen.neighbours:
-        found = neighbours(train, len(model.vocabulary))
+        found = followers or neighbours(train, len(model.vocabulary))
         whole.neighbours = found.weighed(chosen.neighbours, whole.output)
     if chosen.raises is not None and chosen.raises.any():
         whole.raises = companions(train, len(model.vocabulary), whole.output).weighed(chosen.raises, whole.output)
