@@ -56,10 +56,10 @@ class ModelConfig(_Part):
     cosine: float = 0.0
     """s of scores s · cos(h, w); 0 for scores h · w + b (network/cosine.py)."""
     repeats: bool = False
-    """Whether something is added to the scores of items that the session has seen already (network/added/repeats.py)
-    and of those that often followed the last item in training (network/added/neighbours.py), and seen items and
-    companions of the last ones are raised below the first ranks (network/added/raises.py); how much, sessions held out
-    decide (training/held_out)."""
+    """Whether something is added to the scores of items that the session has seen already (network/added/repeats.py),
+    more where it used to go back (network/added/habits.py), and of those that often followed the last item in training
+    (network/added/neighbours.py), and seen items and companions of the last ones are raised below the first ranks
+    (network/added/raises.py); how much, sessions held out decide (training/held_out)."""
 
     def _judge(self) -> None:
         whole("embedding_size", self.embedding_size, 0, MAX_WIDTH)

@@ -14,7 +14,7 @@ from gru4rec.scoring.scorer import block_rows
 from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP, left_of
 
 # Tried weights, in units of the typical distance between the best and the 21st score.
-TRIED = {SEEN: (0.5, 1.0), COMPANION: (0.05, 0.1)}
+TRIED = {SEEN: (0.5, 1.0, 2.0), COMPANION: (0.05, 0.1)}
 
 
 def choose(model: GRU4Rec, raises: Raises, held_out: Sessions, unit: float) -> Tensor:
