@@ -102,9 +102,9 @@ class Standing:
     @classmethod
     def of(cls, block: Block, sessions: Sessions, rates: Tensor, neighbours: Neighbours) -> "Standing":
         """What a block of scores of some sessions says."""
-        events, scores = block.events, block.scores.float().cpu()
+        events, scores = block.events, block.scores.float()
         every, targets = torch.arange(len(events)), torch.from_numpy(sessions.items_at(events + 1))
-        kinds, bonus = torch.zeros_like(scores, dtype=torch.int8), torch.zeros_like(scores)
+        kinds, bonus = torch.zeros(scores.shape, dtype=torch.int8), torch.zeros(scores.shape)
         past = Past.of(sessions, events)
         kinds[past.row, past.item] = torch.from_numpy(past.place + 1).to(torch.int8)
         last = torch.from_numpy(past.last)
@@ -112,11 +112,11 @@ class Standing:
         neighbours.added(sessions.items_at(events)).to(bonus)
         touched = (kinds > 0) | (bonus > 0)
         rows, items = touched.nonzero(as_tuple=True)
-        new = _best(scores, kinds > 0)
+        best, new = (_best(scores, some) for some in (touched, kinds > 0))
         return cls(
-            last, habits, scores[every, targets], kinds[every, targets].long(), bonus[every, targets],
-            _best(scores, touched), new[:, 0] - new[:, -1],
-            rows, kinds[rows, items].long(), bonus[rows, items], scores[rows, items],
+            last, habits, scores[every, targets].cpu(), kinds[every, targets].long(), bonus[every, targets],
+            best, new[:, 0] - new[:, -1],
+            rows, kinds[rows, items].long(), bonus[rows, items], scores[rows, items].cpu(),
         )  # fmt: skip
 
     @classmethod
@@ -272,6 +272,7 @@ def _last_events_matter(found: Standing, setting: _Setting) -> bool:
 
 
 def _best(scores: Tensor, without: Tensor) -> Tensor:
-    """The best scores of each row [R, 21], those that are left out standing behind all others."""
-    best = scores.masked_fill(without, -torch.inf).topk(min(TOP + 1, scores.shape[1]), dim=1).values
-    return best.clamp(min=float(scores.min()))
+    """The best scores of each row [R, 21] on the host, those that are left out standing behind all others."""
+    left = scores.masked_fill(without.to(scores.device), -torch.inf)
+    best = left.topk(min(TOP + 1, scores.shape[1]), dim=1).values
+    return best.clamp(min=float(scores.min())).cpu()
