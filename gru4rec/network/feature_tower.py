@@ -239,6 +239,6 @@ def _bags(entries: Entries, mode: int, device: torch.device, dtype: torch.dtype)
     return Bags(
         torch.from_numpy(offsets).to(device),
         torch.from_numpy(entries.rows).to(device),
-        torch.from_numpy(entries.weight).to(device, dtype),
+        torch.tensor(entries.weight, dtype=dtype, device=device),  # a copy: Arrow's may only be read
         mode,
     )

@@ -130,6 +130,21 @@ def test_checkpoint_gives_the_same_scores_and_holds_no_pickle(tmp_path) -> None:
     assert sorted(names) == ["features.arrow", "vocabulary.parquet", "weights.safetensors"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_model_whose_features_are_pooled_is_read_without_a_warning(tmp_path) -> None:
+    """Torch warns once of arrays that may only be read, as Arrow's are."""
+    config = configuration(selected_features={"group": "text"}, pooling_mode="max")
+    features = Dataset(shop().sessions, shop().vocabulary, items_table()).with_features(config.features)
+    model = build_model(config, features.vocabulary, features.features)
+    model.initialise(1)
+    checkpoint.save(tmp_path, model, config)
+    torch.set_warn_always(True)
+    try:
+        assert torch.equal(checkpoint.load(tmp_path).model.vectors(), model.vectors())
+    finally:
+        torch.set_warn_always(False)
+
+
 @pytest.mark.parametrize("training", ["simultaneous", "alternating", "residual", "interleaving"])
 def test_a_resumed_run_ends_equal_to_the_bit(training: str, tmp_path) -> None:
     dataset = shop()
