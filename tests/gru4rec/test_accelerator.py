@@ -52,14 +52,14 @@ def found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def shop() -> tuple[Dataset, Dataset]:
     """Sessions that often return to what they saw, with features; and some that are held out."""
     random = np.random.default_rng(0)
-    first = (random.random((340, 4)) ** 2 * ITEMS).astype(int)  # items of low number more often
+    first = (random.random((170, 4)) ** 2 * ITEMS).astype(int)  # items of low number more often
     again = np.where(random.random(first.shape) < 0.7, first, first[:, :1])
     sessions = np.concatenate([first, again], axis=1).tolist()
-    train = Sessions.from_lists(sessions[:300])
+    train = Sessions.from_lists(sessions[:140])
     vocabulary = Vocabulary.build(np.arange(ITEMS))
     colours, titles = [f"{n % 4}" for n in range(ITEMS)], [f"red {n % 5} shoe" for n in range(ITEMS)]
     table = pa.table({"item_id": range(ITEMS), "colour": colours, "title": titles})
-    return Dataset(train, vocabulary, table), Dataset(Sessions.from_lists(sessions[300:]), vocabulary)
+    return Dataset(train, vocabulary, table), Dataset(Sessions.from_lists(sessions[140:]), vocabulary)
 
 
 def contexts() -> list[pa.RecordBatch]:
