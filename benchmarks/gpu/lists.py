@@ -79,7 +79,9 @@ def add_more(model: GRU4Rec) -> None:
     model.neighbours = Neighbours(some.to(model.device), bonus.to(model.device))
     some, shares = _drawn(items, COMPANIONS, generator)
     model.raises = Raises(
-        some.to(model.device), 0.01 * shares.to(model.device), torch.tensor([0.1, 0.5], device=model.device)
+        some.to(model.device),
+        0.01 * shares.to(model.device),
+        torch.tensor([[0.1, 0.0], [0.0, 0.5]], device=model.device),
     )
 
 

@@ -14,7 +14,7 @@ def some_raises(generator: np.random.Generator, items: int, width: int) -> Raise
     shares = generator.random(some.shape).astype(np.float32) ** 4
     some[:, 2:][shares[:, 2:] < 0.01] = 0
     shares[shares < 0.01] = 0
-    weights = generator.choice([0.0, 0.1, 1.0], 2)
+    weights = generator.choice([0.0, 0.1, 1.0], (2, 2))
     return Raises(torch.from_numpy(some), torch.from_numpy(shares), torch.from_numpy(weights).float())
 
 

@@ -2,10 +2,10 @@
 
 A network puts the next item first more often than anything beside it; further down it forgets some of what the session
 has seen, and smooths over what goes together. So every seen item is raised towards the fifth rank, by weight · log(1 +
-how often it was seen) / (1 + seen items / MANY), and other items towards the first, by weight · log(share / LEAST),
-where the share is that among the companions of the session's last items. An item's companions are what stood around it
-in training sessions, COMPANIONS of them with their shares; what stood before it counts BEFORE as much as what came
-after. How raising works is said in scoring/raised.py. Training chooses the weights, or raises nothing
+how often it was seen) / (1 + seen items / MANY), and other items towards the first or the fifth, by weight · log(share
+/ LEAST), where the share is that among the companions of the session's last items. An item's companions are what stood
+around it in training sessions, COMPANIONS of them with their shares; what stood before it counts BEFORE as much as what
+came after. How raising works is said in scoring/raised.py. Training chooses the weights, or raises nothing
 (training/held_out/raising.py).
 """
 
@@ -22,7 +22,7 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.network.added.past import REACH, Past, events_before
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions
-from gru4rec.scoring.raised import raise_in
+from gru4rec.scoring.raised import RANKS, raise_in
 
 COMPANIONS = 50  # kept of each item
 BEFORE = 0.5  # what an item before counts, beside one after
@@ -32,7 +32,7 @@ PRIOR = 10.0  # observations of nothing
 LAST, FADING = 10, 4.0  # last items whose companions count; those of the item FADING events back count 1 / e
 MANY = 20  # items that a session has seen: each is raised half as far then
 LEAST = 1e-3  # of the shares: what has less stays where it is
-COMPANION, SEEN = 0, 1  # columns of the weights and of Added.by: towards the rank that has this place in RANKS
+COMPANION, SEEN = 0, 1  # rows of the weights
 
 
 class Raises(NamedTuple):
@@ -42,7 +42,8 @@ class Raises(NamedTuple):
         items: which they are, int32 [I, K]; a row of fewer than K ends in item 0 with no share. K is 0 where no weight
             asks for companions.
         shares: of all that stood around the item in training, and PRIOR observations of nothing, [I, K].
-        weights: of companions and of seen items, in the unit of the scores, [2].
+        weights: of companions and of seen items, towards each of RANKS (scoring/raised.py), in the unit of the scores,
+            [2, len(RANKS)].
     """
 
     items: Tensor
@@ -53,11 +54,11 @@ class Raises(NamedTuple):
     def empty(cls, items: int, width: int, like: Tensor) -> Self:
         """K = width companions without a share, and weights of 0, on the device and with the numbers of `like`."""
         some = torch.zeros(items, width, dtype=torch.int32, device=like.device)
-        return cls(some, like.new_zeros(items, width), like.new_zeros(2))
+        return cls(some, like.new_zeros(items, width), like.new_zeros(2, len(RANKS)))
 
     def weighed(self, weights: Tensor, like: Tensor) -> Self:
         """With such weights, on the device and with the numbers of `like`; without companions where none is asked."""
-        width = self.items.shape[1] if weights[COMPANION] else 0
+        width = self.items.shape[1] if weights[COMPANION].any() else 0
         items, shares = self.items[:, :width].contiguous().to(like.device), self.shares[:, :width].contiguous().to(like)
         return type(self)(items, shares, weights.to(like))
 
@@ -84,7 +85,7 @@ class Raises(NamedTuple):
             new = np.flatnonzero(~_among(others, key))
             key = np.append(key, others[new])
             of = [np.append(of[COMPANION], strength[new]), np.append(of[SEEN], np.zeros(len(new)))]
-        by = np.stack(of, 1).astype(np.float32) * self.weights.float().cpu().numpy()
+        by = np.stack(of, 1).astype(np.float32) @ self.weights.float().cpu().numpy()
         return Added(key // items, key % items, np.zeros(len(key), np.float32), by)
 
     def _companions(
@@ -125,7 +126,7 @@ class Raises(NamedTuple):
             strength = torch.where(sorted_seen[at] == others, 0.0, strength)  # those are there as seen items
             place = torch.cat([seen, others])
             of = [torch.cat([of[COMPANION], strength]), torch.cat([of[SEEN], torch.zeros_like(strength)])]
-        raise_in(scores, place, torch.stack(of, 1) * weights)
+        raise_in(scores, place, torch.stack(of, 1) @ weights)
 
     def _companions_on_device(self, columns: Tensor, sessions: DeviceSessions, width: int) -> tuple[Tensor, Tensor]:
         """Companions after the last events as row · W + column, [S · LAST · K], some more than once, and log(share /
@@ -153,7 +154,7 @@ def companions(train: Sessions, items: int, like: Tensor) -> Raises:
     """What stood around each of so many items in train.
 
     Returns:
-        With weights of 1, on the device and with the numbers of `like`.
+        With weights of 1 towards a rank each, on the device and with the numbers of `like`.
     """
     backwards = Sessions(train.items[::-1], len(train.items) - train.offsets[::-1])
     width, begin = min(COMPANIONS, items), 0
@@ -174,7 +175,7 @@ def companions(train: Sessions, items: int, like: Tensor) -> Raises:
         found.items[where] = torch.from_numpy(column[order]).int()
         found.shares[where] = torch.from_numpy(share[order]).float()
         begin += size
-    return found.weighed(torch.ones(2), like)
+    return found.weighed(torch.eye(2), like)
 
 
 def _among(keys: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:

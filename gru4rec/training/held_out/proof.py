@@ -46,7 +46,7 @@ class Chosen:
     PLACES] (network/added/repeats.py).
     habits: of how often a session did the same before, by place, [PLACES] (network/added/habits.py).
     neighbours: of what followed the last item (network/added/neighbours.py); 0 where they proved nothing.
-    raises: how far companions and seen items are raised (network/added/raises.py), [2]; None where nothing was tried.
+    raises: how far companions and seen items are raised (network/added/raises.py); None where nothing was tried.
     unit: the typical distance between the best and the 21st score of items not seen, of the scores that were looked at.
     """
 

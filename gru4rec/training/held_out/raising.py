@@ -10,23 +10,27 @@ from gru4rec.data.sessions import Sessions
 from gru4rec.network.added.past import Past
 from gru4rec.network.added.raises import COMPANION, SEEN, Raises
 from gru4rec.network.model import GRU4Rec
+from gru4rec.scoring.raised import RANKS
 from gru4rec.scoring.scorer import block_rows
 from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP, left_of
 
-# Tried weights, in units of the typical distance between the best and the 21st score.
-TRIED = {SEEN: (0.5, 1.0, 2.0), COMPANION: (0.05, 0.1)}
+# Tried weights towards the ranks, in units of the typical distance between the best and the 21st score.
+TRIED = {SEEN: ((0, 0.5), (0, 1), (0, 2)), COMPANION: ((0.05, 0), (0.1, 0), (0, 0.05), (0, 0.1))}
 
 
 def choose(model: GRU4Rec, raises: Raises, held_out: Sessions, unit: float) -> Tensor:
-    """The weights under which the targets rank best, in the scores' unit, [2]; 0 with less than FEWEST predictions.
+    """The weights under which the targets rank best, in the scores' unit; 0 with less than FEWEST predictions.
 
     Args:
         model: that was not fitted on the held-out sessions, with all that is added to its scores.
-        raises: companions that were counted in what it was fitted on, with weights of 1.
+        raises: companions that were counted in what it was fitted on, with weights of 1 towards a rank each.
         held_out: what decides.
         unit: of the tried weights.
+
+    Returns:
+        As in Raises (network/added/raises.py).
     """
-    best = torch.zeros(2)
+    best = torch.zeros(2, len(RANKS))
     if len(held_out.prediction_events()) < FEWEST:
         return best
     for kind, tried in TRIED.items():
@@ -46,7 +50,7 @@ def _worth(model: GRU4Rec, raises: Raises, held_out: Sessions, settings: Tensor)
         above = []
         for setting in settings:
             scores = block.scores.clone()
-            whole._replace(by=whole.raises * setting.numpy()).to(scores)
+            whole._replace(by=whole.raises @ setting.numpy()).to(scores)
             above.append((scores > scores.gather(1, targets)).sum(1).cpu())
         parts.append(torch.stack(above))
     place = torch.cat(parts, 1)

@@ -36,17 +36,18 @@ def expected(scores: np.ndarray, seen: list[int], model: GRU4Rec) -> np.ndarray:
             share = float(model.raises.shares[item, place]) * math.exp(-back / 4)
             if share:
                 shares[other] = shares.get(other, 0.0) + share
-    first, fifth = (np.sort(scores)[::-1][rank] for rank in (0, 4))
+    limits = [np.sort(scores)[::-1][rank] for rank in (0, 4)]
     result = scores.copy()
-    for item, score in enumerate(scores):
-        limit, by = first, 0.0
+    for item in range(len(scores)):
+        kind, strength = SEEN, 0.0
         if item in seen:
-            limit, by = fifth, weights[SEEN] * math.log(1 + seen.count(item)) / (1 + len(set(seen)) / 20)
+            strength = math.log(1 + seen.count(item)) / (1 + len(set(seen)) / 20)
         elif shares.get(item, 0.0) > 1e-3 * sum(shares.values()):
-            by = weights[COMPANION] * math.log(shares[item] / (1e-3 * sum(shares.values())))
-        gap = limit - score
-        if gap > 0 and by > 0:
-            result[item] = limit - gap * math.exp(-min(by / gap, 4))
+            kind, strength = COMPANION, math.log(shares[item] / (1e-3 * sum(shares.values())))
+        for limit, weight in zip(limits, weights[kind], strict=True):
+            gap, by = limit - result[item], weight * strength
+            if gap > 0 and by > 0:
+                result[item] = limit - gap * math.exp(-min(by / gap, 4))
     return result
 
 
@@ -119,7 +120,7 @@ def test_only_the_most_frequent_companions_are_kept() -> None:
     assert found.items.shape == (71, 50)
     assert found.items[0].tolist() == list(range(70, 20, -1))
     assert found.items[1:, 0].tolist() == [0] * 70
-    without = found.weighed(torch.tensor([0.0, 1.0]), torch.zeros(()))
+    without = found.weighed(torch.tensor([[0.0, 0.0], [0.0, 1.0]]), torch.zeros(()))
     assert without.items.shape == (71, 0)
 
 
