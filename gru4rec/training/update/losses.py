@@ -27,6 +27,7 @@ Loss = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 LOG_ZERO = -1e30  # below any score, and finite, so that a prediction without a negative gives no NaN
 TINY = 1e-24  # keeps BPR-max's logarithm finite when every negative outscores the target
+BLOCK = 1 << 17  # scores: five tensors of so many float32 numbers are 2.5 MB
 LOG2_E = math.log2(math.e)  # exp2 is vectorised where exp is not
 
 
@@ -35,8 +36,24 @@ def make_loss(config: LossConfig) -> Loss:
     if config.loss == "cross-entropy":
         return cross_entropy
     if config.loss == "bpr-max":
-        return lambda *tensors: bpr_max(*tensors, bpreg=config.bpreg, elu=config.elu)
+        return in_blocks(lambda *tensors: bpr_max(*tensors, bpreg=config.bpreg, elu=config.elu))
     return {"top1": top1, "top1-max": top1_max, "bpr": bpr}[config.loss]
+
+
+def in_blocks(loss: Loss) -> Loss:
+    """The same loss, on a CPU of a few predictions at a time: what it makes on its way then stays in a core's cache.
+
+    loss: one that writes its gradient over the scores.
+    """
+
+    def of_blocks(scores: Tensor, target: Tensor, weight: Tensor, target_weight: Tensor) -> tuple[Tensor, Tensor]:
+        if not scores.is_cpu or torch.compiler.is_compiling():
+            return loss(scores, target, weight, target_weight)
+        blocks = max(1, math.ceil(scores.numel() / BLOCK))
+        parts = (tensor.chunk(blocks) for tensor in (scores, target, target_weight))
+        return torch.cat([loss(*part, weight, own)[0] for *part, own in zip(*parts, strict=True)]), scores
+
+    return of_blocks
 
 
 def cross_entropy(scores: Tensor, target: Tensor, weight: Tensor, target_weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,28 +76,31 @@ def bpr_max(
 ) -> tuple[Tensor, Tensor]:
     """-log(Σ_j σ(O_t - O_j)·s_j + 1e-24) + bpreg·Σ_j O_j²·s_j, where s is the softmax over the negatives.
 
-    With `elu` > 0 the scores go through ELU(O) first.
+    With `elu` > 0 the scores go through ELU(O) first. The gradient is written over the scores.
     """
-    o = _elu(scores, elu) if elu > 0 else scores
+    o = _elu_(scores, elu) if elu > 0 else scores
     at_target = target[:, None]
     s, some = _softmax_of_negatives(o, target, weight, target_weight)
-    sigma = torch.sigmoid(o.gather(1, at_target) - o)
+    sigma = torch.sub(o.gather(1, at_target), o).sigmoid_()
     s_sigma = s * sigma
     a = s_sigma.sum(1, keepdim=True)
     s_sigma2 = sigma.mul_(s_sigma)
     c = s_sigma2.sum(1, keepdim=True)
     s_o = torch.mul(s, o, out=s_sigma)
-    r = torch.linalg.vecdot(s_o, o)[:, None]
+    s_o2 = s_o * o
+    r = s_o2.sum(1, keepdim=True)
     loss = bpreg * r - (a + TINY).log()
     # dL/dO_j = s_j [bpreg·O_j(O_j + 2) - σ_j²/(A + ε) - q], q = bpreg·R - A/(A + ε);
     # the target adds -(A - C)/(A + ε)
-    inverse = (a + TINY).reciprocal()
-    gradient = (o + 2.0).mul_(s_o).mul_(bpreg)
-    gradient.addcmul_(s_sigma2, -inverse).addcmul_(s, a * inverse - bpreg * r)
-    gradient.scatter_add_(1, at_target, (c - a) * inverse).mul_(some)
+    inverse = some / (a + TINY)
+    gradient = s_o2.add_(s_o, alpha=2.0).mul_(bpreg * some)
+    gradient.addcmul_(s_sigma2, -inverse).addcmul_(s, a * inverse - bpreg * r * some)
+    gradient.scatter_add_(1, at_target, (c - a) * inverse)
     if elu > 0:
-        gradient = torch.ops.aten.elu_backward(gradient, elu, 1.0, 1.0, True, o)
-    return loss.mul_(some).squeeze_(1), gradient
+        torch.ops.aten.elu_backward.grad_input(gradient, elu, 1.0, 1.0, True, o, grad_input=scores)
+    else:
+        scores.copy_(gradient)
+    return loss.mul_(some).squeeze_(1), scores
 
 
 def top1(scores: Tensor, target: Tensor, weight: Tensor, target_weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,8 +139,10 @@ def _top1_terms(scores: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return over.add_(large), slope, slope_target
 
 
-def _elu(x: Tensor, alpha: float) -> Tensor:
-    return torch.clamp(x, max=0.0).mul_(LOG2_E).exp2_().sub_(1.0).mul_(alpha).add_(x.clamp(min=0.0))
+def _elu_(x: Tensor, alpha: float) -> Tensor:
+    """x where it is above 0, else alpha (exp x - 1), in the place of x."""
+    below = torch.clamp(x, max=0.0).mul_(LOG2_E).exp2_()
+    return x.clamp_(min=0.0).add_(below, alpha=alpha).sub_(alpha)
 
 
 def _rowdot(a: Tensor, b: Tensor) -> Tensor:
@@ -136,7 +158,7 @@ def _softmax_of_negatives(
     target_logit = scores.gather(1, target[:, None]) + _log(left)[:, None]
     logits = (scores + _log(weight)).scatter_(1, target[:, None], target_logit)
     some = (weight.sum() - target_weight > 0.5).to(weight.dtype)
-    return torch.softmax(logits, dim=1), some[:, None]
+    return torch.softmax(logits, dim=1, out=logits), some[:, None]
 
 
 def _share_of_negatives(target: Tensor, weight: Tensor, target_weight: Tensor, shape: torch.Size) -> Tensor:
