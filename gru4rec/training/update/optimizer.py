@@ -17,6 +17,7 @@ ADAM_EPSILON = 1e-8
 
 # What each optimizer keeps beside a parameter, with the value that it starts with.
 SLOTS = {"adagrad": {"accumulator": EPSILON}, "sgd": {}, "adam": {"mean": 0.0, "square": 0.0}}
+STEPS = torch.zeros(())  # updates that Adagrad's kernel is told of: its rate falls with them, ours does not
 
 
 class Optimizer:
@@ -77,9 +78,8 @@ def _adagrad(p: Tensor, g: Tensor, accumulator: Tensor, learning_rate: float) ->
     """accumulator += g²; p -= lr·g/√accumulator."""
     if p.is_cpu and p.is_contiguous() and not torch.compiler.is_compiling():
         # The kernel of torch.optim.Adagrad(fused=True): one pass instead of four.
-        step = torch.zeros((), dtype=torch.float32)
         torch._fused_adagrad_(
-            [p], [g], [accumulator], [step], lr=learning_rate, lr_decay=0.0, weight_decay=0.0, eps=0.0, maximize=False
+            [p], [g], [accumulator], [STEPS], lr=learning_rate, lr_decay=0.0, weight_decay=0.0, eps=0.0, maximize=False
         )
         return
     accumulator.addcmul_(g, g)

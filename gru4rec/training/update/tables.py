@@ -8,6 +8,8 @@ from torch import Tensor
 from gru4rec.network.pages import filled
 from gru4rec.training.update.optimizer import Optimizer
 
+BLOCK = 1 << 15  # numbers of a table that an update moves at once: with slots and gradient half a MB of float32
+
 
 class Buffers:
     """Named scratch tensors, allocated once: they grow to the largest size asked for and are then reused."""
@@ -60,15 +62,25 @@ class Table:
 
         The rows from `n_candidates` on were inputs only: their bias took no part, so it stays as it is.
         """
+        in_cache = self.weight.is_cpu and not torch.compiler.is_compiling()
+        size = max(1, BLOCK // self.weight.shape[1]) if in_cache else len(rows.items)
+        blocks = zip(*(part.split(size) for part in rows), strict=True)
+        for number, block in enumerate(blocks):
+            self._move(Rows(*block), max(0, n_candidates - number * size))
+        _write(self.weight, rows.items, rows.values)
+
+    def _move(self, rows: Rows, n_candidates: int) -> None:
+        """Change the values of rows, and what the optimizer keeps beside them, where it is kept."""
         slots = [self._gather(slot, f"slot{n}", rows.items) for n, slot in enumerate(self.slots)]
         held = []
-        if self._bias is not None and self._optimizer.moves_without_gradient:
+        inputs_only = len(rows.items) > n_candidates
+        if self._bias is not None and self._optimizer.moves_without_gradient and inputs_only:
             biases = [part[n_candidates:, self._bias] for part in (rows.values, *slots)]
             held = [(bias, bias.clone()) for bias in biases]
         self._optimizer.update(rows.values, rows.gradient, slots)
         for bias, before in held:
             bias.copy_(before)
-        for table, values in zip((self.weight, *self.slots), (rows.values, *slots), strict=True):
+        for table, values in zip(self.slots, slots, strict=True):
             _write(table, rows.items, values)
 
     def _gather(self, table: Tensor, name: str, index: Tensor) -> Tensor:
