@@ -50,8 +50,8 @@ def in_blocks(loss: Loss) -> Loss:
         if not scores.is_cpu or torch.compiler.is_compiling():
             return loss(scores, target, weight, target_weight)
         blocks = max(1, math.ceil(scores.numel() / BLOCK))
-        parts = (tensor.chunk(blocks) for tensor in (scores, target, target_weight))
-        return torch.cat([loss(*part, weight, own)[0] for *part, own in zip(*parts, strict=True)]), scores
+        parts = zip(*(tensor.chunk(blocks) for tensor in (scores, target, target_weight)), strict=True)
+        return torch.cat([loss(some, at, weight, own)[0] for some, at, own in parts]), scores
 
     return of_blocks
 
