@@ -14,7 +14,7 @@ from torch import Tensor
 
 aten = torch.ops.aten
 
-WIDE = 384  # units from which on a product with fewer rows saves more than choosing the rows costs
+WIDE = 384  # units from which on a product with fewer rows saves more than bringing the rows into order costs
 
 
 class Layer(NamedTuple):
@@ -30,6 +30,7 @@ class Tape(NamedTuple):
     """What the backward pass of one layer needs, and overwrites: of each step one tensor [B, ..]."""
 
     inputs: Tensor  # [k, B, D]
+    going: int | None  # the lanes from this one on start a session; None where they stand in any order
     before: list[Tensor]  # h that entered the step, after the reset at a session's start
     gates: list[Tensor]  # r and z side by side, [B, 2H]
     new: list[Tensor]  # n
@@ -44,15 +45,20 @@ def in_parts(tensor: Tensor) -> bool:
     return tensor.is_cpu
 
 
-def cell(layer: Layer, gi: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def cell(layer: Layer, gi: Tensor, h: Tensor, going: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One step from the input's product gi [B, 3H] and the state h [B, H]: new state, gates, n, h Uₙ + cₙ.
 
     The gates and n take the place of gi: numbers that were just written are still in a processor's cache.
+    The states from `going` on, if that is given, are 0: a processor does not multiply them.
     """
     both = 2 * h.shape[1]  # r and z
     if in_parts(h):
-        gates = gi[:, :both].addmm_(h, layer.w_hidden[:both].t()).sigmoid_()
-        product = torch.mm(h, layer.w_hidden[both:].t()).add_(layer.b_hidden[both:])
+        gates = gi[:, :both]
+        gates[:going].addmm_(h[:going], layer.w_hidden[:both].t())
+        gates.sigmoid_()
+        product = torch.empty_like(h) if going is None else torch.zeros_like(h)
+        torch.mm(h[:going], layer.w_hidden[both:].t(), out=product[:going])
+        product.add_(layer.b_hidden[both:])
     else:
         gh = torch.mm(h, layer.w_hidden.t())
         gates = gi[:, :both].add_(gh[:, :both]).sigmoid_()
@@ -82,7 +88,12 @@ def advance(layers: list[Layer], x: Tensor, states: list[Tensor]) -> Tensor:
 
 
 def forward(
-    layers: list[Layer], inputs: Tensor, states: list[Tensor], keep: Tensor, masks: Tensor | None
+    layers: list[Layer],
+    inputs: Tensor,
+    states: list[Tensor],
+    keep: Tensor,
+    masks: Tensor | None,
+    order: Tensor | None = None,
 ) -> tuple[Tensor, list[Tape]]:
     """Run k steps.
 
@@ -92,25 +103,35 @@ def forward(
         states: of each layer [B, H]; overwritten with the states after the last step.
         keep: [k, B, 1], 0 where a session starts.
         masks: dropout [layers, k, B, H], 0 or 1 / (1 - probability of dropping); None without dropout.
+        order: where k is 1, which state each lane of the other tensors has, int64 [B], those that start a session last;
+            their states need no product. None: the first lane has the first state, and so on.
 
     Returns:
         The last layer's outputs [k, B, H], and a tape of each layer.
     """
+    going = None if order is None else int(keep.sum())
     tapes = []
     for number, layer in enumerate(layers):
-        tape = Tape(inputs, [], [], [], [])
+        tape = Tape(inputs, going, [], [], [], [])
         products = input_product(layer, inputs)
         outputs = []
         h = states[number]
         for step in range(len(inputs)):
-            before = h * keep[step]
-            h, gates, new, product = cell(layer, products[step], before)
+            if order is None:
+                before = h * keep[step]
+            else:
+                before = torch.zeros_like(h)
+                torch.index_select(h, 0, order[:going], out=before[:going])
+            h, gates, new, product = cell(layer, products[step], before, going)
             if masks is not None:
                 h = h.mul_(masks[number, step])
-            for kept, value in zip(tape[1:], (before, gates, new, product), strict=True):
+            for kept, value in zip(tape[2:], (before, gates, new, product), strict=True):
                 kept.append(value)
             outputs.append(h)
-        states[number].copy_(h)
+        if order is None:
+            states[number].copy_(h)
+        else:
+            states[number].index_copy_(0, order, h)
         inputs = outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)
         tapes.append(tape)
     return inputs, tapes
@@ -149,7 +170,8 @@ def _layer_backward(
     sums = [d.sum(0) for d in (r, z, n, product)]
     torch.cat(sums[:3], out=gradient.b_input)
     torch.cat([*sums[:2], sums[3]], out=gradient.b_hidden)
-    _weights_backward(*_entering(keep, (r, z, product), _whole(tape.before)), gradient.w_hidden)
+    d_hidden = (r[: tape.going], z[: tape.going], product[: tape.going])
+    _weights_backward(d_hidden, _whole(tape.before)[: tape.going], gradient.w_hidden)
     if layer.w_input is None or gradient.w_input is None:
         return torch.cat([r, z, n], dim=1).view(*d_outputs.shape[:2], -1)
     _weights_backward((r, z, n), tape.inputs.reshape(len(r), -1), gradient.w_input)
@@ -172,17 +194,6 @@ def _cell_backward(
     aten.sigmoid_backward.grad_input(d_r, r, grad_input=d_r)
     aten.sigmoid_backward.grad_input(d_z, z, grad_input=d_z)
     return d_r, d_z, d_new, r.mul_(d_new)
-
-
-def _entering(keep: Tensor, d_gates: tuple[Tensor, ...], before: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-    """The gates' gradients and the states [N, H] without the lanes that began a session: a state of 0 adds nothing.
-
-    Leaving them out pays on a CPU, in wide layers.
-    """
-    if not keep.is_cpu or before.shape[1] < WIDE or torch.compiler.is_compiling():
-        return d_gates, before
-    kept = keep.flatten().nonzero().squeeze(1)
-    return tuple(d_gate.index_select(0, kept) for d_gate in d_gates), before.index_select(0, kept)
 
 
 def _weights_backward(d_gates: tuple[Tensor, ...], rows: Tensor, gradient: Tensor) -> None:

@@ -12,7 +12,7 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.training.update import group
 from gru4rec.training.update.step import Step
 from gru4rec.training.update.tables import Rows
-from gru4rec.training.windows.window import Window
+from gru4rec.training.windows.window import Window, part_of
 
 
 class ParallelStep(Step):
@@ -45,25 +45,3 @@ class ParallelStep(Step):
             gradients.append(input_rows.gradient)
         self.exchanged = group.add_up(gradients)
         super()._move(rows, input_rows, n_candidates)
-
-
-def part_of(window: Window, lanes: slice) -> Window:
-    """The window of some of the lanes; its candidates and rows stay those of all lanes."""
-    steps, all_lanes, _ = window.keep.shape
-
-    def own(by_prediction: Tensor) -> Tensor:
-        """Of a tensor [N, ..], the part of these lanes."""
-        return by_prediction.view(steps, all_lanes, *by_prediction.shape[1:])[:, lanes].flatten(0, 1)
-
-    items = window.items._replace(
-        target=own(window.items.target),
-        target_weight=own(window.items.target_weight),
-        inputs=own(window.items.inputs),
-    )
-    return Window(
-        items,
-        window.keep[:, lanes],
-        own(window.row_weight),
-        None if window.embedding_mask is None else window.embedding_mask[:, lanes],
-        None if window.hidden_masks is None else window.hidden_masks[:, :, lanes],
-    )

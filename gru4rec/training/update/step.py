@@ -20,7 +20,7 @@ from gru4rec.training.update.losses import make_loss
 from gru4rec.training.update.optimizer import Optimizer, clip
 from gru4rec.training.update.output_layer import Cosines, Products, Scored
 from gru4rec.training.update.tables import Buffers, Rows, Table
-from gru4rec.training.windows.window import Window, WindowItems
+from gru4rec.training.windows.window import Window, WindowItems, part_of
 
 
 class Turn(NamedTuple):
@@ -99,6 +99,9 @@ class Step:
         Returns:
             The sum of the predictions' weighted losses, a scalar on the device.
         """
+        order = self._going_on_first(window)
+        if order is not None:
+            window = part_of(window, order)
         items, (steps, lanes, _) = window.items, window.keep.shape
         n_predictions = steps * lanes
 
@@ -108,7 +111,7 @@ class Step:
         inputs = self._inputs(items, input_rows).view(steps, lanes, -1)  # [k, B, D]
         if window.embedding_mask is not None:
             inputs.mul_(window.embedding_mask)
-        tops, tapes = self._recurrent_forward(window, inputs)  # [k, B, H] of each subnet
+        tops, tapes = self._recurrent_forward(window, inputs, order)  # [k, B, H] of each subnet
         queries = self._queries(tops)  # [N, H] each
         candidates = rows.values[:n_candidates]  # [C, W]
         scores, scored = self._scores(queries, candidates)  # [N, C]
@@ -147,12 +150,23 @@ class Step:
         """Add the gradient of the inputs [N, D] to that of their rows."""
         rows.gradient[:, : self.model.input_size].index_add_(0, items.inputs, d_inputs)
 
-    def _recurrent_forward(self, window: Window, inputs: Tensor) -> tuple[list[Tensor], list[list[gru.Tape]]]:
-        """The last layer's states [k, B, H] of each subnet, and its tapes."""
+    def _going_on_first(self, window: Window) -> Tensor | None:
+        """An order of the lanes [B] in which those that start a session come last; None where it does not pay.
+
+        It pays on a CPU in wide layers, and where the lanes take one step: their states are 0 and need no product.
+        """
+        if not window.keep.is_cpu or len(window.keep) > 1 or self.model.config.hidden_size < gru.WIDE:
+            return None
+        return None if torch.compiler.is_compiling() else window.keep.flatten().argsort(descending=True, stable=True)
+
+    def _recurrent_forward(
+        self, window: Window, inputs: Tensor, order: Tensor | None
+    ) -> tuple[list[Tensor], list[list[gru.Tape]]]:
+        """The last layer's states [k, B, H] of each subnet, and its tapes; the window's lanes stand in this order."""
         tops, tapes = [], []
         for layers, x in zip(self.model.subnets(), self.model.inputs_of(inputs), strict=True):
             masks = None if window.hidden_masks is None else window.hidden_masks[layers]
-            top, tape = gru.forward(self.model.layers[layers], x, self.states[layers], window.keep, masks)
+            top, tape = gru.forward(self.model.layers[layers], x, self.states[layers], window.keep, masks, order)
             tops.append(top)
             tapes.append(tape)
         return tops, tapes

@@ -44,6 +44,34 @@ class Window(NamedTuple):
         return [part for part in (*self.items, *self[1:]) if isinstance(part, Tensor)]
 
 
+def part_of(window: Window, lanes: slice | Tensor) -> Window:
+    """The window of some of the lanes, or of all in another order; its candidates and rows stay as they are."""
+    steps, all_lanes, _ = window.keep.shape
+
+    def along(dim: int, tensor: Tensor) -> Tensor:
+        """Of a tensor whose dimension `dim` is the lanes', the part of these."""
+        if isinstance(lanes, Tensor):
+            return tensor.index_select(dim, lanes)
+        return tensor.narrow(dim, lanes.start, lanes.stop - lanes.start)
+
+    def own(by_prediction: Tensor) -> Tensor:
+        """Of a tensor [N, ..], the part of these lanes."""
+        return along(1, by_prediction.view(steps, all_lanes, *by_prediction.shape[1:])).flatten(0, 1)
+
+    items = window.items._replace(
+        target=own(window.items.target),
+        target_weight=own(window.items.target_weight),
+        inputs=own(window.items.inputs),
+    )
+    return window._replace(
+        items=items,
+        keep=along(1, window.keep),
+        row_weight=own(window.row_weight),
+        embedding_mask=None if window.embedding_mask is None else along(1, window.embedding_mask),
+        hidden_masks=None if window.hidden_masks is None else along(2, window.hidden_masks),
+    )
+
+
 class Stack(Sequence[Window]):
     """S windows of the same shapes whose tensors stand side by side, so that one copy moves a part of all of them."""
 

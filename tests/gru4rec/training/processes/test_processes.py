@@ -26,9 +26,9 @@ from gru4rec.training.processes import leader
 from gru4rec.training.processes.leader import Crew, workers
 from gru4rec.training.trainer import Trainer
 from gru4rec.training.update.group import Group
-from gru4rec.training.update.parallel_step import part_of
 from gru4rec.training.windows.loader import WindowLoader
 from gru4rec.training.windows.schedule import build_schedule
+from gru4rec.training.windows.window import part_of
 from tests.gru4rec.comparing import random_sessions
 
 BASE = {"hidden_size": 6, "batch_size": 7, "n_sample": 12, "epochs": 2, "dropout_embedding": 0.2}

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from gru4rec.config.options import Config
 from gru4rec.config.parts import Embedding, Loss, OptimizerName
+from gru4rec.network import gru
+from gru4rec.training.update import losses, tables
 from tests.gru4rec.comparing import difference_after_training, random_sessions
 
 SMALL = {"batch_size": 2, "n_sample": 5, "hidden_size": 6, "sample_alpha": 0.5, "learning_rate": 0.1}
@@ -35,6 +37,21 @@ def test_two_layers_over_windows_of_two_steps_equal_the_reference(loss: str, emb
     chosen = {**SMALL, "loss": loss, "embedding": embedding, "bptt": 2, "momentum": 0.3}
     config = Config().override({**chosen, "dropout_embedding": 0.3, "dropout_hidden": 0.2, "num_layers": 2})
     difference, updates = difference_after_training(random_sessions(144, 12, seed=2), 12, config)
+    assert updates >= 100
+    assert difference < 1e-10
+
+
+@pytest.mark.parametrize(("loss", "embedding"), [("bpr-max", "shared"), ("cross-entropy", "separate")])
+def test_lanes_in_order_and_small_blocks_equal_the_reference(
+    loss: str, embedding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left to wide layers and large tables, here with blocks of one row and of one or two predictions."""
+    monkeypatch.setattr(gru, "WIDE", 1)
+    monkeypatch.setattr(tables, "BLOCK", 8)
+    monkeypatch.setattr(losses, "BLOCK", 16)
+    chosen = {**SMALL, "batch_size": 4, "loss": loss, "embedding": embedding, "momentum": 0.3, "num_layers": 2}
+    config = Config().override({**chosen, "dropout_embedding": 0.3, "dropout_hidden": 0.2})
+    difference, updates = difference_after_training(random_sessions(144, 12, seed=4), 12, config)
     assert updates >= 100
     assert difference < 1e-10
 
