@@ -1,5 +1,6 @@
 """Shared by all tests: one torch thread each (two test processes share two cores), and the folder of real data sets."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items if MISSING else ():
         if item.get_closest_marker("spark"):
             item.add_marker(pytest.mark.skip(reason=f"Spark needs {' and '.join(MISSING)}, which is not here"))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking again and again what stays until the end: modules, tests."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

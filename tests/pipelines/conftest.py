@@ -124,6 +124,15 @@ def environment() -> Callable[[Path, Path], dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
+def instance() -> Iterator[Any]:
+    """Dagster's memory, for tests that run assets and ask it nothing: making one takes longer than a small asset."""
+    import dagster as dg
+
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 def sentence() -> Callable[[Any], str]:
     """The description of a run's failure; an exception with a traceback is not a sentence and fails the test."""
 
@@ -152,17 +161,30 @@ def house(fresh_mlflow: Callable[[Path], None]) -> Iterator[House]:
         yield found
 
 
-@pytest.fixture
-def tracking(tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Any:
-    """A registry with three versions without models; the first is champion by its gate."""
+@pytest.fixture(scope="session")
+def three_versions(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path], None]) -> Path:
+    """The folder of a registry with three versions without models; the first is champion by its gate."""
     from pipelines.tracking import registry
-    from pipelines.tracking.runs import Tracking
 
-    fresh_mlflow(tmp_path)
-    found = Tracking(f"sqlite:///{tmp_path}/mlflow/mlflow.db", tmp_path / "artifacts", "nights", "gru4rec")
+    folder = tmp_path_factory.mktemp("three-versions")
+    fresh_mlflow(folder)
+    found = _tracking(folder)
     found.client.create_registered_model("gru4rec")
     for _ in range(3):
         run = found.client.create_run(found.experiment_id)
-        found.client.create_model_version("gru4rec", (tmp_path / "none").as_uri(), run.info.run_id)
+        found.client.create_model_version("gru4rec", (folder / "none").as_uri(), run.info.run_id)
     registry.promote(found, found.client.get_model_version("gru4rec", "1"), by="gate", reason="first")
-    return found
+    return folder
+
+
+@pytest.fixture
+def tracking(tmp_path: Path, three_versions: Path) -> Any:
+    """A registry of the test's own, as `three_versions` has it."""
+    shutil.copytree(three_versions / "mlflow", tmp_path / "mlflow")
+    return _tracking(tmp_path)
+
+
+def _tracking(folder: Path) -> Any:
+    from pipelines.tracking.runs import Tracking
+
+    return Tracking(f"sqlite:///{folder}/mlflow/mlflow.db", folder / "artifacts", "nights", "gru4rec")

@@ -120,9 +120,19 @@ def make_rows(
 
 
 @pytest.fixture
-def nights(tmp_path: Path) -> SimpleNamespace:
+def nights(tmp_path: Path, nights_below: Callable[[Path], SimpleNamespace]) -> SimpleNamespace:
     """`layout`; `publish(day offset, rows, **)`; `rows(...)` makes a night; `files()` lists the disk; `day(offset)`."""
-    layout = Layout(tmp_path / "data")
+    return nights_below(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def nights_below() -> Callable[[Path], SimpleNamespace]:
+    """What `nights` gives, below a folder that the test names."""
+    return _nights
+
+
+def _nights(root: Path) -> SimpleNamespace:
+    layout = Layout(root)
 
     def publish(day: int = 0, rows: pa.Table | None = None, **options: Any) -> table.Published:
         rows = make_rows(seed=day) if rows is None else rows

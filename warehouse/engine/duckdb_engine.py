@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,15 @@ class DuckDBEngine:
 
 
 def fileless_connection() -> "duckdb.DuckDBPyConnection":
-    """A connection that can reach no file and whose settings are locked, for judging statements that do not run."""
+    """A connection that can reach no file and whose settings are locked, for judging statements that do not run.
+
+    All of a process share one database: making one takes longer than judging a statement.
+    """
+    return _fileless().cursor()
+
+
+@cache
+def _fileless() -> "duckdb.DuckDBPyConnection":
     import duckdb
 
     return duckdb.connect(config={"threads": 1, "enable_external_access": False, "lock_configuration": True})

@@ -4,8 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-import torch._dynamo
-import torch._inductor.config as inductor
 
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
@@ -36,6 +34,8 @@ def trained(*, compiles: bool) -> dict[str, torch.Tensor]:
 def test_without_a_compiler_the_same_updates_are_made_and_one_line_says_why(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch._inductor.config as inductor  # a second of imports, for this test alone
+
     expected = trained(compiles=False)
     capsys.readouterr()
     monkeypatch.setattr(inductor.cpp, "cxx", ("no-such-compiler",))
@@ -48,12 +48,14 @@ def test_without_a_compiler_the_same_updates_are_made_and_one_line_says_why(
         assert torch.equal(found[name], value), name
 
 
-@torch._dynamo.config.patch(recompile_limit=0)
 def test_where_too_much_was_compiled_already_the_updates_are_made_as_they_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Torch keeps eight updates; a ninth member that differs from all others is not compiled."""
-    found = trained(compiles=True)
+    import torch._dynamo.config as dynamo  # a second of imports, for this test alone
+
+    with dynamo.patch(recompile_limit=0):
+        found = trained(compiles=True)
     assert "training is not compiled: Dynamo recompile limit exceeded" in capsys.readouterr().err
     for name, value in trained(compiles=False).items():
         assert torch.equal(found[name], value), name

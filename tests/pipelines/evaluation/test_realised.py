@@ -49,16 +49,6 @@ def deliver(layout: Layout, day: date) -> None:
     pq.write_table(events.set_column(2, "timestamp", events["timestamp"].cast(pa.timestamp("us", tz="UTC"))), path)
 
 
-def run(root: Path, day: date) -> Any:
-    """Materialise `realised` of a day, as the UI does."""
-    return dg.materialize(
-        [dg.SourceAsset("events"), realised],
-        partition_key=day.isoformat(),
-        resources=resources(load({"GRU4REC_DATA": str(root)})),
-        raise_on_error=False,
-    )
-
-
 def page(result: Any) -> dict[str, Any]:
     [event] = result.asset_materializations_for_node("realised")
     return {name: value.value for name, value in event.metadata.items()}
@@ -77,8 +67,24 @@ def root(house: Any, tmp_path: Path, fresh_mlflow: Callable[[Path], None]) -> Pa
     return tmp_path
 
 
-def test_the_first_night_passes_and_says_why_nothing_was_scored(root: Path) -> None:
-    result = run(root, FIRST)
+@pytest.fixture
+def run(root: Path, instance: dg.DagsterInstance) -> Callable[[date], Any]:
+    """Materialises `realised` of a day, as the UI does."""
+
+    def materialise(day: date) -> Any:
+        return dg.materialize(
+            [dg.SourceAsset("events"), realised],
+            partition_key=day.isoformat(),
+            resources=resources(load({"GRU4REC_DATA": str(root)})),
+            raise_on_error=False,
+            instance=instance,
+        )
+
+    return materialise
+
+
+def test_the_first_night_passes_and_says_why_nothing_was_scored(root: Path, run: Callable[[date], Any]) -> None:
+    result = run(FIRST)
     assert result.success
     assert page(result)["skipped"].startswith(f"no lists were published before {FIRST}")
     [check] = result.get_asset_check_evaluations()
@@ -86,9 +92,9 @@ def test_the_first_night_passes_and_says_why_nothing_was_scored(root: Path) -> N
     assert not Layout(root).partition("realised", FIRST).exists()
 
 
-def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Path) -> None:
+def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Path, run: Callable[[date], Any]) -> None:
     for number in range(1, 7):
-        result = run(root, FIRST + timedelta(days=number))
+        result = run(FIRST + timedelta(days=number))
         [check] = result.get_asset_check_evaluations()
         assert check.passed, check.description
     shown = page(result)
@@ -102,7 +108,7 @@ def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Pa
     assert (root / "pictures" / str(day) / "realised_over_days.png").read_bytes().startswith(b"\x89PNG")
     assert "| popular items | " in shown["curve"]
     assert len(shown["curve"]) < 1000, "Dagster hides longer Markdown behind a click"
-    spoiled = run(root, FIRST + timedelta(days=7))  # lists of other items
+    spoiled = run(FIRST + timedelta(days=7))  # lists of other items
     [check] = spoiled.get_asset_check_evaluations()
     assert spoiled.success
     assert not check.passed
@@ -111,13 +117,13 @@ def test_a_page_shows_the_figures_and_a_curve_and_a_spoiled_night_warns(root: Pa
     assert "below 1.0000, the edge of the last 6 scored days" in check.description
 
 
-def test_the_run_of_the_model_that_served_has_a_point_a_day(root: Path) -> None:
+def test_the_run_of_the_model_that_served_has_a_point_a_day(root: Path, run: Callable[[date], Any]) -> None:
     tracking = resources(load({"GRU4REC_DATA": str(root)}))["mlflow"].open()
     run_id = tracking.client.create_run(tracking.experiment_id).info.run_id
     tracking.client.create_registered_model(tracking.model)
     tracking.client.create_model_version(tracking.model, (root / "none").as_uri(), run_id)
     for number in (1, 2):
-        assert run(root, FIRST + timedelta(days=number)).success
+        assert run(FIRST + timedelta(days=number)).success
     points = tracking.client.get_metric_history(run_id, "realised/recall_at_20")
     assert [(point.step, point.value) for point in points] == [(20260102, 1.0), (20260103, 1.0)]
     assert points[0].timestamp == datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000
@@ -127,20 +133,20 @@ def test_the_run_of_the_model_that_served_has_a_point_a_day(root: Path) -> None:
     assert metrics["realised/mrr_at_5"] == 1.0
 
 
-def test_a_version_that_the_registry_lacks_is_no_failure(root: Path) -> None:
-    assert run(root, FIRST + timedelta(days=1)).success
+def test_a_version_that_the_registry_lacks_is_no_failure(root: Path, run: Callable[[date], Any]) -> None:
+    assert run(FIRST + timedelta(days=1)).success
 
 
-def test_a_day_whose_events_are_missing_is_one_sentence(root: Path, sentence: Any) -> None:
+def test_a_day_whose_events_are_missing_is_one_sentence(root: Path, run: Callable[[date], Any], sentence: Any) -> None:
     Layout(root).partition("events", "2026-01-04").unlink()
-    result = run(root, date(2026, 1, 4))
+    result = run(date(2026, 1, 4))
     assert not result.success
     assert "materialise events for 2026-01-04 first" in sentence(result)
 
 
-def test_a_cut_store_of_mlflow_is_one_sentence(root: Path, sentence: Any) -> None:
+def test_a_cut_store_of_mlflow_is_one_sentence(root: Path, run: Callable[[date], Any], sentence: Any) -> None:
     store = root / "mlflow" / "mlflow.db"
     store.write_bytes(store.read_bytes()[:50_000])
-    result = run(root, FIRST + timedelta(days=1))
+    result = run(FIRST + timedelta(days=1))
     assert not result.success
     assert "put a copy of it back" in sentence(result)

@@ -1,14 +1,9 @@
 """Alerts against a real server on loopback: what arrives, and what is said when it does not."""
 
-import http.server
-import json
-import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -18,39 +13,17 @@ from pipelines.definitions import defs
 from pipelines.nights.alerts import post, sentence
 from pipelines.nights.sensors import alert_failures
 from pipelines.settings.read import SettingsError, load
-from pipelines.shell.night import REPOSITORY, REPOSITORY_TAG
+from pipelines.shell.night import REPOSITORY
+from tests.pipelines.webhook import Hook
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class Hook:
-    """A webhook on loopback that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
-        self.answer = 200
-        hook = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.told.append({"type": self.headers["Content-Type"], **json.loads(body)})
-                self.send_response(hook.answer)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hooks/secret"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
     found = Hook()
     yield found
-    found.server.shutdown()
-    found.server.server_close()
+    found.end()
 
 
 def test_a_message_is_one_line_and_arrives_whole(hook: Hook) -> None:
@@ -65,8 +38,7 @@ def test_a_message_is_one_line_and_arrives_whole(hook: Hook) -> None:
 def test_what_does_not_arrive_is_one_sentence_without_the_secret(hook: Hook) -> None:
     hook.answer = 500
     assert post(hook.url, "x") == "The alert was not delivered to 127.0.0.1: it answered 500; see [alerts] url."
-    hook.server.shutdown()
-    hook.server.server_close()
+    hook.end()
     said = post(hook.url, "x")
     assert said is not None
     assert "refused" in said
@@ -125,26 +97,6 @@ def test_the_sensor_posts_the_job_the_night_and_the_reason(
     [told] = hook.told
     assert told["text"].startswith("nightly of 2026-01-31 failed: sessions: the events of 2026-01-30 are missing (run ")
     assert (told["job"], told["night"]) == ("nightly", "2026-01-31")
-
-
-def test_a_failed_night_of_the_shell_tells_people_and_stands_on_its_jobs_page(
-    hook: Hook, house: Any, environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path
-) -> None:
-    data, home = tmp_path / "data", tmp_path / "home"
-    data.mkdir()
-    shutil.copy(house.root / "pipeline.toml", data)
-    with (data / "pipeline.toml").open("a") as file:
-        file.write(f'\n[alerts]\nurl = "{hook.url}"\n')
-    command = [sys.executable, "-m", "pipelines", "night", "--date", "2026-01-06"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(data, home), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    [told] = hook.told
-    assert told["text"].startswith("nightly of 2026-01-06 failed: ingest_events: the raw events folder ")
-    assert hook.url not in done.stderr + done.stdout
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        [run] = instance.get_runs(dg.RunsFilter(job_name="nightly", tags={REPOSITORY_TAG: REPOSITORY}))
-    assert run.run_id == told["run"]
-    assert run.tags["dagster/partition"] == "2026-01-06"
 
 
 def test_the_tag_names_the_repository_and_the_code_location_of_the_workspace() -> None:

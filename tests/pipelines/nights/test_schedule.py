@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import takewhile
 
 import dagster as dg
@@ -46,6 +47,7 @@ OTHER_TICKS = [
 ]
 
 
+@cache
 def ticks(zone: str, cron: str) -> list[datetime]:
     return list(takewhile(LAST.__gt__, schedule_execution_time_iterator(FIRST.timestamp(), cron, zone)))
 

@@ -114,7 +114,7 @@ def store(root: Path) -> MLflow:
 
 
 @pytest.fixture
-def serve(shop: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
+def serve(shop: SimpleNamespace, tmp_path: Path, instance: dg.DagsterInstance) -> SimpleNamespace:
     """Materialise an asset of serving for a day with some knobs; the champion is the shop's model."""
     layout = Layout(tmp_path / "data")
     (tmp_path / "data").mkdir()
@@ -127,7 +127,7 @@ def serve(shop: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
 
     def materialise(asset: dg.AssetsDefinition, day: date, **knobs: object) -> dg.ExecuteInProcessResult:
         return dg.materialize(
-            [asset], partition_key=day.isoformat(), resources=resources, raise_on_error=False,
+            [asset], partition_key=day.isoformat(), resources=resources, raise_on_error=False, instance=instance,
             run_config={"ops": {asset.key.to_user_string(): {"config": {"n": 10, **knobs}}}},
         )  # fmt: skip
 
@@ -138,5 +138,6 @@ def serve(shop: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
         return materialise(similar_items, day, **knobs)
 
     return SimpleNamespace(
-        run=run, similar=similar, layout=layout, resources=resources, version=shop.version, store=store
-    )
+        run=run, similar=similar, layout=layout, resources=resources, version=shop.version, store=store,
+        instance=instance,
+    )  # fmt: skip

@@ -34,7 +34,9 @@ def night(serve: SimpleNamespace, shop: SimpleNamespace, tmp_path: Path) -> Call
         ids = {"user_id": pa.array(users), "item_id": pa.array(items)}
         at = pa.array([NOON] * len(users), pa.timestamp("us", "UTC"))
         pq.write_table(pa.table({**ids, "timestamp": at}), path)
-        return dg.materialize([sessions], partition_key=LAST, resources=serve.resources, raise_on_error=False)
+        return dg.materialize(
+            [sessions], partition_key=LAST, resources=serve.resources, raise_on_error=False, instance=serve.instance
+        )
 
     return run
 
@@ -63,7 +65,9 @@ def test_users_of_another_kind_than_those_of_the_lists(
     said = sentence(night(["ann", "bob"], [3, 4]))
     assert "holds the lists of another log: its user ids are whole numbers, those of 2026-01-08 texts" in said
     assert serve.layout.files("sessions", LAST) == []
-    scored = dg.materialize([realised], partition_key=LAST, resources=serve.resources, raise_on_error=False)
+    scored = dg.materialize(
+        [realised], partition_key=LAST, resources=serve.resources, raise_on_error=False, instance=serve.instance
+    )
     assert sentence(scored) == said
 
 

@@ -4,7 +4,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,49 +17,75 @@ from pipelines.policy.console import plain_console
 from pipelines.policy.failures import is_stated, reason
 from pipelines.shell import night
 from pipelines.shell.home import SETTINGS
+from pipelines.shell.night import REPOSITORY, REPOSITORY_TAG
 from pipelines.tracking import store
+from tests.pipelines.webhook import Hook
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_a_failed_night_says_why_first_and_last_and_nothing_of_dagster(
-    house: Any, environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path
-) -> None:
-    data, home = tmp_path / "data", tmp_path / "home"
-    data.mkdir()
+@dataclass
+class Failed:
+    """What a night did that could not read its events: its data folder, Dagster's home, its output, what people got."""
+
+    data: Path
+    home: Path
+    done: subprocess.CompletedProcess[str]
+    hook: Hook
+
+
+def _night(own: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipelines", "night", "--date", "2026-01-06", *options]
+    return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def failed(
+    house: Any,
+    environment: Callable[[Path, Path], dict[str, str]],
+    fresh_mlflow: Callable[[Path], None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Failed]:
+    folder, hook = tmp_path_factory.mktemp("failed"), Hook()
+    data, home = folder / "data", folder / "home"
+    fresh_mlflow(data)
     shutil.copy(house.root / "pipeline.toml", data)
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines", "night", "--date", "2026-01-06"],
-        cwd=ROOT,
-        env=environment(data, home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    lines = done.stderr.strip().splitlines()
-    why = (
-        f"the raw events folder {data / 'raw' / 'events' / '2026-01-06'} does not exist: deliver the day's events there"
-    )
+    with (data / "pipeline.toml").open("a") as file:
+        file.write(f'\n[alerts]\nurl = "{hook.url}"\n')
+    yield Failed(data, home, _night(environment(data, home)), hook)
+    hook.end()
+
+
+def test_a_failed_night_says_why_first_and_last_and_nothing_of_dagster(failed: Failed) -> None:
+    assert failed.done.returncode == 1
+    lines = failed.done.stderr.strip().splitlines()
+    raw = failed.data / "raw" / "events" / "2026-01-06"
+    why = f"the raw events folder {raw} does not exist: deliver the day's events there"
     assert lines[0].startswith(f"ingest_events failed: {why}")
     assert lines[-1].startswith(f"nightly failed: ingest_events: {why}")
-    assert len(lines) <= 3, done.stderr
-    assert (home / "dagster.yaml").read_text() == SETTINGS
+    assert len(lines) <= 3, failed.done.stderr
+    assert (failed.home / "dagster.yaml").read_text() == SETTINGS
+
+
+def test_a_failed_night_of_the_shell_tells_people_and_stands_on_its_jobs_page(failed: Failed) -> None:
+    [told] = failed.hook.told
+    assert told["text"].startswith("nightly of 2026-01-06 failed: ingest_events: the raw events folder ")
+    assert failed.hook.url not in failed.done.stderr + failed.done.stdout
+    with dg.DagsterInstance.from_config(str(failed.home)) as instance:
+        [run] = instance.get_runs(dg.RunsFilter(job_name="nightly", tags={REPOSITORY_TAG: REPOSITORY}))
+    assert run.run_id == told["run"]
+    assert run.tags["dagster/partition"] == "2026-01-06"
 
 
 def test_lists_alone_need_a_champion(
-    house: Any, environment: Callable[[Path, Path], dict[str, str]], tmp_path: Path
+    failed: Failed, house: Any, environment: Callable[[Path, Path], dict[str, str]]
 ) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    shutil.copy(house.root / "pipeline.toml", data)
-    command = [sys.executable, "-m", "pipelines", "night", "--date", "2026-01-06", "--lists-only"]
-    own = environment(data, tmp_path / "home")
-    done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=False)
+    shutil.copy(house.root / "pipeline.toml", failed.data)
+    done = _night(environment(failed.data, failed.home), "--lists-only")
     assert done.returncode == 1
     assert done.stdout == "Making the lists of 2026-01-06 with the champion ...\n"
     assert "recommendations: There is no champion model yet" in done.stderr.splitlines()[-1]
-    assert not (data / "events").exists(), "nothing is read"
+    assert not (failed.data / "events").exists(), "nothing is read"
 
 
 @dg.op

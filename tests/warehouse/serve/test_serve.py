@@ -21,61 +21,80 @@ def titles(layout: Any, day: Any) -> None:
     pq.write_table(pa.table({"item_id": list(range(40)), "title": [f"film {n}" for n in range(40)]}), path)
 
 
-@pytest.fixture
-def served(nights: Any) -> Iterator[Server]:
+def one_night(nights: Any) -> Server:
     """A server over one night with titles for four fifths of the items."""
     titles(nights.layout, nights.day(0))
     nights.publish(0)
-    server = Server(nights.layout.root)
+    return Server(nights.layout.root)
+
+
+@pytest.fixture
+def served(nights: Any) -> Iterator[Server]:
+    """A server over a night of the test's own, which it may follow by others."""
+    server = one_night(nights)
     yield server
     server.stop()
 
 
-def test_a_users_list_is_that_of_for_user(nights: Any, served: Server) -> None:
+@pytest.fixture(scope="module")
+def still(nights_below: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The nights of `reading`: tests only read them."""
+    return nights_below(tmp_path_factory.mktemp("still") / "data")
+
+
+@pytest.fixture(scope="module")
+def reading(still: Any) -> Iterator[Server]:
+    """A server that several tests ask."""
+    server = one_night(still)
+    yield server
+    server.stop()
+
+
+def test_a_users_list_is_that_of_for_user(still: Any, reading: Server) -> None:
     for n in (1, 3, 10):
-        answer = served.ask(f"/users/7?n={n}")
+        answer = reading.ask(f"/users/7?n={n}")
         assert answer.status == 200
-        assert answer.body["items"] == table.for_user(nights.layout, 7, n)
-        assert (answer.body["user_id"], answer.body["run_date"]) == ("7", str(nights.day(0)))
-    assert {item["title"] for item in served.ask("/users/7").body["items"]} - {None}
-    version = table.latest(nights.layout).version
+        assert answer.body["items"] == table.for_user(still.layout, 7, n)
+        assert (answer.body["user_id"], answer.body["run_date"]) == ("7", str(still.day(0)))
+    assert {item["title"] for item in reading.ask("/users/7").body["items"]} - {None}
+    version = table.latest(still.layout).version
     assert answer.headers["etag"] == f'"{version}"'
-    assert served.ask("/users/7", If_None_Match=f'"{version}"').status == 304
-    assert served.ask("/users/7", If_None_Match=f'"1x", W/"{version}"').status == 304
-    assert served.ask("/users/7", If_None_Match=f'"{version}9"').status == 200
+    assert reading.ask("/users/7", If_None_Match=f'"{version}"').status == 304
+    assert reading.ask("/users/7", If_None_Match=f'"1x", W/"{version}"').status == 304
+    assert reading.ask("/users/7", If_None_Match=f'"{version}9"').status == 200
 
 
-def test_night_health_and_the_description(nights: Any, served: Server) -> None:
-    found = table.latest(nights.layout)
-    night = served.ask("/night").body
+def test_night_health_and_the_description(still: Any, reading: Server) -> None:
+    found = table.latest(still.layout)
+    night = reading.ask("/night").body
     assert (night["run_date"], night["version"], night["age_days"]) == (
         str(found.run_date),
         found.version,
         found.age_days,
     )
     assert (night["model_version"], night["mlflow_run_id"], night["rollback"]) == (7, "run7", None)
-    health = served.ask("/health").body
+    health = reading.ask("/health").body
     assert (health["status"], health["trouble"], health["version"]) == ("ok", None, found.version)
-    assert set(served.ask("/openapi.json").body["paths"]) == {
+    assert set(reading.ask("/openapi.json").body["paths"]) == {
         "/users/{user_id}", "/users/{user_id}/history", "/items", "/items/{item_id}/similar", "/night", "/health",
     }  # fmt: skip
     assert health["similar_items"] is None
-    assert list(nights.layout.scratch.rglob("*.arrow")) == [], "the night that was laid out is nobody's litter"
-    assert "openapi.json" in served.ask("/docs").body
+    assert list(still.layout.scratch.rglob("*.arrow")) == [], "the night that was laid out is nobody's litter"
+    assert "openapi.json" in reading.ask("/docs").body
 
 
-def test_unknown_users_a_wrong_n_and_another_host_are_refused_with_a_sentence(nights: Any, served: Server) -> None:
+def test_unknown_users_a_wrong_n_and_another_host_are_refused_with_a_sentence(still: Any, reading: Server) -> None:
     for user in ("999", "abc", "07", "+7", "7.0", "9" * 30, "-9223372036854775809", "٧", "7/8"):
-        answer = served.ask(f"/users/{quote(user)}")
+        answer = reading.ask(f"/users/{quote(user)}")
         assert answer.status == 404
-        assert answer.body["detail"].startswith(f"user {user} has no list in the night {nights.day(0)}")
+        assert answer.body["detail"].startswith(f"user {user} has no list in the night {still.day(0)}")
     for n in ("0", "-1", "10001", "ten", ""):
-        answer = served.ask(f"/users/7?n={n}")
+        answer = reading.ask(f"/users/7?n={n}")
         assert answer.status == 422
         assert answer.body["detail"].startswith(f"n is '{n}': Input should be")
-    assert served.ask("/users/7", Host="evil.example").status == 400
-    assert served.ask("/users/7", Host=f"localhost:{served.port}").status == 200
-    assert served.address == "127.0.0.1"
+    assert reading.ask("/users/7", Host="evil.example").status == 400
+    assert reading.ask("/users/7", Host=f"localhost:{reading.port}").status == 200
+    assert reading.address == "127.0.0.1"
 
 
 def test_text_ids_may_hold_anything(nights: Any) -> None:
@@ -194,26 +213,26 @@ def test_a_server_may_wait_for_the_first_night(nights: Any) -> None:
         assert server.stop() == ""
 
 
-def test_titles_are_found_and_a_users_history_is_read(nights: Any, served: Server) -> None:
-    found = served.ask("/items?title=FILM%203&n=3").body["items"]
+def test_titles_are_found_and_a_users_history_is_read(still: Any, reading: Server) -> None:
+    found = reading.ask("/items?title=FILM%203&n=3").body["items"]
     assert found == [{"item_id": n, "title": f"film {n}"} for n in (3, 30, 31)]
-    assert served.ask("/items?title=.").body == {"items": []}, "a text, no pattern"
-    assert served.ask("/items?title=").status == 422
-    answer = served.ask("/users/7/history")
+    assert reading.ask("/items?title=.").body == {"items": []}, "a text, no pattern"
+    assert reading.ask("/items?title=").status == 422
+    answer = reading.ask("/users/7/history")
     assert (answer.status, answer.body["detail"]) == (404, "no event of user 7 is kept")
-    times = [nights.day(0) - dt.timedelta(days=2 - number) for number in range(4)]  # the last is after the night
+    times = [still.day(0) - dt.timedelta(days=2 - number) for number in range(4)]  # the last is after the night
     for number, day in enumerate(times):
-        path = nights.layout.partition("events", day)
+        path = still.layout.partition("events", day)
         path.parent.mkdir(parents=True, exist_ok=True)
         at = pa.array([dt.datetime.combine(day, dt.time(12), dt.UTC)] * 2, pa.timestamp("us", "UTC"))
         pq.write_table(pa.table({"user_id": [7, 8], "item_id": [number, 9], "timestamp": at}), path)
-    met = served.ask("/users/7/history?n=2").body["items"]
+    met = reading.ask("/users/7/history?n=2").body["items"]
     assert [(one["item_id"], one["title"]) for one in met] == [(2, "film 2"), (1, "film 1")]
-    assert dt.datetime.fromisoformat(met[0]["timestamp"]) == dt.datetime.combine(nights.day(0), dt.time(12), dt.UTC)
+    assert dt.datetime.fromisoformat(met[0]["timestamp"]) == dt.datetime.combine(still.day(0), dt.time(12), dt.UTC)
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_is_framed_by_nobody(served: Server) -> None:
-    answer = served.ask("/")
+def test_the_page_loads_nothing_from_elsewhere_and_is_framed_by_nobody(reading: Server) -> None:
+    answer = reading.ask("/")
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"]

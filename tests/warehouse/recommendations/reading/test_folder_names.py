@@ -36,15 +36,13 @@ UNUSABLE = [
 ]
 
 
-@pytest.fixture(params=NAMES)
-def there(request, nights, tmp_path, monkeypatch):
-    """A working directory of that name with two nights below data/; user 7 has a list."""
-    folder = tmp_path / request.param
-    folder.mkdir()
-    object.__setattr__(nights.layout, "root", folder / "data")
+@pytest.fixture(params=NAMES, scope="module")
+def there(request, nights_below, tmp_path_factory):
+    """A folder of that name with two nights below data/; user 7 has a list. The last test changes it."""
+    nights = nights_below(tmp_path_factory.mktemp("names") / request.param / "data")
+    nights.layout.root.parent.mkdir()
     for day in (0, 1):
         nights.publish(day)
-    monkeypatch.chdir(folder)
     return nights
 
 
@@ -57,7 +55,8 @@ def items_of(name):
     return [row[2] for row in top.fetchall()] if name in ("duckdb", "readme") else top["item_id"].to_list()
 
 
-def test_every_documented_query_and_the_package_read_the_same_list(there):
+def test_every_documented_query_and_the_package_read_the_same_list(there, monkeypatch):
+    monkeypatch.chdir(there.layout.root.parent)
     expected = [row["item_id"] for row in table.for_user(there.layout, 7)]
     assert len(expected) == 5
     found, errors = {}, {}
@@ -71,7 +70,8 @@ def test_every_documented_query_and_the_package_read_the_same_list(there):
     assert table.latest(there.layout).run_date == there.day(1)
 
 
-def test_the_package_writes_rolls_back_and_sweeps_there(there):
+def test_the_package_writes_rolls_back_and_sweeps_there(there, monkeypatch):
+    monkeypatch.chdir(there.layout.root.parent)
     assert table.rollback(there.layout, to_night=there.day(0)).newest == there.day(0)
     there.publish(2)
     assert table.retain(there.layout, keep_nights=1, vacuum_hours=0).kept == (there.day(2),)
