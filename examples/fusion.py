@@ -23,6 +23,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse import recommendations as table
+from warehouse.cli.output import until_unread
 from warehouse.layout import Layout
 
 Branch = Sequence[Mapping[str, object]]  # one branch's list for one user, best first
@@ -182,4 +183,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with until_unread():  # as by `| head`
+        main()

@@ -7,6 +7,7 @@ object. A mistake that a person can make is one sentence on standard error and e
 import argparse
 import os
 import re
+import select
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -42,9 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                     _run(arguments)
             return 0
         _run(arguments)
-    except BrokenPipeError:  # the reader of our output went away (`| head`): nothing is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout.flush()
     except (ValueError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and _is_unread():  # as after `| head`: nothing is left to say
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         print(f"gru4rec {arguments.command}: {_sentence(error)}", file=sys.stderr)
         return 2
     except (RuntimeError, MemoryError) as error:
@@ -56,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gru4rec {arguments.command}: interrupted: {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return 130
     return 0
+
+
+def _is_unread() -> bool:
+    """Whether standard output is a pipe without a reader, which is an error that `poll` tells unasked."""
+    look = select.poll()
+    look.register(sys.stdout.fileno(), 0)
+    return bool(look.poll(0))
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from gru4rec.config.sentences import brief
 from pipelines.settings.read import current_settings
 from pipelines.shell.home import make_home
 from warehouse.cli.arguments import Parser, whole
+from warehouse.cli.output import until_unread
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     rollback.add_argument("--reason", default="", help="why: kept in the version's tags")
     options = parser.parse_args(arguments)
     try:
-        return _run(options)
+        with until_unread():
+            return _run(options)
     except (OSError, ValueError) as error:
         print(brief(str(error)), file=sys.stderr)
         return 2
@@ -53,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from warehouse.cli import importing, recommendations, serve, similar
 from warehouse.cli.arguments import Parser
+from warehouse.cli.output import until_unread
 from warehouse.sentences import brief
 
 
@@ -33,13 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     parsed = build_parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed) or 0)
+        with until_unread():
+            return int(parsed.run(parsed) or 0)
     except (ValueError, OSError) as error:
         print(f"warehouse: {brief(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("warehouse: interrupted; nothing half-written stays", file=sys.stderr)
         return 130
+    return 0
 
 
 if __name__ == "__main__":
