@@ -53,14 +53,16 @@ def look(settings: Settings) -> Findings:
     for name in FOLDERS:
         if (path := settings.root / name).exists() and not path.is_dir():
             found.problems.append(f"{path} is a file where a folder is expected: move it away")
-    _tables(layout, found)
+    answers = _tables(layout, found)
     for path in (layout.recommendations, layout.similar_items):
-        _lists(path, found)
+        if _lists(path, found) and answers and layout.stored:
+            _stored_lists(path, found)
     _models(settings, found)
     return found
 
 
-def _tables(layout: Layout, found: Findings) -> None:
+def _tables(layout: Layout, found: Findings) -> bool:
+    """The days of the tables; returns whether the place where they lie could be used."""
     from warehouse.partitions import noted
     from warehouse.store.address import StoreError
     from warehouse.sums import Damaged
@@ -69,7 +71,7 @@ def _tables(layout: Layout, found: Findings) -> None:
         days = [(table, day) for table in TABLES for day in layout.days(table)]
     except StoreError as error:
         found.problems.append(str(error))
-        return
+        return False
     unsummed = 0
     for table, day in days:
         try:
@@ -86,6 +88,7 @@ def _tables(layout: Layout, found: Findings) -> None:
         found.notes.append(f"{unsummed} partitions have no sum: an older version wrote them, and damage may go unseen")
     if days:
         found.read.append(f"{len(days)} partitions")
+    return True
 
 
 def _file_problem(file: Path, table: str, day: date) -> str | None:
@@ -104,18 +107,18 @@ def _file_problem(file: Path, table: str, day: date) -> str | None:
     return None
 
 
-def _lists(path: Path, found: Findings) -> None:
-    """The nights of one of the tables of lists."""
+def _lists(path: Path, found: Findings) -> bool:
+    """The nights of one of the tables of lists; returns whether its log can be read, or there is none."""
     from warehouse import recommendations
     from warehouse.recommendations.table import nights, open_table
 
     try:
         there = nights(open_table(path))
     except recommendations.NoNight:
-        return
+        return True
     except recommendations.RecommendationsError as error:
         found.problems.append(str(error))
-        return
+        return False
     states = [recommendations.verify(path, night) for night in there]
     found.problems += [f"{problem}: {AGAIN}" for state in states for problem in state.problems]
     unsummed = [str(state.run_date) for state in states if state.unsummed]
@@ -123,6 +126,23 @@ def _lists(path: Path, found: Findings) -> None:
         found.notes.append(f"nights without sums in the log of {path.name}, of an older version: {', '.join(unsummed)}")
     if states:
         found.read.append(f"{len(states)} night(s) of {path.name}")
+    return True
+
+
+def _stored_lists(path: Path, found: Findings) -> None:
+    """Whether readers of the object store see what one of the tables of lists shows here."""
+    from warehouse.recommendations import RecommendationsError
+    from warehouse.recommendations.publishing.stored import lag
+    from warehouse.store.address import StoreError
+
+    try:
+        lacked = lag(path)
+    except (StoreError, RecommendationsError) as error:
+        lacked = str(error)
+    if lacked:
+        found.problems.append(lacked)
+    elif path.exists():
+        found.read.append(f"{path.name} in the store")
 
 
 def _models(settings: Settings, found: Findings) -> None:

@@ -10,9 +10,11 @@ from deltalake import DeltaTable
 
 from pipelines.settings.read import Settings, load
 from pipelines.shell.check import check
+from tests.object_store import ObjectStore, say_where
 from warehouse.layout import Layout
 from warehouse.partitions import replacing_partition
 from warehouse.recommendations import Expected, NightFacts, publish
+from warehouse.recommendations.publishing.stored import put_stored
 
 NIGHT = dt.date(2026, 1, 3)
 
@@ -113,3 +115,33 @@ def test_a_day_in_parts_is_one_partition_whose_parts_are_compared(root: Path, ca
     assert check(settings(root)) == 1
     assert "manifest.json is no manifest of parts" in (found := capsys.readouterr().out)
     assert f"materialise events for {NIGHT} again" in found
+
+
+def test_a_table_in_the_store_that_lags_behind_is_a_line_with_what_to_do(
+    root: Path, object_store: ObjectStore, capsys
+) -> None:
+    address = object_store.address()
+    say_where(root, address)
+    there = f"{address.partition('?')[0]}/recommendations"
+    puts = "the next publication, or `warehouse recommendations retain`, puts them there"
+    versions = DeltaTable(root / "recommendations").version() + 1
+    assert check(settings(root)) == 1
+    assert f"- {there} lacks {versions} version(s) that {root / 'recommendations'} has: {puts}\n1 problem(s)" in (
+        capsys.readouterr().out
+    )
+    put_stored(root / "recommendations")
+    assert check(settings(root)) == 0
+    assert (
+        "0 problem(s); read: 1 night(s) of recommendations, recommendations in the store\n" in capsys.readouterr().out
+    )
+    [part] = [key for key in object_store.keys(address) if "run_date=" in key and key.endswith(".parquet")]
+    object_store.delete(address, part)
+    assert check(settings(root)) == 1
+    assert f"- {there} lacks 1 file(s) of {root / 'recommendations'}: {puts}" in capsys.readouterr().out
+    object_store.put(address, f"recommendations/_delta_log/{versions:020d}.json", b"{}")
+    assert check(settings(root)) == 1
+    assert f"the table {there} was not put there from {root / 'recommendations'}" in capsys.readouterr().out
+    say_where(root, object_store.address("no-such-bucket"))
+    assert check(settings(root)) == 1
+    assert "there is no bucket no-such-bucket" in (said := capsys.readouterr().out)
+    assert "1 problem(s)" in said, "said once, not for each table"

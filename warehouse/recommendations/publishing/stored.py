@@ -71,15 +71,38 @@ def put_stored(path: Path) -> None:
         ) from error
 
 
+def lag(path: Path) -> str | None:
+    """What readers of the table in the store lack, in a sentence; None where they lack nothing, or without an address.
+
+    Args:
+        path: the table's folder, in the data folder.
+
+    Raises:
+        RecommendationsError: the table there was written from another data folder.
+        StoreError: the store cannot be used.
+    """
+    if not (address := address_of(path.parent)):
+        return None
+    store, root = opened(address)
+    home = f"{root}/{path.name}"
+    with store_sentences(address):
+        there = _names(store, home)
+        _judge(store, home, path, there)
+    entries, _, data = _here(path)
+    if missing := [name for name in entries if name not in there]:
+        lacked = f"{len(missing)} version(s) that {path} has"
+    elif gone := data - there:
+        lacked = f"{len(gone)} file(s) of {path}"
+    else:
+        return None
+    command = "similar" if path.name == "similar_items" else "recommendations"
+    return f"s3://{home} lacks {lacked}: the next publication, or `warehouse {command} retain`, puts them there"
+
+
 def _put(store: FileSystem, home: str, path: Path) -> None:
     there = _names(store, home)
     _judge(store, home, path, there)
-    log = {
-        f"{LOG}/{file.name}" for file in (path / LOG).iterdir()
-    }  # before the data: what it tells of is there by then
-    entries = sorted(name for name in log if ENTRY.fullmatch(name))
-    checkpoints = {name for name in log if CHECKPOINT.fullmatch(name)}
-    data = {name for name in known_files(path) if (path / name).is_file()}
+    entries, checkpoints, data = _here(path)
 
     def put(name: str) -> None:
         put_file(store, path / name, f"{home}/{name}")
@@ -93,6 +116,18 @@ def _put(store: FileSystem, home: str, path: Path) -> None:
         put(f"{LOG}/{LAST}")
     gone = {name for name in there if OURS.fullmatch(name) and not (path / name).exists()}
     _at_once(lambda name: store.delete_file(f"{home}/{name}"), gone)
+
+
+def _here(path: Path) -> tuple[list[str], set[str], set[str]]:
+    """The entries of the log, oldest first, its checkpoints, and the data files that they tell of and that are here."""
+    if not (path / LOG).is_dir():
+        return [], set(), set()
+    log = {
+        f"{LOG}/{file.name}" for file in (path / LOG).iterdir()
+    }  # before the data: what it tells of is there by then
+    entries = sorted(name for name in log if ENTRY.fullmatch(name))
+    checkpoints = {name for name in log if CHECKPOINT.fullmatch(name)}
+    return entries, checkpoints, {name for name in known_files(path) if (path / name).is_file()}
 
 
 def _names(store: FileSystem, home: str) -> set[str]:
