@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.layout import Layout
 from warehouse.recommendations.errors import AuditFailed, NightBusy
 from warehouse.recommendations.limits import Audit, AuditLimits, Expected
 from warehouse.recommendations.publishing.auditing import figures_of, judge
@@ -40,6 +41,8 @@ from warehouse.recommendations.table import (
     nights,
     table_path,
 )
+from warehouse.store.address import StoreError
+from warehouse.store.trimming import trim_copies
 from warehouse.whole_files import folder_lock, replacing
 
 
@@ -200,6 +203,9 @@ def _publish(
         published = time.monotonic()
     swept = tuple(sweep(path))
     put_stored(path)
+    if stored := Layout(path.parent).stored:
+        with suppress(StoreError):  # the next publication trims what is left
+            trim_copies(stored)
     seconds = {"staging": written - began, "audit": audited - written, "publishing": published - audited}
     return Published(run_date, version, report.rows, report.users, report, seconds, swept)
 

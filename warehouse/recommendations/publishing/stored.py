@@ -122,9 +122,8 @@ def _here(path: Path) -> tuple[list[str], set[str], set[str]]:
     """The entries of the log, oldest first, its checkpoints, and the data files that they tell of and that are here."""
     if not (path / LOG).is_dir():
         return [], set(), set()
-    log = {
-        f"{LOG}/{file.name}" for file in (path / LOG).iterdir()
-    }  # before the data: what it tells of is there by then
+    # Before the data: what an entry tells of is there by then.
+    log = {f"{LOG}/{file.name}" for file in (path / LOG).iterdir()}
     entries = sorted(name for name in log if ENTRY.fullmatch(name))
     checkpoints = {name for name in log if CHECKPOINT.fullmatch(name)}
     return entries, checkpoints, {name for name in known_files(path) if (path / name).is_file()}

@@ -79,6 +79,20 @@ def test_what_is_put_is_put_once(nights: SimpleNamespace, address: str, object_s
     assert [request.method for request in seen if request.method not in ("GET", "HEAD")] == []
 
 
+def test_a_publication_trims_copies_of_days_that_the_store_has_no_more(
+    nights: SimpleNamespace, address: str, object_store: ObjectStore
+) -> None:
+    for day in (nights.day(0), nights.day(1)):
+        with nights.layout.replacing("events", day) as beside:
+            beside.write_text("events")
+    for key in object_store.keys(address):
+        if str(nights.day(0)) in key:
+            object_store.delete(address, key)
+    nights.publish(1)
+    left = [part.parents[1].name for part in (nights.layout.root / ".copies").rglob("part-*")]
+    assert left == [f"{nights.day(1)}.parts"]
+
+
 @pytest.mark.slow
 def test_readers_see_whole_nights_at_every_moment(
     nights: SimpleNamespace, address: str, object_store: ObjectStore
