@@ -24,7 +24,8 @@ UI = "http://127.0.0.1:5000"  # where `make ui` serves a local store, unless GRU
 NOTE = (
     "One run a night: parameters, losses, data and both checkpoints of its training, then its figures on held-out days "
     "(test/...) beside the champion's and the baselines'. Columns worth picking: test/recall_at_20 (_low, _high), "
-    "test/champion/challenger_minus_this/recall_at_20, test/mrr_at_20, test/coverage_at_20; tags gate, run_date."
+    "test/champion/challenger_minus_this/recall_at_20, test/mrr_at_20, test/coverage_at_20; tags gate, run_date. "
+    "*Views, Save as new view* keeps what was picked, for everybody."
 )
 NOTE_TAG = "mlflow.note.content"  # the description of an experiment, and of a run
 CLOCK_SLACK = 2.0  # seconds; when the clock is set, a process seems to have started a little earlier or later
