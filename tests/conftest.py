@@ -25,9 +25,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"Spark needs {' and '.join(MISSING)}, which is not here"))
 
 
+def pytest_collection() -> None:
+    """Nothing that collecting makes is garbage: modules and tests."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from walking again and again what stays until the end: modules, tests."""
+    """Keep the garbage collector from walking again and again what stays until the end."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
