@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gru4rec.__main__ import main
+from gru4rec.training import progress
 from tests.gru4rec.shell import SMALL, write_events
 
 
@@ -17,10 +19,19 @@ def arguments(tmp_path: Path) -> list[str]:
     return ["fit", str(train), "--model-dir", str(tmp_path / "model"), *SMALL]
 
 
-def test_fit_trains_every_epoch_without_a_bar_and_says_so_once(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def without_tqdm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process looks for tqdm once: it looks again in the test, and after it."""
     monkeypatch.setitem(sys.modules, "tqdm", None)
+    progress._tqdm.cache_clear()
+    yield
+    progress._tqdm.cache_clear()
+
+
+@pytest.mark.usefixtures("without_tqdm")
+def test_fit_trains_every_epoch_without_a_bar_and_says_so_once(
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 0
     said, errors = capfd.readouterr()
     assert len(json.loads(said.splitlines()[-1])["history"]) == 2
