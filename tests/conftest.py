@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,15 +25,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"Spark needs {' and '.join(MISSING)}, which is not here"))
 
 
-def pytest_collection() -> None:
-    """Nothing that collecting makes is garbage: modules and tests."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while modules and tests are collected, nor among them later: they stay until the end."""
     gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """Keep the garbage collector from walking again and again what stays until the end."""
-    gc.freeze()
-    gc.enable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
