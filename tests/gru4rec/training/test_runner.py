@@ -39,8 +39,8 @@ def test_without_a_compiler_the_same_updates_are_made_and_one_line_says_why(
     expected = trained(compiles=False)
     capsys.readouterr()
     monkeypatch.setattr(inductor.cpp, "cxx", ("no-such-compiler",))
-    monkeypatch.setattr(inductor, "force_disable_caches", True)
-    found = trained(compiles=True)
+    with torch.compiler.config.patch(force_disable_caches=True):
+        found = trained(compiles=True)
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("training is not compiled: ")
     assert len(line) > 30
