@@ -20,7 +20,7 @@ from gru4rec.network import cosine, gru
 from gru4rec.network.added import repeats
 from gru4rec.network.added.habits import Habits
 from gru4rec.network.added.neighbours import Neighbours
-from gru4rec.network.added.past import LASTS, PLACES, Past
+from gru4rec.network.added.past import LASTS, PLACES, Past, within_reach
 from gru4rec.network.added.raises import Raises
 from gru4rec.network.gru import Layer
 from gru4rec.network.merged import Merged
@@ -193,9 +193,13 @@ class GRU4Rec:
         """Item biases [I], a view."""
         return self.output[: len(self.vocabulary), self.hidden_size]
 
+    @property
+    def _adds(self) -> bool:
+        return self.repeat is not None or self.neighbours is not None or self.raises is not None
+
     def added(self, sessions: Sessions, events: np.ndarray) -> Added | None:
         """What is added to the scores after some events, and how they are raised (Linear's contract)."""
-        if self.repeat is None and self.neighbours is None and self.raises is None:
+        if not self._adds:
             return None
         parts, past = [], Past.of(sessions, events)
         if self.repeat is not None:
@@ -208,9 +212,11 @@ class GRU4Rec:
 
     def add_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
         """Do what `added` says to scores on the model's device (AddsOnDevice's contract)."""
+        if not self._adds:
+            return
+        sessions = within_reach(sessions)
         if self.repeat is not None:
-            habits = None if self.habits is None else self.habits._replace(weights=self.habits.weights * scale)
-            repeats.add_on_device(scores, columns, sessions, self.repeat.float() * scale, habits)
+            repeats.add_on_device(scores, columns, sessions, self.repeat, self.habits, scale)
         if self.neighbours is not None:
             self.neighbours.add_on_device(scores, columns, sessions, scale)
         if self.raises is not None:

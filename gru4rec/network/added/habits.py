@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gru4rec.data.sessions import Sessions
-from gru4rec.network.added.past import KINDS, NEXT, PLACES, transitions
+from gru4rec.network.added.past import KINDS, NEXT, PLACES, kind_of, transitions
 
 PRIOR = 2.0  # events as they are in all sessions, beside the session's own
 LEAST = -1.0  # logarithms: what a session has never done may come, once an unknown item has fallen out of it
@@ -64,7 +64,7 @@ def ratios(rates: Tensor, last: Tensor, habit: Tensor) -> Tensor:
         last: what each row's last event was, [R].
         habit: what followed events of its kind in its own session so far, [R, NEXT].
     """
-    usual = rates[(last - 1).clamp(min=0)]
+    usual = rates[kind_of(last)]
     share = (habit + PRIOR * usual) / (habit.sum(1, keepdim=True) + PRIOR)
     return (share / usual).log()[:, :PLACES].clamp(min=LEAST)
 

@@ -3,13 +3,14 @@
 Nothing here depends on which items they are, only on which of them are the same.
 """
 
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gru4rec.data.histories import last_events
 from gru4rec.data.sessions import Sessions
 from gru4rec.scoring.on_device import DeviceSessions
 
@@ -18,6 +19,8 @@ PLACES = 3  # of a seen item: just seen, one before, earlier
 KINDS = 3  # of an event: a new item (the first event too), the item before it again, an item seen before that
 NEXT = PLACES + 1  # what an event is to the one before it: its item again, that of one before, an earlier or a new one
 REACH = 100  # events back that count
+
+Numbers = TypeVar("Numbers", NDArray[np.int64], Tensor)
 
 
 class Past(NamedTuple):
@@ -78,9 +81,9 @@ def events_before(
     return row, np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
-def kind_of(last: NDArray[np.int64]) -> NDArray[np.int64]:
+def kind_of(last: Numbers) -> Numbers:
     """The kind of an event that was the last one in one of LASTS ways: a first event is a new item too."""
-    return np.maximum(last - 1, 0)
+    return (last - 1).clip(0)
 
 
 def _occurrences(
@@ -107,11 +110,18 @@ def _transitions(
     return row[after], np.minimum(gap[after + 1], KINDS - 1), following
 
 
+def within_reach(sessions: DeviceSessions) -> DeviceSessions:
+    """The sessions cut to their last REACH + 1 events; these very ones where none has more."""
+    if sessions.host.lengths.max() <= REACH + 1:
+        return sessions
+    return DeviceSessions.sent(last_events(sessions.host, REACH + 1), sessions.items.device)
+
+
 def past_on_device(sessions: DeviceSessions, items: int) -> tuple[Tensor, Tensor]:
     """`last` and `habit` of `Past` after each session's last event, int64 [S] and float32 [S, NEXT]; nothing waits.
 
     Args:
-        sessions: of REACH + 1 events at the most.
+        sessions: as `within_reach` gives them.
         items: of the catalogue.
     """
     row, ends = sessions.row, sessions.ends
@@ -119,7 +129,7 @@ def past_on_device(sessions: DeviceSessions, items: int) -> tuple[Tensor, Tensor
     distance = torch.where(key[1:] == key[:-1], order[1:] - order[:-1], 0)
     gap = torch.zeros_like(row).index_copy_(0, order[1:], distance)
     last = torch.where(gap[ends] > 0, gap[ends].clamp(max=2) + 1, (sessions.lengths > 1).long())
-    kind, own = gap.clamp(max=KINDS - 1), (last - 1).clamp(min=0)
+    kind, own = gap.clamp(max=KINDS - 1), kind_of(last)
     following = torch.where(gap > 0, gap.clamp(max=PLACES) - 1, PLACES)[1:]
     alike = (row[1:] == row[:-1]) & (kind[:-1] == own[row[1:]])
     habit = torch.zeros(len(ends) * NEXT, device=row.device)

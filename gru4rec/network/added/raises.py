@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gru4rec.baselines.counting import Rules
-from gru4rec.data.histories import last_events
 from gru4rec.data.sessions import Sessions
-from gru4rec.network.added.past import REACH, Past, events_before
+from gru4rec.network.added.past import Past, events_before
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions
 from gru4rec.scoring.raised import RANKS, raise_in
@@ -108,11 +107,10 @@ class Raises(NamedTuple):
     def raise_on_device(self, scores: Tensor, columns: Tensor, sessions: DeviceSessions, scale: float) -> None:
         """Raise scores [S, W] after each session's last event, in place, without waiting for the device.
 
-        columns: where each item stands in a row, int64 [I]. scale: what the numbers are multiplied by first.
+        columns: where each item stands in a row, int64 [I]. sessions: as `within_reach` (past.py) gives them. scale:
+        what the numbers are multiplied by first.
         """
         width = scores.shape[1]
-        if sessions.host.lengths.max() > REACH + 1:
-            sessions = DeviceSessions.sent(last_events(sessions.host, REACH + 1), scores.device)
         weights = self.weights.float() * scale
         seen = sessions.row * width + columns[sessions.items]
         sorted_seen = seen.sort().values

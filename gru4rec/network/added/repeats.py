@@ -12,9 +12,8 @@ so far (habits.py).
 import torch
 from torch import Tensor
 
-from gru4rec.data.histories import last_events
 from gru4rec.network.added.habits import Habits
-from gru4rec.network.added.past import REACH, Past, past_on_device
+from gru4rec.network.added.past import Past, past_on_device
 from gru4rec.scoring.added import Added
 from gru4rec.scoring.on_device import DeviceSessions
 
@@ -28,31 +27,30 @@ def added(past: Past, weights: Tensor, habits: Habits | None = None) -> Added:
             [LASTS, PLACES].
         habits: what else is added.
     """
-    last, habit = torch.from_numpy(past.last), torch.from_numpy(past.habit)
-    own = weights.float().cpu()[last]  # [R, PLACES]
-    if habits is not None:
-        own += Habits(*(part.cpu() for part in habits)).added(last, habit)
+    here = weights.float().cpu()
+    habits = None if habits is None else habits.to(here)
+    own = _by_place(here, habits, torch.from_numpy(past.last), torch.from_numpy(past.habit))
     value = own.numpy()[past.row, past.place]
     counts = value != 0
     return Added(past.row[counts], past.item[counts], value[counts])
 
 
 def add_on_device(
-    scores: Tensor, columns: Tensor, sessions: DeviceSessions, weights: Tensor, habits: Habits | None
+    scores: Tensor, columns: Tensor, sessions: DeviceSessions, weights: Tensor, habits: Habits | None, scale: float
 ) -> None:
-    """Add weights [LASTS, PLACES] and habits to scores [S, W] after each session's last event, without waiting.
+    """Add what `added` says to scores [S, W] after each session's last event, without waiting.
 
     All scores are read first. Then those of all events are written, after them those of the events one before the last,
     then those of the last: of an item's events the nearest wins.
 
-    columns: where each item stands in a row, int64 [I].
+    Args:
+        scores: changed in place.
+        columns: where each item stands in a row, int64 [I].
+        sessions: as `within_reach` (past.py) gives them.
+        weights, habits: as of `added`.
+        scale: what the numbers are multiplied by first.
     """
-    if sessions.host.lengths.max() > REACH + 1:
-        sessions = DeviceSessions.sent(last_events(sessions.host, REACH + 1), scores.device)
-    last, habit = past_on_device(sessions, len(columns))
-    own = weights[last]  # [S, PLACES]
-    if habits is not None:
-        own = own + habits.added(last, habit)
+    own = _by_place(weights.float(), habits, *past_on_device(sessions, len(columns))) * scale
     flat = scores.view(-1)
     place = sessions.row * scores.shape[1] + columns[sessions.items]
     before = flat.index_select(0, place)
@@ -60,3 +58,9 @@ def add_on_device(
     one_before = torch.where(sessions.lengths > 1, sessions.ends - 1, sessions.ends)
     for events, weight in ((one_before, own[:, 1]), (sessions.ends, own[:, 0])):
         flat.index_copy_(0, place[events], before[events] + weight)
+
+
+def _by_place(weights: Tensor, habits: Habits | None, last: Tensor, habit: Tensor) -> Tensor:
+    """What is added to the scores of seen items after rows with such a past, by place, float32 [R, PLACES]."""
+    own = weights[last]
+    return own if habits is None else own + habits.added(last, habit)
