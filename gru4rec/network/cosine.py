@@ -5,8 +5,6 @@ inputs; only as an output it counts by its direction. Cosines with a temperature
 over it. A merged model has a block of units for every member, with a scale each.
 """
 
-import itertools
-
 import torch
 from torch import Tensor
 
@@ -18,9 +16,9 @@ SHORTEST = 1e-12  # rows that are no longer than this have no direction: their c
 
 def blocks(config: ModelConfig, merged: Merged | None) -> list[tuple[slice, float]]:
     """The units that score by direction, and their scales; empty where none do."""
-    widths, scales = ((config.hidden_size,), (config.cosine,)) if merged is None else (merged.widths, merged.scales)
-    ends = itertools.accumulate(widths)
-    return [(slice(end - width, end), s) for end, width, s in zip(ends, widths, scales, strict=True) if s]
+    if merged is None:
+        return [(slice(0, config.hidden_size), config.cosine)] if config.cosine else []
+    return [(units, scale) for units, scale in zip(merged.units, merged.scales, strict=True) if scale]
 
 
 def inverse_length(rows: Tensor) -> Tensor:

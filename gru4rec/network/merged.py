@@ -1,6 +1,7 @@
 """What merging makes of several members, beside the weights: it is found by training and is no option."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,6 +23,12 @@ class Merged:
     def width(self) -> int:
         """Units of all members together."""
         return sum(self.widths)
+
+    @property
+    def units(self) -> tuple[slice, ...]:
+        """Where each member's units stand among those of all."""
+        ends = itertools.accumulate(self.widths)
+        return tuple(slice(end - width, end) for end, width in zip(ends, self.widths, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""

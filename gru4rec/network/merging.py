@@ -9,7 +9,6 @@ member's scores are multiplied by a factor, so that they weigh as much as they a
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from gru4rec.network.merged import Merged
@@ -50,9 +49,8 @@ def members_of(model: GRU4Rec) -> list[GRU4Rec]:
         return [model]
     parts = []
     plain = sum(scale == 0 for scale in state.scales)  # members that have a bias
-    begins = np.cumsum([0, *state.widths[:-1]]).tolist()
-    for begin, width, scale, factor in zip(begins, state.widths, state.scales, state.factors, strict=True):
-        own, row = slice(begin, begin + width), row_factor(scale, factor)
+    for own, width, scale, factor in zip(state.units, state.widths, state.scales, state.factors, strict=True):
+        row = row_factor(scale, factor)
         config = dataclasses.replace(model.config, hidden_size=width, repeats=False, cosine=scale / factor)
         part = model.alike(config)
         part.item_rows().copy_(model.item_rows()[:, own] / row)

@@ -171,7 +171,7 @@ class GRU4Rec:
 
     def advance(self, inputs: Tensor, states: list[Tensor]) -> Tensor:
         """One step from rows [n, D] of `embed` and the first n rows of each layer's state: queries [n, H]."""
-        top = gru.advance(self.layers, inputs, states)
+        top = gru.advance(self.layers, inputs, states, () if self.merged is None else self.merged.units)
         return cosine.directions(top, self._cosines, scaled=True)
 
     def output_matrix(self) -> Tensor:

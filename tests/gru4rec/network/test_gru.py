@@ -43,3 +43,31 @@ def test_outputs_and_gradients_are_those_of_torchs_cell(
     for mine, theirs in zip((outputs, d_inputs, *gradient), expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-12)
     torch.testing.assert_close(states[0], expected[0][-1], rtol=1e-12, atol=1e-12)
+
+
+def beside_each_other(parts: list[Tensor]) -> Tensor:
+    """The members' weights of three gates as blocks on a diagonal, or their biases end to end."""
+    gates = zip(*(part.detach().chunk(3) for part in parts), strict=True)
+    return torch.cat([torch.cat(gate) if gate[0].dim() == 1 else torch.block_diag(*gate) for gate in gates])
+
+
+@pytest.mark.parametrize("rows", [1, gru.FEW, 20])
+def test_members_beside_each_other_step_as_each_does_by_itself(rows: int) -> None:
+    torch.manual_seed(0)
+    widths = (3, 5, 2)
+    cells = [[torch.nn.GRUCell(width, width, dtype=torch.float64) for width in widths] for _ in range(2)]
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    layers = [gru.Layer(*(beside_each_other([getattr(cell, name) for cell in row]) for name in names)) for row in cells]
+    x, states = (
+        torch.randn(rows, 10, dtype=torch.float64),
+        [torch.rand(rows + 2, 10, dtype=torch.float64) for _ in "12"],
+    )
+    expected = x.split(widths, 1)
+    for row, state in zip(cells, states, strict=True):
+        parts = zip(row, expected, state[:rows].split(widths, 1), strict=True)
+        expected = tuple(cell(part, h).detach() for cell, part, h in parts)
+    found = list(states)
+    with torch.inference_mode():
+        top = gru.advance(layers, x, found, [slice(0, 3), slice(3, 8), slice(8, 10)])
+    torch.testing.assert_close(top, torch.cat(expected, 1))
+    assert found[1] is top and len(found[0]) == rows
