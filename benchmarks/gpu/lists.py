@@ -176,7 +176,9 @@ def steps(making: DeviceLists, group: Group) -> Iterator[tuple[str, float]]:
         "product, what is added": lambda: catalogue.score(made["GRU"], made["contexts sent"], scores),
         "seen items barred": lambda: catalogue.bar(made["contexts sent"], scores),
         "selection": lambda: catalogue.select(scores, min(N, catalogue.offered)),
-        "sums of powers": lambda: catalogue.powers(made["contexts sent"], scores, made["seen items barred"]),
+        "sums of powers": lambda: catalogue.powers(
+            made["contexts sent"], scores, made["selection"][0][:, :1], made["seen items barred"]
+        ),
         "results sent back": lambda: Arriving(*made["selection"], made["selection"][0]).wait(),
     }
     for name, part in parts.items():

@@ -28,6 +28,7 @@ from gru4rec.scoring.topk import first_of_each, top_k
 from gru4rec.serving.sieve import STEP, Sieve, Tile
 
 TILE = 4608  # columns scored at a time, about: with 128 rows their scores are 2.25 MiB
+MUCH = 32.0  # binary orders: what has so much added to it may overflow in a tile and is taken out as what is raised is
 LARGEST, SMALLEST = 2.0**100, 2.0**-100  # sums outside are made again, by a way that cannot overflow
 
 
@@ -75,8 +76,11 @@ class _InTiles:
         self.added = touched.added[order] * np.float32(catalogue.scale)
         self.by = None if touched.by is None else touched.by[order] * np.float32(catalogue.scale)
         self.taken = self.barred.copy()  # out of the tiles
+        much = self.added > MUCH
+        if self.by is None and much.any():
+            self.by = np.zeros((len(much), len(RANKS)), dtype=np.float32)
         if self.by is not None:
-            self.taken |= self.by.any(1)
+            self.taken |= self.by.any(1) | much
         self.score = np.zeros(len(place), dtype=np.float32)  # that counts in the normaliser
         bounds = [begin * rows for begin, _ in catalogue.tiles]
         self.cuts = np.searchsorted(self.place, [*bounds, len(catalogue.weight) * rows]).tolist()
@@ -105,8 +109,7 @@ class _InTiles:
 
     def powers(self) -> NDArray[np.float64]:
         """What the scores that were taken out add to the sums of powers, [R]."""
-        with np.errstate(over="ignore"):
-            powers = np.exp2(self.score[self.taken])
+        powers = np.exp2(self.score[self.taken].astype(np.float64))  # what is added may be more than float32 holds
         total: NDArray[np.float64] = np.bincount(self.row[self.taken], powers, self.rows).astype(np.float64)
         return total
 
@@ -209,8 +212,9 @@ class Catalogue:
         values, items = first_of_each(found.row, found.value, found.item, rows, k)
         if not normalise:
             return Best(values, items, np.full(rows, np.nan, dtype=np.float32)), kept.missing
-        sums = total.numpy() + (0 if own is None else own.powers())
-        safe = (sums < LARGEST) & (sums > SMALLEST)
+        in_tiles = total.numpy().astype(np.float64)
+        sums = in_tiles + (0 if own is None else own.powers())
+        safe = (in_tiles < LARGEST) & (sums > SMALLEST) & (sums < np.inf)
         normaliser = np.log(sums, where=safe, out=np.zeros(rows)).astype(np.float32)
         return Best(values, items, normaliser), np.union1d(kept.missing, np.flatnonzero(~safe))
 

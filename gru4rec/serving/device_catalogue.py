@@ -105,9 +105,11 @@ class DeviceCatalogue:
         self.score(states, sessions, scores)
         seen = self.bar(sessions, scores) if exclude_seen else None
         values, items, exact = self.select(scores, min(n, self.offered))
-        sums = self.powers(sessions, scores, seen)
+        highest = torch.where(values[:, :1].isfinite(), values[:, :1], 0.0)
+        sums = self.powers(sessions, scores, highest, seen)
         safe = (sums > SMALLEST) & (sums < LARGEST)
-        return BestOnDevice(values / self.scale, items, (values.exp2() / sums[:, None]).clamp(max=1), exact & safe)
+        probabilities = ((values - highest).exp2() / sums[:, None]).clamp(max=1)
+        return BestOnDevice(values / self.scale, items, probabilities, exact & safe)
 
     @torch.inference_mode()
     def exactly(self, states: Tensor, sessions: DeviceSessions, n: int, *, exclude_seen: bool) -> BestOnDevice:
@@ -165,12 +167,17 @@ class DeviceCatalogue:
         values, items = self._first(on_offer.gather(1, column), place, k)
         return values, items, sure
 
-    def powers(self, sessions: DeviceSessions, scores: Tensor, seen: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Sums of the powers of two of all scores, barred ones too, [R]; the matrix is overwritten."""
-        scores.exp2_()
+    def powers(
+        self, sessions: DeviceSessions, scores: Tensor, highest: Tensor, seen: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Sums of the powers of two of all scores less those in `highest` [R, 1], barred ones too, [R]; the matrix is
+        overwritten.
+        """
+        scores.sub_(highest).exp2_()
         if seen is not None:
             place, before = seen
-            scores.view(-1).index_copy_(0, place, before.exp2())  # one seen twice is written twice, to the same place
+            own = (before - highest[sessions.row, 0]).exp2()
+            scores.view(-1).index_copy_(0, place, own)  # one seen twice is written twice, to the same place
         return scores.sum(1)
 
     def _first(self, scores: Tensor, place: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from gru4rec.scoring.raised import RANKS
 from gru4rec.serving import catalogue as module
 from gru4rec.serving import sieve
 from gru4rec.serving.catalogue import Catalogue, Touched
@@ -34,7 +35,7 @@ def layer(items: int, hidden: int, seed: int, size: float = 1.0) -> Output:
     tile=st.sampled_from([256, 512, 1024]),
     bar=st.sampled_from([0.0, 0.3, 0.97]),
     temperature=st.sampled_from([0.2, 1.0, 7.0]),
-    added=st.sampled_from([0.0, 0.5, -2.0, -1000.0]),
+    added=st.sampled_from([0.0, 0.5, -2.0, -1000.0, 60.0]),
     again=st.sampled_from(["all", "none", "some"]),
     sure=st.sampled_from([-2.0, 3.5]),
 )
@@ -81,6 +82,27 @@ def test_best_items_and_normaliser_of_the_plain_way(
         assert found.items[line][left].tolist() == order[left].tolist()
         assert found.scores[line][left] == pytest.approx(scores[line][order][left], rel=1e-4, abs=1e-4)
         assert (found.scores[line][~left] == -np.inf).all()
+
+
+@pytest.mark.parametrize("raising", [False, True])
+def test_what_much_is_added_to_costs_no_second_product(raising: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Catalogue, "_plainly")
+    output, states = layer(2000, 5, 0), torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    row, item = np.array([0, 0, 1, 2]), np.array([7, 8, 9, 7])
+    added = np.array([150.0, 149.0, 90.0, 1.0], dtype=np.float32)
+    by = np.zeros((4, len(RANKS)), np.float32) if raising else None
+    if by is not None:
+        by[3] = 1.0
+    found = Catalogue(*output, 1.0).best(states, 3, Touched(row, item, np.zeros(4, bool), added, by))
+    scores = states.double() @ output.matrix.double().T + output.bias.double()
+    scores[row, item] += torch.from_numpy(added)
+    assert found.items[0, :2].tolist() == [7, 8] and found.items[1, 0] == 9
+    if not raising:
+        best = scores.topk(3, dim=1)
+        assert found.items.tolist() == best.indices.tolist()
+        assert found.scores == pytest.approx(best.values.numpy(), rel=1e-5)
+        assert found.normaliser == pytest.approx(torch.logsumexp(scores, 1).numpy(), rel=1e-5)
+    assert np.isfinite(found.normaliser).all()
 
 
 def test_equal_scores_stand_in_order_of_the_items() -> None:

@@ -114,8 +114,13 @@ def test_rows_are_made_again_only_where_many_blocks_share_the_limit_or_sums_over
     layer, states, sessions = whole_numbers(1200, 5, 100_000, 1)
     there = DeviceSessions.sent(sessions, CPU)
     states *= torch.tensor([[1e-3]] * 4 + [[200.0]])
-    assert DeviceCatalogue(layer, 1e13).best(states, there, 9, exclude_seen=True).exact.tolist() == [True] * 5
-    assert DeviceCatalogue(layer, 1e8).best(states, there, 9, exclude_seen=True).exact.tolist() == [True] * 4 + [False]
+    for unit in (1e13, 1e8, 1.0):
+        assert DeviceCatalogue(layer, unit).best(states, there, 9, exclude_seen=True).exact.all()
+    lonely = Layer(
+        layer.matrix * 0, torch.where(torch.arange(1200) == sessions.items[0], 200.0, -torch.rand(1200)), 0.0
+    )
+    best = DeviceCatalogue(lonely, 1.0).best(states, there, 9, exclude_seen=True)  # what all others are nothing beside
+    assert best.exact.tolist() == [sessions.items[0] not in sessions.select(np.array([row])).items for row in range(5)]
     layer.matrix.zero_()
     layer.bias.zero_()
     assert not DeviceCatalogue(layer, 1.0).best(states, there, 9, exclude_seen=True).exact.any()
