@@ -112,7 +112,7 @@ class Standing:
         neighbours.added(sessions.items_at(events)).to(bonus)
         touched = (kinds > 0) | (bonus > 0)
         rows, items = touched.nonzero(as_tuple=True)
-        best, new = (_best(scores, some) for some in (touched, kinds > 0))
+        best, new = (best_without(scores, some) for some in (touched, kinds > 0))
         return cls(
             last, habits, scores[every, targets].cpu(), kinds[every, targets].long(), bonus[every, targets],
             best, new[:, 0] - new[:, -1],
@@ -271,7 +271,7 @@ def _last_events_matter(found: Standing, setting: _Setting) -> bool:
     return left_of(torch.cat(gains), SURE_OF_FEW) > 0
 
 
-def _best(scores: Tensor, without: Tensor) -> Tensor:
+def best_without(scores: Tensor, without: Tensor) -> Tensor:
     """The best scores of each row [R, 21] on the host, those that are left out standing behind all others."""
     left = scores.masked_fill(without.to(scores.device), -torch.inf)
     best = left.topk(min(TOP + 1, scores.shape[1]), dim=1).values

@@ -1,14 +1,18 @@
 """How far scores are raised is what helps on sessions that were held out."""
 
 import numpy as np
+import pytest
 import torch
 
 from gru4rec.config.options import ModelConfig
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.network.added.past import Past
 from gru4rec.network.added.raises import COMPANION, SEEN, companions
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.held_out import raising
+from tests.gru4rec.comparing import random_sessions
+from tests.gru4rec.raising import some_raises
 
 ITEMS = 90
 
@@ -42,3 +46,27 @@ def test_companions_are_raised_where_they_follow() -> None:
 
 def test_few_predictions_raise_nothing() -> None:
     assert not chosen([], [[1, 2, 1]] * 49).any()
+
+
+@pytest.mark.parametrize("items", [12, 90])
+def test_ranks_are_those_of_all_scores_raised(items: int) -> None:
+    generator = np.random.default_rng(items)
+    model = GRU4Rec(ModelConfig(hidden_size=6), Vocabulary.build(np.arange(items)))
+    model.initialise(1)
+    model.output_bias().copy_(torch.randn(items, generator=torch.Generator().manual_seed(1)))
+    raises, held_out = some_raises(generator, items, 9), random_sessions(60, items, 3)
+    blocks = [block._replace(scores=block.scores.clone()) for block in model.blocks(held_out, rows=50)]
+    alone = raises._replace(weights=torch.eye(2))
+    found = raising.Raisable.joined([raising.Raisable.of_block(block, held_out, alone) for block in blocks])
+    for weights in (torch.zeros(2, 2), raises.weights, torch.tensor([[0.05, 0.3], [2.0, 0.5]])):
+        above = []
+        for block in blocks:
+            scores = block.scores.clone()
+            past = Past.of(held_out, block.events)
+            raises._replace(weights=weights).added(past, held_out, block.events).to(scores)
+            target = torch.from_numpy(held_out.items_at(block.events + 1))[:, None]
+            above.append((scores > scores.gather(1, target)).sum(1))
+        hit, reciprocal = found.measure(weights)
+        expected = (torch.cat(above) < 20).double()
+        assert hit.tolist() == expected.tolist()
+        assert reciprocal.tolist() == (expected / (torch.cat(above) + 1)).tolist()
