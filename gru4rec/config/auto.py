@@ -2,8 +2,8 @@
 
 Three members trained with cross-entropy and logQ, whose scores are cosines, and one trained with BPR-max, merged into
 one model: they err differently, and their sum was better than any of them on the validation part of every log that was
-tried. What proves itself on held-out sessions is added to its scores. Small logs need more dropout, and the smallest
-ones, and others that prove it, members of cross-entropy that are less sure of themselves.
+tried. What proves itself on held-out sessions is added to its scores. Small logs need more dropout, and where members
+promise more than they keep, less sure ones and one more of them.
 Passes get fewer as the number of predictions (events that have one before them in their session) grows: a pass over a
 large log makes as many updates as several over a small one.
 """
@@ -14,7 +14,7 @@ from gru4rec.config.options import Config
 
 Recipe = dict[str, str | float]
 
-SMALLEST, SMALL, LARGE, HUGE = 20_000, 150_000, 1_000_000, 10_000_000  # predictions
+SMALLEST, SMALL, LARGE, HUGE = 20_000, 150_000, 1_000_000, 10_000_000  # predictions; SMALLEST: training/members.py
 BPR_MAX: Recipe = {
     "loss": "bpr-max", "bpreg": 1.95, "elu": 0.5, "n_sample": 2048, "sample_alpha": 0.4, "batch_size": 80,
     "dropout_embedding": 0.5, "dropout_hidden": 0.05, "learning_rate": 0.05, "momentum": 0.4, "cosine": 0.0,
@@ -23,10 +23,6 @@ CROSS_ENTROPY: Recipe = {
     "loss": "cross-entropy", "logq": 1.0, "n_sample": 2048, "sample_alpha": 0.5, "batch_size": 64, "cosine": 12.0,
     "dropout_embedding": 0.3, "dropout_hidden": 0.0, "learning_rate": 0.1, "momentum": 0.0,
 }  # fmt: skip
-# What makes a member of cross-entropy less sure (training/held_out/sureness.py), and how the last two of them differ on
-# the smallest logs (docs/experiments/accuracy/smallest.md).
-LESS_SURE: Recipe = {"cosine": 8.0, "dropout_hidden": 0.2}
-UNSURE: tuple[Recipe, Recipe] = ({"cosine": 8.0}, LESS_SURE)
 ANY_LOG = {"repeats": True, "mend_order": True}  # each does something only where the log asks for it
 WIDE: Recipe = {"hidden_size": 128, "batch_size": 128, "dropout_embedding": 0.1, "epochs": 2}
 GREAT: Recipe = {**WIDE, "hidden_size": 256, "batch_size": 240, "learning_rate": 0.07}
@@ -54,13 +50,12 @@ def auto(found: Statistics) -> Config:
         return _of_one(CROSS_ENTROPY | GREAT, found)
     if found.predictions >= LARGE:
         first, other = CROSS_ENTROPY | WIDE | {"balance": 0.6}, {**BPR_MAX, "batch_size": 128}
-        more: tuple[Recipe, ...] = ()
+        more: list[Recipe] = []
     else:
         small = found.predictions < SMALL
         first = {**CROSS_ENTROPY, "epochs": 7 if small else 5}
         first |= {"dropout_embedding": 0.5, "mend_sureness": True} if small else {}
-        other = {**BPR_MAX, "hidden_size": 112}
-        more = UNSURE if found.predictions < SMALLEST else ({}, {})
+        other, more = {**BPR_MAX, "hidden_size": 112}, [{}, {}]
     alternate = [{}, _limited(other, found), *more]
     chosen = {**_limited(first, found), "members": len(alternate), "alternate": alternate}
     return Config().override(chosen | ANY_LOG)

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gru4rec.config import auto
+from gru4rec.config.less_sure import LESS_SURE
 from gru4rec.config.options import Config, ConfigError
 
 _COLUMNS = (
@@ -71,7 +72,7 @@ def resolve(name: str, statistics: auto.Statistics | None, changes: Mapping[str,
     alternate = [{key: value for key, value in each.items() if key not in changes} for each in own]
     if "loss" in changes or changes.get("members") == 1 or not any(alternate):
         alternate = []
-    told = {"mend_sureness": False} if auto.LESS_SURE.keys() & changes.keys() else {}
+    told = {"mend_sureness": False} if LESS_SURE.keys() & changes.keys() else {}
     products = {"cosine": 0.0} if changes.get("loss", "cross-entropy") != "cross-entropy" else {}
     return chosen.override({"alternate": alternate, **told, **products, **changes})
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import torch
 
+from gru4rec.config.auto import SMALLEST
+from gru4rec.config.less_sure import judgeable, less_sure
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
@@ -24,7 +26,7 @@ from gru4rec.training import side_by_side
 from gru4rec.training.epochs import FitOptions, FitResult, Member, train, whole
 from gru4rec.training.held_out import proof
 from gru4rec.training.held_out.added import choose, hold_out, last_sessions, with_added
-from gru4rec.training.held_out.sureness import finds_more, judgeable, less_sure, too_sure
+from gru4rec.training.held_out.sureness import finds_more, too_sure
 
 # Of the weights that the first member needs, what all members together still need once they are scaled to the sum of
 # their scores: the others know more of what comes again.
@@ -44,10 +46,11 @@ class _Task(NamedTuple):
 class _Trained(NamedTuple):
     """What training gave.
 
-    merged: the members of the model, the one that missed some sessions first. rounds: all of them as they were trained,
-    those of one round side by side on a GPU.
+    config: what the members were made by. merged: they themselves, the one that missed some sessions first. rounds: all
+    that were trained, those of one round side by side on a GPU.
     """
 
+    config: Config
     merged: list[FitResult]
     rounds: list[list[FitResult]]
 
@@ -62,19 +65,19 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
     seen, held_out = dataset.sessions, None if options.validation is None else options.validation.sessions
     if config.model.repeats and held_out is None:
         seen, held_out = hold_out(dataset.sessions)
-    results, rounds = _train(dataset, seen, held_out, config, options)
-    model = _merged([result.model for result in results], dataset.sessions, config)
+    trained = _train(dataset, seen, held_out, config, options)
+    model = _merged([result.model for result in trained.merged], dataset.sessions, trained.config)
     if config.model.repeats and held_out is not None:
         if options.validation is not None:
             weights = choose(model, dataset.sessions, held_out)
         else:  # the first member alone has not seen them; its scores spread less far than all members' sum
-            share = SHARE_OF_ALL if len(results) > 1 else 1.0
-            weights = choose(results[0].model, seen, held_out, share).spread(_sum_of_all(config))
+            share = SHARE_OF_ALL if len(trained.merged) > 1 else 1.0
+            weights = choose(trained.merged[0].model, seen, held_out, share).spread(_sum_of_all(trained.config))
         model = with_added(model, weights, dataset.sessions)
     if options.checkpoint_dir is not None:
         checkpoint.save(options.checkpoint_dir, model, config)
-        sweep_members(options.checkpoint_dir, sum(map(len, rounds)))
-    return _all(model, rounds, together=_side_by_side(options))
+        sweep_members(options.checkpoint_dir, sum(map(len, trained.rounds)))
+    return _all(model, trained.rounds, together=_side_by_side(options))
 
 
 def _train(
@@ -83,32 +86,63 @@ def _train(
     """Train the first member on `seen`, and the others on all sessions.
 
     A first member that has to be judged is trained before the others. Where it is too sure, a less sure one is trained
-    like it; if that finds more, it takes the first one's place, and the others are less sure too.
+    like it; if that finds more, it takes the first one's place, and the others are less sure too, and one more. Of the
+    smallest logs too few sessions are held out to tell what finds more, and those that were tried all gained. With a
+    warm start nothing is judged: a model stays as sure as it was.
     """
+    judging = config.train.mend_sureness and config.train.members > 1 and judgeable(config.member(0))
+    if judging and options.warm_start is not None:
+        judging, config = False, _as_sure_as(options.warm_start, config)
     members = config.train.members
-    recipes = [config.member(order) for order in range(members)]
-    starts = _starts(recipes, options.warm_start)
-    missing = dataclasses.replace(dataset, sessions=seen)
-    tasks = [
-        _Task(Member(order + 1, members), dataset if order else missing, recipe, start)
-        for order, (recipe, start) in enumerate(zip(recipes, starts, strict=True))
-    ]
-    if held_out is None or members == 1 or not (config.train.mend_sureness and judgeable(recipes[0])):
+    tasks = _tasks(dataset, seen, config, options)
+    if held_out is None or not judging:
         results = _run(tasks, options)
-        return _Trained(results, [results])
+        return _Trained(config, results, [results])
     first, *others = tasks
     rounds = [_run([first], options)]
     judges = last_sessions(held_out, proof.rows(len(dataset.vocabulary)))
     if too_sure(rounds[0][0].model, judges):
-        others = [task._replace(member=task.member._replace(of=members + 1)) for task in others]
-        another = first._replace(member=Member(members + 1, members + 1), recipe=less_sure(first.recipe))
-        rounds.append(_run([another], options))
-        if finds_more(rounds[1][0].model, rounds[0][0].model, judges):
-            others = [task._replace(recipe=less_sure(task.recipe)) for task in others]
+        another, *like_it, one_more = _tasks(dataset, seen, less_sure(config), options)
+        rounds.append(_run([another._replace(member=Member(members + 1, members + 1))], options))
+        others = [_of(task, task.member.number, members + 1) for task in others]
+        smallest = len(dataset.sessions.prediction_events()) < SMALLEST
+        if smallest or finds_more(rounds[1][0].model, rounds[0][0].model, judges):
+            others = [_of(task, task.member.number, members + 2) for task in like_it]
+            others.append(_of(one_more, members + 2, members + 2))
             rounds.append(_run(others, options))
-            return _Trained([rounds[1][0], *rounds[2]], rounds)
+            return _Trained(less_sure(config), [rounds[1][0], *rounds[2]], rounds)
     rounds.append(_run(others, options))
-    return _Trained([rounds[0][0], *rounds[-1]], rounds)
+    return _Trained(config, [rounds[0][0], *rounds[-1]], rounds)
+
+
+def _as_sure_as(older: GRU4Rec, config: Config) -> Config:
+    """The configuration of an older model's members: less sure, where it had become so, or as it is."""
+    less = less_sure(config)
+    return less if older.merged is not None and older.merged.widths == _widths(_recipes(less)) else config
+
+
+def _tasks(dataset: Dataset, seen: Sessions, config: Config, options: FitOptions) -> list[_Task]:
+    """All members of a configuration; the first one sees some of the sessions alone."""
+    recipes = _recipes(config)
+    starts = _starts(recipes, options.warm_start)
+    missing = dataclasses.replace(dataset, sessions=seen)
+    return [
+        _Task(Member(order + 1, len(recipes)), dataset if order else missing, recipe, start)
+        for order, (recipe, start) in enumerate(zip(recipes, starts, strict=True))
+    ]
+
+
+def _of(task: _Task, number: int, all_trained: int) -> _Task:
+    """The task with another number among all that are trained."""
+    return task._replace(member=Member(number, all_trained))
+
+
+def _recipes(config: Config) -> list[Config]:
+    return [config.member(order) for order in range(config.train.members)]
+
+
+def _widths(recipes: list[Config]) -> tuple[int, ...]:
+    return tuple(recipe.model.hidden_size for recipe in recipes)
 
 
 def _run(tasks: list[_Task], options: FitOptions) -> list[FitResult]:
@@ -136,8 +170,7 @@ def _starts(recipes: list[Config], older: GRU4Rec | None) -> list[GRU4Rec | None
     """
     if older is None:
         return [None] * len(recipes)
-    widths = tuple(recipe.model.hidden_size for recipe in recipes)
-    fits = older.merged is not None and older.merged.widths == widths
+    fits = older.merged is not None and older.merged.widths == _widths(recipes)
     starts = members_of(older) if fits else [older] * len(recipes)
     for start, recipe in zip(starts, recipes, strict=True):
         check_network(start, recipe.model)

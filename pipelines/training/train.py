@@ -69,9 +69,10 @@ def train(data: Data, config: "Config", machine: "FitOptions", *, refit: Refit, 
 def served_config(measured: "FitResult", config: "Config", refit: Refit) -> "Config":
     """The parameters of the model that serves, which has no validation days to stop by.
 
-    With "full" it trains as many epochs as the measured model kept, with "continue" one.
+    With "full" it trains as many epochs as the measured model kept, with "continue" one. Members that became less sure
+    made more passes than the parameters say; they do so again.
     """
-    epochs = measured.best_epoch if refit == "full" else 1
+    epochs = min(measured.best_epoch, config.train.epochs) if refit == "full" else 1
     return config.override({"patience": 0, "keep": "last", "epochs": epochs})
 
 

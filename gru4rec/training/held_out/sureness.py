@@ -9,24 +9,12 @@ more dropout may find more. Which logs these are cannot be seen from counts of i
 import numpy as np
 import torch
 
-from gru4rec.config.auto import LESS_SURE
-from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.evaluation.ranking import ranks
 from gru4rec.network.model import GRU4Rec
 from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP
 
 TOO_SURE = 0.1  # hits promised and not kept, of all predictions
-
-
-def judgeable(recipe: Config) -> bool:
-    """Whether scores are logarithms of probabilities, but for a constant, and bounded by the size of the cosines."""
-    return recipe.loss.loss == "cross-entropy" and recipe.loss.logq == 1.0 and recipe.model.cosine > 0
-
-
-def less_sure(recipe: Config) -> Config:
-    """A member's recipe with smaller cosines and more dropout; one that cannot be judged stays as it is."""
-    return recipe.override(LESS_SURE) if judgeable(recipe) else recipe
 
 
 def too_sure(model: GRU4Rec, held_out: Sessions) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 
 from gru4rec.config.auto import Statistics, auto, single
+from gru4rec.config.less_sure import less_sure
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.config.presets import resolve
 
@@ -38,23 +39,23 @@ def test_members_of_both_losses_and_fewer_passes_over_larger_logs() -> None:
     assert all(bool(member.model.cosine) == (member.loss.loss == "cross-entropy") for own in members for member in own)
 
 
-def test_on_the_smallest_logs_two_members_are_less_sure_and_a_change_holds_for_them_too() -> None:
-    def of(predictions: int, **changes: float) -> list[tuple[float, float]]:
-        found = Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0)
-        config = resolve("auto", found, changes)
-        models = [config.member(order).model for order in (0, 2, 3)]
-        return [(model.cosine, model.dropout_hidden) for model in models]
+def found(predictions: int) -> Statistics:
+    return Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0)
 
-    assert of(19_999) == [(12, 0), (8, 0), (8, 0.2)]
-    assert of(20_000) == [(12, 0)] * 3
-    assert of(19_999, cosine=10) == [(10, 0), (10, 0), (10, 0.2)]
-    assert of(19_999, dropout_hidden=0.1) == [(12, 0.1), (8, 0.1), (8, 0.1)]
+
+def test_less_sure_are_those_that_can_be_judged_and_one_more_and_the_others_count_half() -> None:
+    config = less_sure(auto(found(19_999)))
+    recipes = [config.member(order) for order in range(config.train.members)]
+    models = [(recipe.model.cosine, recipe.model.dropout_hidden, recipe.model.hidden_size) for recipe in recipes]
+    assert models == [(8, 0.2, 100), (0, 0.05, 64), (8, 0.2, 100), (8, 0.2, 100), (8, 0.2, 100)]
+    assert [recipe.train.epochs for recipe in recipes] == [10] * 5
+    assert config.train.balance == 0.5
+    assert not config.train.mend_sureness
 
 
 def test_members_of_small_logs_may_become_less_sure_unless_a_change_says_how_sure_they_are() -> None:
     def of(predictions: int, **changes: float | bool) -> bool:
-        found = Statistics(predictions // 3, 4 * predictions // 3, predictions, 1000, 4.0)
-        return resolve("auto", found, changes).train.mend_sureness
+        return resolve("auto", found(predictions), changes).train.mend_sureness
 
     assert [of(predictions) for predictions in (100, 149_999, 150_000, 10**7)] == [True, True, False, False]
     assert of(1000, epochs=3)

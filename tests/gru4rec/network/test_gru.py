@@ -70,4 +70,5 @@ def test_members_beside_each_other_step_as_each_does_by_itself(rows: int) -> Non
     with torch.inference_mode():
         top = gru.advance(layers, x, found, [slice(0, 3), slice(3, 8), slice(8, 10)])
     torch.testing.assert_close(top, torch.cat(expected, 1))
-    assert found[1] is top and len(found[0]) == rows
+    assert found[1] is top
+    assert len(found[0]) == rows

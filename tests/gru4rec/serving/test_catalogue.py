@@ -96,7 +96,8 @@ def test_what_much_is_added_to_costs_no_second_product(raising: bool, monkeypatc
     found = Catalogue(*output, 1.0).best(states, 3, Touched(row, item, np.zeros(4, bool), added, by))
     scores = states.double() @ output.matrix.double().T + output.bias.double()
     scores[row, item] += torch.from_numpy(added)
-    assert found.items[0, :2].tolist() == [7, 8] and found.items[1, 0] == 9
+    assert found.items[0, :2].tolist() == [7, 8]
+    assert found.items[1, 0] == 9
     if not raising:
         best = scores.topk(3, dim=1)
         assert found.items.tolist() == best.indices.tolist()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gru4rec.config.less_sure import judgeable, less_sure
 from gru4rec.config.options import Config, ModelConfig
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
@@ -13,7 +14,7 @@ from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.merging import members_of
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint
-from gru4rec.training import side_by_side
+from gru4rec.training import members, side_by_side
 from gru4rec.training.epochs import FitResult
 from gru4rec.training.fit import FitOptions, fit
 from gru4rec.training.held_out import sureness
@@ -84,11 +85,21 @@ def test_a_few_predictions_say_nothing() -> None:
 @pytest.mark.parametrize(
     "change", [{"loss": "bpr-max", "logq": 0.0}, {"logq": 0.0}, {"cosine": 0.0}], ids=["bpr-max", "no logq", "products"]
 )
-def test_what_cannot_be_judged_stays_as_it_is(change) -> None:
-    alone = Config().override({"logq": 1.0, "cosine": 12.0})
-    assert sureness.less_sure(alone) == alone.override(sureness.LESS_SURE)
-    assert sureness.less_sure(alone.override(change)) == alone.override(change)
-    assert not sureness.judgeable(alone.override(change))
+def test_what_cannot_be_judged_stays_as_it_is_and_counts_half(change) -> None:
+    alone = Config().override({"logq": 1.0, "cosine": 12.0, "hidden_size": 80, "epochs": 7, "balance": 0.8})
+    assert judgeable(alone)
+    assert not judgeable(alone.override(change))
+    config = less_sure(alone.override({"members": 3, "alternate": [{}, change | {"dropout_hidden": 0.1}, {}]}))
+    first, other, *rest = (config.member(order) for order in range(config.train.members))
+    assert [recipe.model for recipe in rest] == [first.model] * 2
+    assert (first.model.cosine, first.model.dropout_hidden, first.model.hidden_size) == (8, 0.2, 80)
+    assert (other.model.cosine, other.model.dropout_hidden, other.model.hidden_size) == (
+        change.get("cosine", 12),
+        0.1,
+        64,
+    )
+    assert {recipe.train.epochs for recipe in (first, other, *rest)} == {10}
+    assert config.train.balance == 0.4
 
 
 def test_another_member_has_to_rank_better_by_more_than_chance() -> None:
@@ -115,20 +126,20 @@ def model_that_ranks(item: int, place: int) -> GRU4Rec:
 
 def recipes_of(folder: Path) -> list[tuple[float, float]]:
     """Cosine and dropout of the states of members 1, 2, .."""
-    models = [checkpoint.load(folder / f"member-{number}").config.model for number in (1, 2, 3, 4)]
+    models = [checkpoint.load(folder / f"member-{number}").config.model for number in (1, 2, 3, 4, 5)]
     return [(model.cosine, model.dropout_hidden) for model in models]
 
 
 def test_where_a_less_sure_member_finds_more_all_become_like_it(data, become) -> None:
     result, folder = become
-    members = [(report.member, report.members) for report in result.history if report.epoch == 1]
-    assert members == [(1, 3), (4, 4), (2, 4), (3, 4)]
-    assert recipes_of(folder) == [(60, 0), (0, 0), (8, 0.2), (8, 0.2)]
+    trained = [(report.member, report.members) for report in result.history if report.epoch == 1]
+    assert trained == [(1, 3), (4, 4), (2, 5), (3, 5), (5, 5)]
+    assert recipes_of(folder) == [(60, 0), (0, 0), (8, 0.2), (8, 0.2), (8, 0.2)]
     first, other = (checkpoint.load(folder / f"member-{number}").model for number in (1, 4))
     held_out = hold_out(data.sessions)[1]
     assert sureness.too_sure(first, held_out)
     assert sureness.finds_more(other, first, held_out)
-    for part, number in zip(members_of(result.model), (4, 2, 3), strict=True):
+    for part, number in zip(members_of(result.model), (4, 2, 3, 5), strict=True):
         own = checkpoint.load(folder / f"member-{number}").model
         torch.testing.assert_close(part.layers[0].w_hidden, own.layers[0].w_hidden)
     assert equal(checkpoint.load(folder).model, result.model)
@@ -142,8 +153,10 @@ def test_members_that_train_side_by_side_become_less_sure_too(data, become, monk
     assert together.seconds < sum(report.seconds for report in together.history)
 
 
-def test_where_a_less_sure_member_finds_no_more_nothing_changes(data) -> None:
+def test_where_a_less_sure_member_finds_no_more_nothing_changes_but_on_the_smallest_logs(data, monkeypatch) -> None:
     changes = {"cosine": 8.0, "dropout_hidden": 0.2, "epochs": 1}  # it cannot become less sure than that
+    assert [report.member for report in fitted(data, **changes).history] == [1, 4, 2, 3, 5]
+    monkeypatch.setattr(members, "SMALLEST", 2400)
     result = fitted(data, **changes)
     assert [report.member for report in result.history] == [1, 4, 2, 3]
     assert equal(result.model, fitted(data, mend_sureness=False, **changes).model)
@@ -167,3 +180,15 @@ def test_members_that_keep_what_they_promise_stay_as_they_are(data) -> None:
     mended = fitted(data, cosine=1.0, epochs=1)
     assert {report.member for report in mended.history} == {1, 2, 3}
     assert equal(mended.model, fitted(data, cosine=1.0, epochs=1, mend_sureness=False).model)
+
+
+def test_with_a_warm_start_members_stay_as_sure_as_they_were(data, become) -> None:
+    def further(older: GRU4Rec) -> FitResult:
+        return fit(data, RECIPE.override({"epochs": 1}), FitOptions(device="cpu", threads=1, warm_start=older))
+
+    less = further(become[0].model)
+    assert [report.member for report in less.history] == [1, 2, 3, 4]
+    assert less.model.merged.scales[0] == 8
+    plain = further(fitted(data, mend_sureness=False, epochs=1).model)
+    assert [report.member for report in plain.history] == [1, 2, 3]
+    assert plain.model.merged.scales[0] == 60
