@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from gru4rec.config.auto import SMALLEST
+from gru4rec.config.auto import SMALL, SMALLEST
 from gru4rec.config.less_sure import judgeable, less_sure
 from gru4rec.config.options import Config
 from gru4rec.data.dataset import Dataset
@@ -29,8 +29,9 @@ from gru4rec.training.held_out.added import choose, hold_out, last_sessions, wit
 from gru4rec.training.held_out.sureness import finds_more, too_sure
 
 # Of the weights that the first member needs, what all members together still need once they are scaled to the sum of
-# their scores: the others know more of what comes again.
-SHARE_OF_ALL = 0.6
+# their scores: the others know more of what comes again, the more so the smaller the log (from SMALL predictions on:
+# OF_LARGE). docs/experiments/accuracy/choosing.md
+SHARE_OF_ALL, OF_LARGE = 0.6, 0.8
 SPREAD_TOP, SPREAD_ROWS = 20, 1000  # the spread of scores: from the best to the 20th, over so many predictions
 
 
@@ -71,7 +72,7 @@ def fit_members(dataset: Dataset, config: Config, options: FitOptions) -> FitRes
         if options.validation is not None:
             weights = choose(model, dataset.sessions, held_out)
         else:  # the first member alone has not seen them; its scores spread less far than all members' sum
-            share = SHARE_OF_ALL if len(trained.merged) > 1 else 1.0
+            share = _share(dataset.sessions) if len(trained.merged) > 1 else 1.0
             weights = choose(trained.merged[0].model, seen, held_out, share).spread(_sum_of_all(trained.config))
         model = with_added(model, weights, dataset.sessions)
     if options.checkpoint_dir is not None:
@@ -143,6 +144,10 @@ def _recipes(config: Config) -> list[Config]:
 
 def _widths(recipes: list[Config]) -> tuple[int, ...]:
     return tuple(recipe.model.hidden_size for recipe in recipes)
+
+
+def _share(train: Sessions) -> float:
+    return SHARE_OF_ALL if len(train.prediction_events()) < SMALL else OF_LARGE
 
 
 def _run(tasks: list[_Task], options: FitOptions) -> list[FitResult]:
