@@ -118,6 +118,8 @@ class OptimizerConfig(_Part):
     """Its name."""
     learning_rate: float = 0.1
     """Step size."""
+    falling: float = 0.0
+    """Share of the epochs, the last ones, in which the step size falls evenly, epoch by epoch, towards 0."""
     momentum: float = 0.0
     """Classical momentum; of adagrad and sgd only."""
     clip_norm: float = 0.0
@@ -125,6 +127,7 @@ class OptimizerConfig(_Part):
 
     def _judge(self) -> None:
         number("learning_rate", self.learning_rate, 0.0)
+        number("falling", self.falling, 0.0, 1.0)
         number("momentum", self.momentum, 0.0, 1.0, below=True)
         number("clip_norm", self.clip_norm, 0.0)
         if self.learning_rate == 0.0:
@@ -148,7 +151,8 @@ class TrainConfig(_Part):
     shuffle: bool = False
     """Whether sessions are read in random order instead of by time."""
     mend_order: bool = False
-    """Whether a log that is sorted by length, and so not by time, is read in another order (training/order.py)."""
+    """Whether a log that is sorted by length, and so not by time, is read in another order, and a large one with a
+    `falling` step size (training/order.py)."""
     mend_sureness: bool = False
     """Whether the members that score by cosines, of several, may become less sure. Where the first one promises many
     more hits than it has on sessions that it was not fitted on, a less sure one is trained beside it, and if that finds

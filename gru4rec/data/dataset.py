@@ -194,10 +194,9 @@ class Dataset:
 
     def statistics(self) -> Statistics:
         """What preset auto looks at."""
-        lengths = self.sessions.lengths
-        predictions = int(np.maximum(lengths - 1, 0).sum())
-        mean = float(lengths.mean()) if len(lengths) else 0.0
-        return Statistics(len(self.sessions), len(self.sessions.items), predictions, len(self.vocabulary), mean)
+        sessions, events = len(self.sessions), len(self.sessions.items)
+        mean = events / sessions if sessions else 0.0
+        return Statistics(sessions, events, self.sessions.predictions, len(self.vocabulary), mean)
 
     def _late(self, last: float | timedelta | None, at: int | date | None) -> np.ndarray:
         """Which sessions `split` holds out, bool [S]."""

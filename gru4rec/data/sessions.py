@@ -50,6 +50,11 @@ class Sessions:
         """Events of each session, int64 [S]."""
         return np.diff(self.offsets)
 
+    @property
+    def predictions(self) -> int:
+        """How many events have one before them in their session."""
+        return int(np.maximum(self.lengths - 1, 0).sum())
+
     def forget(self) -> None:
         """Take what has been read of the sessions' files out of memory, where they lie in files; they stay readable."""
 

@@ -55,7 +55,8 @@ def load_training(folder: Path, config: Config, data: str) -> TrainingState | No
     """The state of a stopped run, or None where none was begun.
 
     Raises ValueError when it was trained with another configuration (`patience` may differ, and `epochs` but for
-    residual training, whose turns follow from them) or on other data, CheckpointError when its files cannot be used.
+    residual training, whose turns follow from them, and a falling learning rate) or on other data, CheckpointError when
+    its files cannot be used.
     """
     if not (folder / MANIFEST).exists():
         return None
@@ -74,6 +75,7 @@ def load_training(folder: Path, config: Config, data: str) -> TrainingState | No
 
 
 def _fixed(config: Config) -> dict[str, Any]:
-    epochs = config.train.epochs if config.features.training == "residual" else 2
+    follows = config.features.training == "residual" or config.optimizer.falling > 0
+    epochs = config.train.epochs if follows else 2
     train = dataclasses.replace(config.train, epochs=epochs, patience=0)
     return dataclasses.replace(config, train=train).flat()

@@ -11,7 +11,7 @@ from gru4rec.data.dataset import Dataset
 from gru4rec.storage.checkpoint import resolve_device
 from gru4rec.training.epochs import EpochReport, FitOptions, FitResult, fit_one
 from gru4rec.training.members import fit_members
-from gru4rec.training.order import in_mended_order
+from gru4rec.training.order import mended
 from gru4rec.training.processes import leader
 from gru4rec.training.runner import forget_compiled
 from gru4rec.training.threads import paying_threads
@@ -45,7 +45,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
         options = dataclasses.replace(options, validation=_like(options.validation, dataset))
     _check(dataset, config, options.validation)
     if config.train.mend_order:
-        dataset = dataclasses.replace(dataset, sessions=in_mended_order(dataset.sessions, config.train.seed))
+        dataset, config = mended(dataset, config)
     size = group.current().size
     device = resolve_device(options.device)
     leader.check(config, options.processes if size == 1 else size, device)

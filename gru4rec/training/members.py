@@ -104,9 +104,9 @@ def _train(
     judges = last_sessions(held_out, proof.rows(len(dataset.vocabulary)))
     if too_sure(rounds[0][0].model, judges):
         another, *like_it, one_more = _tasks(dataset, seen, less_sure(config), options)
-        rounds.append(_run([another._replace(member=Member(members + 1, members + 1))], options))
+        rounds.append(_run([_of(another, members + 1, members + 1)], options))
         others = [_of(task, task.member.number, members + 1) for task in others]
-        smallest = len(dataset.sessions.prediction_events()) < SMALLEST
+        smallest = dataset.sessions.predictions < SMALLEST
         if smallest or finds_more(rounds[1][0].model, rounds[0][0].model, judges):
             others = [_of(task, task.member.number, members + 2) for task in like_it]
             others.append(_of(one_more, members + 2, members + 2))
@@ -147,7 +147,7 @@ def _widths(recipes: list[Config]) -> tuple[int, ...]:
 
 
 def _share(train: Sessions) -> float:
-    return SHARE_OF_ALL if len(train.prediction_events()) < SMALL else OF_LARGE
+    return SHARE_OF_ALL if train.predictions < SMALL else OF_LARGE
 
 
 def _run(tasks: list[_Task], options: FitOptions) -> list[FitResult]:

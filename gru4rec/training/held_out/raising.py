@@ -94,7 +94,7 @@ def choose(model: GRU4Rec, raises: Raises, held_out: Sessions, unit: float) -> T
         As in Raises (network/added/raises.py).
     """
     best = torch.zeros(2, len(RANKS))
-    if len(held_out.prediction_events()) < FEWEST:
+    if held_out.predictions < FEWEST:
         return best
     blocks = model.blocks(held_out, rows=block_rows(len(model.vocabulary)))
     found = Raisable.joined([Raisable.of_block(block, held_out, raises) for block in blocks])

@@ -59,7 +59,8 @@ class Step:
         self._loss = make_loss(config.loss)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Zero the lanes' states; epochs count from 1."""
+        """Zero the lanes' states, and set the learning rate; epochs count from 1."""
+        self.optimizer.begin_epoch(epoch, self.config.train.epochs)
         for state in self.states:
             state.zero_()
 

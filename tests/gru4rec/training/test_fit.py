@@ -86,8 +86,9 @@ def test_a_stopped_run_goes_on_to_the_bit(tmp_path: Path, changes: dict, stop: i
     assert same(checkpoint.load(tmp_path).model, whole.model)
 
 
-def test_a_run_killed_inside_an_epoch_goes_on_from_the_epoch_before(tmp_path: Path) -> None:
-    sessions, config = random_sessions(40, ITEMS, 1), Config().override(SMALL)
+@pytest.mark.parametrize("falling", [0.0, 0.6])
+def test_a_run_killed_inside_an_epoch_goes_on_from_the_epoch_before(tmp_path: Path, falling: float) -> None:
+    sessions, config = random_sessions(40, ITEMS, 1), Config().override({**SMALL, "falling": falling})
 
     def die(report: EpochReport) -> None:
         if report.epoch == 2:
@@ -97,6 +98,13 @@ def test_a_run_killed_inside_an_epoch_goes_on_from_the_epoch_before(tmp_path: Pa
         fit(Dataset(sessions, VOCABULARY), config, FitOptions(checkpoint_dir=tmp_path, on_epoch=die))
     resumed = fit(Dataset(sessions, VOCABULARY), config, FitOptions(checkpoint_dir=tmp_path, resume=True))
     assert same(resumed.model, fit(Dataset(sessions, VOCABULARY), config).model)
+
+
+def test_a_run_whose_rate_falls_is_resumed_with_its_own_epochs_alone(tmp_path: Path) -> None:
+    data, config = Dataset(cycles(9), VOCABULARY), Config().override({**SMALL, "falling": 0.5})
+    fit(data, config, FitOptions(checkpoint_dir=tmp_path))
+    with pytest.raises(ValueError, match="epochs was 4 and is 6"):
+        fit(data, config.override({"epochs": 6}), FitOptions(checkpoint_dir=tmp_path, resume=True))
 
 
 def test_resume_with_nothing_there_starts_at_the_beginning(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from gru4rec import Dataset, FitOptions, fit
 from gru4rec.config.options import Config
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
-from gru4rec.training.order import STRETCHES, in_mended_order, sorted_by_length
+from gru4rec.training import order
+from gru4rec.training.order import STRETCHES, in_mended_order, mended, sorted_by_length
 
 
 def log(lengths: np.ndarray) -> Sessions:
@@ -60,10 +61,21 @@ def test_training_reads_the_mended_order_only_where_it_is_told_to():
     vocabulary = Vocabulary.build(np.arange(120))
     config = Config().override({"hidden_size": 4, "n_sample": 8, "batch_size": 4, "epochs": 1, "seed": 7})
 
-    def trained(sessions: Sessions, **changes: bool) -> dict[str, torch.Tensor]:
+    def trained(sessions: Sessions, **changes: float) -> dict[str, torch.Tensor]:
         options = FitOptions(device="cpu", threads=1)
         return fit(Dataset(sessions, vocabulary), config.override(changes), options).model.tensors()
 
     as_given, mended = trained(given), trained(given, mend_order=True)
     torch.testing.assert_close(mended, trained(in_mended_order(given, 7)), rtol=0, atol=0)
     assert any((mended[name] != weight).any() for name, weight in as_given.items())
+
+
+def test_the_rate_falls_where_a_large_log_is_mended_and_nothing_else_is_said(monkeypatch):
+    given = log(days_sorted_by_length(2, 60))
+    data, config = Dataset(given, Vocabulary.build(np.arange(120))), Config()
+    assert mended(data, config)[1] is config
+    monkeypatch.setattr(order, "SMALL", given.predictions)
+    assert mended(data, config)[1] == config.override({"falling": 0.4})
+    assert mended(data, config.override({"falling": 1.0}))[1].optimizer.falling == 1.0
+    in_time = Dataset(log(np.full(1000, 300)), Vocabulary.build(np.arange(1000)))
+    assert mended(in_time, config) == (in_time, config)
