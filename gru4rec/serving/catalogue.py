@@ -109,7 +109,8 @@ class _InTiles:
 
     def powers(self) -> NDArray[np.float64]:
         """What the scores that were taken out add to the sums of powers, [R]."""
-        powers = np.exp2(self.score[self.taken].astype(np.float64))  # what is added may be more than float32 holds
+        with np.errstate(over="ignore"):  # such a row is made again
+            powers = np.exp2(self.score[self.taken].astype(np.float64))  # more is added at times than float32 holds
         total: NDArray[np.float64] = np.bincount(self.row[self.taken], powers, self.rows).astype(np.float64)
         return total
 

@@ -35,7 +35,7 @@ def layer(items: int, hidden: int, seed: int, size: float = 1.0) -> Output:
     tile=st.sampled_from([256, 512, 1024]),
     bar=st.sampled_from([0.0, 0.3, 0.97]),
     temperature=st.sampled_from([0.2, 1.0, 7.0]),
-    added=st.sampled_from([0.0, 0.5, -2.0, -1000.0, 60.0]),
+    added=st.sampled_from([0.0, 0.5, -2.0, -1000.0, 60.0, 3000.0]),
     again=st.sampled_from(["all", "none", "some"]),
     sure=st.sampled_from([-2.0, 3.5]),
 )
