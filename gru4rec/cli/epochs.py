@@ -11,16 +11,15 @@ class Epochs:
     """Called with the report of each epoch; `last` names the last one that this run finished."""
 
     def __init__(self, config: TrainConfig) -> None:
-        self._config = config
+        self._several = config.members > 1
         self.last: str | None = None
 
     def __call__(self, report: EpochReport) -> None:
         """Say how an epoch went."""
-        several = self._config.members > 1
-        self.last = f"epoch {report.epoch}" + (f" of member {report.member}" if several else "")
-        member = f"member {report.member}/{report.members}, " if several else ""
+        self.last = f"epoch {report.epoch}" + (f" of member {report.member}" if self._several else "")
+        member = f"member {report.member}/{report.members}, " if self._several else ""
         figures = "".join(f", {name} {value:.4f}" for name, value in (report.validation or {}).items())
-        say(f"{member}epoch {report.epoch}/{self._config.epochs}: loss {report.loss:.4f}{figures}")
+        say(f"{member}epoch {report.epoch}/{report.epochs}: loss {report.loss:.4f}{figures}")
 
 
 def as_json(report: EpochReport) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
             measured = rank_metrics(result.model, validation, "validation")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"the model is whole; `gru4rec evaluate {arguments.model_dir}` measures it") from None
-    print(json.dumps(measured | summary(result, config)), flush=True)
+    print(json.dumps(measured | summary(result)), flush=True)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class Run:
         """Train into a folder and leave the whole model there; KeyboardInterrupt says what is kept."""
         train, epochs = self.config.train, Epochs(self.config.train)
         if train.members > 1:
-            say(f"{train.members} members are trained in turn and merged, each up to {train.epochs} epochs")
+            more = "; more, and longer, where they are too sure of themselves" if train.mend_sureness else ""
+            say(f"{train.members} members are trained in turn and merged, each up to {train.epochs} epochs{more}")
         self._note_lanes()
         resumed = folder.begin(self.config, go_on)
         if go_on and not resumed:
@@ -118,7 +119,7 @@ def rank_metrics(model: GRU4Rec, held_out: Dataset, measured_on: str) -> dict[st
     }
 
 
-def summary(result: FitResult, config: Config) -> dict[str, Any]:
+def summary(result: FitResult) -> dict[str, Any]:
     """How the training went, the second half of that object.
 
     epochs: passes of one member; best_epoch: of the last member; history: every epoch, with the figures that were
@@ -129,7 +130,7 @@ def summary(result: FitResult, config: Config) -> dict[str, Any]:
         "fit_seconds": round(result.seconds, 3),
         "epochs": -(-len(result.history) // len({report.member for report in result.history})),
         "best_epoch": result.best_epoch,
-        "members": config.train.members,
+        "members": 1 if result.model.merged is None else len(result.model.merged.widths),
         "history": [as_json(report) for report in result.history],
     }
 

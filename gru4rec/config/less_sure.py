@@ -1,6 +1,6 @@
 """Members that are less sure of what comes next, for logs that show less than a member would learn by heart.
 
-What it consists of was chosen on small logs (docs/experiments/accuracy/sureness.md, smallest.md).
+What it consists of was chosen on small logs (docs/experiments/accuracy/sureness.md, one-more.md).
 """
 
 from typing import Any
@@ -24,12 +24,12 @@ def less_sure(config: Config) -> Config:
     """
     alternate = [dict(config.train.own(order)) for order in range(config.train.members)]
     for order, own in enumerate(alternate):
-        model = config.member(order).model
+        recipe = config.member(order)
         for name in LESS_SURE:
             own.pop(name, None)
-        if not judgeable(config.member(order)):
-            own |= {name: getattr(model, name) for name in LESS_SURE}
-            own["hidden_size"] = min(model.hidden_size, WIDTH)
+        if not judgeable(recipe):
+            own |= {name: getattr(recipe.model, name) for name in LESS_SURE}
+            own["hidden_size"] = min(recipe.model.hidden_size, WIDTH)
     train = {
         "members": len(alternate) + 1, "alternate": [*alternate, {}], "epochs": config.train.epochs * 3 // 2,
         "balance": config.train.balance * COUNTING, "mend_sureness": False,

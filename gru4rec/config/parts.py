@@ -156,8 +156,8 @@ class TrainConfig(_Part):
     mend_sureness: bool = False
     """Whether the members that score by cosines, of several, may become less sure. Where the first one promises many
     more hits than it has on sessions that it was not fitted on, a less sure one is trained beside it, and if that finds
-    more there, the others are made like it (training/held_out/sureness.py). These are the validation sessions, or else
-    those that `repeats` holds out."""
+    more there, or the log is one of the smallest, the others are made like it, and one more (config/less_sure.py).
+    These sessions are the validation sessions, or else those that `repeats` holds out."""
     precision: Precision = "float32"
     """Of an update's matrix products: bf16 rounds the operands of the large ones to 8 bits of mantissa and sums in
     float32; auto rounds inside all of them where that pays: to TF32 on a GPU, to bf16 for wide layers on a CPU that has

@@ -32,8 +32,8 @@ from gru4rec.training.trainer import Trainer
 class EpochReport:
     """One pass of one member. Epochs and members count from 1; loss: the mean over all events; seconds: without the
     validation, and shared with the members that train at the same time; validation: the monitored metric, recall@20 and
-    mrr@20 on the validation sessions; members: how many are trained, one more than the model has where the first one
-    is too sure."""
+    mrr@20 on the validation sessions; members: how many are trained, more than the model has where the first one is too
+    sure; epochs: how many passes this member makes at most."""
 
     epoch: int
     loss: float
@@ -42,6 +42,7 @@ class EpochReport:
     validation: dict[str, float] | None = None
     member: int = 1
     members: int = 1
+    epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class FitResult:
         for report in self.history:
             row = dataclasses.asdict(report)
             figures = row.pop("validation") or {}
-            del row["members"]
+            del row["members"], row["epochs"]
             rows.append({"member": row.pop("member"), **row, **figures})
         numbers = ("loss", "seconds", "events_per_second")
         metrics = [name for name in (rows[0] if rows else {}) if name not in ("member", "epoch", *numbers)]
@@ -147,6 +148,7 @@ def train(dataset: Dataset, config: Config, options: FitOptions, member: Member)
     while len(history) < config.train.epochs and not stopping.stop:
         crew.epoch(len(history) + 1)
         report = yield from _epoch(trainer, len(history) + 1, member, progress=options.progress)
+        report = dataclasses.replace(report, epochs=config.train.epochs)
         if sample is not None:
             report = dataclasses.replace(report, validation=_validate(model, sample, config.train.monitor))
         history.append(report)

@@ -103,7 +103,8 @@ def _train(
     rounds = [_run([first], options)]
     judges = last_sessions(held_out, proof.rows(len(dataset.vocabulary)))
     if too_sure(rounds[0][0].model, judges):
-        another, *like_it, one_more = _tasks(dataset, seen, less_sure(config), options)
+        less = less_sure(config)
+        another, *like_it, one_more = _tasks(dataset, seen, less, options)
         rounds.append(_run([_of(another, members + 1, members + 1)], options))
         others = [_of(task, task.member.number, members + 1) for task in others]
         smallest = dataset.sessions.predictions < SMALLEST
@@ -111,7 +112,7 @@ def _train(
             others = [_of(task, task.member.number, members + 2) for task in like_it]
             others.append(_of(one_more, members + 2, members + 2))
             rounds.append(_run(others, options))
-            return _Trained(less_sure(config), [rounds[1][0], *rounds[2]], rounds)
+            return _Trained(less, [rounds[1][0], *rounds[2]], rounds)
     rounds.append(_run(others, options))
     return _Trained(config, [rounds[0][0], *rounds[-1]], rounds)
 

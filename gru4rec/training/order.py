@@ -22,11 +22,11 @@ def mended(dataset: Dataset, config: Config) -> tuple[Dataset, Config]:
     """A data set and a configuration as given; of a log that is sorted by length in another order, a large one to be
     learnt with a falling rate.
     """
-    if not sorted_by_length(dataset.sessions):
+    sessions = in_mended_order(dataset.sessions, config.train.seed)
+    if sessions is dataset.sessions:
         return dataset, config
     if dataset.sessions.predictions >= SMALL and not config.optimizer.falling:
         config = config.override({"falling": FALLING})
-    sessions = in_mended_order(dataset.sessions, config.train.seed)
     return dataclasses.replace(dataset, sessions=sessions), config
 
 

@@ -120,7 +120,7 @@ def _log_epoch(context: dg.AssetExecutionContext, stage: str, report: "EpochRepo
         prefix += f"member_{report.member}/"
         member = f", member {report.member} of {report.members}"
     mlflow.log_metrics({prefix + name: value for name, value in numbers(found).items()}, step=report.epoch)
-    most = f" of {parameters.train.epochs}" if stage == "measured" else ""  # the other model trains as many as paid
+    most = f" of {report.epochs}" if stage == "measured" else ""  # the other model trains as many as paid
     validation = "".join(f", {name} {value:.4f}" for name, value in (report.validation or {}).items())
     context.log.info(
         f"{stage} model{member}, epoch {report.epoch}{most}: "

@@ -17,9 +17,8 @@ def test_the_epochs_of_a_member_are_its_own_steps(
     parameters = Config().override({"members": members, "epochs": 7})
     with tracking.run("night", {}) as active, dg.build_asset_context() as context:
         for epoch in (1, 2):
-            _log_epoch(
-                context, "measured", EpochReport(epoch, 4.0, 1.0, 9.0, {"recall@20": 0.5}, members, members), parameters
-            )
+            report = EpochReport(epoch, 4.0, 1.0, 9.0, {"recall@20": 0.5}, members, members, 7)
+            _log_epoch(context, "measured", report, parameters)
         _log_epoch(context, "served", EpochReport(1, 3.0, 1.0, 9.0, None, members, members), parameters)
     points = tracking.client.get_metric_history(active.info.run_id, f"{below}loss")
     assert [(point.step, point.value) for point in points] == [(1, 4.0), (2, 4.0)]

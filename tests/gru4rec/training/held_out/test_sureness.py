@@ -134,6 +134,7 @@ def test_where_a_less_sure_member_finds_more_all_become_like_it(data, become) ->
     result, folder = become
     trained = [(report.member, report.members) for report in result.history if report.epoch == 1]
     assert trained == [(1, 3), (4, 4), (2, 5), (3, 5), (5, 5)]
+    assert [report.epochs for report in result.history if report.epoch == 1] == [4, 6, 6, 6, 6]
     assert recipes_of(folder) == [(60, 0), (0, 0), (8, 0.2), (8, 0.2), (8, 0.2)]
     first, other = (checkpoint.load(folder / f"member-{number}").model for number in (1, 4))
     held_out = hold_out(data.sessions)[1]
