@@ -9,7 +9,8 @@ distinct items, dropout, updates. On a CPU with one thread they are processor se
 work on the machine disturbs them less; else wall-clock seconds.
 
 The floor of a step is its bare matrix products: those of its shapes alone, on tensors that lie as the libraries like
-them, timed in the same rounds. No step of this model with these products can be faster than that.
+them, in the same precision, timed in the same rounds. No step of this model with these products can be faster than
+that.
 """
 
 import argparse
@@ -27,11 +28,13 @@ from gru4rec.config.presets import PRESETS
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
+from gru4rec.network.precision import cpu_has_bf16, internal, within
 from gru4rec.training.trainer import Trainer
+from gru4rec.training.update.operations import operations
 from gru4rec.training.windows.schedule import Steps, build_schedule
 
 SETTINGS = {"rsc15": PRESETS["rsc15"], "rsc15 at B=128": PRESETS["rsc15"].override({"batch_size": 128}), **PRESETS}
-WARM_STEPS = 192  # three chunks: a GPU runs the first, captures the second and replays the third
+WARM_STEPS = 192  # a GPU runs the first chunk, captures the second and replays the third; oneDNN makes code for shapes
 COLUMNS = ("setting", "loss, units, B", "eager ms/step", "ours ms/step", "eager / ours", "events/s", "tables, MB/step",
            "MFLOP/step", "bare products, ms", "ours / bare products")  # fmt: skip
 
@@ -87,9 +90,11 @@ def bare_products(config: Config, candidates: int, device: str = "cpu") -> Itera
     pairs = [(query, rows.t()), (d_scores, rows), (d_scores.t(), query), *[(query, weight.t())] * 2,
              *[(gates.t(), query)] * 2, (gates, weight)]  # fmt: skip
     outs = [torch.mm(a, b) for a, b in pairs]
+    rounding = internal(config.train.precision, outs[0].device.type, operations(config), bf16=cpu_has_bf16())
     while True:
-        for (a, b), out in zip(pairs, outs, strict=True):
-            torch.mm(a, b, out=out)
+        with within(rounding):
+            for (a, b), out in zip(pairs, outs, strict=True):
+                torch.mm(a, b, out=out)
         yield 1
 
 
@@ -117,7 +122,7 @@ def contest(sessions: Sessions, counts: np.ndarray, config: Config, options: arg
     clock, device = clock_of(options.device), options.device
     ours, eager = fast_steps(sessions, counts, config, device), eager_steps(sessions, counts, config, device)
     products = bare_products(config, round(distinct_candidates(counts, config)), device)
-    seconds_per_step(ours, WARM_STEPS if device != "cpu" else 1, clock)
+    seconds_per_step(ours, WARM_STEPS, clock)
     seconds_per_step(eager, 5, clock)
     runs = ((eager, options.steps // 2), (ours, options.steps), (products, options.steps // 2))
     times = [[seconds_per_step(run, steps, clock) for run, steps in runs] for _ in range(options.rounds)]

@@ -35,8 +35,8 @@ ITEMS, SESSIONS = 17_376, 60_000  # as many items as RSC15 1/64
 ROUNDS, EAGER_STEPS = 3, 200
 
 WAYS: dict[str, dict[str, Any]] = {
-    "graph": {},
-    "compiled": {"compile": True},
+    "graph": {"precision": "float32"},
+    "compiled": {"compile": True, "precision": "float32"},
     "compiled, precision=auto": {"compile": True, "precision": "auto"},
 }
 

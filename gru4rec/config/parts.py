@@ -158,10 +158,10 @@ class TrainConfig(_Part):
     more hits than it has on sessions that it was not fitted on, a less sure one is trained beside it, and if that finds
     more there, or the log is one of the smallest, the others are made like it, and one more (config/less_sure.py).
     These sessions are the validation sessions, or else those that `repeats` holds out."""
-    precision: Precision = "float32"
-    """Of an update's matrix products: bf16 rounds the operands of the large ones to 8 bits of mantissa and sums in
-    float32; auto rounds inside all of them where that pays: to TF32 on a GPU, to bf16 for wide layers on a CPU that has
-    instructions for it (network/precision.py)."""
+    precision: Precision = "auto"
+    """Of an update's matrix products: auto rounds operands inside them where that pays, to TF32 on a GPU and to bf16
+    in large updates on a CPU that has instructions for it (network/precision.py); float32 rounds nowhere, so that
+    machines differ by the order of sums alone; bf16 rounds the operands of the large ones to 8 bits of mantissa."""
     compile: bool = False
     """Whether an update is compiled by torch.compile whatever the device; on a GPU long trainings always are."""
     patience: int = 0

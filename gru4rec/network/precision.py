@@ -15,7 +15,7 @@ from torch import Tensor
 Product = Callable[[Tensor, Tensor, Tensor], Tensor]  # writes a @ b into the third tensor and returns that one
 Internal = Literal["high", "medium"]  # of torch.set_float32_matmul_precision: TF32, bf16
 
-WIDE = 384  # units; at 512 bf16 inside a CPU's products pays, at 100 converting costs more than it saves
+LARGE = 4e8  # floating-point operations of an update; in fewer, converting to bf16 takes a CPU longer than it saves
 
 
 def product_of(precision: str) -> Product:
@@ -23,20 +23,20 @@ def product_of(precision: str) -> Product:
     return _bf16_product if precision == "bf16" else _product
 
 
-def internal(precision: str, device: str, units: int, *, bf16: bool) -> Internal | None:
+def internal(precision: str, device: str, operations: float, *, bf16: bool) -> Internal | None:
     """What the libraries may round float32 operands to inside an update's products; None: nothing.
 
     Args:
         precision: of the configuration; only "auto" lets them.
         device: its type, "cpu" or "cuda".
-        units: of a layer.
+        operations: of the products of an update (training/update/operations.py).
         bf16: whether the CPU has bf16 instructions (`cpu_has_bf16`).
     """
     if precision != "auto":
         return None
     if device == "cuda":
         return "high"
-    return "medium" if device == "cpu" and bf16 and units >= WIDE else None
+    return "medium" if device == "cpu" and bf16 and operations >= LARGE else None
 
 
 def cpu_has_bf16() -> bool:

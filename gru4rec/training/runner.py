@@ -124,7 +124,7 @@ def _compiled(step: Step) -> Callable[[Window], Tensor]:
     from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException  # loads the compiler
 
     compiled = torch.compile(step.update, fullgraph=True, dynamic=False)
-    # float32 is what was asked for; whoever wants TF32 says precision=auto
+    # whoever asks for float32 means it
     warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores", module="torch._inductor")
     chosen: list[Callable[[Window], Tensor]] = [compiled]
 

@@ -1,27 +1,27 @@
 import pytest
 import torch
 
-from gru4rec.network.precision import WIDE, Internal, internal, within
+from gru4rec.network.precision import LARGE, Internal, internal, within
 
 
 @pytest.mark.parametrize(
-    ("precision", "device", "units", "bf16", "expected"),
+    ("precision", "device", "operations", "bf16", "expected"),
     [
-        ("auto", "cpu", 512, True, "medium"),
-        ("auto", "cpu", WIDE, True, "medium"),
-        ("auto", "cpu", WIDE - 1, True, None),
-        ("auto", "cpu", 100, True, None),
-        ("auto", "cpu", 512, False, None),
-        ("auto", "cuda", 512, False, "high"),
-        ("auto", "cuda", 100, True, "high"),
-        ("auto", "mps", 512, True, None),
-        *[(precision, device, 512, True, None) for precision in ("float32", "bf16") for device in ("cpu", "cuda")],
+        ("auto", "cpu", 2e9, True, "medium"),
+        ("auto", "cpu", LARGE, True, "medium"),
+        ("auto", "cpu", LARGE - 1, True, None),
+        ("auto", "cpu", 4e7, True, None),
+        ("auto", "cpu", 2e9, False, None),
+        ("auto", "cuda", 2e9, False, "high"),
+        ("auto", "cuda", 4e7, True, "high"),
+        ("auto", "mps", 2e9, True, None),
+        *[(precision, device, 2e9, True, None) for precision in ("float32", "bf16") for device in ("cpu", "cuda")],
     ],
 )
 def test_only_auto_rounds_and_only_where_the_machine_can(
-    precision: str, device: str, units: int, bf16: bool, expected: Internal | None
+    precision: str, device: str, operations: float, bf16: bool, expected: Internal | None
 ) -> None:
-    assert internal(precision, device, units, bf16=bf16) == expected
+    assert internal(precision, device, operations, bf16=bf16) == expected
 
 
 @pytest.mark.parametrize("rounding", ["high", "medium"])
