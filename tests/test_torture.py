@@ -46,6 +46,7 @@ def elsewhere(code: str, root: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_night_of_which_a_part_is_missing_is_seen(tmp_path: Path) -> None:
     first = elsewhere("print(partial(root, [(0, 1, 7)])); published(root, users=3)", tmp_path)
     assert first == "None", "no night is no part of one"

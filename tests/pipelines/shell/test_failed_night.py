@@ -77,6 +77,7 @@ def test_a_failed_night_of_the_shell_tells_people_and_stands_on_its_jobs_page(fa
     assert run.tags["dagster/partition"] == "2026-01-06"
 
 
+@pytest.mark.slow
 def test_lists_alone_need_a_champion(
     failed: Failed, house: Any, environment: Callable[[Path, Path], dict[str, str]]
 ) -> None:

@@ -107,6 +107,7 @@ def data(sessions: int = 200) -> Dataset:
     return Dataset(random_sessions(sessions, 9, 1), Vocabulary.build(np.arange(9)))
 
 
+@pytest.mark.slow
 def test_members_validation_and_resume_work_with_two_processes(tmp_path: Path) -> None:
     config = Config().override({**BASE, "members": 2, "alternate": {"loss": "bpr-max"}, "repeats": True, "epochs": 3})
     reports: list[EpochReport] = []
