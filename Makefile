@@ -24,10 +24,10 @@ ui: $(INSTALLED) ## Dagster UI, MLflow UI and a page of the lists together, on l
 	$(BIN)/python -m pipelines ui
 
 test: $(INSTALLED) ## Run the tests (the fast ones, without Spark)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not spark"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not spark"
 
 test-all: $(INSTALLED) ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 torture: $(INSTALLED) ## Kill, spoil and race whole nights (hours): make torture KILLS=1000 SPOILED=300 RIVALS=20 SEED=0 SHARES=1
 	$(BIN)/python -m benchmarks.torture --kills $(or $(KILLS),1000) --spoiled $(or $(SPOILED),300) \
@@ -35,7 +35,7 @@ torture: $(INSTALLED) ## Kill, spoil and race whole nights (hours): make torture
 
 test-spark: $(INSTALLED) ## Install pyspark (450 MB) and run the fast tests on Spark; needs Java 17
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
-	GRU4REC_TEST_SPARK=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "spark and not slow"
+	GRU4REC_TEST_SPARK=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "spark and not slow"
 
 lint: $(INSTALLED) ## Style, types and the walls between the packages
 	$(BIN)/ruff check .

@@ -30,6 +30,7 @@ def trained(*, compiles: bool) -> dict[str, torch.Tensor]:
     return model.tensors()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:dynamo_pgo")
 def test_without_a_compiler_the_same_updates_are_made_and_one_line_says_why(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -54,7 +54,7 @@ def test_a_whole_training_on_the_device_equals_the_reference(changes: dict[str, 
     assert difference < 1e-10
 
 
-@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("shuffle", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_both_ways_read_the_same_losses(shuffle: bool) -> None:
     config = Config().override({**SMALL, "shuffle": shuffle, "dropout_embedding": 0.2})
     ways = [trainer_of(config, 800, on_device=on_device, dtype=torch.float64) for on_device in (True, False)]

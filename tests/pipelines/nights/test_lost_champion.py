@@ -50,7 +50,14 @@ def says(house: Any) -> str:
     return registry.of_night(house.tracking, SECOND).tags["gate_reason"]
 
 
-@pytest.mark.parametrize(("part", "how"), [("evaluated", "gone"), ("served", "gone"), ("evaluated", "spoiled")])
+@pytest.mark.parametrize(
+    ("part", "how"),
+    [
+        ("evaluated", "gone"),
+        pytest.param("served", "gone", marks=pytest.mark.slow),
+        pytest.param("evaluated", "spoiled", marks=pytest.mark.slow),
+    ],
+)
 def test_a_lost_champion_stops_nobody(trained: Any, part: str, how: str) -> None:
     folder = files_of(trained, part)
     kept = folder.with_name(f"{folder.name}-kept")

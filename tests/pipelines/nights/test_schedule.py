@@ -39,7 +39,7 @@ DAILY_TICKS = [
 OTHER_TICKS = [
     ("Europe/Berlin", "0 2,14 * * *"),
     ("Europe/Berlin", "0 * * * *"),
-    ("Australia/Lord_Howe", "*/15 * * * *"),
+    pytest.param("Australia/Lord_Howe", "*/15 * * * *", marks=pytest.mark.slow),
     ("Europe/London", "30 1 * 3,10 *"),
     ("UTC", "0 2 * * 1-5"),
     ("Europe/Athens", "0 2 * * 0"),

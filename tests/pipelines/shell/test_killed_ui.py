@@ -28,7 +28,9 @@ time.sleep(600)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems tell no process that its parent is gone")
-@pytest.mark.parametrize("deaf", [[], ["deaf"]], ids=["as started by a shell", "deaf to SIGTERM"])
+@pytest.mark.parametrize(
+    "deaf", [pytest.param([], marks=pytest.mark.slow), ["deaf"]], ids=["as started by a shell", "deaf to SIGTERM"]
+)
 def test_servers_of_a_killed_ui_end(tmp_path: Path, deaf: list[str]) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path / "log"), *deaf]
     parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -108,8 +108,14 @@ sys.exit(main(["import", "log", sys.argv[2], "--mapping", sys.argv[3], "--data",
 """
 
 
-@pytest.mark.parametrize("moves", [0, 1, 2, 3])
-@pytest.mark.parametrize("next_run", ["import", "night"])
+@pytest.mark.parametrize(
+    ("moves", "next_run"),
+    [
+        pytest.param(moves, run, marks=[] if (moves, run) in {(1, "night"), (2, "import")} else pytest.mark.slow)
+        for moves in range(4)
+        for run in ("import", "night")
+    ],
+)
 def test_an_import_that_is_killed_while_its_files_take_their_places(tmp_path, engine, layout, shop, moves, next_run):
     """Before the first move it never was; from then on all of it is there after the next run."""
     path = log(tmp_path / "in", "log.csv", "a,x,2024-03-01", "a,y,2024-03-02")

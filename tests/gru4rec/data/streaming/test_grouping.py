@@ -64,7 +64,7 @@ def assert_same(found: Sessions, expected: Sessions) -> None:
 
 @given(rows=LOGS, kinds=st.fixed_dictionaries({name: st.sampled_from(types) for name, types in KINDS.items()}),
        chunk=st.integers(1, 9), min_length=st.integers(1, 3), recount=st.booleans())  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_on_disk_and_in_memory_are_equal(
     rows: list[tuple[int, ...]], kinds: dict[str, pa.DataType], chunk: int, min_length: int, recount: bool
 ) -> None:

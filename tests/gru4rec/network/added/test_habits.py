@@ -74,7 +74,7 @@ def test_habits_count_where_sessions_have_some() -> None:
         assert not proof.choose([block], sessions, rates(sessions), nothing(50)).habits.any()
 
 
-@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("members", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_habits_that_prove_themselves_are_kept_with_the_model(tmp_path: Path, members: int) -> None:
     rng = np.random.default_rng(7)
     single = [rng.integers(0, 200, 8).tolist() for _ in range(1500)]

@@ -208,7 +208,7 @@ def test_a_static_update_is_the_reference_networks(
     assert_equal(config, TURNS[training], static=True)
 
 
-@pytest.mark.parametrize("architecture", ["concatenated", "shared-output"])
+@pytest.mark.parametrize("architecture", [pytest.param("concatenated", marks=pytest.mark.slow), "shared-output"])
 def test_a_static_update_asks_the_device_for_nothing(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be traced as one graph would wait for a value; traced and plain, both turns make the same updates."""
     monkeypatch.setattr("gru4rec.network.feature_tower.SHORT", 0)

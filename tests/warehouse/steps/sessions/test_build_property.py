@@ -171,7 +171,7 @@ many = settings(max_examples=40, deadline=None, suppress_health_check=list(Healt
 randoms = st.integers(0, 2**32).map(random.Random)
 
 
-@pytest.mark.parametrize("kind", ["int64", "string"])
+@pytest.mark.parametrize("kind", ["int64", pytest.param("string", marks=pytest.mark.slow)])
 @few
 @given(data=st.data())
 def test_sessions_agree_with_the_reference(kind, data):
