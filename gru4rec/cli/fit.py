@@ -24,6 +24,7 @@ from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.calibration import fit_temperature
 from gru4rec.storage import checkpoint
 from gru4rec.training.fit import FitOptions, FitResult, fit
+from gru4rec.training.rounding import rounded_to
 from gru4rec.training.threads import paying_threads
 
 RANK_METRICS = [f"{metric}@{k}" for metric in ("recall", "mrr", "ndcg") for k in (5, 10, 20)]
@@ -45,6 +46,7 @@ def fit_command(arguments: argparse.Namespace) -> None:
     test = _held_out("test", arguments.test, train, columns)
     say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
     threads = _threads(arguments, config, device)
+    say(f"products of an update: {rounded_to(config, device, arguments.processes)}")
     machine = FitOptions(device=device, threads=threads, processes=arguments.processes)
     set_threads(threads)
     result = Run(train, config, validation, older, machine).train(folder, go_on=arguments.resume)

@@ -72,16 +72,23 @@ def gru4rec_model(
 
 
 def _machine(context: dg.AssetExecutionContext, knobs: ModelKnobs, parameters: "Config") -> "FitOptions":
-    """What the knobs give to the training, with as many threads as pay where none are named; the log says how many."""
+    """What the knobs give to the training, with as many threads as pay where none are named; the log says how many, and
+    a tag of the run to what products are rounded, for runs of machines that differ there differ in their figures."""
+    import mlflow
+
     from gru4rec.config.threads import cores
+    from gru4rec.storage.checkpoint import resolve_device
     from gru4rec.training.fit import FitOptions
+    from gru4rec.training.rounding import rounded_to
     from gru4rec.training.threads import paying_threads
 
     threads = knobs.threads or paying_threads(parameters, knobs.processes)
+    products = rounded_to(parameters, resolve_device(knobs.device), knobs.processes)
     context.log.info(
         f"training on a processor takes {threads} thread(s) in each of {knobs.processes} process(es), of {cores()} "
-        f"cores (device: {knobs.device})"
+        f"cores (device: {knobs.device}); products of an update: {products}"
     )
+    mlflow.set_tag("products", products)
     return FitOptions(device=knobs.device, threads=threads, processes=knobs.processes, progress=sys.stderr.isatty())
 
 
