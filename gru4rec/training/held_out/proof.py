@@ -5,6 +5,7 @@ some losses' scores are no logits. What counts is the lower end of an interval a
 weight does nothing keeps none.
 """
 
+import copy
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -103,20 +104,24 @@ class Standing:
     def of(cls, block: Block, sessions: Sessions, rates: Tensor, neighbours: Neighbours) -> "Standing":
         """What a block of scores of some sessions says."""
         events, scores = block.events, block.scores.float()
-        every, targets = torch.arange(len(events)), torch.from_numpy(sessions.items_at(events + 1))
-        kinds, bonus = torch.zeros(scores.shape, dtype=torch.int8), torch.zeros(scores.shape)
-        past = Past.of(sessions, events)
-        kinds[past.row, past.item] = torch.from_numpy(past.place + 1).to(torch.int8)
+        size, catalogue = scores.shape
+        past, added = Past.of(sessions, events), neighbours.added(sessions.items_at(events))
+        seen, followers = past.row * catalogue + past.item, added.row * catalogue + added.item
+        touched = np.union1d(seen, followers)
+        kinds, bonuses = torch.zeros(len(touched), dtype=torch.int64), torch.zeros(len(touched))
+        kinds[np.searchsorted(touched, seen)] = torch.from_numpy(past.place + 1)
+        bonuses[np.searchsorted(touched, followers)] = torch.from_numpy(added.value)
+        rows, items = torch.from_numpy(touched // catalogue), torch.from_numpy(touched % catalogue)
+        targets = torch.from_numpy(sessions.items_at(events + 1))
+        kind, bonus, at_target = torch.zeros(size, dtype=torch.int64), torch.zeros(size), items == targets[rows]
+        kind[rows[at_target]], bonus[rows[at_target]] = kinds[at_target], bonuses[at_target]
         last = torch.from_numpy(past.last)
         habits = ratios(rates, last, torch.from_numpy(past.habit))
-        neighbours.added(sessions.items_at(events)).to(bonus)
-        touched = (kinds > 0) | (bonus > 0)
-        rows, items = touched.nonzero(as_tuple=True)
-        best, new = (best_without(scores, some) for some in (touched, kinds > 0))
+        new = best_without(scores, rows[kinds > 0], items[kinds > 0])
         return cls(
-            last, habits, scores[every, targets].cpu(), kinds[every, targets].long(), bonus[every, targets],
-            best, new[:, 0] - new[:, -1],
-            rows, kinds[rows, items].long(), bonus[rows, items], scores[rows, items].cpu(),
+            last, habits, at(scores, torch.arange(size), targets), kind, bonus,
+            best_without(scores, rows, items), new[:, 0] - new[:, -1],
+            rows, kinds, bonuses, at(scores, rows, items),
         )  # fmt: skip
 
     @classmethod
@@ -187,9 +192,16 @@ class _Trial:
 
     def __init__(self, found: Standing) -> None:
         self.found = found
+        self.size = len(found.target)  # of the predictions that gains are the mean of
         self.unit = float(found.spread.median())
         hit, reciprocal = found.measure(*_Setting().tensors(self.unit))
         self.of_hit, self.of_reciprocal = (1.0 / max(float(base.mean()), 1e-9) for base in (hit, reciprocal))
+
+    def after(self, last: int) -> "_Trial":
+        """One of settings that differ in the weights after one kind of last event: no other prediction gains."""
+        one = copy.copy(self)
+        one.found = self.found.part(self.found.last == last)
+        return one
 
     def worth(self, setting: _Setting) -> Tensor:
         """recall@20 and MRR@20 of each prediction, each relative to its mean without weights, [R]."""
@@ -204,7 +216,7 @@ class _Trial:
         base, best, chosen = self.worth(now), (0.0, 0.0), now  # no size is above 0, so no gain of 0 wins
         for setting in others:
             gain = self.worth(setting) - base
-            left = left_of(gain, sure)
+            left = left_of(torch.nn.functional.pad(gain, (0, self.size - len(gain))), sure)
             if (left, -setting.size) > best:
                 best, chosen = (left, -setting.size), setting
         return chosen
@@ -254,9 +266,9 @@ def choose(blocks: Iterable[Block], sessions: Sessions, rates: Tensor, neighbour
 def _by_last_event(trial: _Trial, best: _Setting) -> _Setting:
     """The setting with weights of seen items that differ by the last event."""
     for last in range(LASTS):
-        pairs = [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
-        best = trial.surest(best, (best.like({0: just, 1: one}, last) for just, one in pairs), SURE_OF_FEW)
-        best = trial.surest(best, (best.like({2: earlier}, last) for earlier in BEFORE), SURE_OF_FEW)
+        own, pairs = trial.after(last), [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
+        best = own.surest(best, (best.like({0: just, 1: one}, last) for just, one in pairs), SURE_OF_FEW)
+        best = own.surest(best, (best.like({2: earlier}, last) for earlier in BEFORE), SURE_OF_FEW)
     return best
 
 
@@ -271,8 +283,14 @@ def _last_events_matter(found: Standing, setting: _Setting) -> bool:
     return left_of(torch.cat(gains), SURE_OF_FEW) > 0
 
 
-def best_without(scores: Tensor, without: Tensor) -> Tensor:
-    """The best scores of each row [R, 21] on the host, those that are left out standing behind all others."""
-    left = scores.masked_fill(without.to(scores.device), -torch.inf)
+def at(scores: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+    """Scores [R, I] at some places, int64 [S], on the host."""
+    return scores[rows.to(scores.device), items.to(scores.device)].cpu()
+
+
+def best_without(scores: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+    """The best scores of each row [R, 21] on the host; those at some places, int64 [S], stand behind all others."""
+    left = scores.clone()
+    left[rows.to(scores.device), items.to(scores.device)] = -torch.inf
     best = left.topk(min(TOP + 1, scores.shape[1]), dim=1).values
     return best.clamp(min=float(scores.min())).cpu()

@@ -16,7 +16,7 @@ from gru4rec.network.added.raises import COMPANION, SEEN, Raises
 from gru4rec.network.model import GRU4Rec
 from gru4rec.scoring.raised import RANKS, limits_in, raised
 from gru4rec.scoring.scorer import Block, block_rows
-from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP, best_without, left_of
+from gru4rec.training.held_out.proof import FEWEST, SURE_OF_FEW, TOP, at, best_without, left_of
 
 # Tried weights towards the ranks, in units of the typical distance between the best and the 21st score.
 TRIED = {SEEN: ((0, 0.5), (0, 1), (0, 2)), COMPANION: ((0.05, 0), (0.1, 0), (0, 0.05), (0, 0.1))}
@@ -54,13 +54,9 @@ class Raisable:
         own = torch.zeros(len(events), 2)
         at_target = items == targets[rows]
         own[rows[at_target]] = of[at_target]
-        place = rows.to(scores.device), items.to(scores.device)
-        touched = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
-        touched[place] = True
-        target = scores.gather(1, targets.to(scores.device)[:, None])[:, 0]
-        return cls(
-            limits_in(scores).cpu(), target.cpu(), own, best_without(scores, touched), rows, of, scores[place].cpu()
-        )
+        target = at(scores, torch.arange(len(events)), targets)
+        best = best_without(scores, rows, items)
+        return cls(limits_in(scores).cpu(), target, own, best, rows, of, at(scores, rows, items))
 
     @classmethod
     def joined(cls, parts: "list[Raisable]") -> "Raisable":
