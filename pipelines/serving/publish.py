@@ -88,7 +88,8 @@ def _asked(day: str, knobs: ServingKnobs, warehouse: Warehouse, scorer: "Scorer"
     shown = shelf(warehouse.local_engine(), warehouse.layout, day, knobs.allow, knobs.deny)
     users = audience(warehouse.engine(), warehouse.layout, day, knobs.window_days)
     chosen, audited = house_rules(knobs, warehouse, day, scorer)
-    expected = Expected(n=knobs.n, users=users, items=shown.of(scorer.vocabulary.ids), house=audited)
+    seen = knobs.max_events if knobs.exclude_seen else 0
+    expected = Expected(knobs.n, users, shown.of(scorer.vocabulary.ids), audited, left_out=seen)
     return Rules(knobs.n, knobs.exclude_seen, shown.allow, shown.deny, knobs.explain, chosen, knobs.threads), expected
 
 
@@ -111,7 +112,7 @@ def publish_similar(
         recommender, _ = _load(champion, Path(copy))
     shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
     catalogue = recommender.scorer.vocabulary.ids
-    expected = Expected(n=knobs.n, users=len(catalogue), items=shown.of(catalogue))
+    expected = Expected(n=knobs.n, users=len(catalogue), items=shown.of(catalogue), left_out=1)
     facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
     limits = AuditLimits(None, knobs.min_overlap, knobs.max_score_shift, knobs.max_item_drop)
     batches = recommender.similar_stream(knobs.n, shown.allow, shown.deny)

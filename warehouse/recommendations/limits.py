@@ -117,12 +117,15 @@ class Expected:
         users: how many users (of similar items: items) get a list; None leaves that check out.
         items: the ids that may be shown, the catalogue after allow and deny lists; None leaves that check out.
         house: the rules of the shop that chose the lists; None for none.
+        left_out: how many of the items a list may have to do without: those of a whole context, or the item itself.
+            Where that may be all of them, somebody may have no list.
     """
 
     n: int = 100
     users: int | None = None
     items: pa.Array | pa.ChunkedArray | None = field(default=None, compare=False)
     house: HouseRules | None = field(default=None, compare=False)
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         whole("n", self.n, 1, 32_767)

@@ -47,6 +47,12 @@ def test_denied_items_are_not_named_and_old_nights_go(serve: SimpleNamespace) ->
     assert not serve.layout.recommendations.exists()
 
 
+def test_the_one_item_that_may_be_shown_has_none_like_it_and_stops_nobody(serve: SimpleNamespace) -> None:
+    assert serve.similar(allow="item_id < 1", n=10).success
+    rows = table.latest(serve.layout.similar_items).to_arrow()
+    assert sorted(rows["item_id"].to_pylist()) == list(range(1, ITEMS))
+
+
 def test_a_night_that_resembles_the_last_one_too_little_is_not_seen(serve: SimpleNamespace, sentence) -> None:
     assert serve.similar(FIRST, allow="item_id < 15", n=10).success
     result = serve.similar(LAST, allow="item_id >= 15", n=10)

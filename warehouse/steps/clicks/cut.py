@@ -81,7 +81,8 @@ def _columns(there: set[str], *, given: bool, with_dwell: bool) -> dict[str, Fil
 def cut_clicks(db: Database, config: SessionsConfig | ContextConfig, events: Events) -> tuple[str, ...]:
     """Cut the view `events` into sessions: `clicks` on disk, not sorted. Returns its columns.
 
-    They are those of the table, with dwell also `next_time`.
+    They are those of the table, with dwell also `next_time`. Events that name no session where the log names them make
+    none to train on, but they are context: every user with an event gets a list.
     """
     dwell = ("dwell",) if "dwell" in events.columns else ()
     names = (*SESSIONS.required, *events.columns, *(("next_time",) if dwell else ()))
@@ -91,9 +92,10 @@ def cut_clicks(db: Database, config: SessionsConfig | ContextConfig, events: Eve
         "click_columns": ColumnList(names),
         "keep_repeats": config.repeats == "keep",
     }
-    name = "clicks_given" if config.sessions == "given" else "clicks_by_gap"
     if config.sessions == "gap":
-        values["gap_microseconds"] = round(config.gap_minutes * 60e6)
+        name, values["gap_microseconds"] = "clicks_by_gap", round(config.gap_minutes * 60e6)
+    else:
+        name, values["keep_unnamed"] = "clicks_given", isinstance(config, ContextConfig)
     times = {"session_start", "timestamp", "next_time"}
     columns = {name: FileColumn(name, "time", "us") if name in times else FileColumn(name) for name in names}
     for low, high in events.users:

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,18 @@ def test_short_lists_are_right_only_where_the_catalogue_ends(nights):
         nights.publish(0, rows.filter(index), expected=four)
     small = rows.set_column(2, "item_id", pa.array([0, 1, 2, 3] * 10)).filter(index)
     nights.publish(0, small, expected=table.Expected(n=5, users=10, items=pa.array(range(4))))
+
+
+@pytest.mark.parametrize(("left_out", "passes"), [(3, False), (4, True)])
+def test_who_has_seen_all_that_may_be_shown_may_have_no_list(nights, left_out, passes):
+    """Where so few items may be shown that one context may hold them all; too many lists stay a fault."""
+    rows = nights.rows(users=range(9), n=4)
+    small = rows.set_column(2, "item_id", pa.array([0, 1, 2, 3] * 9))
+    shown = pa.array(range(4))
+    for users, allowed in ((10, passes), (8, False)):
+        expected = table.Expected(n=5, users=users, items=shown, left_out=left_out)
+        with nullcontext() if allowed else pytest.raises(table.AuditFailed, match="users with a list: 9"):
+            nights.publish(0, small, expected=expected)
 
 
 def test_without_a_catalogue_or_a_count_only_the_night_itself_is_audited(nights):
