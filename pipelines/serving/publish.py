@@ -28,9 +28,15 @@ if TYPE_CHECKING:
 def serving_champion(tracking: "Tracking") -> "ModelVersion":
     """The version that makes lists; ValueError where there is none yet."""
     champion = registry.aliased(tracking, registry.CHAMPION)
-    if champion is None:
-        raise ValueError("There is no champion model yet: materialise champion_model, or `pipelines promote` one.")
-    return champion
+    if champion is not None:
+        return champion
+    newest = registry.aliased(tracking, registry.CHALLENGER)
+    if newest is not None and newest.tags.get("gate") == "refused":
+        raise ValueError(
+            f"There is no champion model yet, for the gate refused version {newest.version}: "
+            f"{newest.tags.get('gate_reason', '')} `pipelines promote {newest.version}` makes it champion anyway."
+        )
+    raise ValueError("There is no champion model yet: materialise champion_model, or `pipelines promote` one.")
 
 
 def publish_night(
