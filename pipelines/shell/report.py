@@ -43,4 +43,7 @@ def _missing(layout: Layout, night: date) -> str:
         missing.append("recommendations")
     if not missing:
         return ""
-    return f"{', '.join(missing)} of {night} are not there: the night did not run to its end, and the page says less."
+    why = "the night did not run to its end"
+    if missing == ["recommendations"]:
+        why += ", or its lists were rolled back, or dropped with older nights"
+    return f"{', '.join(missing)} of {night} are not there: {why}; the page says less."

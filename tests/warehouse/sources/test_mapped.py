@@ -53,6 +53,19 @@ def test_csv_with_its_own_words_clock_and_catalogue(tmp_path, layout, engine):
     assert (report.events, report.items, report.first_day) == (2, 2, date(2024, 3, 1))
 
 
+def test_a_catalogue_that_lacks_items_of_the_one_before_says_so(tmp_path, layout, engine, caplog):
+    mapping = (
+        f'[events]\nformat = "csv"\nfiles = ["log.csv"]\n{COLUMNS}'
+        '[items]\nformat = "csv"\nfiles = ["products.csv"]\nitem_id = "sku"\n'
+    )
+    log, said = "who,what,at\n1,7,2024-03-01T10:00:00Z\n", []
+    for number, items in enumerate(("7\n8\n", "7\n8\n9\n", "8\nten\n")):
+        run(engine, layout, tmp_path / str(number), mapping, log__csv=log, products__csv=f"sku\n{items}")
+        said.append([record.getMessage() for record in caplog.records])
+    assert said[0] == said[1] == []
+    assert said[2][0].endswith("items.parquet was replaced by one that lacks 2 of its items")
+
+
 def test_json_lines(tmp_path, layout, engine):
     mapping = f'[events]\nformat = "jsonl"\n{COLUMNS}timestamp_unit = "s"\nuser_id_type = "int64"\ndwell = "stay"\n'
     one = '{"who": 5, "what": "ü", "at": 1709287200, "extra": {"a": [1]}, "stay": 2.5}'

@@ -1,6 +1,9 @@
 """The catalogue of a log put on disk as raw items: one parquet file."""
 
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.engine.errors import disk_sentences
@@ -12,6 +15,8 @@ from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_log = logging.getLogger(__name__)
 
 
 def items_of(engine: LocalEngine, views: Mapping[str, LogFiles], name: str) -> "pa.Table":
@@ -32,9 +37,28 @@ def rows_of(engine: LocalEngine, log: LogFiles) -> "pa.Table":
 
 
 def write_items(layout: Layout, table: "pa.Table") -> int:
-    """Write raw/items/items.parquet, sorted by item_id; returns the number of items."""
+    """Write raw/items/items.parquet, sorted by item_id; returns the number of items.
+
+    There is one catalogue, the last one: a log line says how many items of the one before it lacks.
+    """
     import pyarrow.parquet as pq
 
-    with replacing(layout.raw_items / "items.parquet") as path, disk_sentences():
+    file = layout.raw_items / "items.parquet"
+    lacking = _lacking(file, table)
+    with replacing(file) as path, disk_sentences():
         pq.write_table(table.sort_by("item_id"), path, compression="zstd")
+    if lacking:
+        _log.warning("the catalogue %s was replaced by one that lacks %d of its items", file, lacking)
     return len(table)
+
+
+def _lacking(file: Path, table: "pa.Table") -> int:
+    """How many items of a file a catalogue lacks; 0 where there is no file that can be read."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with suppress(OSError, pa.ArrowException):
+        before, now = (pc.cast(ids, pa.string()) for ids in (pq.read_table(file)["item_id"], table["item_id"]))
+        return int(pc.sum(pc.invert(pc.is_in(before, value_set=now.combine_chunks()))).as_py() or 0)
+    return 0
