@@ -182,7 +182,7 @@ def _add_evaluate(commands: Any) -> None:
         "--bootstrap", type=_whole(0, 100_000), default=1000, metavar="B", help="replicates of intervals (0: none)"
     )
     evaluate.add_argument(
-        "--out", type=Path, metavar="TABLE.parquet", help="write all figures, by segment, to this file"
+        "--out", type=Path, metavar="TABLE.parquet", help="write all figures, by segment, to this new file"
     )
     evaluate.add_argument(
         "--baselines",
@@ -201,7 +201,7 @@ def _add_recommend(commands: Any) -> None:
     source = recommend.add_mutually_exclusive_group(required=True)
     source.add_argument("--items", metavar="A,B,C", help="item ids, oldest first")
     source.add_argument("--sessions", type=Path, metavar="S.parquet", help="events; one list a session (needs --out)")
-    recommend.add_argument("--out", type=Path, metavar="R.parquet", help="where the lists of --sessions are written")
+    recommend.add_argument("--out", type=Path, metavar="R.parquet", help="the new file of the lists of --sessions")
     recommend.add_argument("-n", type=int, default=20, metavar="N", help="length of a list (default: 20)")
     recommend.add_argument("--exclude", default="", metavar="A,B", help="item ids that must not be recommended")
     recommend.add_argument("--allow", metavar="A,B", help="the only item ids that may be recommended")

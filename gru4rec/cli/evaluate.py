@@ -9,7 +9,7 @@ import pyarrow as pa
 from gru4rec.cli import baselines
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import held_out_data
-from gru4rec.cli.paths import check_file
+from gru4rec.cli.paths import check_new_file
 from gru4rec.cli.targets import of_all_targets
 from gru4rec.evaluation.evaluate import Evaluation, evaluate
 from gru4rec.scoring.threads import scoring_threads
@@ -20,7 +20,7 @@ from gru4rec.storage.files import write_parquet
 def evaluate_command(arguments: argparse.Namespace) -> None:
     """Measure a model; a table with intervals goes to standard error, one JSON line to standard output."""
     if arguments.out is not None:
-        check_file(arguments.out, "--out")
+        check_new_file(arguments.out, "--out")
     names = baselines.asked_for(arguments)
     model = checkpoint.load(arguments.model_dir, arguments.device).model
     set_threads(arguments.threads or scoring_threads(model))

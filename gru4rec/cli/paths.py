@@ -37,6 +37,13 @@ def check_file(path: Path, flag: str) -> None:
         raise ValueError(f"{flag} {path} cannot be written ({error.strerror}); give another folder") from error
 
 
+def check_new_file(path: Path, flag: str) -> None:
+    """As check_file, and nothing may lie at `path` yet: it may be the input, or somebody's work."""
+    check_file(path, flag)
+    if path.exists():
+        raise ValueError(f"{flag} {path} is there already; remove it, or give another name")
+
+
 def _write_into(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"tried")

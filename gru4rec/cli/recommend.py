@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from gru4rec.cli.console import columns_of, say, set_threads
 from gru4rec.cli.files import read_events
-from gru4rec.cli.paths import check_file
+from gru4rec.cli.paths import check_new_file
 from gru4rec.config.sentences import shown
 from gru4rec.data.ids import as_ids
 from gru4rec.data.vocabulary import Vocabulary
@@ -36,7 +36,7 @@ def recommend_command(arguments: argparse.Namespace) -> None:
         raise ValueError("--titles goes with --items; the lists of --sessions are written as ids")
     StreamConfig(arguments.n)  # its limits hold for one list too
     if arguments.out is not None:
-        check_file(arguments.out, "--out")
+        check_new_file(arguments.out, "--out")
     recommender = Recommender.load(arguments.model_dir, arguments.device)
     set_threads(arguments.threads or list_threads(recommender.scorer))
     vocabulary = recommender.scorer.vocabulary

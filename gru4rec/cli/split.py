@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from gru4rec.cli.console import columns_of, say
 from gru4rec.cli.files import require_columns
-from gru4rec.cli.paths import check_file
+from gru4rec.cli.paths import check_new_file
 from gru4rec.config.sentences import shown
 from gru4rec.data.dataset import Dataset
 from gru4rec.data.frames import ColumnNames
@@ -95,8 +95,6 @@ def write_both(paths: tuple[Path, Path], tables: tuple[pa.Table, pa.Table]) -> N
 
 def _check_outs(train: Path, test: Path) -> None:
     for path, flag in ((train, "--out-train"), (test, "--out-test")):
-        check_file(path, flag)
-        if path.exists():
-            raise ValueError(f"{flag} {path} is there already; remove it, or give another name")
+        check_new_file(path, flag)
     if train.resolve() == test.resolve():
         raise ValueError(f"--out-train and --out-test both name {train}; give two names")

@@ -63,7 +63,7 @@ def test_the_commands(tmp_path: Path, which: str, capsys: pytest.CaptureFixture[
             def read(path: Path = path) -> Ids:
                 run("fit", str(path), "--model-dir", str(folder), *TINY)
                 assert json.loads(run("evaluate", str(folder), str(path)).splitlines()[-1])["predictions"] == 4
-                lists = tmp_path / "lists.parquet"
+                lists = folder / "lists.parquet"
                 run("recommend", str(folder), "--sessions", str(path), "--out", str(lists), "--with-seen", "-n", "6")
                 known = checkpoint.load(folder).model.vocabulary.ids.to_pylist()
                 assert {str(item) for item in pq.read_table(lists)["item_id"].to_pylist()} == set(map(str, known))

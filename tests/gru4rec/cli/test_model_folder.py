@@ -56,6 +56,7 @@ def test_a_folder_that_was_tried_does_not_stay(tmp_path: Path, capsys: pytest.Ca
         ("", "is a folder; give a file"),
         ("no/out.parquet", "there is no folder"),
         ("/dev/null", "is no ordinary file"),
+        ("notes.txt", "is there already; remove it, or give another name"),
         ("/proc/self/out.parquet", "cannot be written ("),
     ],
 )
@@ -63,7 +64,9 @@ def test_a_bad_out_is_refused_before_the_model_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture, command: list[str], out: str, reason: str
 ) -> None:
     name, *flags = command
+    (tmp_path / "notes.txt").write_text("kept")
     said = refused([name, "no such model", *flags, "absent.parquet", "--out", str(tmp_path / out)], capsys)
+    assert (tmp_path / "notes.txt").read_text() == "kept"
     assert said.startswith(f"gru4rec {name}: --out {tmp_path / out}")
     assert reason in said
 
