@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.days import days_between
-from warehouse.engine.errors import disk_sentences
+from warehouse.engine.errors import DataError, disk_sentences
 from warehouse.layout import Layout
 from warehouse.sources.raw.progress import Progress
+from warehouse.sources.raw.unit import finish_imports, staged
 from warehouse.sources.shop.process import MEAN_LENGTH, Shop
 from warehouse.tables import EVENTS, ITEMS
 from warehouse.values import whole
@@ -24,6 +25,8 @@ EARLIEST = 165 * 60  # a day's first session starts this many seconds after midn
 CHUNK = 200_000  # sessions drawn at a time; memory does not grow with the number of events
 DAY = 86_400
 MICROS = 1_000_000
+UNIT = "part"  # a day's file is UNIT.parquet
+MADE_BY = {b"made_by": b"warehouse generate"}  # in the footer of every file of a shop: what a later shop may replace
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,12 @@ def write_shop(shop: Shop, layout: Layout, n_events: int, *, progress: bool = Fa
     """Write raw/events/<day>/part.parquet for every day, about `n_events` events in all, and raw/items/items.parquet.
 
     The last events of a session that runs over midnight lie in the next day's folder. Those that run over the end of
-    the last day are left out: a night would not know them yet.
+    the last day are left out: a night would not know them yet. A shop that was written there before is replaced, all
+    its days, when the new one is whole.
+
+    Raises:
+        DataError: raw/events or raw/items holds a file that is of no such shop, or the disk is full; nothing has
+            changed.
     """
     whole("n_events", n_events, 1, 10**10)
     days = days_between(shop.opens, shop.last_day)
@@ -68,12 +76,12 @@ def write_shop(shop: Shop, layout: Layout, n_events: int, *, progress: bool = Fa
     events = sessions = 0
     seen = np.zeros(users, bool)
     over: list[pa.Table] = []  # what of a day's sessions happens on the next day
-    with Progress("events", n_events, enabled=progress) as bar, disk_sentences():
+    _refuse_others(layout)
+    with Progress("events", n_events, enabled=progress) as bar, disk_sentences(), staged(layout, UNIT) as folder:
         for number, day in enumerate(days):
             wanted = n_events * (number + 1) // len(days) - n_events * number // len(days)
             end = np.datetime64(day, "us") + np.timedelta64(DAY * MICROS, "us")
-            path = layout.raw_events(day) / "part.parquet"
-            with replacing(path) as beside, pq.ParquetWriter(beside, _schema(shop)) as writer:
+            with pq.ParquetWriter(folder / f"{day}.parquet", _schema(shop).with_metadata(MADE_BY)) as writer:
                 for part in over:
                     writer.write_table(part)
                     events += len(part)
@@ -88,6 +96,25 @@ def write_shop(shop: Shop, layout: Layout, n_events: int, *, progress: bool = Fa
                     bar.add(len(part))
         _write_items(shop, layout)
     return ShopReport(events, sessions, int(seen.sum()), shop.n_items, days[0], days[-1])
+
+
+def _refuse_others(layout: Layout) -> None:
+    """DataError where a raw file lies that no shop has written: it would be replaced, or mixed with one."""
+    finish_imports(layout)  # a killed one's files are on their way to where this looks
+    for folder in (layout.raw / "events", layout.raw_items):
+        for path in sorted(folder.rglob("[!._]*")):
+            if path.is_symlink() or not (path.is_dir() or _is_of_a_shop(path)):
+                raise DataError(
+                    f"{path} is not of a synthetic shop, which would replace it or mix with it: "
+                    f"give another data folder, or remove {layout.raw} first"
+                )
+
+
+def _is_of_a_shop(path: Path) -> bool:
+    try:
+        return MADE_BY.items() <= (pq.read_schema(path).metadata or {}).items()
+    except (pa.ArrowInvalid, OSError):
+        return False
 
 
 def _schema(shop: Shop) -> pa.Schema:
@@ -151,7 +178,7 @@ def _write_items(shop: Shop, layout: Layout) -> None:
             "category": [f"group {group}" for group in shop.home],
             "price": np.round(np.random.default_rng([shop.seed, 9]).lognormal(3, 1, shop.n_items), 2),
         },
-        schema=pa.schema([*schema, *features]),
+        schema=pa.schema([*schema, *features], metadata=MADE_BY),
     )
     with replacing(layout.raw_items / "items.parquet") as path:
         pq.write_table(table.sort_by("item_id"), path)
