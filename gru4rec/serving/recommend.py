@@ -41,7 +41,7 @@ class Request:
         exclude_seen: whether `items` themselves are left out of the answer.
 
     Raises:
-        ValueError: n is not a whole number of at least 1.
+        ValueError: n is not a whole number of at least 1, or a text stands where ids should.
     """
 
     items: Ids
@@ -53,6 +53,9 @@ class Request:
     def __post_init__(self) -> None:
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
             raise ValueError(f"n must be a whole number of at least 1, got {self.n!r}")
+        for name in ("items", "exclude", "allow"):
+            if isinstance(one := getattr(self, name), (str, bytes)):  # a sequence too, of its letters
+                raise ValueError(f"{name} is {shown(one)}; give a list of ids, [{shown(one)}] for one")
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ class Recommender:
             The answer to one sequence, or those to several in their order; both have `to_arrow()` and `to_pandas()`.
 
         Raises:
-            ValueError: n is not a whole number of at least 1, ids are not of the type that the model knows, or a score
-                is not a finite number.
+            ValueError: n is not a whole number of at least 1, a text stands where ids should, ids are not of the type
+                that the model knows, or a score is not a finite number.
         """
         sequences = _sequences(items)
         if sequences is None:

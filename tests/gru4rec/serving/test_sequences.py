@@ -99,3 +99,12 @@ def test_what_is_no_frame_of_sessions_is_one_sentence(numbered: Recommender) -> 
         numbered.recommend_sessions(pa.table(rows), columns=ColumnNames(("visit",)))
     with pytest.raises(ValueError, match="there are no events"):
         numbered.recommend_sessions(pa.table({**rows, "item_id": [100, 110]}).slice(0, 0))
+
+
+@pytest.mark.parametrize("one", ["SKU-097/ä", b"SKU-097"])
+def test_a_bare_text_is_no_list_of_ids(one: str | bytes) -> None:
+    """It was read letter by letter."""
+    named = recommender(pa.array(["S", "K", "U", "SKU-097/ä"]))
+    for arguments in ((one,), (["S"], 3, one), (["S"], 3, (), one), ([["S"]], 3, one)):
+        with pytest.raises(ValueError, match=r"is b?'SKU-097.*; give a list of ids, \[b?'SKU-097.*'\] for one$"):
+            named.recommend(*arguments)
