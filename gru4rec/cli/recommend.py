@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -115,13 +116,21 @@ def allowed_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
 
 
 def session_contexts(arguments: argparse.Namespace, vocabulary: Vocabulary) -> tuple[Iterator[pa.RecordBatch], int]:
-    """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are."""
+    """The events of a file as contexts, a session a user, in order of their ids; and how many sessions there are.
+
+    How many events are of items that the model does not know is said.
+    """
     columns = columns_of(arguments)
     events = read_events(arguments.sessions, columns, vocabulary.id_type)
     try:
         contexts = contexts_of(events, columns, vocabulary)
     except ValueError as error:
         raise ValueError(f"{arguments.sessions}: {error}") from error
+    if unknown := np.count_nonzero(vocabulary.encode(as_ids(events[columns.item], like=vocabulary.id_type)) < 0):
+        say(
+            f"{unknown} of {events.num_rows} events of {arguments.sessions} are of items unknown to the model and left "
+            "out; a session of no others gets the popular items"
+        )
     return contexts, len(events[arguments.session_column].unique())
 
 

@@ -256,6 +256,23 @@ def test_what_is_odd_about_a_list_is_said(
     assert len(out.splitlines()) == {"--allow: u": 2, "nothing is": 1}.get(note[:10], 21)
 
 
+@pytest.mark.parametrize(("unknown", "events_of_them"), [((), 0), ((777,), 1), ((777, 888), 2)])
+def test_unknown_items_of_sessions_are_counted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, unknown: tuple[int, ...], events_of_them: int
+) -> None:
+    path = events(tmp_path / "some.parquet", item_id=[*unknown, 5, 6, 30, 20][:4])
+    arguments = ["--sessions", str(path), "--out", str(tmp_path / "lists.parquet")]
+    assert main(["recommend", str(folder / "model"), *arguments]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "items unknown" in line]
+    assert (
+        said
+        == [
+            f"{events_of_them} of 4 events of {path} are of items unknown to the model and left out; "
+            "a session of no others gets the popular items"
+        ][: len(unknown)]
+    )
+
+
 def test_an_allow_list_without_a_known_item_is_refused(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
