@@ -31,10 +31,15 @@ def shares_of_targets(sessions: Sessions) -> np.ndarray | None:
     Targets are all events but the first one of each session.
 
     Raises:
-        ValueError: the mean is not above 0.
+        ValueError: a weight is below 0 or not finite, or the mean is not above 0.
     """
     if sessions.weights is None:
         return None
+    if wrong := np.count_nonzero(~((sessions.weights >= 0) & np.isfinite(sessions.weights))):
+        raise ValueError(
+            f"{wrong} of {len(sessions.weights)} events have a weight below 0, or one that is no finite number; give "
+            "weights of at least 0, and some above"
+        )
     is_target = np.ones(len(sessions.items), dtype=bool)
     is_target[sessions.offsets[:-1]] = False
     mean = float(sessions.weights[is_target].mean()) if is_target.any() else 1.0

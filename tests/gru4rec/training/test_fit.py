@@ -242,6 +242,14 @@ def test_weights_of_events_decide_what_is_learnt() -> None:
     assert scores[2] > scores[1] + 1
 
 
+@pytest.mark.parametrize("wrong", [-0.5, np.nan, np.inf])
+def test_weights_that_are_none_are_refused_and_counted(wrong: float) -> None:
+    sessions = Sessions.from_lists([[0, 1], [0, 2]] * 30)
+    weighted = Sessions(sessions.items, sessions.offsets, weights=np.where(sessions.items == 2, wrong, 9.0))
+    with pytest.raises(ValueError, match=r"^30 of 120 events have a weight below 0, or one that is no finite number"):
+        fit(Dataset(weighted, Vocabulary.build([0, 1, 2])), Config().override({**SMALL, "epochs": 1}))
+
+
 def test_a_warm_start_keeps_known_rows_draws_new_ones_and_drops_gone_ones() -> None:
     config = Config().override(
         {**SMALL, "embedding": "separate", "epochs": 1, "learning_rate": 1e-12, "optimizer": "sgd"}
