@@ -23,6 +23,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse import recommendations as table
+from warehouse.cli.arguments import whole
 from warehouse.cli.output import until_unread
 from warehouse.layout import Layout
 
@@ -151,7 +152,7 @@ def main() -> None:
     folder = Path(os.environ.get("GRU4REC_DATA") or "data")
     parser.add_argument("--data", type=Path, default=folder, help="the data folder (default: $GRU4REC_DATA, or data)")
     parser.add_argument("--user", help="the user's id")
-    parser.add_argument("--n", type=int, default=10)
+    parser.add_argument("--n", type=whole(1, 10_000), default=10, help="length of a blend (default 10)")
     parser.add_argument("--while-writing", action="store_true", help="on a copy of the table that is written meanwhile")
     parser.add_argument("--rewrite", type=Path, metavar="TABLE", help="be the writer (used by --while-writing)")
     args = parser.parse_args()

@@ -134,3 +134,11 @@ def test_a_text_for_a_table_of_whole_numbers_is_refused_with_a_sentence(shop, mo
     assert "--user u5: the users of this table are whole numbers" in capsys.readouterr().err
     run(monkeypatch, "--data", shop.root, "--user", "5")
     assert "user 5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("n", ["0", "-1", "ten", "10001"])
+def test_a_length_that_no_list_has_is_refused_with_a_sentence(shop, monkeypatch, capsys, n):
+    with pytest.raises(SystemExit) as refused:
+        run(monkeypatch, "--data", shop.root, "--user", "5", "--n", n)
+    assert refused.value.code == 2
+    assert f"argument --n: '{n}' is not a whole number of at least 1 and at most 10000" in capsys.readouterr().err
