@@ -161,6 +161,25 @@ def test_a_day_that_was_delivered_badly_is_named_and_its_good_events_are_used(
     assert f"timestamp is unreadable: {table.num_rows:,}" in told
 
 
+def test_a_stray_file_of_an_earlier_day_is_named_and_that_of_the_night_stops_it(
+    shop: Any, sentence: Callable[[Any], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stray = shop.layout.raw_events("2026-01-05") / "Thumbs.db"
+    stray.touch()
+    result = shop.run("nightly", NIGHT, select=DATA)
+    assert result.success
+    assert check(result, "window_is_whole").description == (
+        "2026-01-05 was delivered again, and the events read before are used"
+    )
+    refused = "is no parquet file by its name and would not be read"
+    assert f"2026-01-05 is due and cannot be read: {stray} {refused}" in capsys.readouterr().err
+    own = shop.layout.raw_events(NIGHT) / "Thumbs.db"
+    own.touch()
+    failed = shop.run("nightly", NIGHT, select=DATA)
+    assert not failed.success
+    assert f"{own} {refused}" in sentence(failed)
+
+
 def due(shop: Any, night: str = NIGHT, **config: Any) -> list[str]:
     """The days that the night reads first."""
     from pipelines.data.due_days import due_days

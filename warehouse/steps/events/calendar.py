@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from warehouse.days import days_between, spans
+from warehouse.engine.errors import DataError
 from warehouse.layout import Layout
 from warehouse.steps.events.deliveries import changed, delivered
 
@@ -16,7 +17,7 @@ class Calendar:
         days: all of them.
         read: those that have a partition of events.
         unread: delivered, but without a partition of events.
-        stale: read, but their raw files have changed since.
+        stale: read, but their raw files have changed since, or one lies there that is refused.
         damaged: read, but the partition of events is not the file that was written.
         missing: neither delivered nor read.
     """
@@ -42,7 +43,7 @@ class Calendar:
 
 def calendar(layout: Layout, first: date, last: date) -> Calendar:
     """Look at the days from `first` to `last`, both included."""
-    arrived = {day for day in layout.raw_days() if day <= last and delivered(layout, day)}
+    arrived = {day for day in layout.raw_days() if day <= last and _arrived(layout, day)}
     partitions = {day for day in layout.days("events") if day <= last}
     known = arrived | partitions
     days = tuple(days_between(max(first, min(known)), last)) if known else (last,)
@@ -55,3 +56,12 @@ def calendar(layout: Layout, first: date, last: date) -> Calendar:
         damaged=damaged,
         missing=tuple(day for day in days if day not in known),
     )
+
+
+def _arrived(layout: Layout, day: date) -> bool:
+    """Whether something was delivered on a day. What is refused by its name counts: `ingest_day` says why, of one day
+    alone, and days beside it are read."""
+    try:
+        return bool(delivered(layout, day))
+    except DataError:
+        return True

@@ -199,6 +199,21 @@ def test_a_day_that_is_refused_stays_due_and_is_named(week):
     assert MISSED in calendar(week.layout, FIRST, LAST).read
 
 
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_a_file_of_another_kind_makes_its_own_day_due_and_no_other(week):
+    for day in ("2024-02-27", "2024-02-29"):
+        (week.layout.raw_events(day) / "Thumbs.db").touch()
+    found = calendar(week.layout, FIRST, LAST)
+    assert found.read == (date(2024, 2, 26), date(2024, 2, 27))
+    assert found.stale == (date(2024, 2, 27),)
+    assert found.unread == (date(2024, 2, 29), LAST)
+    for day in ("2024-02-27", "2024-02-29"):
+        with pytest.raises(ValueError, match=rf"{day}/Thumbs\.db is no parquet file by its name"):
+            week.ingest(day)
+        (week.layout.raw_events(day) / "Thumbs.db").unlink()
+    assert calendar(week.layout, FIRST, LAST).stale == ()
+
+
 def test_days_are_told_in_spans_of_a_bounded_number():
     days = [LAST + timedelta(days=n) for n in (0, 1, 2, 5, 9, 10)]
     assert spans(days) == "2024-03-01 to 2024-03-03, 2024-03-06, 2024-03-10 to 2024-03-11"
