@@ -7,16 +7,9 @@ from pathlib import Path
 
 from gru4rec.config.sentences import brief
 from pipelines.settings.read import current_settings
-from pipelines.shell.home import make_home
+from pipelines.shell.home import home_of, make_home
 from warehouse.cli.arguments import Parser, whole
 from warehouse.cli.output import until_unread
-
-PROJECT = Path(__file__).resolve().parents[1]
-
-
-def home() -> Path:
-    """Dagster's home, made ready: DAGSTER_HOME, or the project's own."""
-    return make_home(Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster").absolute())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,11 +58,12 @@ def _run(options: argparse.Namespace) -> int:
         ports = options.dagster_port, options.mlflow_port, options.lists_port
         if len(set(ports)) < len(ports):
             raise ValueError(f"--dagster-port, --mlflow-port and --lists-port are {ports}: give each its own")
-        return serve(current_settings(), home(), *ports)
+        settings = current_settings()
+        return serve(settings, make_home(home_of(settings.root)), *ports)
     if options.command == "night":
         from pipelines.shell.night import night
 
-        os.environ["DAGSTER_HOME"] = str(home())
+        os.environ["DAGSTER_HOME"] = str(make_home(home_of(current_settings().root)))
         return 0 if night(options.date, backfill=options.backfill, lists_only=options.lists_only) else 1
     if options.command == "report":
         from pipelines.shell.report import report
@@ -96,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
     from pipelines.shell.demo.run import demo
 
     root = Path(os.environ.get("GRU4REC_DATA") or "demo").absolute()
-    return demo(root, Path(os.environ.get("DAGSTER_HOME") or root / "dagster").absolute())
+    return demo(root, home_of(root))
 
 
 if __name__ == "__main__":

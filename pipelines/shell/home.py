@@ -2,12 +2,19 @@
 
 Dagster makes its databases when it first opens them. Where two processes do so in the same moment, as the UI and the
 daemon of `make ui` once did, both create the same tables and one of them dies.
+
+A home is one data folder's: its runs carry no data folder, so the daemon of a UI would run those of another's with its
+own settings, and each UI would show the other's nights.
 """
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from warehouse.whole_files import folder_lock, replacing
 
+PROJECT = Path(__file__).resolve().parents[2]
+DATA_FOLDER = "data_folder"  # the file of a home that says for which data folder it was opened last
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")  # where dagster.yaml names no others
 
 SETTINGS = """\
@@ -28,6 +35,36 @@ concurrency:
 """
 
 
+def home_of(root: Path) -> Path:
+    """Dagster's home of a data folder: DAGSTER_HOME, or the project's own for the project's `data`, or one inside."""
+    if named := os.environ.get("DAGSTER_HOME"):
+        return Path(named).absolute()
+    return PROJECT / ".dagster" if root.resolve() == (PROJECT / "data").resolve() else root.absolute() / "dagster"
+
+
+def shared(home: Path, root: Path) -> str | None:
+    """Note for which data folder a home is opened; the sentence of a warning where another one had it before.
+
+    Nothing is said of a data folder that was moved, or copied with its home inside.
+    """
+    note, now = home / DATA_FOLDER, root.resolve()
+    if home.resolve().is_relative_to(now):
+        return None
+    before = None
+    with suppress(OSError, ValueError):  # no note, or a spoiled one
+        before = Path(note.read_text(encoding="utf-8"))
+    if before == now:
+        return None
+    with suppress(OSError), replacing(note) as temporary:  # what is wrong with the disk is said by whoever needs it
+        temporary.write_text(str(now), encoding="utf-8")
+    if before is None or not before.is_dir():
+        return None
+    return (
+        f"Dagster's home {home} (DAGSTER_HOME) was used for the data folder {before} before, and is now for {now}: "
+        f"each UI shows the nights of both, and may run those of the other; name a home of its own for each, or none"
+    )
+
+
 def make_home(home: Path) -> Path:
     """Create the folder and its dagster.yaml where they are missing; what exists stays as it is.
 
@@ -44,7 +81,9 @@ def make_home(home: Path) -> Path:
                 with replacing(file) as temporary:
                     temporary.write_text(SETTINGS, encoding="utf-8")
     except OSError as error:
-        raise ValueError(f"DAGSTER_HOME is {home}, which cannot be used: {error.strerror}; name a folder.") from None
+        raise ValueError(
+            f"Dagster's home {home} (DAGSTER_HOME) cannot be used: {error.strerror}; name a folder."
+        ) from None
     return home
 
 

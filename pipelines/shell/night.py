@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.settings.read import SettingsError, current_settings
-from pipelines.shell.home import make_databases
+from pipelines.shell.home import make_databases, shared
 from warehouse.layout import Layout
 
 if TYPE_CHECKING:
@@ -136,10 +136,13 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
 
 
 def _opened_home() -> "dg.DagsterInstance":
-    """Dagster's home, with its databases."""
+    """Dagster's home, with its databases; a warning where it is another data folder's."""
     import dagster as dg
 
-    make_databases(Path(os.environ["DAGSTER_HOME"]))
+    home = Path(os.environ["DAGSTER_HOME"])
+    make_databases(home)
+    if warning := shared(home, current_settings().root):
+        print(warning, file=sys.stderr)
     return dg.DagsterInstance.get()
 
 

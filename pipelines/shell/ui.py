@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from pipelines.settings.read import Settings
-from pipelines.shell.home import make_databases
+from pipelines.shell.home import make_databases, shared
 
 HOST = "127.0.0.1"
 PATIENCE = 300.0  # seconds until a UI must answer; half a minute is usual, a busy machine takes minutes
@@ -145,6 +145,8 @@ def serve(settings: Settings, home: Path, dagster_port: int, mlflow_port: int, l
             print(f"Port {server.port} is taken: {server.way}", file=sys.stderr)
             return 2
     make_databases(home)
+    if warning := shared(home, settings.root):
+        print(warning, file=sys.stderr)
     settings.mlflow_folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)

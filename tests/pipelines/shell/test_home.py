@@ -1,12 +1,13 @@
 """Dagster's home made ready: its settings, and its databases where several processes ask for a new one at once."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pipelines.shell.home import SETTINGS, make_databases, make_home
+from pipelines.shell.home import SETTINGS, home_of, make_databases, make_home, shared
 
 ROOT = Path(__file__).resolve().parents[3]
 MAKER = """
@@ -34,6 +35,52 @@ def test_a_home_gets_the_projects_settings_and_keeps_its_own(tmp_path: Path) -> 
     assert (made / "dagster.yaml").read_text() == "telemetry: {enabled: true}\n"
     with pytest.raises(ValueError, match="cannot be used: File exists; name a folder"):
         make_home(made / "dagster.yaml")
+
+
+def test_each_data_folder_has_a_home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    assert home_of(ROOT / "data") == ROOT / ".dagster"
+    assert home_of(tmp_path / "a") == tmp_path / "a" / "dagster"
+    assert home_of(tmp_path / "b") == tmp_path / "b" / "dagster"
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "named"))
+    assert home_of(ROOT / "data") == home_of(tmp_path / "a") == tmp_path / "named"
+
+
+@pytest.mark.parametrize("command", ["night", "ui"])
+def test_the_shell_takes_the_home_of_its_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    from pipelines import __main__ as entrance
+    from pipelines.settings.read import load
+    from pipelines.shell import night, ui
+
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setattr(entrance, "current_settings", lambda: load({"GRU4REC_DATA": str(tmp_path / "other")}))
+    taken: list[str] = []
+    monkeypatch.setattr(night, "night", lambda *_, **__: taken.append(os.environ["DAGSTER_HOME"]) or True)
+    monkeypatch.setattr(ui, "serve", lambda settings, home, *_: taken.append(str(home)) or 0)
+    assert entrance.main([command]) == 0
+    assert taken == [str(tmp_path / "other" / "dagster")]
+    assert (tmp_path / "other" / "dagster" / "dagster.yaml").is_file()
+
+
+def test_a_home_that_two_data_folders_share_is_a_warning(tmp_path: Path) -> None:
+    home, a, b = (tmp_path / name for name in ("home", "a", "b"))
+    for folder in (home, a, b):
+        folder.mkdir()
+    assert shared(home, a) is shared(home, a) is None
+    warning = shared(home, b)
+    assert warning
+    assert f"was used for the data folder {a} before, and is now for {b}" in warning
+    assert shared(home, b) is None
+    assert shared(home, a)
+    a.rename(tmp_path / "moved")
+    assert shared(home, tmp_path / "moved") is None
+    (home / "data_folder").write_bytes(b"\xff")
+    assert shared(home, b) is None
+    (b / "dagster").mkdir()
+    assert shared(b / "dagster", b) is None
+    assert not list((b / "dagster").iterdir()), "a home inside its data folder is copied with it"
 
 
 def test_settings_that_dagster_cannot_read_are_one_sentence(tmp_path: Path) -> None:
