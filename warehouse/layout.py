@@ -143,6 +143,18 @@ class Layout:
         """The days raw events have arrived on, ascending."""
         return _dates(path.name for path in (self.raw / "events").glob("????-??-??"))
 
+    def raw_strays(self) -> list[Path]:
+        """What lies among the folders of the days and is none, so that nobody reads it, by name.
+
+        What is called `_*` or `.*` is left out, as it is below a day.
+        """
+        days = {day.isoformat() for day in self.raw_days()}
+        return sorted(
+            path
+            for path in (self.raw / "events").glob("*")
+            if not path.name.startswith(("_", ".")) and not (path.name in days and path.is_dir())
+        )
+
 
 def judge_folder(path: Path) -> None:
     """Refuse a folder whose path the Delta library reads as another one, or stops at.

@@ -16,6 +16,7 @@ from pipelines.settings.steps import step_config
 
 if TYPE_CHECKING:
     from warehouse.config import EventsConfig
+    from warehouse.layout import Layout
     from warehouse.steps.events.ingest import EventsReport
 
 CHECKS = [
@@ -77,6 +78,8 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
     with as_failure():
         wanted = step_config(EventsConfig, config)
         fetch_events(warehouse.layout, context.partition_keys)
+        if strays := _strays(warehouse.layout):
+            context.log.warning(strays)
         if len(context.partition_keys) == 1:
             reports += read_due_days(context, warehouse, wanted)
         try:
@@ -96,6 +99,18 @@ def ingest_events(context: dg.AssetExecutionContext, config: EventsKnobs, wareho
     for key in sorted(context.selected_asset_keys):
         yield dg.MaterializeResult(asset_key=key)
     yield from (check for check in _checks(reports, wanted) if check.check_name in selected)
+
+
+def _strays(layout: "Layout") -> str | None:
+    """One sentence that names what lies among the raw days and is none, so that it is not read; None where all are."""
+    from warehouse.sentences import brief
+
+    found = layout.raw_strays()
+    if not found:
+        return None
+    names = ", ".join(path.name for path in found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+    why = "a day's folder is called YYYY-MM-DD (`pipelines check` says what to do)"
+    return brief(f"not read in {layout.raw / 'events'}: {names}; {why}")
 
 
 def _checks(reports: "list[EventsReport]", config: "EventsConfig") -> list[dg.AssetCheckResult]:

@@ -10,6 +10,7 @@ from pipelines.policy.resources import MLflow, resources
 from pipelines.settings.read import Settings
 from pipelines.tracking import registry, store
 from warehouse.layout import Layout
+from warehouse.sentences import brief
 
 TABLES = ("events", "rejected_events", "items", "sessions", "splits", "evaluations", "realised")
 FOLDERS = (
@@ -53,12 +54,21 @@ def look(settings: Settings) -> Findings:
     for name in FOLDERS:
         if (path := settings.root / name).exists() and not path.is_dir():
             found.problems.append(f"{path} is a file where a folder is expected: move it away")
+    found.problems += map(_stray_problem, layout.raw_strays())
     answers = _tables(layout, found)
     for path in (layout.recommendations, layout.similar_items):
         if _lists(path, found) and answers and layout.stored:
             _stored_lists(path, found)
     _models(settings, found)
     return found
+
+
+def _stray_problem(path: Path) -> str:
+    """What to do with something among the raw days that is none."""
+    way = (
+        "call it YYYY-MM-DD, by the day it arrived on" if path.is_dir() else "put it into its day's folder, YYYY-MM-DD"
+    )
+    return brief(f"{path} is no folder of a day and is not read: {way}, or give it a name that begins with _")
 
 
 def _tables(layout: Layout, found: Findings) -> bool:

@@ -180,6 +180,22 @@ def test_a_stray_file_of_an_earlier_day_is_named_and_that_of_the_night_stops_it(
     assert f"{own} {refused}" in sentence(failed)
 
 
+def test_what_lies_among_the_raw_days_and_is_none_is_named_by_the_night(
+    shop: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = shop.layout.raw / "events"
+    (raw / "2026-01-05").rename(raw / "2026-1-05")
+    (raw / ".DS_Store").touch()
+    selected = [dg.AssetKey("events"), dg.AssetKey("rejected_events")]
+    assert shop.run("nightly", NIGHT, select=selected).success
+    why = "a day's folder is called YYYY-MM-DD"
+    assert capsys.readouterr().err.count(f"not read in {raw}: 2026-1-05; {why}") == 1
+    for number in range(9):
+        (raw / f"stray-{number}.parquet").touch()
+    assert shop.run("nightly", NIGHT, select=selected).success
+    assert f"stray-6.parquet and 2 more; {why}" in capsys.readouterr().err
+
+
 def due(shop: Any, night: str = NIGHT, **config: Any) -> list[str]:
     """The days that the night reads first."""
     from pipelines.data.due_days import due_days

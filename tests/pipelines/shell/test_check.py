@@ -83,6 +83,19 @@ def test_each_thing_that_cannot_be_read_is_a_line_with_what_to_do(root: Path, ca
     assert all(len(line) < 500 for line in said.splitlines())
 
 
+def test_what_lies_among_the_raw_days_and_is_none_is_a_line_with_what_to_do(root: Path, capsys) -> None:
+    raw = root / "raw" / "events"
+    for name in ("2026-01-01", "2026-1-03", "_old"):
+        (raw / name).mkdir(parents=True)
+    for name in ("stray.parquet", ".DS_Store"):
+        (raw / name).touch()
+    assert check(settings(root)) == 1
+    said, none = capsys.readouterr().out, "is no folder of a day and is not read"
+    assert f"- {raw / '2026-1-03'} {none}: call it YYYY-MM-DD, by the day it arrived on, or give it a name" in said
+    assert f"- {raw / 'stray.parquet'} {none}: put it into its day's folder, YYYY-MM-DD, or give it a name" in said
+    assert "2 problem(s)" in said
+
+
 @pytest.mark.parametrize("spoil", ["cut", "a file"])
 def test_a_table_whose_log_cannot_be_read_is_a_line(root: Path, capsys, spoil: str) -> None:
     if spoil == "cut":
