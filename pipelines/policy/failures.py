@@ -79,12 +79,16 @@ def _first_line(error: BaseException) -> str:
 
 
 def reason(event: dg.DagsterEvent) -> str:
-    """Why a step failed, in one line: the sentence of its Failure, or the innermost error."""
+    """Why a step failed, in one line: the sentence of its Failure, that it was interrupted, or the innermost error."""
     failed = event.step_failure_data
     if failed.user_failure_data and failed.user_failure_data.description:
         return " ".join(failed.user_failure_data.description.split())
     error = failed.error
-    while error is not None and error.cause is not None:
+    while error is not None:
+        if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:  # whatever foreign code made of it before
+            return "interrupted"
+        if error.cause is None:
+            break
         error = error.cause
     return error.message.strip().splitlines()[0] if error is not None and error.message.strip() else "no reason given"
 

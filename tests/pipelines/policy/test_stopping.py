@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from pipelines.policy import stopping
-from pipelines.policy.failures import as_failure
+from pipelines.policy.failures import as_failure, reason
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -93,6 +93,9 @@ def test_a_step_of_a_run_that_a_person_ended_ends(
     before = set(threading.enumerate())
     found = run(instance, work)
     assert found.status == dg.DagsterRunStatus.CANCELED
+    [failed] = instance.all_logs(found.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    assert failed.dagster_event is not None
+    assert reason(failed.dagster_event) == "interrupted", "no name of a class of Dagster's"
     assert set(threading.enumerate()) <= before
 
 
@@ -112,7 +115,7 @@ DEAF = """
 import sys, time
 import dagster as dg
 from pipelines.policy import stopping
-from pipelines.policy.failures import as_failure
+from pipelines.policy.failures import as_failure, reason
 stopping.LOOK, stopping.GRACE = 0.05, 0.2
 
 @dg.op
