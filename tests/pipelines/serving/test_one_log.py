@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.data.sessions import sessions
 from pipelines.evaluation.realised import realised
-from pipelines.policy.one_log import require_one_log
+from pipelines.policy.one_log import require_one_log, require_own_lists
 from pipelines.policy.resources import MLflow
 from warehouse.layout import Layout
 
@@ -25,7 +25,7 @@ NOON = datetime(2026, 1, 8, 12, tzinfo=UTC)
 def night(serve: SimpleNamespace, shop: SimpleNamespace, tmp_path: Path) -> Callable[..., Any]:
     """Builds sessions of a day with other events; the champion, and the table once it is there, are of the shop."""
 
-    def run(users: list[Any], items: list[Any]) -> dg.ExecuteInProcessResult:
+    def run(users: Any, items: Any) -> dg.ExecuteInProcessResult:
         events = tmp_path / "data" / "events"
         if events.is_symlink():
             events.unlink()
@@ -69,6 +69,14 @@ def test_users_of_another_kind_than_those_of_the_lists(
         [realised], partition_key=LAST, resources=serve.resources, raise_on_error=False, instance=serve.instance
     )
     assert sentence(scored) == said
+
+
+def test_a_closed_day_is_of_no_log(night: Callable[..., Any], serve: SimpleNamespace) -> None:
+    """Its file has rows of no type in particular: here texts, where the shop has whole numbers."""
+    assert serve.run().success
+    night(pa.array([], pa.string()), pa.array([], pa.string()))
+    require_one_log(serve.resources["warehouse"], serve.resources["mlflow"], LAST)
+    require_own_lists(serve.resources["warehouse"], LAST)
 
 
 def test_without_events_or_a_readable_champion_nothing_is_said(
