@@ -91,7 +91,8 @@ def _asked(day: str, knobs: ServingKnobs, warehouse: Warehouse, scorer: "Scorer"
     from warehouse.steps.contexts.audience import audience
     from warehouse.steps.contexts.shelf import shelf
 
-    shown = shelf(warehouse.local_engine(), warehouse.layout, day, knobs.allow, knobs.deny)
+    known_as = str(scorer.vocabulary.id_type)
+    shown = shelf(warehouse.local_engine(), warehouse.layout, day, knobs.allow, knobs.deny, known_as)
     users = audience(warehouse.engine(), warehouse.layout, day, knobs.window_days)
     chosen, audited = house_rules(knobs, warehouse, day, scorer)
     seen = knobs.max_events if knobs.exclude_seen else 0
@@ -116,8 +117,9 @@ def publish_similar(
     engine, layout = warehouse.local_engine(), warehouse.layout
     with tempfile.TemporaryDirectory() as copy:
         recommender, _ = _load(champion, Path(copy))
-    shown = shelf(engine, layout, day, knobs.allow, knobs.deny)
-    catalogue = recommender.scorer.vocabulary.ids
+    vocabulary = recommender.scorer.vocabulary
+    shown = shelf(engine, layout, day, knobs.allow, knobs.deny, str(vocabulary.id_type))
+    catalogue = vocabulary.ids
     expected = Expected(n=knobs.n, users=len(catalogue), items=shown.of(catalogue), left_out=1)
     facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
     limits = AuditLimits(None, knobs.min_overlap, knobs.max_score_shift, knobs.max_item_drop)

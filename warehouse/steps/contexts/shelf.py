@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from warehouse.days import as_day
 from warehouse.engine.errors import StatementRefused
-from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, schema_of
+from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, rows_of, schema_of
 from warehouse.engine.predicates import CHOSEN, judge_predicate, predicate_statement
 from warehouse.engine.protocol import LocalEngine
 from warehouse.engine.statements import identifier
@@ -47,12 +47,21 @@ class Shelf:
         return left
 
 
-def shelf(engine: LocalEngine, layout: Layout, run_date: date | str, allow: str = "", deny: str = "") -> Shelf:
+def shelf(
+    engine: LocalEngine,
+    layout: Layout,
+    run_date: date | str,
+    allow: str = "",
+    deny: str = "",
+    known_as: str | None = None,
+) -> Shelf:
     """The night's shelf.
 
     Args:
         allow: "" (no list), a predicate on items, or the path of a parquet file, which is relative to the data folder.
         deny: likewise.
+        known_as: what ids are to the model, int64 or string: a file's ids are read so where the night's items have no
+            row to tell.
 
     Raises:
         FileNotFoundError: the items of the night, or the file, are missing.
@@ -60,7 +69,8 @@ def shelf(engine: LocalEngine, layout: Layout, run_date: date | str, allow: str 
             list.
     """
     chosen = {"allow": allow, "deny": deny}
-    found = {name: _listed(engine, layout, as_day(run_date), name, text) for name, text in chosen.items() if text}
+    day = as_day(run_date)
+    found = {name: _listed(engine, layout, day, name, text, known_as) for name, text in chosen.items() if text}
     if "allow" in found and not len(found["allow"]):
         raise ValueError(f"allow ({_short(allow)}) leaves no item that may be recommended: correct it")
     return Shelf(found.get("allow"), found.get("deny"))
@@ -79,7 +89,7 @@ def judge_list(text: str) -> None:
         ) from None
 
 
-def _listed(engine: LocalEngine, layout: Layout, day: date, name: str, text: str) -> "pa.Array":
+def _listed(engine: LocalEngine, layout: Layout, day: date, name: str, text: str, known_as: str | None) -> "pa.Array":
     """The ids that one list names."""
     items, path = layout.files("items", day), layout.root / text.strip()
     files = [path] if _is_file(text) else items
@@ -90,7 +100,7 @@ def _listed(engine: LocalEngine, layout: Layout, day: date, name: str, text: str
     if "item_id" not in columns:
         raise ValueError(f"{name}: {files[0]} has no column item_id")
     if _is_file(text):
-        return _ids_of_file(name, path, items)
+        return _ids_of_file(name, path, items, known_as)
     try:
         return _satisfying(engine, files, text)
     except (ValueError, StatementRefused) as error:
@@ -100,8 +110,11 @@ def _listed(engine: LocalEngine, layout: Layout, day: date, name: str, text: str
         ) from error
 
 
-def _ids_of_file(name: str, path: Path, items: list[Path]) -> "pa.Array":
-    """The distinct ids of a file, of the type that the night's items have; rows without one are left out."""
+def _ids_of_file(name: str, path: Path, items: list[Path], known_as: str | None) -> "pa.Array":
+    """The distinct ids of a file, of the type that the night's items have; rows without one are left out.
+
+    Items without a row were not delivered, and their file's type says nothing.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -113,7 +126,8 @@ def _ids_of_file(name: str, path: Path, items: list[Path]) -> "pa.Array":
     if column.null_count == len(column):
         raise ValueError(f'{name}: {path} names no item: deliver it whole, or set {name} to "" for no list')
     natural = "string" if found in TEXTS or beyond_int64(column) else "int64"
-    wanted = str(schema_of(items[0]).field("item_id").type) if items else natural
+    told = next((str(schema_of(file).field("item_id").type) for file in items if rows_of(file)), known_as)
+    wanted = told or natural
     try:
         ids = item_ids(column, wanted)
         if wanted == "int64" and natural == "string":
@@ -122,7 +136,7 @@ def _ids_of_file(name: str, path: Path, items: list[Path]) -> "pa.Array":
                 raise ValueError(f"{shown(other[0])} would become another id as a whole number")
     except ValueError as error:
         raise ValueError(
-            f"{name}: item_id of {path} cannot be read as {wanted}, which the night's items are: {error}"
+            f"{name}: item_id of {path} cannot be read as {wanted}, which this shop's ids are: {error}"
         ) from error
     return pc.unique(ids.combine_chunks().drop_null())
 

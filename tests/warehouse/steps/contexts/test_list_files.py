@@ -13,6 +13,7 @@ import pytest
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
 from warehouse.steps.contexts.shelf import shelf
+from warehouse.steps.items.ingest import ingest_items
 
 DAY = date(2026, 1, 10)
 ITEMS = [2, 3, 120]
@@ -58,9 +59,9 @@ def night(tmp_path):
     return layout
 
 
-def denied(layout, tmp_path):
+def denied(layout, tmp_path, known_as=None):
     engine = DuckDBEngine(memory_limit="200MB", threads=1, temp_directory=tmp_path / "spill")
-    return shelf(engine, layout, DAY, deny="list.parquet").deny
+    return shelf(engine, layout, DAY, deny="list.parquet", known_as=known_as).deny
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -75,6 +76,13 @@ def test_they_are_text_where_the_items_are(night, tmp_path, name):
     pq.write_table(pa.table({"item_id": ["1", "2", "3", "120"]}), night.partition("items", DAY))
     pq.write_table(pa.table({"item_id": WHOLE[name]}), tmp_path / "list.parquet")
     assert denied(night, tmp_path).to_pylist() == [str(item) for item in ITEMS]
+
+
+@pytest.mark.parametrize(("known_as", "ids"), [("int64", ITEMS), ("string", ["2", "3", "120"]), (None, ITEMS)])
+def test_they_are_what_the_model_knows_where_no_items_were_delivered(night, tmp_path, known_as, ids):
+    ingest_items(night, DAY)
+    pq.write_table(pa.table({"item_id": ITEMS}), tmp_path / "list.parquet")
+    assert denied(night, tmp_path, known_as).to_pylist() == ids
 
 
 @pytest.mark.parametrize("name", REFUSED)
