@@ -47,7 +47,7 @@ def sessions(
     with as_failure():
         hold(context, warehouse.layout, [day])
         after_older_nights(context)
-        require_one_log(warehouse, mlflow, day)
+        require_one_log(warehouse, mlflow, day, config.window_days)
         report = build_sessions(warehouse.engine(), warehouse.layout, day, step_config(SessionsConfig, config))
     problem = report.window.problem()
     if problem:

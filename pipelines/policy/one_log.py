@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 WAY = "give this log a data folder of its own (GRU4REC_DATA) and, on an MLflow server, a model name ([mlflow] model)"
 
 
+ENOUGH = 10  # different items of a day, of which a shop's own champion knows one even where the catalogue turns over fast
 KINDS = {True: "whole numbers", False: "texts"}  # of ids, by whether they are integers
 
 
@@ -30,10 +31,16 @@ def require_own_lists(warehouse: Warehouse, day: str) -> None:
         )
 
 
-def require_one_log(warehouse: Warehouse, mlflow: MLflow, day: str) -> None:
+def require_one_log(warehouse: Warehouse, mlflow: MLflow, day: str, window_days: int) -> None:
     """Compare the ids of a day's events with those of the table of lists, and with those that the champion knows.
 
     A champion that cannot be read is passed over: the evaluation and the gate say what becomes of it.
+
+    Args:
+        warehouse: where the events and the table lie.
+        mlflow: whose champion it is.
+        day: the night's.
+        window_days: of the sessions; a quiet day is judged with the days of its window.
 
     Raises:
         ValueError: the ids are of another type, or the champion knows none of the day's items.
@@ -53,7 +60,7 @@ def require_one_log(warehouse: Warehouse, mlflow: MLflow, day: str) -> None:
     whose = f"the champion, version {champion.version} of {champion.tags.get('run_date')}, is of another log"
     if known is not None and pa.types.is_integer(known.type) != items:
         raise ValueError(f"{whose}: its item ids are {KINDS[not items]}, those of {day} {KINDS[items]}; {WAY}")
-    if known is not None and not _meet(warehouse.layout.files("events", day), known):
+    if known is not None and _strange(warehouse, day, window_days, known):
         raise ValueError(f"{whose}: it knows no item of {day}; {WAY}")
 
 
@@ -83,16 +90,34 @@ def _users_of_lists(warehouse: Warehouse) -> bool | None:
         return None
 
 
-def _meet(files: list[Path], known: "pa.Array") -> bool:
-    """Whether an item of some events is known; true where there are no events."""
+def _strange(warehouse: Warehouse, day: str, window_days: int, known: "pa.Array") -> bool:
+    """Whether no item of a day is known, nor one of the days before it that are looked at beside a quiet day.
+
+    A quiet day proves nothing alone: all its items may have come up since the champion learnt, or be too rare for it.
+    The days of its window before it are asked too, the newest first, until ENOUGH items were seen: those of the same
+    shop hold something that its champion knows, and before another log's first days there is nothing. A day of ENOUGH
+    items is judged alone, for the days before it may be those of the log whose folder it came into.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    rows = 0
-    for file in files:
-        with pq.ParquetFile(file) as events:
-            for batch in events.iter_batches(columns=["item_id"]):
-                rows += batch.num_rows
-                if pc.any(pc.is_in(batch["item_id"], value_set=known)).as_py():
-                    return True
-    return rows == 0
+    from warehouse.days import as_day, first_of_window
+    from warehouse.engine.parquet_files import sentences_of
+
+    last = as_day(day)
+    first = first_of_window(last, window_days)
+    met: set[int | str] = set()
+    for one in [each for each in reversed(warehouse.layout.days("events")) if first <= each <= last]:
+        if _whole_numbers(warehouse, one.isoformat(), "item_id") != pa.types.is_integer(known.type):
+            continue
+        for file in warehouse.layout.files("events", one):
+            with sentences_of(file), pq.ParquetFile(file) as events:
+                for batch in events.iter_batches(columns=["item_id"]):
+                    if pc.any(pc.is_in(batch["item_id"], value_set=known)).as_py():
+                        return False
+                    if len(met) < ENOUGH:
+                        met.update(batch["item_id"].unique().to_pylist())
+        if len(met) >= ENOUGH:
+            break
+    return bool(met)
