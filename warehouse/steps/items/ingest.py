@@ -43,9 +43,11 @@ def ingest_items(
 ) -> ItemsReport:
     """Write the `items` of a night from raw/items, sorted by item_id. Without raw items the partition is empty.
 
+    Where a file has the named columns, others of it that are called item_id or title are not read.
+
     Raises:
-        DataError: a file cannot be read or has no id column, an id is neither a whole number nor text, or a column's
-            types differ between files.
+        DataError: a file cannot be read, has no id column or two columns of one name, an id is neither a whole number
+            nor text, or a column's types differ between files.
     """
     import pyarrow.parquet as pq
 
@@ -74,17 +76,18 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
     import pyarrow.parquet as pq
 
     schemas = {path: parquet_files.schema_of(path) for path in files}
+    roles = {item_column: "item_id", title_column: "title"}
+    wanted = {path: _wanted(path, schema.names, roles) for path, schema in schemas.items()}
     kept_as = parquet_files.id_type(schemas, item_column, item_id_type)
     read = {}
     for path in files:
         with parquet_files.sentences_of(path):
-            read[path] = _without_views(pq.ParquetFile(path).read())
+            read[path] = _plain(pq.ParquetFile(path).read().select(wanted[path]))
     if item_id_type == "auto" and any(beyond_int64(part[item_column]) for part in read.values()):
         kept_as = "string"
     parts = []
     for path, part in read.items():
-        renamed = {item_column: "item_id", title_column: "title"}
-        part = part.rename_columns([renamed.get(name, name) for name in part.column_names])
+        part = part.rename_columns([roles.get(name, name) for name in part.column_names])
         place = part.column_names.index("item_id")
         try:
             part = part.set_column(place, "item_id", item_ids(part["item_id"], kept_as))
@@ -103,12 +106,29 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
     return table.select([*first, *(name for name in table.column_names if name not in first)])
 
 
-def _without_views(table: "pa.Table") -> "pa.Table":
-    """The table with views of text and bytes as text and bytes: Arrow can take no rows of them."""
+def _wanted(path: Path, names: list[str], roles: dict[str, str]) -> list[int]:
+    """The places of a file's columns that are read: all but those that have the name of another one's role.
+
+    Raises:
+        DataError: two of them have one name, and nobody knows which is meant.
+    """
+    taken = {role for name, role in roles.items() if name in names}
+    places = [place for place, name in enumerate(names) if name in roles or name not in taken]
+    read = [names[place] for place in places]
+    if twice := next((name for name in read if read.count(name) > 1), None):
+        raise DataError(f"{path} has {read.count(twice)} columns {twice!r}: leave one of them out, or rename it")
+    return places
+
+
+def _plain(table: "pa.Table") -> "pa.Table":
+    """The table with views of text and bytes as text and bytes, of which Arrow can take rows, and categories as values,
+    which one file may have and another not.
+    """
     import pyarrow as pa
 
     plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-    fields = [field.with_type(plain.get(field.type, field.type)) for field in table.schema]
+    types = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
+    fields = [field.with_type(plain.get(kind, kind)) for field, kind in zip(table.schema, types, strict=True)]
     return table.cast(pa.schema(fields, table.schema.metadata))
 
 

@@ -46,6 +46,35 @@ def test_columns_may_have_other_names(layout):
     ]
 
 
+def test_a_named_column_wins_over_one_that_is_called_so(layout):
+    deliver(layout, "a.parquet", {"sku": ["b"], "item_id": [7], "title": ["unasked"], "name": ["B"]})
+    deliver(layout, "b.parquet", {"sku": ["c"], "item_id": [8.5]})
+    report = ingest_items(layout, DAY, item_column="sku", title_column="name")
+    assert report.columns == ("item_id", "title")
+    assert pq.read_table(layout.partition("items", DAY)).to_pylist() == [
+        {"item_id": "b", "title": "B"},
+        {"item_id": "c", "title": None},
+    ]
+
+
+@pytest.mark.parametrize(("names", "twice"), [(["item_id", "c", "c"], "c"), (["item_id", "item_id", "c"], "item_id")])
+def test_two_columns_of_one_name_are_refused(layout, names, twice):
+    layout.raw_items.mkdir(parents=True)
+    table = pa.Table.from_arrays([pa.array([1])] * 3, names=names)
+    pq.write_table(table, layout.raw_items / "a.parquet")
+    with pytest.raises(ValueError, match=rf"a.parquet has 2 columns '{twice}': leave one of them out, or rename it"):
+        ingest_items(layout, DAY)
+
+
+@pytest.mark.parametrize("values", [["x", None], [1, 2], [1.5, None], [date(2024, 1, 1), None], [b"x", b"y"]])
+def test_categories_are_their_values(layout, values):
+    deliver(layout, "a.parquet", {"item_id": [1, 2], "shelf": pa.array(values).dictionary_encode()})
+    deliver(layout, "b.parquet", {"item_id": [3, 4], "shelf": values})
+    ingest_items(layout, DAY)
+    found = pq.read_table(layout.partition("items", DAY))["shelf"]
+    assert (found.type, found.to_pylist()) == (pa.array(values).type, values * 2)
+
+
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
