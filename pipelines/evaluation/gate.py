@@ -49,6 +49,8 @@ def decide_night(
         champion: the version that carries the alias now, if there is one.
         realised: what readers' lists were worth on the night's day, where that was scored.
     """
+    if not rows:  # see offline_evaluation: a closed day
+        return Decision(False, ["Nothing was measured, for the test days hold no session: nobody is promoted."])
     reason = why_unread(challenger, champion)
     if refusal := _out_of_date(rows, challenger, None if reason else champion):
         return Decision(False, [refusal])

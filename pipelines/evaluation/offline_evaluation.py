@@ -18,9 +18,11 @@ from pipelines.evaluation.table import (
     COLUMNS,
     SERVED,
     Comparison,
+    evaluations_schema,
     evaluations_table,
 )
 from pipelines.evaluation.unread import UNREAD
+from pipelines.policy import parts
 from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS
 from pipelines.policy.partitions import DAILY
@@ -67,12 +69,14 @@ CHECK = "trained_before_test"
 def offline_evaluation(
     context: dg.AssetExecutionContext, config: EvaluationKnobs, warehouse: Warehouse, mlflow: MLflow
 ) -> dg.MaterializeResult:
-    """Measure, write the table, and tell MLflow."""
+    """Measure, write the table, and tell MLflow. After a closed day there is nothing to measure: the table is empty."""
     from gru4rec.config.threads import cores
 
     day = context.partition_key
     with as_failure():
         splits = warehouse.files("splits", day)
+        if _closed(warehouse, day, splits):
+            return _nothing_measured(context, warehouse, day)
         tracking = mlflow.open()
         challenger = registry.of_night(tracking, day)
         with tempfile.TemporaryDirectory() as copies:
@@ -97,6 +101,30 @@ def offline_evaluation(
     }
     check = _trained_before_test(candidates[0].train_until, comparison)
     return dg.MaterializeResult(metadata=found, check_results=[check])
+
+
+def _closed(warehouse: Warehouse, day: str, splits: list[Path]) -> bool:
+    """Whether a day without events, which [events] allow_empty_day let through, leaves the test days without a session.
+
+    Test days without one for any other reason are an error: events or settings are not as they should be.
+    """
+    from warehouse.engine.parquet_files import rows_of
+
+    events = warehouse.layout.files("events", day)
+    return bool(events) and not any(map(rows_of, events)) and next(parts.stream(splits, "test"), None) is None
+
+
+def _nothing_measured(context: dg.AssetExecutionContext, warehouse: Warehouse, day: str) -> dg.MaterializeResult:
+    """A table without rows, with which the gate promotes nobody, and a warning."""
+    _write(evaluations_schema().empty_table(), warehouse, day)
+    said = f"{day} has no events and the test days no session: nothing is measured, and the champion stays."
+    context.log.warning(said)
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": 0, "path": dg.MetadataValue.path(warehouse.layout.place("evaluations", day))},
+        check_results=[
+            dg.AssetCheckResult(check_name=CHECK, passed=False, severity=dg.AssetCheckSeverity.WARN, description=said)
+        ],
+    )
 
 
 def _trained_before_test(train_until: datetime | None, comparison: Comparison) -> dg.AssetCheckResult:

@@ -67,6 +67,13 @@ class Comparison:
     threads: int
 
 
+def evaluations_schema() -> "pa.Schema":
+    """The columns with their types."""
+    import pyarrow as pa
+
+    return pa.schema([(name, getattr(pa, COLUMN_TYPES.get(name, "float64"))()) for name in COLUMNS])
+
+
 def evaluations_table(comparison: Comparison, run_date: str) -> "pa.Table":
     """One row a model, metric and segment.
 
@@ -93,5 +100,4 @@ def evaluations_table(comparison: Comparison, run_date: str) -> "pa.Table":
                     "difference_high": difference and difference.high,
                 }
             )
-    fields = [(name, getattr(pa, COLUMN_TYPES.get(name, "float64"))()) for name in COLUMNS]
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+    return pa.Table.from_pylist(rows, schema=evaluations_schema())

@@ -154,6 +154,12 @@ def test_what_only_the_registry_knows_refuses_too(challenger: Any, champion: Any
     assert says in decision.reason
 
 
+def test_a_night_of_which_nothing_was_measured_promotes_nobody() -> None:
+    decision = decide_night([], Gate(), version(2), None)
+    assert not decision.promoted
+    assert decision.reason == "Nothing was measured, for the test days hold no session: nobody is promoted."
+
+
 def test_a_champion_that_was_compared_may_be_followed() -> None:
     rows = night(champion=row("champion", value=0.29, model_version=1))
     assert decide_night(rows, Gate(), version(2), version(1)).promoted
