@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 WAY = "give this log a data folder of its own (GRU4REC_DATA) and, on an MLflow server, a model name ([mlflow] model)"
 
 
-ENOUGH = 10  # different items of a day, of which a shop's own champion knows one even where the catalogue turns over fast
+ENOUGH = (
+    10  # different items of a day, of which a shop's own champion knows one even where the catalogue turns over fast
+)
 KINDS = {True: "whole numbers", False: "texts"}  # of ids, by whether they are integers
 
 
