@@ -49,12 +49,16 @@ def put_in_place(written: Path, path: Path) -> None:
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Keep other processes of this machine out of the same block with the same folder, which is made if need be."""
+def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep other processes of this machine out of the same block with the same folder, which is made if need be.
+
+    Raises:
+        BlockingIOError: another one is in the block, and this one is not to `wait` for it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)

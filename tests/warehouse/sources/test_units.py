@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from warehouse.__main__ import main
 from warehouse.sources.mapped import import_mapped
 from warehouse.sources.public.rsc15 import import_rsc15
 from warehouse.sources.raw.unit import finish_imports
@@ -88,6 +89,40 @@ def test_buys_without_their_columns_leave_no_clicks(tmp_path, engine, layout):
     with pytest.raises(ValueError, match=r"yoochoose-buys\.dat has 2 field"):
         import_rsc15(engine, layout, tmp_path)
     assert not layout.raw.exists()
+
+
+HELD = """
+import sys
+from warehouse.__main__ import main
+from warehouse.sources.raw import unit
+
+put = unit._put_in_place
+def held(*arguments):
+    print("written", flush=True)
+    sys.stdin.readline()
+    put(*arguments)
+unit._put_in_place = held
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("second", ["the same", "another", "a shop"])
+def test_an_import_beside_another_one_is_refused_and_leaves_it_alone(tmp_path, capsys, layout, second):
+    """The first has written its files, which have not taken their places, when the second begins."""
+    path, data = log(tmp_path / "in", "log.csv", "a,x,2024-03-01", "a,y,2024-03-02"), ["--data", str(layout.root)]
+    (tmp_path / "m.toml").write_text(MAPPING)
+    first = ["import", "log", str(path), "--mapping", str(tmp_path / "m.toml"), *data, "--quiet"]
+    more = ["generate", *data] if second == "a shop" else [*first, *(["--name", "b"] if second == "another" else [])]
+    with subprocess.Popen([sys.executable, "-c", HELD, *first], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as held:
+        assert held.stdout.readline() == b"written\n"
+        before = state(layout)
+        assert main(more) == 2
+        assert f"warehouse: another import (or generate) is writing below {layout.raw}: wait" in capsys.readouterr().err
+        assert state(layout) == before
+        held.communicate(b"\n")
+    assert held.returncode == 0
+    assert [str(day) for day in layout.raw_days()] == ["2024-03-01", "2024-03-02"]
+    assert main(first) == 0
 
 
 KILLED = """

@@ -8,12 +8,12 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
 from warehouse.layout import Layout
-from warehouse.whole_files import to_disk
+from warehouse.whole_files import folder_lock, to_disk
 
 MAX_NAME = 64
 READY = ".ready-"  # before a unit's name: the folder of an import whose files are whole and take their places
@@ -39,11 +39,39 @@ def unit_of(path: Path, name: str = "") -> str:
 
 
 @contextmanager
+def alone(layout: Layout) -> Iterator[None]:
+    """Keep other commands that write raw files out of a data folder from a command's begin to its end.
+
+    All of a command, because the files of several units and the catalogue belong together. A killed one bars nobody;
+    nights read meanwhile.
+
+    Raises:
+        DataError: another one is at work; nothing is changed.
+    """
+    is_new = not layout.root.exists()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder_lock(layout.raw, wait=False))
+        except BlockingIOError:
+            raise DataError(
+                f"another import (or generate) is writing below {layout.raw}: wait for its end, or stop it, and run "
+                "this one again; nothing was changed"
+            ) from None
+        try:
+            yield
+        finally:
+            _remove_if_empty(layout.raw)
+            if is_new:
+                _remove_if_empty(layout.root)
+
+
+@contextmanager
 def staged(layout: Layout, unit: str) -> Iterator[Path]:
     """A folder for a file a day, `<day>.parquet`; in the end they replace all that the unit wrote before.
 
     After an error nothing has changed. What a killed import left is removed by the next one of its name; one that was
     killed while its files took their places is finished by the next import, and by the night (see `finish_imports`).
+    Two at once would take each other for killed: commands are `alone`.
     """
     folder, is_new = layout.raw / f".import-{unit}", not layout.root.exists()
     finish_imports(layout)
