@@ -35,22 +35,22 @@ def fit_command(arguments: argparse.Namespace) -> None:
     columns, changes = columns_of(arguments), asked_for(arguments)
     named = configured(arguments, changes)
     device = checkpoint.resolve_device(arguments.device)
-    folder = ModelFolder.open(arguments.model_dir, go_on=arguments.resume, overwrite=arguments.overwrite)
-    older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
-    train = training_data(arguments.train, columns, arguments.items)
-    say(f"train: {len(train.sessions)} sessions, {len(train.sessions.items)} events, {len(train.vocabulary)} items")
-    _check_ids(arguments, train, older)
-    config = named or presets.resolve(arguments.preset, train.statistics(), changes)
-    train = _with_features(arguments.items, train, config)
-    validation = _held_out("validation", arguments.validation, train, columns)
-    test = _held_out("test", arguments.test, train, columns)
-    say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
-    threads = _threads(arguments, config, device)
-    say(f"products of an update: {rounded_to(config, device, arguments.processes)}")
-    machine = FitOptions(device=device, threads=threads, processes=arguments.processes)
-    set_threads(threads)
-    result = Run(train, config, validation, older, machine).train(folder, go_on=arguments.resume)
-    say(f"model written to {arguments.model_dir}")
+    with ModelFolder.open(arguments.model_dir, go_on=arguments.resume, overwrite=arguments.overwrite) as folder:
+        older = None if arguments.warm_start is None else checkpoint.load(arguments.warm_start).model
+        train = training_data(arguments.train, columns, arguments.items)
+        say(f"train: {len(train.sessions)} sessions, {len(train.sessions.items)} events, {len(train.vocabulary)} items")
+        _check_ids(arguments, train, older)
+        config = named or presets.resolve(arguments.preset, train.statistics(), changes)
+        train = _with_features(arguments.items, train, config)
+        validation = _held_out("validation", arguments.validation, train, columns)
+        test = _held_out("test", arguments.test, train, columns)
+        say("settings: " + " ".join(f"{key}={value}" for key, value in config.flat().items()))
+        threads = _threads(arguments, config, device)
+        say(f"products of an update: {rounded_to(config, device, arguments.processes)}")
+        machine = FitOptions(device=device, threads=threads, processes=arguments.processes)
+        set_threads(threads)
+        result = Run(train, config, validation, older, machine).train(folder, go_on=arguments.resume)
+        say(f"model written to {arguments.model_dir}")
     measured: dict[str, Any] = {}
     try:
         if test is not None:

@@ -5,11 +5,13 @@ new one is whole, the older run's training state goes, the new checkpoint replac
 (gru4rec/storage/files.py), and the new training state moves in: what a reader finds is always one whole model.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gru4rec.cli.paths import check_folder
+from gru4rec.cli.paths import own_folder
 from gru4rec.config.options import Config
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint, training_state
@@ -25,13 +27,18 @@ class ModelFolder:
     again: str
 
     @classmethod
-    def open(cls, path: Path, *, go_on: bool, overwrite: bool) -> "ModelFolder":
-        """Try the folder, leaving it as it is.
+    @contextmanager
+    def open(cls, path: Path, *, go_on: bool, overwrite: bool) -> Iterator["ModelFolder"]:
+        """The folder for this run alone, left as it is until the run writes into it.
 
-        Raises ValueError when it cannot be written, or holds a model and neither `go_on` (--resume) nor `overwrite` is
-        asked for.
+        Raises ValueError when it cannot be written, another run is at work in it, or it holds a model and neither
+        `go_on` (--resume) nor `overwrite` is asked for.
         """
-        check_folder(path, "--model-dir")
+        with own_folder(path, "--model-dir"):  # from before the look at what it holds until the model is written
+            yield cls._found(path, go_on=go_on, overwrite=overwrite)
+
+    @classmethod
+    def _found(cls, path: Path, *, go_on: bool, overwrite: bool) -> "ModelFolder":
         replacement = path / "replacement"
         if overwrite and (holds_model(path) or holds_model(replacement)):
             return cls(path, replacement, "--overwrite --resume")

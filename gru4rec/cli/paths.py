@@ -1,11 +1,19 @@
 """Where the shell's commands write: tried before any work, so that nobody waits for what cannot be kept."""
 
+import fcntl
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def check_folder(folder: Path, flag: str) -> None:
-    """Make the folder and write into it, then take away what was made; ValueError says why it cannot be done."""
+@contextmanager
+def own_folder(folder: Path, flag: str) -> Iterator[None]:
+    """Make the folder, write into it and keep it from others; what was made and is empty in the end is taken away.
+
+    ValueError says why it cannot be written, or that another run has it.
+    """
     file = next((part for part in (folder, *folder.parents) if part.exists() and not part.is_dir()), None)
     if file is not None:
         raise ValueError(f"{flag} {folder} cannot be a folder: {file} is a file; give another one")
@@ -16,11 +24,16 @@ def check_folder(folder: Path, flag: str) -> None:
                 part.mkdir()
                 made.append(part)
         _write_into(folder)
+        handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
+        _take_away(made)
         raise ValueError(f"{flag} {folder} cannot be written ({error.strerror}); give another folder") from error
+    try:
+        _lock(handle, f"{flag} {folder}")
+        yield
     finally:
-        for part in reversed(made):
-            part.rmdir()
+        _take_away(made)
+        os.close(handle)
 
 
 def check_file(path: Path, flag: str) -> None:
@@ -42,6 +55,21 @@ def check_new_file(path: Path, flag: str) -> None:
     check_file(path, flag)
     if path.exists():
         raise ValueError(f"{flag} {path} is there already; remove it, or give another name")
+
+
+def _lock(handle: int, what: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(f"{what} is being written by another run; wait for its end, or give another folder") from None
+    except OSError:
+        pass  # a network's file system may lock no folders: there runs are not told apart, but they can write
+
+
+def _take_away(made: list[Path]) -> None:
+    with suppress(OSError):  # something lies there
+        for part in reversed(made):
+            part.rmdir()
 
 
 def _write_into(folder: Path) -> None:

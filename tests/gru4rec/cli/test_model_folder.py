@@ -3,6 +3,8 @@
 import errno
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +102,39 @@ def test_a_model_is_replaced_only_by_overwrite_and_nothing_of_it_stays(
     assert set(ours) == set(theirs)
     assert not set(ours) & {name for name in before if name.startswith("training")}
     assert checkpoint.load(model).config == checkpoint.load(fresh).config
+
+
+HELD = """
+import sys
+from gru4rec.__main__ import main
+from gru4rec.cli.model_folder import ModelFolder
+
+begin = ModelFolder.begin
+def held(*arguments):
+    print("begun", flush=True)
+    sys.stdin.readline()
+    return begin(*arguments)
+ModelFolder.begin = held
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_run_beside_another_one_in_its_folder_is_refused(
+    train: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    model = tmp_path / "m"
+    first = ["fit", train, "--model-dir", str(model), *FEW]
+    with subprocess.Popen([sys.executable, "-c", HELD, *first], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as held:
+        assert held.stdout is not None
+        assert held.stdout.readline() == b"begun\n"
+        for more in ([], ["--resume"], ["--overwrite"]):
+            said = refused([*first, *more], capsys)
+            assert said.startswith(f"gru4rec fit: --model-dir {model} is being written by another run; wait for its")
+        assert tree(model) == {}
+        held.communicate(b"\n")
+    assert held.returncode == 0
+    assert checkpoint.load(model).model.hidden_size == 8
+    assert "holds a model already" in refused(first, capsys)
 
 
 def test_an_interrupted_replacement_leaves_the_older_model_and_goes_on(
