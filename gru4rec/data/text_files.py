@@ -1,11 +1,15 @@
 """CSV and TSV files with a header, plain or packed, as Arrow tables of text.
 
-What a file is, its bytes say: parquet begins with its own mark, gzip and zstd too, and a header with tabs is separated
-by tabs. A column of ids whose every field is a whole number as one would write it becomes int64; any other stays text,
-so that 007 and 7 stay two ids.
+What a file is, its bytes say: parquet begins with its own mark, gzip and zstd too, and columns are separated by that of
+tab, comma and semicolon which the header has most of outside quotes. A column of ids whose every field is a whole
+number as one would write it becomes int64; any other stays text, so that 007 and 7 stay two ids.
 """
 
+import codecs
+import re
 from collections.abc import Sequence
+from csv import reader
+from io import StringIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +19,8 @@ import pyarrow.csv as csv
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x50\x2a\x4d\x18": "zstd"}  # the last: of pzstd
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".inter")
 WHOLE = r"^(0|-?[1-9][0-9]{0,18})$"
+QUOTED = r'(?<![^\t,;])"(?:[^"]|"")*"'  # a name that a quote begins may hold line ends and what separates names
+LINE = re.compile(rf"(?:{QUOTED}|[^\n])*".encode())  # matches always
 HEAD = 1 << 16  # bytes that a header is looked for in
 
 
@@ -34,15 +40,17 @@ def header(path: Path) -> tuple[list[str], str]:
     """
     try:
         with _opened(path) as stream:
-            line = stream.read(HEAD).split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
+            head = stream.read(HEAD).removeprefix(codecs.BOM_UTF8)
+        line = next(LINE.finditer(head))[0].decode().rstrip("\r")
     except (UnicodeDecodeError, pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} cannot be read as text ({error}); write it again as UTF-8") from error
     if not line:
         raise ValueError(f"{path} is empty; write it again, with the names of its columns in the first line")
-    if not line.replace("\t", "").isprintable():
+    if not re.sub(r"\t|\r?\n", "", line).isprintable():
         raise ValueError(f"{path} is no text; unpack it, or write it as UTF-8, plain or packed with gzip or zstd")
-    delimiter = next((mark for mark in "\t,;" if mark in line), ",")
-    return [name.strip('"') for name in line.split(delimiter)], delimiter
+    bare = re.sub(QUOTED, "", line)
+    delimiter = max((mark for mark in "\t,;" if mark in bare), key=bare.count, default=",")
+    return next(reader(StringIO(line, newline=""), delimiter=delimiter)), delimiter
 
 
 def read_text(
@@ -64,6 +72,7 @@ def read_text(
     chosen = there if names is None else list(dict.fromkeys(names))
     if twice := [name for name in chosen if there.count(name) > 1]:
         raise ValueError(f"{path} has the column {twice[0]!r} {there.count(twice[0])} times; keep one of them")
+    form = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     options = csv.ConvertOptions(
         column_types=dict.fromkeys(chosen, pa.string()),
         include_columns=chosen,
@@ -72,9 +81,12 @@ def read_text(
     )
     try:
         with _opened(path) as stream:
-            table = csv.read_csv(stream, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=options)
+            table = csv.read_csv(stream, parse_options=form, convert_options=options)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} cannot be read as text ({str(error).splitlines()[0]}); write it again") from error
+        reason = str(error).splitlines()[0]
+        if "straddling" in reason:  # what Arrow says of a field that is longer than what it reads at a time
+            reason = "a quote is left open, or a field is longer than a megabyte"
+        raise ValueError(f"{path} cannot be read as text ({reason}); write it again") from error
     for place, name in enumerate(table.column_names):
         if name == item and item_type is not None and pa.types.is_string(item_type):
             continue

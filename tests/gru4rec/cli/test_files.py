@@ -119,12 +119,26 @@ def test_the_logs_of_researchers_are_read(tmp_path: Path, capsys: pytest.Capture
             b"itemid,SessionId,ItemId,Time\nx,1,5,2024-03-01T10:00:00+02:00\ny,1,6,2024-03-01T08:00:01+00:00\n",
         ),
         ("log.tsv", b"SessionId\tItemId\tTime\n1\t5\t1\n1\t6\t2\n" + b"\n"),
+        ("log.csv", b"SessionId,ItemId,Time,title\tlong\n1,5,1,x\n1,6,2,y\n"),
+        ("log.csv", b'SessionId;ItemId;Time;title, long;"a,b,c,d,e"\n1;5;1;x;y\n1;6;2;x;y\n'),
+        ("log.csv", b'\xef\xbb\xbf"x;\r\n""y"";;;\t\t\t",SessionId,"ItemId",Time\n\xff,1,5,1\n1,1,6,2\n'),
     ],
 )
 def test_more_logs_of_researchers(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     data = Dataset.from_table(tmp_path / name, session="SessionId", item="ItemId", time="Time")
     assert data.vocabulary.decode(data.sessions.items).to_pylist() == [5, 6]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_quoted_line_ends_wherever_the_file_is_cut(tmp_path: Path, end: str) -> None:
+    """Arrow reads a megabyte at a time: some titles lie on a border."""
+    rows = [f'{row // 4},{row % 50},{row},"{"long " * 9}{end}b, {row}{end}"{end}' for row in range(40_000)]
+    path = tmp_path / "log.csv"
+    path.write_text(f"session_id,item_id,timestamp,title{end}" + "".join(rows), newline="")
+    assert path.stat().st_size > 2 << 20
+    data = Dataset.from_table(path)
+    assert data.vocabulary.decode(data.sessions.items).to_pylist() == [row % 50 for row in range(40_000)]
 
 
 def test_text_ids_that_look_like_numbers_stay_two(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -148,6 +162,7 @@ def test_text_ids_that_look_like_numbers_stay_two(tmp_path: Path, capsys: pytest
         (b"SessionId,ItemId,Time\n1,,3\n1,2,4\n", "column ItemId: 1 of 2 item ids are null; drop those rows first"),
         (b"SessionId,ItemId,Time\n1,2,noon\n1,2,4\n", "column Time: the time column is string; use a timestamp"),
         (b"\x1f\x8bbroken", "cannot be read as text"),
+        (b'SessionId,ItemId,Time\n1,5,"1\n' + b"1,6,2\n" * 400_000, "(a quote is left open, or a field is longer than"),
         (b"SessionId,ItemId,ItemId,Time\n1,5,7,1\n1,6,8,2\n", "has the column 'ItemId' 2 times; keep one of them"),
         (b"PK\x03\x04" + bytes(40), "is no text; unpack it, or write it as UTF-8"),
         (b"SessionId|ItemId|Time\n1|5|1\n", "has no column SessionId, ItemId, Time; it has SessionId|ItemId|Time"),
