@@ -87,7 +87,7 @@ def read_items(path: Path, columns: ColumnNames, vocabulary: Vocabulary) -> pa.T
     """
     if not path.exists():
         raise FileNotFoundError(f"there is no items file {path}; check the path")
-    file = TableFile.open(path)
+    file = TableFile.open(path, needed=[columns.item])
     require_columns(file, [columns.item], "--item-column")
     table = file.read(item=columns.item, item_type=vocabulary.id_type)
     return table.rename_columns(["item_id" if name == columns.item else name for name in table.column_names])

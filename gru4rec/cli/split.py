@@ -29,7 +29,7 @@ def split_command(arguments: argparse.Namespace) -> None:
     outs = arguments.out_train, arguments.out_test
     _check_outs(*outs)
     columns = columns_of(arguments)
-    file = TableFile.open(arguments.events)
+    file = TableFile.open(arguments.events, needed=columns.of_events)
     require_columns(file, columns.of_events)
     events = file.read(file.names, item=columns.item)
     try:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow.dataset import ParquetFragmentScanOptions
+from pyarrow.dataset import FileSystemDataset, ParquetFragmentScanOptions
 
 from gru4rec.data.plain_types import plain
 from gru4rec.data.text_files import header, is_text, read_text
 
 ROWS = 1 << 17  # that a batch has at most
+UNITS = ("s", "ms", "us", "ns")  # of timestamps, the finest last
 
 
 class Rows(NamedTuple):
@@ -34,10 +35,10 @@ class TableFile:
 
     path: Path
     names: list[str]
-    parquet: pq.ParquetDataset | None
+    parquet: FileSystemDataset | None
 
     @classmethod
-    def open(cls, path: Path, names: Sequence[str] | None = None) -> "TableFile":
+    def open(cls, path: Path, names: Sequence[str] | None = None, needed: Sequence[str] | None = None) -> "TableFile":
         """Look at a file; arguments and faults are those of `open_parquet`, and those of `header` for a text file.
 
         Raises:
@@ -47,7 +48,7 @@ class TableFile:
             raise FileNotFoundError(f"there is no file {path}; check the path")
         if is_text(path):
             return cls(path, header(path)[0], None)
-        files = open_parquet(path, names)
+        files = open_parquet(path, names, needed)
         return cls(path, files.schema.names, files)
 
     def read(
@@ -56,13 +57,16 @@ class TableFile:
         """Columns as a plain Arrow table; the arguments, and faults of a text file, are those of `read_text`.
 
         Raises:
-            ValueError: a parquet file breaks off.
+            ValueError: a parquet file breaks off or is damaged.
         """
         if self.parquet is None:
             return read_text(self.path, names, item=item, item_type=item_type)
+        chosen = self.names if names is None else list(dict.fromkeys(names))
         try:
-            return plain(self.parquet.read(columns=None if names is None else list(dict.fromkeys(names))))
-        except pa.ArrowException as error:
+            return plain(self.parquet.to_table(columns=chosen))
+        except (pa.ArrowException, OSError) as error:
+            for _ in self._batches(chosen):  # file by file, to name the one at fault
+                pass
             raise _not_parquet(str(self.path), error) from error
 
     def rows(self, names: Sequence[str], *, item: str = "", item_type: pa.DataType | None = None) -> Rows:
@@ -76,8 +80,10 @@ class TableFile:
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         assert self.parquet is not None
         options = ParquetFragmentScanOptions(pre_buffer=False)  # which would hold all of a file's bytes
+        file = str(self.path)
         try:
-            for fragment in self.parquet.fragments:
+            for fragment in self.parquet.get_fragments():
+                file = fragment.path
                 yield from fragment.to_batches(
                     schema=self.parquet.schema,
                     columns=names,
@@ -86,20 +92,24 @@ class TableFile:
                     fragment_scan_options=options,
                     use_threads=False,
                 )
-        except pa.ArrowException as error:
-            raise _not_parquet(str(self.path), error) from error
+        except (pa.ArrowException, OSError) as error:  # the latter of damaged pages
+            raise _not_parquet(file, error) from error
 
 
-def open_parquet(path: Path, names: Sequence[str] | None = None) -> pq.ParquetDataset:
+def open_parquet(
+    path: Path, names: Sequence[str] | None = None, needed: Sequence[str] | None = None
+) -> FileSystemDataset:
     """A parquet file, or all files of a folder as one; reading it does not look at the files' footers again.
 
     Args:
         path: an existing file or folder.
         names: the columns to check; None checks all.
+        needed: the columns that all files of a folder must have where one has them; None: those of `names`.
 
     Raises:
-        ValueError: a file is not parquet, the folder holds no parquet file, or a column stands twice in a file or is
-            of another kind in another file (reading would take one of the two, or cast).
+        ValueError: a file is not parquet, the folder holds no parquet file, a file lacks a column that is needed, or a
+            column stands twice in a file or is of another kind in another file (reading would take one of the two, or
+            cast).
     """
     schemas: dict[str, pa.Schema] = {}
     file = str(path)
@@ -112,25 +122,48 @@ def open_parquet(path: Path, names: Sequence[str] | None = None) -> pq.ParquetDa
         raise _not_parquet(file, error) from error
     if not schemas:
         raise ValueError(f"there is no parquet file in the folder {path}; check the path")
-    kinds: dict[str, tuple[str, str]] = {}  # of a column: its kind and the first file that has it
+    columns: dict[str, dict[str, pa.DataType]] = {}  # of a column: its type in every file that has it
     for file, schema in schemas.items():
         for column in schema:
             if names is not None and column.name not in names:
                 continue
             if schema.names.count(column.name) > 1:
                 raise ValueError(f"{file} has the column {column.name} twice; write it again with one of them")
-            kind, first = kinds.setdefault(column.name, (_kind(column.type), file))
-            if kind != _kind(column.type):
-                raise ValueError(
-                    f"column {column.name} is of {kind} in {first}, but of {_kind(column.type)} in {file}; "
-                    "write all files of the folder with one type"
-                )
-    return dataset
+            columns.setdefault(column.name, {})[file] = column.type
+    schema = dataset.schema  # of the first file, with what the names of folders say
+    for name, types in columns.items():
+        lacking = next((file for file in schemas if file not in types), None)
+        if lacking is not None and name in (needed or names or ()):
+            raise ValueError(f"{lacking} has no column {name}, but {next(iter(types))} has; write it again with it")
+        field, place = pa.field(name, _common_type(name, types)), schema.get_field_index(name)
+        schema = schema.append(field) if place < 0 else schema.set(place, field)
+    first = dataset.fragments[0]
+    return FileSystemDataset(dataset.fragments, schema, first.format, first.filesystem)
+
+
+def _common_type(name: str, types: dict[str, pa.DataType]) -> pa.DataType:
+    """The type that keeps what each file has of a column: what may differ is how wide values are, not what they are."""
+    first, kept = next(iter(types.items()))
+    for file, type_ in types.items():
+        if _kind(type_) != _kind(kept):
+            raise ValueError(
+                f"column {name} is of {_kind(kept)} in {first}, but of {_kind(type_)} in {file}; "
+                "write all files of the folder with one type"
+            )
+    if len(set(types.values())) == 1:
+        return kept
+    values = {_value_type(type_) for type_ in types.values()}
+    if _kind(kept) == "timestamps":
+        return pa.timestamp(max((value.unit for value in values), key=UNITS.index), _value_type(kept).tz)
+    if _kind(kept) != "integers":
+        return kept
+    if all(pa.types.is_unsigned_integer(value) for value in values):
+        return pa.uint64()
+    return pa.decimal128(20, 0) if pa.uint64() in values else pa.int64()  # no integer is wide enough for both
 
 
 def _kind(type_: pa.DataType) -> str:
-    """What may differ between the files of a folder is how wide the values are, not what they are."""
-    value = type_.value_type if pa.types.is_dictionary(type_) else type_
+    value = _value_type(type_)
     if pa.types.is_integer(value):
         return "integers"
     if pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value):
@@ -138,5 +171,9 @@ def _kind(type_: pa.DataType) -> str:
     return "timestamps" if pa.types.is_timestamp(value) else f"type {value}"
 
 
-def _not_parquet(file: str, error: pa.ArrowException) -> ValueError:
+def _value_type(type_: pa.DataType) -> pa.DataType:
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
+
+
+def _not_parquet(file: str, error: Exception) -> ValueError:
     return ValueError(f"{file} cannot be read as parquet ({str(error).splitlines()[0]}); write it again")
