@@ -136,7 +136,7 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
     if source.read == "is null":
         # DuckDB 2.0 folds isnan to false where a parquet file's statistics, which leave NaN out, hold none.
         return f"({column} IS NULL OR CAST({column} AS VARCHAR) = 'nan')" if kind in _EXACT else f"{column} IS NULL"
-    if source.read == "time" and source.zone:
+    if source.read == "time" and source.zone and not _names_zone(source.form):
         return _local(column, source)
     if source.read == "time" and source.form:
         return f"CAST(try_strptime({column}, {quoted(source.form)}) AS TIMESTAMPTZ)"
@@ -177,6 +177,11 @@ def _local(column: str, source: FileColumn) -> str:
     named = f"typeof({column}) LIKE '%TIME ZONE' OR regexp_matches(CAST({column} AS VARCHAR), ':[0-9.]+ *[^0-9.: ]')"
     own = f"TRY_CAST({column} AS TIMESTAMPTZ)"
     return f"CASE WHEN {named} THEN {own} ELSE timezone({zone}, TRY_CAST({column} AS TIMESTAMP)) END"
+
+
+def _names_zone(form: str) -> bool:
+    """Whether text of a form names its zone: DuckDB then reads it as a time in UTC, and no more as a clock's."""
+    return re.search("%[zZ]", form.replace("%%", "")) is not None
 
 
 def _reads_back(value: str) -> str:

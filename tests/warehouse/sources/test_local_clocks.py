@@ -48,6 +48,23 @@ def test_text_of_another_form(engine, layout, tmp_path):
     assert found == [expected("2024-07-15 10:00"), expected("2024-01-15 00:30")]
 
 
+@pytest.mark.parametrize(
+    ("form", "text", "hour"),
+    [
+        ("%Y-%m-%dT%H:%M:%S%z", "2024-07-15T10:00:00+0500", 5),
+        ("%Y-%m-%dT%H:%M:%S%z", "2024-07-15T10:00:00-05:00", 15),
+        ("%d.%m.%Y %H:%M %Z", "15.07.2024 10:00 Asia/Tokyo", 1),
+        ("%d.%m.%Y %%z %H:%M", "15.07.2024 %z 10:00", 7),  # a percent sign and a letter: no zone
+    ],
+)
+def test_a_zone_in_text_of_another_form_counts(engine, layout, tmp_path, form, text, hour):
+    log = tmp_path / "log.csv"
+    log.write_text(f"who,what,at\n1,0,{text}\n")
+    assert read(engine, layout, log, "csv", f'timestamp_format = "{form}"\n') == [
+        datetime(2024, 7, 15, hour, tzinfo=UTC)
+    ]
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_parquet_without_a_zone(engine, layout, tmp_path, unit):
     log = tmp_path / "log.parquet"
