@@ -196,8 +196,9 @@ def _since_1970(column: str, unit: str) -> str:
     number = f"TRY_CAST({column} AS {'DOUBLE' if unit in ('s', 'ms') else 'BIGINT'})"  # those may have a fraction
     micros = f"{number} // 1000" if unit == "ns" else f"{number} * {1_000_000 // _PER_SECOND[unit]}"
     inside = f"CASE WHEN {number} BETWEEN -{limit} AND {limit} THEN {micros} END"
-    # Not a CAST of a plain timestamp: that would ask the calendar, which is slow.
-    return f"make_timestamptz(CAST({inside} AS BIGINT))"
+    # Not a CAST of a plain timestamp: that would ask the calendar, which is slow. A NaN may reach the TRY_CAST: DuckDB
+    # folds the BETWEEN to true where a parquet file's statistics, which leave NaN out, lie within.
+    return f"make_timestamptz(TRY_CAST({inside} AS BIGINT))"
 
 
 def _listed(files: Sequence[Path]) -> str:

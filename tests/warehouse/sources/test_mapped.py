@@ -81,6 +81,16 @@ def test_parquet(tmp_path, layout, engine):
     assert events(layout) == [(1, "x", MOMENT)]
 
 
+@pytest.mark.parametrize(("unit", "times_of_a_second"), [("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)])
+def test_a_nan_among_numeric_clocks_is_a_row_without_a_time(tmp_path, layout, engine, unit, times_of_a_second):
+    (tmp_path / "in").mkdir()
+    at = [1709287200.0 * times_of_a_second, float("nan")]
+    pq.write_table(pa.table({"who": [1, 2], "what": ["x", "y"], "at": at}), tmp_path / "in" / "log.parquet")
+    report = run(engine, layout, tmp_path / "in", f'[events]\n{COLUMNS}timestamp_unit = "{unit}"\n')
+    assert (report.events, report.timeless) == (2, 1)
+    assert events(layout) == [(1, "x", MOMENT), (2, "y", None)]
+
+
 def test_csv_without_a_header(tmp_path, layout, engine):
     mapping = f'[events]\nformat = "csv"\nnames = ["who", "what", "at"]\n{COLUMNS}'
     run(engine, layout, tmp_path / "in", mapping, log__csv="a,b,2024-03-01T11:00:00+01:00\n")

@@ -142,6 +142,16 @@ def test_an_absurd_number_is_an_unreadable_time_not_a_crash(shop):
     assert report.rejected_by_reason == {"timestamp is unreadable": 2}
 
 
+@pytest.mark.parametrize(("unit", "times_of_a_second"), [("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)])
+def test_a_nan_among_numeric_clocks_is_a_null_time(shop, unit, times_of_a_second):
+    times = [1709287200.0 * times_of_a_second, 1709287260.0 * times_of_a_second]
+    for nan, reason in ((float("nan"), "null"), (float("inf"), "unreadable"), (-float("inf"), "unreadable")):
+        shop.raw(DAY, {"user_id": [1, 2, 3], "item_id": [1, 2, 3], "timestamp": [*times, nan]})
+        (report,) = shop.ingest(DAY, timestamp_unit=unit)
+        assert report.rejected_by_reason == {f"timestamp is {reason}": 1}
+        assert [row[2].strftime("%H:%M") for row in shop.table("events", DAY)] == ["10:00", "10:01"]
+
+
 def test_text_ids_become_numbers_on_demand_and_what_is_none_is_rejected(shop, clock):
     texts = ["7", "-3", "1.5", "007", "x", "9223372036854775808"]
     shop.rows(DAY, [(text, 1, clock("10:00")) for text in texts])
