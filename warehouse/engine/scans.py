@@ -134,8 +134,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
     if source.read == "micros":
         return f"epoch_us({column})"
     if source.read == "is null":
-        # DuckDB 2.0 folds isnan to false where a parquet file's statistics, which leave NaN out, hold none.
-        return f"({column} IS NULL OR CAST({column} AS VARCHAR) = 'nan')" if kind in _EXACT else f"{column} IS NULL"
+        # DuckDB 2.0 folds isnan to false, by a parquet file's statistics, which leave NaN out. It has none of a try().
+        return f"({column} IS NULL OR isnan(try({column})))" if kind in _EXACT else f"{column} IS NULL"
     if source.read == "time" and source.zone and not _names_zone(source.form):
         return _local(column, source)
     if source.read == "time" and source.form:

@@ -12,6 +12,7 @@ from warehouse.steps.events.ingest import TooManyRejected, ingest_day, ingest_da
 from warehouse.sums import beside
 
 DAY = date(2024, 3, 1)
+NAN = float("nan")
 
 
 def accounts_for_all(report):
@@ -145,11 +146,20 @@ def test_an_absurd_number_is_an_unreadable_time_not_a_crash(shop):
 @pytest.mark.parametrize(("unit", "times_of_a_second"), [("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)])
 def test_a_nan_among_numeric_clocks_is_a_null_time(shop, unit, times_of_a_second):
     times = [1709287200.0 * times_of_a_second, 1709287260.0 * times_of_a_second]
-    for nan, reason in ((float("nan"), "null"), (float("inf"), "unreadable"), (-float("inf"), "unreadable")):
-        shop.raw(DAY, {"user_id": [1, 2, 3], "item_id": [1, 2, 3], "timestamp": [*times, nan]})
+    for odd, reason in ((NAN, "null"), (float("inf"), "unreadable"), (-float("inf"), "unreadable")):
+        shop.raw(DAY, {"user_id": [1, 2, 3], "item_id": [1, 2, 3], "timestamp": [*times, odd]})
         (report,) = shop.ingest(DAY, timestamp_unit=unit)
         assert report.rejected_by_reason == {f"timestamp is {reason}": 1}
         assert [row[2].strftime("%H:%M") for row in shop.table("events", DAY)] == ["10:00", "10:01"]
+
+
+@pytest.mark.parametrize(("role", "good"), [("session_id", 3), ("sequence", 3), ("user_id", 2), ("item_id", 2)])
+@pytest.mark.parametrize("other", [3.0, 4.0])
+def test_a_nan_beside_one_value_or_two_is_a_missing_one(shop, clock, role, good, other):
+    rows = {"user_id": [1, 2, 3], "item_id": [1, 2, 3], "timestamp": [clock("10:00")] * 3, role: [3.0, other, NAN]}
+    shop.raw(DAY, rows)
+    (report,) = shop.ingest(DAY)
+    assert (report.rows, report.rejected_by_reason) == (good, {f"{role} is null": 1} if good == 2 else {})
 
 
 def test_text_ids_become_numbers_on_demand_and_what_is_none_is_rejected(shop, clock):
