@@ -20,7 +20,7 @@ def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form
     """A SELECT over files; see Database.view."""
     if form is not None:
         return _scan_text(files, columns, filename, form)
-    if columns is None or not any(source is not None and source.read in _TYPED for source in columns.values()):
+    if columns is None or not any(source is not None and _by_type(source) for source in columns.values()):
         return _select(columns, filename, _parquet(files, bool(filename)), {})
     # Where types decide, files of one shape are read together: across types the engine would cast, and round.
     shapes: dict[tuple[tuple[str, str], ...], list[Path]] = {}
@@ -31,6 +31,11 @@ def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form
     return " UNION ALL ".join(
         _select(columns, filename, _parquet(alike, bool(filename)), dict(shape)) for shape, alike in shapes.items()
     )
+
+
+def _by_type(source: FileColumn) -> bool:
+    """Whether a reading depends on the type of the files' column: clocks of a zone do, unless the type names one."""
+    return source.read in _TYPED or (source.read == "time" and source.zone != "")
 
 
 def _select(columns: ViewColumns | None, filename: str, source: str, types: Mapping[str, str]) -> str:

@@ -87,6 +87,19 @@ def test_a_parquet_time_with_a_zone_is_left_alone(engine, layout, tmp_path):
     assert read(engine, layout, log, "parquet") == [moment]
 
 
+@pytest.mark.parametrize("clock", [datetime(2024, 7, 15, 10), "2024-07-15 10:00"], ids=["timestamp", "text"])
+def test_a_zone_of_one_file_says_nothing_of_another(engine, layout, tmp_path, clock):
+    moment = datetime(2024, 7, 15, 10, tzinfo=UTC)
+    (tmp_path / "log").mkdir()
+    for number, at in enumerate((clock, moment)):
+        path = tmp_path / "log" / f"{number}.parquet"
+        pq.write_table(pa.table({"who": [1], "what": [number], "at": [at]}), path)
+    assert read(engine, layout, tmp_path / "log", "parquet", 'files = ["*.parquet"]\n') == [
+        expected("2024-07-15 10:00"),
+        moment,
+    ]
+
+
 def test_the_hour_that_comes_twice_and_the_one_that_does_not_come(engine, layout, tmp_path):
     log = tmp_path / "log.csv"
     log.write_text("who,what,at\n1,0,2024-10-27 03:30\n1,1,2024-03-31 03:30\n")
