@@ -135,12 +135,12 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
     if source.read == "int64":
         return _reads_back(_id(column, kind))
     if source.read == "double":
-        return f"TRY_CAST({column} AS DOUBLE)"
+        number = f"TRY_CAST({column} AS DOUBLE)"
+        return f"CASE WHEN NOT {_is_nan(number)} THEN {number} END"
     if source.read == "micros":
         return f"epoch_us({column})"
     if source.read == "is null":
-        # DuckDB 2.0 folds isnan to false, by a parquet file's statistics, which leave NaN out. It has none of a try().
-        return f"({column} IS NULL OR isnan(try({column})))" if kind in _EXACT else f"{column} IS NULL"
+        return f"({column} IS NULL OR {_is_nan(column)})" if kind in _EXACT else f"{column} IS NULL"
     if source.read == "time" and source.zone and not _names_zone(source.form):
         return _local(column, source)
     if source.read == "time" and source.form:
@@ -151,6 +151,11 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
     if source.read == "time":
         return f"TRY_CAST({column} AS TIMESTAMPTZ)"
     return column
+
+
+def _is_nan(number: str) -> str:
+    """DuckDB 2.0 folds isnan to false, by a parquet file's statistics, which leave NaN out. It has none of a try()."""
+    return f"isnan(try({number}))"
 
 
 def _id(column: str, kind: str) -> str:

@@ -43,14 +43,15 @@ def test_csv_with_its_own_words_clock_and_catalogue(tmp_path, layout, engine):
         mapping,
         log1__csv='what;who;at;se ss;kind\n7;"a;b";01.03.2024 10:00;s1;view\n',
         log2__csv="what;who;at;se ss;kind\n8;c;01.03.2024 10:00;s2;buy\n",
-        products__csv="sku,name,brand,price\n8,Eight,x,1.5\n7,Seven,,cheap\n",
+        products__csv="sku,name,brand,price\n8,Eight,x,1.5\n7,Seven,,cheap\n9,Nine,,NaN\n",
     )
     assert events(layout) == [("a;b", 7, MOMENT, "s1", "view"), ("c", 8, MOMENT, "s2", "buy")]
     assert pq.read_table(layout.raw_items / "items.parquet").to_pylist() == [
         {"item_id": 7, "title": "Seven", "brand": None, "price": None},
         {"item_id": 8, "title": "Eight", "brand": "x", "price": 1.5},
+        {"item_id": 9, "title": "Nine", "brand": None, "price": None},
     ]
-    assert (report.events, report.items, report.first_day) == (2, 2, date(2024, 3, 1))
+    assert (report.events, report.items, report.first_day) == (2, 3, date(2024, 3, 1))
 
 
 def test_a_catalogue_that_lacks_items_of_the_one_before_says_so(tmp_path, layout, engine, caplog):

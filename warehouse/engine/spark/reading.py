@@ -41,7 +41,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str]) -> str:
     if source.read == "int64":
         return _reads_back(_id(column, kind))
     if source.read == "double":
-        return f"TRY_CAST({column} AS DOUBLE)"
+        number = f"TRY_CAST({column} AS DOUBLE)"
+        return f"CASE WHEN NOT isnan({number}) THEN {number} END"
     if source.read == "micros":
         return f"unix_micros({_time(column, kind)})"
     if source.read == "is null":

@@ -37,6 +37,7 @@ def define_checked(
         **_id_column("item", config.item_column, _reading(files, config.item_column, item_type)),
         **_time_columns(files, config),
         **{name: FileColumn(optional[name]) if name in optional else None for name in OPTIONAL},
+        "dwell": FileColumn(optional["dwell"], "double") if "dwell" in optional else None,
         **_columns_of_sessions(optional, session_read),
     }
     db.view("raw", list(files), columns, filename="source_file")

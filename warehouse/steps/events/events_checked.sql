@@ -1,7 +1,7 @@
 -- Every raw row with the first reason that keeps it from being an event; NULL where nothing does.
 -- View `raw`: user_id, item_id and session_id as whole numbers or text, NULL where they can be neither, and each as text
--- and with its nulls told apart; sequence as a whole
--- number; event_type and dwell as found; timestamp read, timestamp_text as found.
+-- and with its nulls told apart; sequence as a whole number; event_type as found; dwell as a number, NULL where it is
+-- none; timestamp read, timestamp_text as found.
 SELECT
   TRY_CAST(user_id AS {user_type}) AS user_id,
   TRY_CAST(item_id AS {item_type}) AS item_id,

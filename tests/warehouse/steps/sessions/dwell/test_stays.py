@@ -67,7 +67,25 @@ def test_measured_dwell_goes_before_the_clock_and_a_clock_gone_back_is_absurd(sh
     report = shop.sessions(DAY, dwell="repeat")
     copies = [row[2] for row in shop.table("sessions", DAY)]
     assert {item: copies.count(item) for item in range(1, 7)} == {1: 3, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2}
-    assert (report.dwell_known, report.dwell_absurd) == (3, 3)
+    assert (report.dwell_known, report.dwell_absurd) == (4, 2)
+
+
+@pytest.mark.parametrize("measured", [[120.0, None], [None, None], ["120", None], ["120", "x"]], ids=str)
+def test_a_stay_of_nan_is_one_that_was_not_measured(shop, clock, measured):
+    """The next click says then how long it was; the same column of floats, or text, with a NaN in it is read alike."""
+    found = []
+    nan = "nan" if isinstance(measured[0], str) else float("nan")
+    for missing in (measured[1], nan):
+        stays = [measured[0], missing, missing]
+        column = pa.array(stays, pa.float64() if nan != "nan" else pa.string(), from_pandas=False)
+        times = [clock(time) for time in ("10:00", "10:02", "10:07")]
+        shop.raw(DAY, {"user_id": [1, 1, 1], "item_id": [1, 2, 3], "timestamp": times, "dwell": column})
+        shop.ingest(DAY)
+        report = shop.sessions(DAY, dwell="weight")
+        weights = pq.read_table(shop.layout.files("sessions", DAY))["weight"].to_pylist()
+        found.append((shop.table("events", DAY), weights, report.dwell_known, report.dwell_absurd))
+    assert found[0] == found[1]
+    assert found[0][1:] == ([3.0, 5.0, 1.0], 2, 0)
 
 
 def test_dwell_runs_from_the_first_click_of_a_repeated_item_to_the_next_item(shop, clock):
