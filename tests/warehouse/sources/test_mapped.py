@@ -63,6 +63,9 @@ def test_a_catalogue_that_lacks_items_of_the_one_before_says_so(tmp_path, layout
     for number, items in enumerate(("7\n8\n", "7\n8\n9\n", "8\nten\n")):
         run(engine, layout, tmp_path / str(number), mapping, log__csv=log, products__csv=f"sku\n{items}")
         said.append([record.getMessage() for record in caplog.records])
+    pq.write_table(pa.table({"sku": [7]}), layout.raw_items / "items.parquet")
+    run(engine, layout, tmp_path / "other", mapping, log__csv=log, products__csv="sku\n7\n")  # another tool's file
+    assert len(caplog.records) == 1
     assert said[0] == said[1] == []
     assert said[2][0].endswith("items.parquet was replaced by one that lacks 2 of its items")
 

@@ -53,12 +53,13 @@ def write_items(layout: Layout, table: "pa.Table") -> int:
 
 
 def _lacking(file: Path, table: "pa.Table") -> int:
-    """How many items of a file a catalogue lacks; 0 where there is no file that can be read."""
+    """How many items of a file a catalogue lacks; 0 where there is no such file that can be read and names them so."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with suppress(OSError, pa.ArrowException):
-        before, now = (pc.cast(ids, pa.string()) for ids in (pq.read_table(file)["item_id"], table["item_id"]))
+    with suppress(OSError, KeyError, pa.ArrowException):
+        before = pc.cast(pq.read_table(file, columns=["item_id"])["item_id"], pa.string())
+        now = pc.cast(table["item_id"], pa.string())
         return int(pc.sum(pc.invert(pc.is_in(before, value_set=now.combine_chunks()))).as_py() or 0)
     return 0
