@@ -108,7 +108,8 @@ def _define(db: Database, layout: Layout, day: date, night: Night, config: Reali
     known = [file for one in days for file in layout.files("events", one)]
     db.view("known", known or layout.files("events", day))  # of the day itself no event is early enough
     end = midnight(night.run_date + timedelta(days=1))
-    db.table("popular", statement("realised_popular", first=midnight(first), end=end, n=max(KS)))
+    longest = int(db.rows("SELECT max(rank) FROM lists")[0][0])  # a longer list would meet more by its length alone
+    db.table("popular", statement("realised_popular", first=midnight(first), end=end, n=min(max(KS), longest)))
     bounds = {"first": midnight(day), "end": midnight(day + timedelta(days=1))}
     db.spool("came", statement("realised_came", **bounds))
     db.spool("scored", statement("realised_users", fallback=POPULARITY))

@@ -70,7 +70,8 @@ def slowly(layout, day, night, catalogue):
                 met[row["user_id"]].add(row["item_id"])
             if row["timestamp"].date() <= night:
                 counts[row["item_id"]] += 1
-    best = sorted(counts, key=lambda item: (-counts[item], item))[:100]
+    longest = max(rank for ranks in lists.values() for rank in ranks.values())
+    best = sorted(counts, key=lambda item: (-counts[item], item))[: min(100, longest)]
     popular = {item: rank for rank, item in enumerate(best, start=1)}
     figures, shown = defaultdict(list), defaultdict(set)
     for user in met.keys() & lists.keys():
