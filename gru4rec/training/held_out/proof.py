@@ -265,8 +265,9 @@ def choose(blocks: Iterable[Block], sessions: Sessions, rates: Tensor, neighbour
 
 def _by_last_event(trial: _Trial, best: _Setting) -> _Setting:
     """The setting with weights of seen items that differ by the last event."""
+    pairs = [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
     for last in range(LASTS):
-        own, pairs = trial.after(last), [(just, one) for just in JUST_SEEN for one in ONE_BEFORE]
+        own = trial.after(last)
         best = own.surest(best, (best.like({0: just, 1: one}, last) for just, one in pairs), SURE_OF_FEW)
         best = own.surest(best, (best.like({2: earlier}, last) for earlier in BEFORE), SURE_OF_FEW)
     return best
