@@ -105,8 +105,11 @@ class _Graph:
         self._inputs = Stack(windows.parts.map(torch.clone))
         torch.cuda.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        # A stream of its own: cuBLAS has a workspace for each stream, which graphs that run side by side may not share.
-        with torch.cuda.graph(self._graph, stream=torch.cuda.Stream()):
+        # On the member's own stream (torch takes another for the default one, which cannot record): cuBLAS has a
+        # workspace for each stream, which graphs that run side by side may not share, and torch has but 32 streams.
+        current = torch.cuda.current_stream()
+        own = None if current == torch.cuda.default_stream() else current
+        with torch.cuda.graph(self._graph, stream=own):
             self._losses = updates(self._inputs)
 
     def replay(self, windows: Stack) -> Tensor:
