@@ -33,11 +33,17 @@ def sum_of_unchanged(path: Path) -> str:
     return _sum_then(_State(path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns))
 
 
-def put_summed(written: Path, path: Path) -> None:
-    """Let a whole file take the place of `path`, kept through a power cut, and keep its sum beside it."""
+def make_ready(written: Path) -> str:
+    """Keep the bytes of a file through a power cut; returns its sum. `put_summed` has little left to wait for then."""
     with ThreadPoolExecutor(1) as pool:  # the disk keeps the bytes while they are summed
         kept, new = pool.submit(to_disk, written), sum_of_unchanged(written)
         kept.result()
+    return new
+
+
+def put_summed(written: Path, path: Path) -> None:
+    """Let a whole file take the place of `path`, kept through a power cut, and keep its sum beside it."""
+    new = make_ready(written)
     standing = _standing(path)
     with temporary_beside(beside(path)) as note:
         note.write_text("".join(f"{one}\n" for one in (new, *standing)), encoding="ascii")

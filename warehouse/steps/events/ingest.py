@@ -22,6 +22,7 @@ from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
 from warehouse.steps.events.checking import define_checked
 from warehouse.steps.events.deliveries import look, record
+from warehouse.sums import make_ready
 from warehouse.tables import EVENTS, REJECTED_EVENTS
 
 if TYPE_CHECKING:
@@ -188,6 +189,8 @@ def _both(layout: Layout, day: date) -> Iterator[tuple[Path, Path]]:
     """Where to write the day's `events` and `rejected_events`: they take their places when both are written."""
     with layout.replacing("events", day) as events, layout.replacing("rejected_events", day) as rejected:
         yield events, rejected
+        for file in events.iterdir() if events.is_dir() else (events,):
+            make_ready(file)  # takes long where there are many: whoever ends the step finds both tables new, or neither
 
 
 def _raw_schemas(folder: Path, config: EventsConfig) -> dict[Path, "pa.Schema"]:
