@@ -72,7 +72,7 @@ class OpenNight:
         same = before is not None and before._items == self._items
         self._titles: Titles = before._titles if before is not None and same else Titles()
         if self._items is not None:
-            self._titles.of(self._items, [])  # read now, not while somebody waits for an answer
+            self._titles.keep(self._items)  # read now, not while somebody waits for an answer
 
     @property
     def night(self) -> Night:
@@ -112,11 +112,11 @@ class OpenNight:
 
     def titles(self, items: Sequence[Any]) -> dict[Any, str | None]:
         """The titles of the items that have one."""
-        return {} if self._items is None else self._titles.of(self._items, items)
+        return self._titles.known(items)
 
     def named(self, text: str, n: int) -> list[tuple[Any, str]]:
         """At most n items (id, title) whose title holds the text, whatever its case."""
-        return [] if self._items is None else self._titles.holding(self._items, text, n)
+        return self._titles.holding(text, n)
 
 
 def is_int64(text: str) -> bool:

@@ -163,6 +163,15 @@ def test_a_table_that_cannot_be_read_any_more_is_served_on(nights: Any, served: 
     assert "the night of 2026-01-10 is served on" in served.stop()
 
 
+def test_lists_are_served_with_the_titles_that_are_in_memory(nights: Any, served: Server) -> None:
+    before = served.ask("/users/7").body
+    items = nights.layout.partition("items", nights.day(0))
+    for spoil in (items.unlink, lambda: items.write_bytes(b"no parquet")):
+        spoil()
+        assert served.ask("/users/7").body == before
+        assert served.ask("/items?title=film%2011").body["items"] == [{"item_id": 11, "title": "film 11"}]
+
+
 def similar_night(nights: Any, step: int) -> None:
     """Item i is like i + step, i + 2 step and i + 3 step (of 50)."""
     rows = [(item, rank, (item + rank * step) % 50, 1 - rank / 10) for item in range(50) for rank in (1, 2, 3)]

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -41,59 +42,85 @@ def _stored_items(layout: Layout, run_date: dt.date, minute: int) -> Path | None
     return layout.files("items", max(known))[0] if known else None
 
 
+class _Held(NamedTuple):
+    """The titles of one file, in order of item."""
+
+    file: Path
+    state: tuple[int, int]  # the file's inode and time of change
+    ids: pa.Array
+    titles: pa.Array
+    numbers: NDArray[np.int64] | None  # the ids, where they are whole numbers
+
+    def places(self, items: list[ItemId]) -> list[tuple[ItemId, int]]:
+        """The items that have a row, each with its place; ids of another type are other items."""
+        if self.numbers is None:
+            return [(item, at) for item in items if isinstance(item, str) and (at := self._place(item)) is not None]
+        numbers = [item for item in items if isinstance(item, int)]
+        end, found = len(self.numbers), np.searchsorted(self.numbers, numbers).tolist()
+        return [(n, at) for n, at in zip(numbers, found, strict=True) if at < end and self.numbers[at] == n]
+
+    def _place(self, item: str) -> int | None:
+        place = bisect_left(self.ids, item, key=lambda scalar: scalar.as_py())
+        return place if place < len(self.ids) and self.ids[place].as_py() == item else None
+
+
 class Titles:
-    """Titles out of files of items (item_id, title). The last file is kept in memory until it changes."""
+    """Titles out of files of items (item_id, title). Those of the last file are kept in memory until it changes.
+
+    They are replaced all at once, so one thread may read a file while others ask.
+    """
 
     def __init__(self) -> None:
-        self._held: tuple[Path, int, int] | None = None  # the file, its inode and time of change
-        self._ids = pa.array([], pa.int64())
-        self._titles = pa.array([], pa.string())
-        self._numbers: NDArray[np.int64] | None = None
+        self._held: _Held | None = None
 
     def of(self, items: Path, item_ids: Iterable[ItemId]) -> dict[ItemId, str | None]:
         """The titles of the items that have a row in the file; {} when it has no titles."""
-        self._keep(items)
-        wanted = list(item_ids)
-        if self._numbers is None:
-            places = [(item, place) for item in wanted if (place := self._place(item)) is not None]
-        else:
-            numbers = [item for item in wanted if isinstance(item, int)]  # ids of another type are other items
-            found = np.searchsorted(self._numbers, numbers).tolist()
-            end = len(self._numbers)
-            places = [(n, at) for n, at in zip(numbers, found, strict=True) if at < end and self._numbers[at] == n]
-        return {item: self._titles[place].as_py() for item, place in places}
+        self.keep(items)
+        return self.known(item_ids)
 
-    def holding(self, items: Path, text: str, n: int) -> list[tuple[ItemId, str]]:
-        """At most n items (id, title) whose title holds the text, whatever its case; shortest titles first."""
-        self._keep(items)
-        places = pc.indices_nonzero(pc.match_substring(self._titles.cast(pa.string()), text, ignore_case=True))
-        found = zip(self._ids.take(places).to_pylist(), self._titles.take(places).to_pylist(), strict=True)
+    def keep(self, items: Path) -> None:
+        """Have this file in memory as it is now; if it was there and is gone from the disk, as it was.
+
+        Raises:
+            FileNotFoundError: it is gone, and was not in memory.
+            Damaged: it is not the file that was written.
+        """
+        held = self._held if self._held is not None and self._held.file == items else None
+        try:
+            status = items.stat()
+        except FileNotFoundError:
+            if held is None:
+                raise
+            return
+        state = status.st_ino, status.st_mtime_ns
+        if held is None or held.state != state:
+            self._held = _read(items, state)
+
+    def known(self, item_ids: Iterable[ItemId]) -> dict[ItemId, str | None]:
+        """The titles of the items that have a row in the file in memory."""
+        held = self._held
+        return {} if held is None else {item: held.titles[at].as_py() for item, at in held.places(list(item_ids))}
+
+    def holding(self, text: str, n: int) -> list[tuple[ItemId, str]]:
+        """At most n items (id, title) of the file in memory whose title holds the text, whatever its case.
+
+        Shortest titles first.
+        """
+        held = self._held
+        if held is None:
+            return []
+        places = pc.indices_nonzero(pc.match_substring(held.titles.cast(pa.string()), text, ignore_case=True))
+        found = zip(held.ids.take(places).to_pylist(), held.titles.take(places).to_pylist(), strict=True)
         return sorted(found, key=lambda one: (len(one[1]), one[1]))[:n]
 
-    def _keep(self, items: Path) -> None:
-        """Have this file in memory, as it is now."""
-        status = items.stat()
-        now = (items, status.st_ino, status.st_mtime_ns)
-        if now != self._held:
-            self._read(items)
-            self._held = now
 
-    def _read(self, items: Path) -> None:
-        check(items)
-        self._numbers = None
-        if "title" not in pq.read_schema(items).names:
-            self._ids = self._titles = pa.array([], pa.string())
-            return
-        table = pq.read_table(items, columns=["item_id", "title"]).combine_chunks()
-        ids = table["item_id"]
-        if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
-            table = table.sort_by("item_id").combine_chunks()
-        self._ids, self._titles = (pa.concat_arrays(table[name].chunks) for name in ("item_id", "title"))
-        if pa.types.is_integer(self._ids.type):
-            self._numbers = self._ids.to_numpy()
-
-    def _place(self, item: ItemId) -> int | None:
-        if not isinstance(item, str):
-            return None  # ids of another type are other items
-        place = bisect_left(self._ids, item, key=lambda scalar: scalar.as_py())
-        return place if place < len(self._ids) and self._ids[place].as_py() == item else None
+def _read(items: Path, state: tuple[int, int]) -> _Held:
+    check(items)
+    if "title" not in pq.read_schema(items).names:
+        return _Held(items, state, pa.array([], pa.string()), pa.array([], pa.string()), None)
+    table = pq.read_table(items, columns=["item_id", "title"], partitioning=None).combine_chunks()
+    ids = table["item_id"]
+    if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
+        table = table.sort_by("item_id").combine_chunks()
+    ids, titles = (pa.concat_arrays(table[name].chunks) for name in ("item_id", "title"))
+    return _Held(items, state, ids, titles, ids.to_numpy() if pa.types.is_integer(ids.type) else None)

@@ -101,3 +101,14 @@ def test_text_ids(nights):
     assert table.for_user(nights.layout, "o'neil") == []
     with pytest.raises(table.RecommendationsError, match="7 is a number"):
         table.for_user(nights.layout, 7)
+
+
+def test_titles_of_a_file_that_is_gone_stay_as_they_were(three, tmp_path):
+    path = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"item_id": list(range(50)), "title": [f"film {i}" for i in range(50)]}), path)
+    with table.Reader(three.layout, items=path) as reader:
+        before = reader.for_user(7, 3)
+        path.unlink()
+        assert reader.for_user(7, 3) == before
+    with pytest.raises(FileNotFoundError):
+        table.for_user(three.layout, 7, 3, items=path)
