@@ -65,7 +65,7 @@ class Lookup:
 
     def many(self, owners: Sequence[int | str], n: int, columns: Sequence[str]) -> pa.Table:
         """The best `n` rows of each of these lists, in order of whose they are; only row groups that may hold one."""
-        wanted = sorted(set(owners))
+        wanted = sorted({owner for owner in owners if isinstance(owner, str) or -(2**63) <= owner < 2**63})
         near = [(file, number) for low, high, file, number in self._groups if _between(wanted, low, high)]
         kind = self._files[0].schema_arrow.field(self._owner).type
         found = [self._files[0].schema_arrow.empty_table().select(columns)]

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from warehouse.recommendations.errors import RecommendationsError
+from warehouse.recommendations.reading.asked import asked_ids
 from warehouse.recommendations.reading.lookup import Lookup
 from warehouse.recommendations.reading.snapshots import Night, newest, snapshot
 from warehouse.recommendations.reading.titles import Titles, items_file
@@ -103,7 +104,7 @@ class Reader:
     ) -> list[dict[str, object]]:
         """As the function `for_user`."""
         found = self.night(run_date)
-        _check(n, [user_id], found)
+        [user_id] = _asked(n, [user_id], found)
         if explain and BECAUSE not in found.schema.names:
             raise RecommendationsError(
                 f"the night {found.run_date} in {found.path} says of no item why it stands there: set explain = true "
@@ -128,8 +129,9 @@ class Reader:
         """As the function `for_users`."""
         found = self.night(run_date)
         ids = user_ids.to_pylist() if isinstance(user_ids, pa.Array | pa.ChunkedArray) else list(user_ids)
-        _check(n, ids, found)
-        rows = self._opened(found).many(ids, n, [name for name in found.schema.names if name != "run_date"])
+        rows = self._opened(found).many(
+            _asked(n, ids, found), n, [name for name in found.schema.names if name != "run_date"]
+        )
         dates = pa.repeat(pa.scalar(found.run_date), rows.num_rows)  # stands in the log, not in the files
         return rows.append_column("run_date", dates).select(found.schema.names).cast(found.schema)
 
@@ -143,13 +145,7 @@ class Reader:
         return self._lookup[1]
 
 
-def _check(n: int, user_ids: Sequence[object], found: Night) -> None:
-    """Refuse a question that would find nothing without a word: no items, or ids of the other type."""
+def _asked(n: int, user_ids: Sequence[Any], found: Night) -> list[UserId]:
+    """The users' ids as the night has them; n must be one that a list can have."""
     whole("n", n, 1, 32_767, error=RecommendationsError)
-    text = pa.types.is_string(found.schema.field("user_id").type)
-    for user in user_ids:
-        if isinstance(user, str) != text:
-            raise RecommendationsError(
-                f"user_id {user!r} is {'text' if isinstance(user, str) else 'a number'}, but the user ids of "
-                f"{found.path} are {'text' if text else 'integers'}"
-            )
+    return asked_ids(found, "user_id", user_ids)

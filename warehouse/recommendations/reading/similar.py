@@ -7,10 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
-import pyarrow as pa
-
 from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.kinds import SIMILAR
+from warehouse.recommendations.reading.asked import asked_ids
 from warehouse.recommendations.reading.lookup import Lookup
 from warehouse.recommendations.reading.snapshots import latest, night
 from warehouse.recommendations.reading.titles import Titles, items_file
@@ -53,12 +52,7 @@ def for_item(
     path = similar_path(where)
     whole("n", n, 1, 32_767, error=RecommendationsError)
     found = latest(path) if run_date is None else night(path, run_date)
-    text = pa.types.is_string(found.schema.field("item_id").type)
-    if isinstance(item_id, str) != text:
-        raise RecommendationsError(
-            f"item_id {item_id!r} is {'text' if isinstance(item_id, str) else 'a number'}, but the item ids of "
-            f"{path} are {'text' if text else 'integers'}"
-        )
+    [item_id] = asked_ids(found, "item_id", [item_id])
     with closing(Lookup(found.files, SIMILAR)) as lookup:
         rows = lookup.best(item_id, n)
     known = items or items_file(path, found.run_date)

@@ -1,5 +1,8 @@
 """Readers see whole nights only, the newest by default, in the shape that fusion takes."""
 
+from decimal import Decimal
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -81,6 +84,27 @@ def test_a_warm_reader_sees_a_new_night_and_a_replaced_one(nights):
         assert reader.night().run_date == nights.day(1)
         assert reader.for_user(7, run_date=nights.day(0)) == table.for_user(nights.layout, 7, run_date=nights.day(0))
         assert reader.night().run_date == nights.day(1)
+
+
+@pytest.mark.parametrize("seven", [7.0, np.int64(7), np.uint64(7), np.float32(7), Decimal(7)])
+def test_whole_numbers_of_any_type_are_ids(three, seven):
+    assert table.for_user(three.layout, seven, 3) == table.for_user(three.layout, 7, 3)
+    assert table.for_users(three.layout, [seven], 3).equals(table.for_users(three.layout, [7], 3))
+
+
+@pytest.mark.parametrize("user", [2**63, -(2**63) - 1, 2**200])
+def test_a_whole_number_beyond_all_ids_is_an_unknown_user(three, user):
+    assert table.for_user(three.layout, user) == []
+    assert set(table.for_users(three.layout, [user, 3])["user_id"].to_pylist()) == {3}
+
+
+@pytest.mark.parametrize(
+    "user", [7.5, Decimal("7.5"), float("nan"), Decimal("nan"), float("inf"), 2.0**53, None, True, b"7", [7], 7j]
+)
+def test_what_is_no_id_is_refused_instead_of_finding_somebody_else(three, user):
+    for ask in (lambda: table.for_user(three.layout, user), lambda: table.for_users(three.layout, [user, 3])):
+        with pytest.raises(table.RecommendationsError, match=r"is no id, but the user ids of .* are integers"):
+            ask()
 
 
 @pytest.mark.parametrize(
