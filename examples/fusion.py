@@ -75,15 +75,11 @@ class ToyOCCF:
         if not files:
             raise FileNotFoundError(f"no events below {layout.root}: run the pipeline first")
         self.con = duckdb.connect()
-        self.con.execute(
-            "CREATE TABLE liked AS SELECT DISTINCT user_id, item_id FROM read_parquet($files)", {"files": files}
-        )
+        self.con.read_parquet(files).select("user_id", "item_id").distinct().create("liked")
         self.con.execute("CREATE TABLE size AS SELECT item_id, sqrt(count(*)) AS root FROM liked GROUP BY item_id")
         items = layout.days("items")
         file = str(layout.partition("items", items[-1])) if items else None
-        rows = (
-            self.con.sql("SELECT item_id, title FROM read_parquet($f)", params={"f": file}).fetchall() if file else []
-        )
+        rows = self.con.read_parquet(file).select("item_id", "title").fetchall() if file else []
         self.titles = dict(rows)
 
     def recommend(self, user_id: int | str, n: int) -> list[dict]:

@@ -52,7 +52,7 @@ def judged_nights(
     for night in [one for one in layout.days("evaluations") if one <= last][-most:]:
         wanted = [("segment", "=", "all"), ("metric", "=", metric)]
         try:
-            rows = pq.read_table(layout.files("evaluations", night), filters=wanted).to_pylist()
+            rows = pq.read_table(layout.files("evaluations", night), filters=wanted, partitioning=None).to_pylist()
         except (ValueError, OSError) as error:
             _log.warning("the evaluation of %s cannot be read and is left out: %s", night, error)
             continue

@@ -78,7 +78,7 @@ class Warehouse(dg.ConfigurableResource):
         """One day of a table as Arrow."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.files(table, day))
+        return pq.read_table(self.files(table, day), partitioning=None)
 
 
 class MLflow(dg.ConfigurableResource):

@@ -147,7 +147,7 @@ def _model(warehouse: Warehouse, tracking: "Tracking", night: date) -> Model:
     import pyarrow.parquet as pq
 
     files = warehouse.layout.files("evaluations", night)
-    rows = pq.read_table(files).to_pylist() if files else []
+    rows = pq.read_table(files, partitioning=None).to_pylist() if files else []
     versions = newest_versions(tracking)
     version = versions.get(night.isoformat())
     nights = judged_nights(warehouse, versions, night, METRIC, DAYS)
@@ -184,5 +184,5 @@ def _realised(warehouse: Warehouse, night: date) -> Realised:
     from warehouse.realised.band import curve
 
     files = warehouse.layout.files("realised", night)
-    today = pq.read_table(files).to_pylist() if files else []
+    today = pq.read_table(files, partitioning=None).to_pylist() if files else []
     return Realised(curve(warehouse.layout, night, DAYS), today)

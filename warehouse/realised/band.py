@@ -47,7 +47,7 @@ def curve(layout: Layout, last: date, days: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for day in reversed(there):
         try:
-            found = pq.read_table(layout.files("realised", day), filters=wanted).to_pylist()
+            found = pq.read_table(layout.files("realised", day), filters=wanted, partitioning=None).to_pylist()
         except (ValueError, OSError) as error:
             _log.warning("the realised figures of %s cannot be read and are left out: %s", day, error)
             continue

@@ -10,8 +10,8 @@ from warehouse.layout import Layout
 DAYS = 366  # days of events that are looked through, the night's own and those before it
 MEMORY_LIMIT = "500MB"
 _LATEST = """
-SELECT item_id, timestamp FROM read_parquet($files, union_by_name = true) WHERE user_id = $user
-ORDER BY timestamp DESC, item_id LIMIT $n
+SELECT item_id, timestamp FROM read_parquet($files, union_by_name = true, hive_partitioning = false)
+WHERE user_id = $user ORDER BY timestamp DESC, item_id LIMIT $n
 """
 
 

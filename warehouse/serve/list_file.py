@@ -46,7 +46,9 @@ def write_lists(files: Sequence[str], kind: Kind, to: Path) -> tuple[str, ...]:
             return _write(files, kind, to)
         except _Unordered:
             with DuckDBEngine(MEMORY_LIMIT).connect(to.parent / "spill") as con:
-                rows = con.sql("SELECT * FROM read_parquet($files)", params={"files": list(files)})
+                rows = con.sql(
+                    "SELECT * FROM read_parquet($files, hive_partitioning = false)", params={"files": list(files)}
+                )
                 rows.order(f"{kind.owner}, rank").write_parquet(str(ordered))
             return _write([str(ordered)], kind, to)
     except BaseException:

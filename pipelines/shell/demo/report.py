@@ -16,10 +16,10 @@ def report(layout: Layout, name: str, run_date: date) -> None:
     """Print it all, read from the tables in the way that their users read them."""
     import pyarrow.parquet as pq
 
-    evaluations = pq.read_table(layout.files("evaluations", run_date)).to_pylist()
+    evaluations = pq.read_table(layout.files("evaluations", run_date), partitioning=None).to_pylist()
     print(f"\n{name}, night of {run_date}: next item among all, on held-out sessions")
     print(accuracy(evaluations))
-    items = pq.read_table(layout.files("items", run_date))
+    items = pq.read_table(layout.files("items", run_date), partitioning=None)
     titles = dict(zip(items["item_id"].to_pylist(), items["title"].to_pylist(), strict=True))
     user, met = latest_user(layout, run_date)
     print(f"\nUser {user} met last:")

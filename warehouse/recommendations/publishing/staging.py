@@ -155,7 +155,8 @@ class StagedNight:
             return
         folder = self.folder / "sorted"
         folder.mkdir()
-        staged = con.sql("SELECT * FROM read_parquet($files)", params={"files": [str(f) for f in self.files]})
+        every = "SELECT * FROM read_parquet($files, hive_partitioning = false)"  # of a folder above called user_id=9
+        staged = con.sql(every, params={"files": [str(f) for f in self.files]})
         rows = staged.order(f"{self.kind.owner}, rank").to_arrow_reader(parts.ROW_GROUP)
         unsorted, schema = self.files, part_schema(self.schema)
         self.files = self._written(

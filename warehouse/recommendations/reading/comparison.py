@@ -15,7 +15,12 @@ from warehouse.recommendations.table import MEMORY_LIMIT, HasRecommendations, ta
 from warehouse.tables import COMPARISON
 from warehouse.values import whole
 
-_TOP = "CREATE TEMP TABLE {name} AS SELECT user_id, item_id, rank, model FROM read_parquet($files) WHERE rank <= $k"
+# hive_partitioning: a folder above the table that is called user_id=9 is no value of the column.
+_TOP = """
+CREATE TEMP TABLE {name} AS SELECT user_id, item_id, rank, model
+FROM read_parquet($files, hive_partitioning = false) WHERE rank <= $k
+"""
+_CATALOGUE = "SELECT count(DISTINCT item_id) FROM read_parquet($files, hive_partitioning = false)"
 _FIGURES = """
 WITH users_a AS (SELECT user_id, count(*) AS n, bool_and(model = 'popularity') AS fallback FROM a GROUP BY user_id),
 users_b AS (SELECT user_id, count(*) AS n, bool_and(model = 'popularity') AS fallback FROM b GROUP BY user_id),
@@ -57,8 +62,6 @@ def _figures(nights: tuple[Night, Night], k: int, scratch: Path) -> dict[str, ob
         row = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
         for name, found in zip("ab", nights, strict=True):
             items = items_file(found.path, found.run_date)
-            catalogue = items and con.sql(
-                "SELECT count(DISTINCT item_id) FROM read_parquet($file)", params={"file": [str(items)]}
-            ).fetchall()[0][0]  # fmt: skip
+            catalogue = items and con.sql(_CATALOGUE, params={"files": [str(items)]}).fetchall()[0][0]
             row[f"coverage_{name}"] = row[f"items_{name}"] / catalogue if catalogue else None
     return {"date_a": a.run_date, "date_b": b.run_date, "k": k, **row}

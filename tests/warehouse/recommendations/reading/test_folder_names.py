@@ -3,11 +3,19 @@
 import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
 from warehouse import recommendations as table
+from warehouse.days import midnight
+from warehouse.realised.band import curve
+from warehouse.realised.score import score_day
+from warehouse.recommendations.kinds import RECOMMENDED
 from warehouse.recommendations.table import commits
+from warehouse.serve.history import latest_events
+from warehouse.serve.list_file import ListFile, write_lists
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "recommendations.md"
 BLOCKS = dict(re.findall(r"```python\n# (\w+)\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL))
@@ -116,3 +124,38 @@ def test_a_damaged_entry_of_the_log_is_a_sentence(nights):
     entry.write_bytes(entry.read_bytes()[: entry.stat().st_size // 2])
     with pytest.raises(ValueError, match=r"json is damaged .* run a night"):
         list(commits(opened))
+
+
+COLUMNS = "user_id=9/item_id=x/rank=1/model=popularity/k=5/timestamp=2020-01-01/title=no"
+
+
+def test_figures_below_folders_that_are_called_like_values_of_columns(nights_below, duckdb_engine, tmp_path):
+    """As Hive names the folders of partitions: readers of parquet take them for columns where nobody says otherwise."""
+    found = []
+    for folder in ("plain", COLUMNS):
+        nights = nights_below(tmp_path / folder / "data")
+        layout, seven = nights.layout, range(7)
+        nights.publish(0, nights.rows().take(list(reversed(range(150)))))  # in no order, so it is sorted
+        nights.publish(1)
+        for name, day, columns in (
+            ("items", 0, {"item_id": list(range(60)), "title": [f"film {item}" for item in range(60)]}),
+            ("events", 0, {"user_id": [7] * 7, "item_id": seven, "timestamp": [midnight(nights.day(0))] * 7}),
+            ("events", 1, {"user_id": seven, "item_id": seven, "timestamp": [midnight(nights.day(1))] * 7}),
+        ):
+            path = layout.partition(name, nights.day(day))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.table(columns), path)
+        other = layout.root / "other.parquet"  # in no order, as another writer leaves it
+        pq.write_table(nights.rows().take(list(reversed(range(150)))), other)
+        lists = layout.root / "lists.arrow"
+        found.append(
+            {
+                "compared": table.compare(layout, nights.day(0), nights.day(1)).to_pylist(),
+                "history": latest_events(layout, nights.day(1), 7, 5),
+                "realised": score_day(duckdb_engine, layout, nights.day(1)).drop("version").to_pylist(),
+                "curve": [row["recall"] for row in curve(layout, nights.day(1), 5)],
+                "list": table.for_user(layout, 7, 3, run_date=nights.day(0)),
+                "laid out": ListFile(lists, write_lists([str(other)], RECOMMENDED, lists)).best(7, 3),
+            }
+        )
+    assert found[1] == found[0]
