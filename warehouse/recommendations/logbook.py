@@ -62,9 +62,17 @@ def is_publication(commit: dict[str, Any]) -> bool:
 
 
 def publication(table: DeltaTable, run_date: dt.date, version: int) -> dict[str, Any]:
-    """The last commit up to `version` that published this night; {} when it was cleaned out of the log."""
-    published = (c for c in commits(table) if c["version"] <= version and is_publication(c))
-    return next((c for c in published if c["run_date"] == run_date.isoformat()), {})
+    """The commit that published this night as `version` shows it; {} when it was cleaned out of the log.
+
+    A rollback shows what stood at the version that it points to, not what was published between the two.
+    """
+    for commit in commits(table):
+        if commit["version"] > version:
+            continue
+        if is_publication(commit) and commit["run_date"] == run_date.isoformat():
+            return commit
+        version = int(commit.get("rolled_back_to", version))
+    return {}
 
 
 def sums(table: DeltaTable, run_date: dt.date) -> dict[str, str]:

@@ -73,6 +73,8 @@ def _newest_of(table: DeltaTable, path: Path, version: int) -> dt.date:
     """The newest night of a version; `RecommendationsError` where the version cannot come back."""
     if not 0 <= version <= table.version():
         raise RecommendationsError(f"{path} has versions 0 to {table.version()}, not {version}: see its history")
+    if version == table.version():
+        raise RecommendationsError(f"{path} shows version {version} as it is: nothing was changed")
     there = nights(_at(path, version))
     if not there:
         raise RecommendationsError(f"version {version} of the table {path} holds no night: nothing was changed")
