@@ -1,8 +1,9 @@
 """Which lists readers saw on a day: the newest night before it, in the table as it stood when the day ended.
 
 Notable: a night that was published late, run again later or rolled back changes what is in the table today, but not
-what readers saw. The table's log knows what stood in it at any moment. Where the log begins after the day (nights made
-of older data), nobody saw anything on it, and the table as it stands now takes that place.
+what readers saw. The table's log knows what stood in it at any moment, as far back as it has not been cleaned up. Where
+the table was made after the day (nights of older data), nobody saw anything on it, and the table as it stands now takes
+that place.
 """
 
 import datetime as dt
@@ -29,8 +30,8 @@ def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
     """The night whose lists a reader of the newest whole night got on `day` (UTC).
 
     Raises:
-        NoNight: there is no night before `day`, or the files that readers saw are gone (vacuum removes them) or
-            damaged.
+        NoNight: there is no night before `day`, the log no longer tells what stood in the table, or the files that
+            readers saw are gone (vacuum removes them) or damaged.
     """
     path = table_path(where)
     now = opened_if_there(path)
@@ -50,12 +51,17 @@ def lists_seen(where: HasRecommendations | str | Path, day: dt.date) -> Night:
 
 
 def _as_of_the_end(table: DeltaTable, path: Path, day: dt.date) -> DeltaTable:
-    """The table as it stood at the end of `day`; as it stands now, where its log begins later."""
+    """The table as it stood at the end of `day`; as it stands now, where it was made later."""
     end = midnight(day + dt.timedelta(days=1)).timestamp() * 1000
     versions = [int(commit["version"]) for commit in commits(table) if commit.get("timestamp", 0) < end]
-    if not versions or max(versions) == table.version():
+    gone = f"what readers of {path} saw on {day} is no longer known: its log has been cleaned up"
+    if not versions:
+        if (table.metadata().created_time or end) < end:
+            raise NoNight(gone)
+        return table
+    if max(versions) == table.version():
         return table
     try:
         return DeltaTable(path, version=max(versions))
     except DeltaError as error:
-        raise NoNight(f"what readers of {path} saw on {day} is no longer known: its log has been cleaned up") from error
+        raise NoNight(gone) from error

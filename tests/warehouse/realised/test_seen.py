@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from warehouse import recommendations as table
 from warehouse.realised.seen import lists_seen
@@ -66,6 +67,30 @@ def test_a_rollback_shows_the_night_before(nights):
     for version in range(second.version + 2):
         at_day(nights.layout, version, moment(nights.day(2), 2))
     assert lists_seen(nights.layout, nights.day(2)).run_date == nights.day(0)
+
+
+def test_what_stood_in_the_table_before_its_log_was_cleaned_up_is_no_longer_known(nights):
+    """A night run again since then is not taken for what readers saw."""
+    first, second = nights.publish(0), nights.publish(1)
+    for version in range(first.version + 1):
+        at_day(nights.layout, version, moment(nights.day(1), 2))
+    at_day(nights.layout, second.version, moment(nights.day(2), 2))
+    log = Path(nights.layout.recommendations) / "_delta_log"
+    for version in range(first.version):  # the table and its constraints
+        entry = log / f"{version:020d}.json"
+        lines = [json.loads(line) for line in entry.read_text().splitlines()]
+        for line in lines:
+            if "metaData" in line:
+                line["metaData"]["createdTime"] = int(moment(nights.day(1), 1).timestamp() * 1000)
+        entry.write_text("\n".join(map(json.dumps, lines)))
+    nights.publish(0, nights.rows(seed=99))
+    DeltaTable(nights.layout.recommendations).create_checkpoint()
+    for version in range(second.version + 1):
+        (log / f"{version:020d}.json").unlink()
+    with pytest.raises(table.NoNight, match="saw on 2026-01-11 is no longer known: its log has been cleaned up"):
+        lists_seen(nights.layout, nights.day(1))
+    today = dt.datetime.now(dt.UTC).date()
+    assert lists_seen(nights.layout, today).run_date == nights.day(1)
 
 
 def test_lists_that_vacuum_removed_are_one_sentence(nights):
