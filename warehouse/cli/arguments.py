@@ -34,7 +34,7 @@ def add_data_folder(parser: argparse.ArgumentParser, what: str) -> None:
         "--data",
         metavar="FOLDER",
         type=Path,
-        default=Path(os.environ.get("GRU4REC_DATA", "data")),
+        default=Path(os.environ.get("GRU4REC_DATA") or "data"),
         help=f"{what} (default: $GRU4REC_DATA, else data)",
     )
 

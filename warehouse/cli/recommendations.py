@@ -9,15 +9,12 @@ warehouse recommendations verify --all                  exit 1 when a file of a 
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from warehouse.cli.arguments import UNKNOWN, Parser, add_data_folder, day, id_of, whole
-from warehouse.cli.table_actions import add_table_actions, headline
+from warehouse.cli.table_actions import add_table_actions, described, headline
 from warehouse.cli.text_tables import aligned, cell
 from warehouse.layout import Layout
-
-if TYPE_CHECKING:
-    from warehouse.recommendations import Night
 
 FRESH_DAYS = 1  # the morning after, the newest night is one day old
 
@@ -61,10 +58,11 @@ def _show(args: argparse.Namespace) -> int:
     from warehouse import recommendations as table
 
     layout = Layout(args.data)
-    with table.Reader(layout, max_age_days=args.max_age_days if args.require_fresh else None) as reader:
+    _require_fresh(args)
+    with table.Reader(layout) as reader:
         night = reader.night(args.night)
         if args.user is None:
-            print(json.dumps(_described(night), indent=2) if args.json else headline(night))
+            print(json.dumps(described(night), indent=2) if args.json else headline(night))
             return 0
         rows = reader.for_user(
             id_of(night, "user_id", args.user, "--user"), args.n, run_date=args.night, explain=args.explain
@@ -81,6 +79,14 @@ def _show(args: argparse.Namespace) -> int:
              for rank, r in enumerate(rows, start=1)]  # fmt: skip
     print(aligned(head, lines))
     return 0
+
+
+def _require_fresh(args: argparse.Namespace) -> None:
+    """StaleNight where the newest night is too old and that was asked, whichever night is then read."""
+    from warehouse import recommendations as table
+
+    if args.require_fresh:
+        table.latest(Layout(args.data), max_age_days=args.max_age_days)
 
 
 def _event(row: dict[str, Any]) -> list[str]:
@@ -106,12 +112,7 @@ def _compare(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from warehouse import recommendations as table
 
+    _require_fresh(args)
     write = table.export_ranx if args.format == "ranx" else table.export_parquet
     print(f"{write(Layout(args.data), args.file, args.night)} rows written to {args.file}")
     return 0
-
-
-def _described(night: "Night") -> dict[str, Any]:
-    fields = ("run_date", "age_days", "version", "model_version", "mlflow_run_id", "generated_at")
-    found = {name: value if isinstance(value := getattr(night, name), int | None) else str(value) for name in fields}
-    return {**found, "rollback": None if night.rollback is None else str(night.rollback)}

@@ -8,7 +8,7 @@ import argparse
 import json
 
 from warehouse.cli.arguments import UNKNOWN, Parser, add_data_folder, day, id_of
-from warehouse.cli.table_actions import add_table_actions, headline
+from warehouse.cli.table_actions import add_table_actions, described, headline
 from warehouse.cli.text_tables import aligned
 from warehouse.layout import Layout
 
@@ -36,7 +36,7 @@ def _show(args: argparse.Namespace) -> int:
     path = Layout(args.data).similar_items
     night = table.latest(path) if args.night is None else table.night(path, args.night)
     if args.item is None:
-        print(headline(night))
+        print(json.dumps(described(night), indent=2) if args.json else headline(night))
         return 0
     rows = table.for_item(path, id_of(night, "item_id", args.item, "--item"), args.n, run_date=night.run_date)
     if args.json:

@@ -47,7 +47,9 @@ def add_table_actions(actions: "argparse._SubParsersAction[Parser]", table: Call
 
     verify = actions.add_parser("verify", help="read nights whole, against the sums of their commits")
     several = verify.add_mutually_exclusive_group()
-    several.add_argument("--night", type=day, help="a night other than the newest, YYYY-MM-DD")
+    several.add_argument(
+        "--night", type=day, default=argparse.SUPPRESS, help="a night other than the newest, YYYY-MM-DD"
+    )  # left unsaid, it is that of the command before
     several.add_argument("--all", action="store_true", help="every night of the table")
     verify.set_defaults(run=_verify, table=table)
 
@@ -57,6 +59,13 @@ def headline(night: "Night") -> str:
     model = "an unregistered model" if night.model_version is None else f"model version {night.model_version}"
     line = f"night {night.run_date}, {night.age_days} days old, {model}, made {night.generated_at:%Y-%m-%d %H:%M} UTC"
     return line if night.rollback is None else f"{line}\n{textwrap.fill(str(night.rollback), WIDTH)}"
+
+
+def described(night: "Night") -> dict[str, Any]:
+    """The same for programs, as JSON has it."""
+    fields = ("run_date", "age_days", "version", "model_version", "mlflow_run_id", "generated_at")
+    found = {name: value if isinstance(value := getattr(night, name), int | None) else str(value) for name in fields}
+    return {**found, "rollback": None if night.rollback is None else str(night.rollback)}
 
 
 def _history(args: argparse.Namespace) -> int:

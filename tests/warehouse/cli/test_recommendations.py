@@ -65,6 +65,24 @@ def test_require_fresh_fails_on_an_old_night(shell, two):
     assert shell("--user", "7", "--require-fresh", "--max-age-days", "100000") == 0
 
 
+def test_what_is_asked_before_the_action_holds_for_it(shell, two, capsys, tmp_path):
+    shell("--night", "2026-01-10", "verify")
+    assert capsys.readouterr().out.startswith("2026-01-10: ")
+    shell("--night", "2026-01-10", "verify", "--night", "2026-01-11")
+    assert capsys.readouterr().out.startswith("2026-01-11: ")
+    for words in (["export", str(tmp_path / "run.parquet")], ["--night", "2026-01-10", "--user", "7"]):
+        with pytest.raises(table.StaleNight, match="look into the nightly run"):
+            shell("--require-fresh", *words)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_an_empty_name_of_the_data_folder_is_none(monkeypatch):
+    monkeypatch.setenv("GRU4REC_DATA", "")
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    assert str(parser.parse_args(["recommendations"]).data) == "data"
+
+
 def test_a_user_that_is_no_number_is_refused_where_ids_are(shell, two):
     with pytest.raises(ValueError, match="--user 'anna' is not a number"):
         shell("--user", "anna")

@@ -145,6 +145,9 @@ def test_the_shell_shows_titles_and_refuses_in_one_sentence(layout: Layout, caps
     assert json.loads(capsys.readouterr().out) == table.for_item(layout, 5)
     assert main(["similar", *data, "--item", "99"]) == 1
     assert "item 99 has no list in this night" in capsys.readouterr().out
+    capsys.readouterr()
+    assert main(["similar", *data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["run_date"] == str(NIGHT)
     assert main(["similar", *data]) == 0
     assert main(["similar", *data, "history"]) == 0
     assert capsys.readouterr().out.splitlines()[3].split()[3:5] == ["published", "2026-01-10"]

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from warehouse.recommendations.errors import NoNight
+from warehouse.recommendations.kinds import kind_at
 from warehouse.recommendations.logbook import sums
 from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
 from warehouse.sums import sum_of
@@ -58,7 +59,8 @@ def verify(where: HasRecommendations | str | Path, run_date: dt.date | None = No
     there = nights(table)
     run_date = there[-1] if run_date is None and there else run_date
     if run_date is None or run_date not in there:
-        raise NoNight(f"the recommendations table {path} has no night {run_date or ''} to verify: see its history")
+        name = kind_at(path).table.name
+        raise NoNight(f"the {name} table {path} has no night {run_date or ''} to verify: see its history")
     return verified(table, path, run_date)
 
 
