@@ -124,6 +124,15 @@ def test_drawn_users_have_their_last_events_and_the_top_of_their_list(layout: La
     assert first.context_length == 2
 
 
+def test_drawn_histories_of_one_time_are_in_the_order_of_sessions(layout: Layout, engine: DuckDBEngine) -> None:
+    night, noon = published(layout, THIRD), datetime(2026, 1, 3, 12, tzinfo=UTC)
+    assert night is not None
+    columns = {"user_id": [1] * 3, "item_id": [5, 4, 9], "sequence": [2, 3, 1], "timestamp": pa.array([noon] * 3, TIME)}
+    put(layout.partition("events", THIRD), **columns)
+    first = next(user for user in drawn(engine, layout, night, n=4) if user.user_id == 1)
+    assert [met.item_id for met in first.history] == [4, 5, 9, 12]
+
+
 def test_the_same_seed_draws_the_same_users_and_every_user_may_be_drawn(layout: Layout, engine: DuckDBEngine) -> None:
     night = published(layout, THIRD)
     assert night is not None
