@@ -98,8 +98,8 @@ class Sentence(BaseModel):
     detail: str
 
 
-def answer(request: Request, version: int, body: Mapping[str, Any]) -> Response:
-    """An answer with the table's version as its ETag; 304 where the client names it, 404 for a sentence.
+def answer(request: Request, version: int | str, body: Mapping[str, Any]) -> Response:
+    """An answer with its version as ETag, mostly the table's; 304 where the client names it, 404 for a sentence.
 
     It is turned into bytes here: FastAPI would judge every item of a list again, which takes longer than to find it.
     """

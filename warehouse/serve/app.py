@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from warehouse.layout import Layout
 from warehouse.recommendations.errors import NoNight
@@ -56,9 +57,22 @@ def make_app(layout: Layout, opened: OpenNight | None, hosts: Sequence[str], sto
         version=metadata.version("gru4rec-nightly"),
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    app.add_middleware(_PathsAsWritten)
     app.add_exception_handler(RequestValidationError, _refused)
     add_routes(app, desk)
     return app
+
+
+class _PathsAsWritten:
+    """Lets a request be found by its path as it was written, not decoded: in an id, %2F is no slash of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["raw_path"].decode("ascii")}
+        await self.app(scope, receive, send)
 
 
 async def _follow(desk: Desk, layout: Layout, stopping: Event) -> None:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 
+from duckdb import ColumnExpression, ConstantExpression
+
 from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.engine.errors import engine_sentences
 from warehouse.layout import Layout
 
 DAYS = 366  # days of events that are looked through, the night's own and those before it
 MEMORY_LIMIT = "500MB"
-_LATEST = """
-SELECT item_id, timestamp FROM read_parquet($files, union_by_name = true, hive_partitioning = false)
-WHERE user_id = $user ORDER BY timestamp DESC, item_id LIMIT $n
-"""
 
 
 def latest_events(layout: Layout, run_date: dt.date, user: int | str, n: int) -> list[tuple[int | str, dt.datetime]]:
-    """The user's last n events (item, time) up to the night, newest first; [] where no event of theirs is kept."""
+    """The user's last n events (item, time) up to the night, newest first; [] where no event of theirs is kept.
+
+    Those of one time are in the order of sessions: by `sequence`, where the log has it, and by item.
+
+    Raises:
+        DataError: a file of events cannot be read.
+    """
     days = [day for day in layout.days("events") if day <= run_date][-DAYS:]
     files = [str(file) for day in days for file in layout.files("events", day)]
     if not files:
         return []
-    with DuckDBEngine(MEMORY_LIMIT, threads=1).connect() as con:
-        return con.execute(_LATEST, {"files": files, "user": user, "n": n}).fetchall()
+    with engine_sentences(), DuckDBEngine(MEMORY_LIMIT, threads=1).connect() as con:
+        rows = con.read_parquet(files, union_by_name=True, hive_partitioning=False)
+        theirs = rows.filter(ColumnExpression("user_id") == ConstantExpression(user))
+        order = [name for name in ("timestamp", "sequence", "item_id") if name in rows.columns]
+        latest = theirs.order(", ".join(f"{name} DESC NULLS FIRST" for name in order)).limit(n)
+        return latest.select("item_id", "timestamp").fetchall()

@@ -1,11 +1,14 @@
 """The requests that are answered, by people's names for them; what they answer stands in answers.py."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from pydantic import AfterValidator
 
 from warehouse.serve import answers
 from warehouse.serve.answers import answer
@@ -20,6 +23,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 Count = Annotated[int, Query(ge=1, le=MOST)]
+Id = Annotated[str, AfterValidator(unquote)]  # routes are told apart by paths as they were written; see app.py
+log = logging.getLogger(__name__)
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "As you have it."}}
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": answers.Sentence}, **_UNCHANGED}
 
@@ -38,13 +43,17 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
 
 def _add_users(app: FastAPI, desk: Desk) -> None:
     @app.get("/users/{user_id:path}/history", response_model=answers.History, responses={404: _UNKNOWN[404]})
-    async def history(user_id: str, n: Count = 20) -> dict[str, Any]:
+    async def history(user_id: Id, n: Count = 20) -> dict[str, Any]:
         """A user's latest events up to the night, newest first."""
         opened = desk.open
         user = user_id if opened.users.text else int(user_id) if is_int64(user_id) else None
         events = []
         if user is not None:
-            events = await asyncio.to_thread(latest_events, opened.layout, opened.night.run_date, user, n)
+            try:
+                events = await asyncio.to_thread(latest_events, opened.layout, opened.night.run_date, user, n)
+            except (ValueError, OSError) as error:
+                log.error("the history of user %s cannot be read: %s", user, error)
+                raise HTTPException(500, f"the events cannot be read: {error}") from None
         if not events:
             raise HTTPException(404, f"no event of user {user_id} is kept")
         titles = opened.titles([item for item, _ in events])
@@ -54,7 +63,7 @@ def _add_users(app: FastAPI, desk: Desk) -> None:
         }
 
     @app.get("/users/{user_id:path}", response_model=answers.UserList, responses=_UNKNOWN)
-    async def user(request: Request, user_id: str, n: Count = 10) -> Response:
+    async def user(request: Request, user_id: Id, n: Count = 10) -> Response:
         """A user's best n items of the newest whole night, best first."""
         opened = desk.open
         night, items = opened.night, opened.best(user_id, n)
@@ -72,7 +81,7 @@ def _add_items(app: FastAPI, desk: Desk) -> None:
         return {"items": [{"item_id": item, "title": name} for item, name in found]}
 
     @app.get("/items/{item_id:path}/similar", response_model=answers.SimilarItems, responses=_UNKNOWN)
-    async def similar(request: Request, item_id: str, n: Count = 10) -> Response:
+    async def similar(request: Request, item_id: Id, n: Count = 10) -> Response:
         """The n items most like an item, of the newest whole night of similar items, best first."""
         opened = desk.open
         if opened.similar is None:
@@ -90,9 +99,9 @@ def _add_nights(app: FastAPI, desk: Desk) -> None:
     @app.get("/night", response_model=answers.NightFacts, responses=_UNCHANGED)
     async def night(request: Request) -> Response:
         """The night that is served, and the model that made it."""
-        found = desk.open.night
+        found, age = desk.open.night, desk.age_days
         facts = ("run_date", "version", "model_version", "mlflow_run_id", "generated_at", "rollback")
-        return answer(request, found.version, {"age_days": desk.age_days, **{n: getattr(found, n) for n in facts}})
+        return answer(request, f"{found.version}-{age}", {"age_days": age, **{n: getattr(found, n) for n in facts}})
 
     @app.get("/health")
     async def health() -> answers.Health:

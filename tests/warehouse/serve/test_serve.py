@@ -73,6 +73,9 @@ def test_night_health_and_the_description(still: Any, reading: Server) -> None:
         found.age_days,
     )
     assert (night["model_version"], night["mlflow_run_id"], night["rollback"]) == (7, "run7", None)
+    tag = reading.ask("/night").headers["etag"]
+    assert tag == f'"{found.version}-{found.age_days}"', "it grows older without a new version"
+    assert reading.ask("/night", If_None_Match=tag).status == 304
     health = reading.ask("/health").body
     assert (health["status"], health["trouble"], health["version"]) == ("ok", None, found.version)
     assert set(reading.ask("/openapi.json").body["paths"]) == {
@@ -95,22 +98,6 @@ def test_unknown_users_a_wrong_n_and_another_host_are_refused_with_a_sentence(st
     assert reading.ask("/users/7", Host="evil.example").status == 400
     assert reading.ask("/users/7", Host=f"localhost:{reading.port}").status == 200
     assert reading.address == "127.0.0.1"
-
-
-def test_text_ids_may_hold_anything(nights: Any) -> None:
-    rows = nights.rows(text=True)
-    names = [f"a/b ?{user}é" for user in rows["user_id"].to_pylist()]
-    nights.publish(
-        0, rows.set_column(0, "user_id", pa.array(names)).sort_by([("user_id", "ascending"), ("rank", "ascending")])
-    )
-    server = Server(nights.layout.root)
-    try:
-        answer = server.ask(f"/users/{quote('a/b ?7é', safe='')}?n=5")
-        assert answer.body["items"] == table.for_user(nights.layout, "a/b ?7é", 5)
-        assert answer.body["user_id"] == "a/b ?7é"
-        assert server.ask("/users/7").status == 404
-    finally:
-        server.stop()
 
 
 def test_a_newer_night_a_rollback_and_a_night_run_again_are_followed_without_a_gap(nights: Any, served: Server) -> None:
@@ -238,6 +225,12 @@ def test_titles_are_found_and_a_users_history_is_read(still: Any, reading: Serve
     met = reading.ask("/users/7/history?n=2").body["items"]
     assert [(one["item_id"], one["title"]) for one in met] == [(2, "film 2"), (1, "film 1")]
     assert dt.datetime.fromisoformat(met[0]["timestamp"]) == dt.datetime.combine(still.day(0), dt.time(12), dt.UTC)
+    path = still.layout.partition("events", still.day(0))
+    path.write_bytes(b"no parquet")
+    answer = reading.ask("/users/7/history")
+    assert answer.status == 500
+    assert answer.body["detail"].startswith("the events cannot be read: ")
+    assert path.name in answer.body["detail"]
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_is_framed_by_nobody(reading: Server) -> None:
