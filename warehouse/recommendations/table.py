@@ -88,6 +88,20 @@ def opened_if_there(path: Path) -> DeltaTable | None:
         return None
 
 
+def entry_mark(path: Path, version: int) -> tuple[int, int] | None:
+    """What tells an entry of the log from that of the same number in a log that took its place; None: it is gone."""
+    try:
+        status = _entry(path, version).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def ends_with(path: Path, version: int, mark: tuple[int, int] | None) -> bool:
+    """Whether the log still ends with this very entry: nothing was committed since, and no other log lies there."""
+    return entry_mark(path, version) == mark and not _entry(path, version + 1).exists()
+
+
 def ensure_table(path: Path, schema: pa.Schema, kind: Kind) -> DeltaTable:
     """Open the table; make it, with its constraints, where it is missing; refuse id types that are not the table's.
 
@@ -169,7 +183,7 @@ def commits(table: DeltaTable, limit: int | None = None) -> Iterator[dict[str, A
     log = _log_of(table)
     oldest = -1 if limit is None else max(-1, table.version() - limit)
     for version in range(table.version(), oldest, -1):
-        file = log / f"{version:020d}.json"
+        file = _entry(log.parent, version)
         if not file.is_file():  # cleaned up, and so are all before it
             return
         try:
@@ -184,6 +198,10 @@ def commits(table: DeltaTable, limit: int | None = None) -> Iterator[dict[str, A
 
 def _log_of(table: DeltaTable) -> Path:
     return Path(unquote(urlsplit(table.table_uri).path)) / "_delta_log"
+
+
+def _entry(path: Path, version: int) -> Path:
+    return path / "_delta_log" / f"{version:020d}.json"
 
 
 def _damaged(file: Path, why: str) -> RecommendationsError:

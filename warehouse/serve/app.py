@@ -85,9 +85,9 @@ async def _follow(desk: Desk, layout: Layout, stopping: Event) -> None:
                 newer = None
             else:
                 newer = await asyncio.to_thread(desk.held.successor)
-        except NoNight:
-            continue  # the first one has not come yet
         except Exception as error:
+            if desk.held is None and isinstance(error, NoNight):
+                continue  # the first one has not come yet
             if desk.trouble is None:
                 served = "none yet" if desk.held is None else f"the night of {desk.held.night.run_date}"
                 log.exception("the table cannot be read; %s is served on", served)

@@ -26,7 +26,7 @@ from warehouse.recommendations.errors import NoNight
 from warehouse.recommendations.kinds import RECOMMENDED, SIMILAR, Kind
 from warehouse.recommendations.reading.snapshots import Night, newest
 from warehouse.recommendations.reading.titles import Titles, items_file
-from warehouse.recommendations.table import open_table
+from warehouse.recommendations.table import ends_with, entry_mark, open_table
 from warehouse.serve.list_file import ListFile, write_lists
 
 SMALL = 2_000_000  # bytes of parquet that are laid out without a process of their own
@@ -35,9 +35,9 @@ _NICE = 10  # of the process that lays a night out while another night answers: 
 
 @dataclass(frozen=True)
 class _Opened:
-    """The newest night of one table, and its lists."""
+    """The newest night of one table, and its lists; `mark` is that of the log's entry that it was read up to."""
 
-    table: DeltaTable
+    mark: tuple[int, int] | None
     night: Night
     lists: ListFile
 
@@ -80,23 +80,27 @@ class OpenNight:
         return self.users.night
 
     def successor(self) -> OpenNight | None:
-        """The newest nights as the tables show them now, opened; None where neither table has changed."""
+        """The newest nights as the tables show them now, opened; None where neither table has changed.
+
+        Raises:
+            NoNight: the table of users' lists is gone.
+            RecommendationsError, OSError: it cannot be read.
+        """
         changed = self.similar is None and DeltaTable.is_deltatable(str(self.layout.similar_items))
         for opened in filter(None, (self.users, self.similar)):
-            opened.table.update_incremental()
-            changed |= opened.table.version() != opened.night.version
+            changed |= not ends_with(opened.night.path, opened.night.version, opened.mark)
         return OpenNight(self.layout, self._stopping, self) if changed else None
 
     def _open(self, path: Path, kind: Kind, before: _Opened | None) -> _Opened:
         """The newest night of a table, laid out where its files are not those of the night before."""
-        table = open_table(path)
-        night = newest(table, path, None, None)
+        night = newest(open_table(path), path, None, None)
+        mark = entry_mark(path, night.version)
         if before is not None and before.night.files == night.files:
-            return _Opened(table, night, before.lists)
+            return _Opened(mark, night, before.lists)
         with spill_folder(self.layout.scratch) as folder:
             to = folder / "lists-0.arrow"
             nice = 0 if before is None else _NICE
-            return _Opened(table, night, ListFile(to, _laid_out((night.files, kind, to), nice, self._stopping)))
+            return _Opened(mark, night, ListFile(to, _laid_out((night.files, kind, to), nice, self._stopping)))
 
     def best(self, user: str, n: int) -> list[dict[str, Any]]:
         """The best n items of a user, whose id is given as text, in the shape of `for_user`; [] for an unknown user."""

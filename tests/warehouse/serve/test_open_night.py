@@ -32,6 +32,19 @@ def test_a_successor_takes_over_what_has_not_changed(nights: Any, monkeypatch: p
     assert [path for path in nights.layout.scratch.rglob("*") if path.is_file()] == []
 
 
+def test_another_table_in_the_place_of_the_one_that_is_open_is_followed(nights: Any, tmp_path: Path) -> None:
+    nights.publish(0)
+    opened = OpenNight(nights.layout, Event())
+    nights.layout.recommendations.rename(tmp_path / "away")
+    with pytest.raises(table.NoNight):
+        opened.successor()
+    nights.publish(0, nights.rows(seed=50))
+    second = opened.successor()
+    assert second is not None
+    assert second.night.version == opened.night.version
+    assert second.best("7", 3) == table.for_user(nights.layout, 7, 3) != opened.best("7", 3)
+
+
 def test_a_server_that_ends_does_not_wait_for_a_night(nights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_night, "SMALL", 0)
     nights.publish(0)

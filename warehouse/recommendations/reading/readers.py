@@ -14,7 +14,7 @@ from warehouse.recommendations.reading.asked import asked_ids
 from warehouse.recommendations.reading.lookup import Lookup
 from warehouse.recommendations.reading.snapshots import Night, newest, snapshot
 from warehouse.recommendations.reading.titles import Titles, items_file
-from warehouse.recommendations.table import HasRecommendations, open_table, table_path
+from warehouse.recommendations.table import HasRecommendations, ends_with, entry_mark, open_table, table_path
 from warehouse.values import whole
 
 UserId = int | str
@@ -68,11 +68,11 @@ class Reader:
         self.path = table_path(where)
         self.max_age_days = max_age_days
         self._items = items
-        self._table = open_table(self.path)
-        self._seen: tuple[dt.date | None, dt.date] | None = None  # the night asked for, the day it was asked on
+        self._seen: dt.date | None = None  # the night asked for
         self._night: Night | None = None
         self._lookup: tuple[Any, Lookup] | None = None  # the files it has open, and the further columns
         self._titles = Titles()
+        self._open(_today())
 
     def __enter__(self) -> Reader:
         return self
@@ -85,19 +85,25 @@ class Reader:
     def night(self, run_date: dt.date | None = None) -> Night:
         """The newest night, or the one asked for, as the table shows it now.
 
-        The log is read again when its next entry exists, and once a day in any case: the night grows older, and entries
-        may have been cleaned up.
+        The log is read again when it does not end as it did, and once a day in any case: the night grows older, and
+        entries may have been cleaned up.
         """
-        today = dt.datetime.now(dt.UTC).date()
-        following = self.path / "_delta_log" / f"{self._table.version() + 1:020d}.json"
-        if self._night is None or self._seen != (run_date, today) or following.exists():
-            self._table.update_incremental()
+        today = _today()
+        if self._today != today or not ends_with(self.path, self._table.version(), self._mark):
+            self._open(today)
+        if self._night is None or self._seen != run_date:
             if run_date is None:
                 self._night = newest(self._table, self.path, self.max_age_days, today)
             else:
                 self._night = snapshot(self._table, self.path, run_date, today)
-            self._seen = (run_date, today)
+            self._seen = run_date
         return self._night
+
+    def _open(self, today: dt.date) -> None:
+        """Open the table as it is now; the night that was found in it before is forgotten."""
+        self._table, self._today = open_table(self.path), today
+        self._mark = entry_mark(self.path, self._table.version())
+        self._night = None
 
     def for_user(
         self, user_id: UserId, n: int = 10, *, run_date: dt.date | None = None, explain: bool = False
@@ -143,6 +149,10 @@ class Reader:
                 self._lookup[1].close()
             self._lookup = (asked, Lookup(found.files, also=also))
         return self._lookup[1]
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
 
 
 def _asked(n: int, user_ids: Sequence[Any], found: Night) -> list[UserId]:

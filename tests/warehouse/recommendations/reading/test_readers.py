@@ -86,6 +86,19 @@ def test_a_warm_reader_sees_a_new_night_and_a_replaced_one(nights):
         assert reader.night().run_date == nights.day(1)
 
 
+def test_a_warm_reader_notices_another_table_in_the_place_of_its_own(three, tmp_path):
+    """As after `move it away and run the nights again`: the new one has fewer versions, or as many, or more."""
+    with table.Reader(three.layout) as reader:
+        assert reader.night().run_date == three.day(2)
+        three.layout.recommendations.rename(tmp_path / "away")
+        with pytest.raises(table.NoNight, match="there is no recommendations table"):
+            reader.for_user(7)
+        for day in range(4):
+            three.publish(day, three.rows(seed=50 + day))
+            for asked in (None, three.day(0)):
+                assert reader.for_user(7, 5, run_date=asked) == table.for_user(three.layout, 7, 5, run_date=asked)
+
+
 @pytest.mark.parametrize("seven", [7.0, np.int64(7), np.uint64(7), np.float32(7), Decimal(7)])
 def test_whole_numbers_of_any_type_are_ids(three, seven):
     assert table.for_user(three.layout, seven, 3) == table.for_user(three.layout, 7, 3)
