@@ -17,10 +17,19 @@ from warehouse import recommendations as table
 EVIL = "<img src=x onerror=document.title='hacked'> & \"film\""
 
 
+WIDE = 2**53 + 1  # no number of JavaScript's
+
+
 @pytest.fixture
-def page(nights: Any, tmp_path: Path) -> Iterator[Browser]:
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    found = Browser(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def page(nights: Any, browser: Browser) -> Iterator[Browser]:
     """The page over a night of lists and of similar items, with titles, one of them not meant well."""
-    browser = Browser(tmp_path)
     layout, night = nights.layout, nights.day(0)
     nights.publish(0)
     for name, columns in {
@@ -29,16 +38,21 @@ def page(nights: Any, tmp_path: Path) -> Iterator[Browser]:
     }.items():
         layout.partition(name, night).parent.mkdir()
         pq.write_table(pa.table(columns), layout.partition(name, night))
-    rows = [(item, 1, (item + 1) % 50, 0.5) for item in range(50)]
-    columns = dict(zip(table.SIMILAR.staged.names, zip(*rows, strict=True), strict=True))
-    batch = pa.record_batch({**columns, "rank": pa.array([1] * 50, pa.int16()), "score": pa.array([0.5] * 50)})
-    expected, facts = table.Expected(1, 50), table.NightFacts(7, "run7")
-    table.publish(layout.similar_items, night, [batch], facts, expected)
+    similar_night(layout, night, [*range(50)])
     server = Server(layout.root)
     browser.call("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
     yield browser
-    browser.close()
     server.stop()
+
+
+def similar_night(layout: Any, night: dt.date, items: list[int]) -> None:
+    """Each item is like the next one."""
+    rows = [(item, 1, following, 0.5) for item, following in zip(items, [*items[1:], items[0]], strict=True)]
+    columns = dict(zip(table.SIMILAR.staged.names, zip(*rows, strict=True), strict=True))
+    size = len(items)
+    batch = pa.record_batch({**columns, "rank": pa.array([1] * size, pa.int16()), "score": pa.array([0.5] * size)})
+    expected, facts = table.Expected(1, size), table.NightFacts(7, "run7")
+    table.publish(layout.similar_items, night, [batch], facts, expected)
 
 
 def fill(browser: Browser, form: str, field: str, text: str) -> None:
@@ -71,3 +85,45 @@ def test_a_person_looks_up_a_user_a_title_and_what_is_similar(nights: Any, page:
     says(page, "user 999 has no list in the night 2026-01-10", "no event of user 999 is kept")
     page.do("history.back()")
     says(page, "Similar to film 12")
+
+
+@pytest.mark.slow
+def test_an_item_is_found_by_its_id_though_titles_hold_it(page: Browser) -> None:
+    fill(page, "by-title", "title", "4")
+    says(page, "Titles that hold “4”, or its id: choose one", "film 4", "film 14", "film 49")
+    page.click("film 4")
+    says(page, "Similar to film 4", "film 5")
+
+
+@pytest.mark.slow
+def test_events_that_cannot_be_read_are_a_sentence_beside_the_list(nights: Any, page: Browser) -> None:
+    nights.layout.partition("events", nights.day(0)).write_bytes(b"no parquet")
+    fill(page, "by-user", "user", "7")
+    says(page, "List of user 7", "the events cannot be read")
+
+
+@pytest.mark.slow
+def test_ids_of_64_bits_are_shown_and_followed_as_they_are(nights: Any, browser: Browser) -> None:
+    rows = nights.rows(range(1), n=2)
+    rows = rows.set_column(2, "item_id", pa.array([WIDE, WIDE - 1]))
+    nights.publish(0, rows, expected=table.Expected(2, 1))
+    similar_night(nights.layout, nights.day(0), [WIDE - 1, WIDE, -WIDE])
+    server = Server(nights.layout.root)
+    try:
+        browser.call("Page.navigate", url=f"http://127.0.0.1:{server.port}/#user=0")
+        says(browser, f"item {WIDE}", f"item {WIDE - 1}")
+        browser.click(f"item {WIDE}")
+        says(browser, f"Similar to item {WIDE}", f"item {-WIDE}")
+    finally:
+        server.stop()
+
+
+@pytest.mark.slow
+def test_before_the_first_night_the_page_says_so(nights: Any, browser: Browser) -> None:
+    server = Server(nights.layout.root, "--wait")
+    browser.call("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
+    says(browser, "there is no night yet: run one first")
+    assert "undefined" not in browser.do("document.body.innerText")
+    server.stop()
+    fill(browser, "by-user", "user", "7")
+    says(browser, "the server gave no answer")
