@@ -18,6 +18,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from warehouse.days import as_day
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.layout import Layout
 from warehouse.recommendations.errors import AuditFailed, NightBusy
@@ -139,7 +140,7 @@ def publish(
         return figures_of(staged.files, expected, staged.kind)
 
     path = table_path(where)
-    return _publish(path, StagedNight(path, run_date), stage, figures, facts, expected, limits or AuditLimits())
+    return _publish(path, StagedNight(path, as_day(run_date)), stage, figures, facts, expected, limits or AuditLimits())
 
 
 def publish_groups(
@@ -174,7 +175,7 @@ def publish_groups(
         return added(groups)
 
     path = table_path(where)
-    return _publish(path, StagedNight(path, run_date), stage, figures, facts, expected, limits or AuditLimits())
+    return _publish(path, StagedNight(path, as_day(run_date)), stage, figures, facts, expected, limits or AuditLimits())
 
 
 def _publish(

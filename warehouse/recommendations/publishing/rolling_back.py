@@ -9,6 +9,7 @@ from pathlib import Path
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from warehouse.days import as_day
 from warehouse.recommendations.errors import NoNight, RecommendationsError
 from warehouse.recommendations.logbook import is_publication, publication
 from warehouse.recommendations.publishing.stored import put_stored
@@ -108,7 +109,7 @@ def _version_to_show(table: DeltaTable, night: dt.date | None) -> int:
     """
     found = {int(commit["version"]): commit for commit in commits(table)}
     if night is not None:
-        of_night = [v for v, c in found.items() if is_publication(c) and c["run_date"] == night.isoformat()]
+        of_night = [v for v, c in found.items() if is_publication(c) and c["run_date"] == as_day(night).isoformat()]
         if not of_night:
             raise NoNight(f"the history of the table has no publication of the night {night}: see its history")
         return max(of_night)

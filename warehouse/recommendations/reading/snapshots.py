@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from warehouse.days import as_day
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.recommendations.errors import NoNight, RecommendationsError, StaleNight
 from warehouse.recommendations.kinds import kind_at
@@ -28,6 +29,7 @@ from warehouse.recommendations.table import (
     open_table,
     table_path,
 )
+from warehouse.values import whole
 
 
 @contextmanager
@@ -103,8 +105,8 @@ def latest(
     return newest(table, table_path(where), max_age_days, today)
 
 
-def night(where: HasRecommendations | str | Path, run_date: dt.date) -> Night:
-    """One night, or raise `NoNight` with the nights that there are."""
+def night(where: HasRecommendations | str | Path, run_date: dt.date | str) -> Night:
+    """One night, or raise `NoNight` with the nights that there are. Text like 2026-01-31 is a night too."""
     return snapshot(open_table(table_path(where)), table_path(where), run_date, None)
 
 
@@ -113,6 +115,8 @@ def newest(table: DeltaTable, path: Path, max_age_days: int | None, today: dt.da
     there = nights(table)
     if not there:
         raise NoNight(f"the {kind_at(path).table.name} table {path} holds no night yet: run one first")
+    if max_age_days is not None:
+        whole("max_age_days", max_age_days, 0, error=RecommendationsError)
     found = replace(snapshot(table, path, there[-1], today), rollback=standing_rollback(table))
     if max_age_days is not None and found.age_days > max_age_days:
         raise StaleNight(
@@ -122,8 +126,9 @@ def newest(table: DeltaTable, path: Path, max_age_days: int | None, today: dt.da
     return found
 
 
-def snapshot(table: DeltaTable, path: Path, run_date: dt.date, today: dt.date | None) -> Night:
-    """One night of an open table; `NoNight` where it is missing."""
+def snapshot(table: DeltaTable, path: Path, run_date: dt.date | str, today: dt.date | None) -> Night:
+    """One night of an open table; `NoNight` where it is missing, ValueError for what is no day."""
+    run_date = as_day(run_date)
     files = night_files(table, run_date)
     if not files:
         there = nights(table)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from warehouse.days import as_day
 from warehouse.recommendations.errors import NoNight
 from warehouse.recommendations.kinds import kind_at
 from warehouse.recommendations.logbook import sums
@@ -57,7 +58,7 @@ def verify(where: HasRecommendations | str | Path, run_date: dt.date | None = No
     path = table_path(where)
     table = open_table(path)
     there = nights(table)
-    run_date = there[-1] if run_date is None and there else run_date
+    run_date = as_day(run_date) if run_date is not None else there[-1] if there else None
     if run_date is None or run_date not in there:
         name = kind_at(path).table.name
         raise NoNight(f"the {name} table {path} has no night {run_date or ''} to verify: see its history")

@@ -48,6 +48,25 @@ def test_night_streams_in_order_and_only_the_columns_asked_for(three):
         found.to_arrow(["no_such"])
 
 
+@pytest.mark.parametrize("given", ["2026-01-11", dt.datetime(2026, 1, 11, 2, tzinfo=dt.UTC)])
+def test_a_night_may_be_named_by_text_or_a_time_of_it(three, given):
+    second = three.day(1)
+    assert table.night(three.layout, given).run_date == second
+    assert table.for_user(three.layout, 7, run_date=given) == table.for_user(three.layout, 7, run_date=second)
+    assert table.verify(three.layout, given).run_date == second
+    assert table.compare(three.layout, given, second)["overlap"].to_pylist() == [1.0]
+    assert table.rollback(three.layout, to_night=given).newest == second
+
+
+def test_what_is_no_day_or_no_age_is_one_sentence(three):
+    for ask in (table.night, table.verify, lambda where, day: table.rollback(where, to_night=day)):
+        with pytest.raises(ValueError, match="'yesterday' is not a day: write it as YYYY-MM-DD"):
+            ask(three.layout, "yesterday")
+    for age in ("3", -1, 1.5):
+        with pytest.raises(table.RecommendationsError, match=f"max_age_days is {age!r}: it must be a whole number"):
+            table.latest(three.layout, max_age_days=age)
+
+
 def test_a_missing_table_or_night_is_one_sentence(nights, three):
     with pytest.raises(table.NoNight, match=r"no recommendations table at .*run a night first"):
         table.latest(nights.layout.root / "elsewhere")
