@@ -23,7 +23,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse import recommendations as table
-from warehouse.cli.arguments import whole
+from warehouse.cli.arguments import id_of, whole
 from warehouse.cli.output import until_unread
 from warehouse.layout import Layout
 
@@ -78,9 +78,9 @@ class ToyOCCF:
         self.con.read_parquet(files).select("user_id", "item_id").distinct().create("liked")
         self.con.execute("CREATE TABLE size AS SELECT item_id, sqrt(count(*)) AS root FROM liked GROUP BY item_id")
         items = layout.days("items")
-        file = str(layout.partition("items", items[-1])) if items else None
-        rows = self.con.read_parquet(file).select("item_id", "title").fetchall() if file else []
-        self.titles = dict(rows)
+        known = self.con.read_parquet([str(file) for file in layout.files("items", items[-1])]) if items else None
+        titled = known is not None and "title" in known.columns
+        self.titles = dict(known.select("item_id", "title").fetchall()) if titled else {}
 
     def recommend(self, user_id: int | str, n: int) -> list[dict]:
         """The branch's answer: the best n items that the user does not know yet; [] for an unknown user."""
@@ -156,26 +156,25 @@ def main() -> None:
         write_again_and_again(args.rewrite)
     if args.user is None:
         parser.error("--user is needed")
-    layout = Layout(args.data)
     try:
-        occf = ToyOCCF(layout)
-    except FileNotFoundError as error:
+        show(Layout(args.data), args.user, args.n, args.while_writing)
+    except (ValueError, OSError) as error:
         parser.error(str(error))
+
+
+def show(layout: Layout, given: str, n: int, while_writing: bool) -> None:
+    """Print both blends of the user whose id was given as text."""
+    occf = ToyOCCF(layout)
     with table.Reader(layout) as reader:
         night = reader.night()
-        user = args.user
-        if str(night.schema.field("user_id").type) == "int64":
-            try:
-                user = int(args.user)
-            except ValueError:
-                parser.error(f"--user {args.user}: the users of this table are whole numbers")
+        user = id_of(night, "user_id", given, "--user")
         print(f"night {night.run_date}, user {user}")
-        for name, blend in fuse(reader, occf, user, args.n).items():
+        for name, blend in fuse(reader, occf, user, n).items():
             print(f"\n{name}")
             for rank, row in enumerate(blend, start=1):
                 print(f"{rank:4}  {row['score']:.4f}  {row['model']:<14}  {row['title'] or row['item_id']}")
-    if args.while_writing:
-        versions, answers = read_while_writing(layout, occf, user, args.n, reads=50)
+    if while_writing:
+        versions, answers = read_while_writing(layout, occf, user, n, reads=50)
         print(f"\nread {versions} versions of the table while it was being written: {answers} answer")
 
 

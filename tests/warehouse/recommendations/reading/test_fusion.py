@@ -131,9 +131,24 @@ def test_a_text_for_a_table_of_whole_numbers_is_refused_with_a_sentence(shop, mo
     with pytest.raises(SystemExit) as refused:
         run(monkeypatch, "--data", shop.root, "--user", "u5")
     assert refused.value.code == 2
-    assert "--user u5: the users of this table are whole numbers" in capsys.readouterr().err
+    assert "--user 'u5' is not a number, but the user ids of" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "--data", shop.root, "--user", "9" * 25)
+    assert "is not a number" in capsys.readouterr().err
     run(monkeypatch, "--data", shop.root, "--user", "5")
     assert "user 5" in capsys.readouterr().out
+
+
+def test_items_without_titles_and_a_folder_without_lists(shop, monkeypatch, capsys):
+    [items] = (shop.root / "items").glob("*.parquet")
+    pq.write_table(pq.read_table(items, partitioning=None).drop("title"), items)
+    run(monkeypatch, "--data", shop.root, "--user", "5")
+    assert "weighted min-max" in capsys.readouterr().out
+    shop.recommendations.rename(shop.root / "away")
+    with pytest.raises(SystemExit) as refused:
+        run(monkeypatch, "--data", shop.root, "--user", "5")
+    assert refused.value.code == 2
+    assert "there is no recommendations table at" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("n", ["0", "-1", "ten", "10001"])
