@@ -14,7 +14,7 @@ from warehouse.engine.statements import statement
 from warehouse.layout import Layout
 
 _log = logging.getLogger(__name__)
-LENGTHS = ((2, "2"), (3, "3"), (5, "4-5"), (10, "6-10"), (20, "11-20"))  # longest of a class, and its name
+LENGTHS = ((1, "1"), (2, "2"), (3, "3"), (5, "4-5"), (10, "6-10"), (20, "11-20"))  # longest of a class, and its name
 LONGEST = "over 20"
 
 
@@ -37,7 +37,10 @@ class Arrived:
 
 @dataclass(frozen=True)
 class SessionsKept:
-    """A night's sessions. by_length: sessions of each class of LENGTHS. parts: split -> (sessions, events)."""
+    """A night's sessions. parts: split -> (sessions, events).
+
+    by_length: sessions of each class of LENGTHS; that of one event only where there are any.
+    """
 
     sessions: int
     events: int
@@ -106,6 +109,8 @@ def sessions_kept(engine: Engine, layout: Layout, night: date | str) -> Sessions
     by_length = {name: 0 for _, name in LENGTHS} | {LONGEST: 0}
     for length, number in counted:
         by_length[next((name for longest, name in LENGTHS if length <= longest), LONGEST)] += number
+    if not by_length["1"]:  # they are dropped, unless min_session_length is 1
+        del by_length["1"]
     total = sum(number for _, number in counted)
     return SessionsKept(total, sum(length * number for length, number in counted), by_length, parts)
 

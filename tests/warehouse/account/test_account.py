@@ -85,6 +85,10 @@ def test_sessions_by_length_and_part(layout: Layout, engine: DuckDBEngine) -> No
     assert (found.sessions, found.events, found.mean_length) == (4, 37, 37 / 4)
     assert found.by_length == {"2": 1, "3": 1, "4-5": 0, "6-10": 1, "11-20": 0, "over 20": 1}
     assert found.parts == {"train": (3, 35), "test": (1, 2)}
+    put(layout.partition("sessions", THIRD), user_id=[*rows, 5], session_start=pa.array([start[0].as_py()] * 38, TIME))
+    single = sessions_kept(engine, layout, THIRD)
+    assert single is not None
+    assert single.by_length == {"1": 1, **found.by_length}
 
 
 def test_drift_is_the_distance_of_the_shares(layout: Layout, engine: DuckDBEngine) -> None:
