@@ -124,6 +124,21 @@ def test_another_table_is_not_taken_for_this_one(nights) -> None:
     assert table.latest(nights.layout).to_arrow().num_rows == 150
 
 
+def test_a_question_to_the_other_table_is_refused_in_one_sentence(nights) -> None:
+    lists, similar = nights.layout.recommendations, nights.layout.similar_items
+    nights.publish(0)
+    publish(nights.layout)
+    for ask in (
+        lambda: table.for_user(similar, 5),
+        lambda: table.for_users(similar, [5]),
+        lambda: table.compare(similar, NIGHT, NIGHT),
+    ):
+        with pytest.raises(table.RecommendationsError, match="similar_items is no recommendations table"):
+            ask()
+    with pytest.raises(table.RecommendationsError, match="recommendations is no similar_items table"):
+        table.for_item(lists, 5)
+
+
 def test_the_shell_shows_titles_and_refuses_in_one_sentence(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     data = ["--data", str(layout.root)]
     assert main(["similar", *data, "--item", "5"]) == 2

@@ -10,18 +10,30 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.recommendations.errors import RecommendationsError
+from warehouse.recommendations.kinds import Kind
 from warehouse.recommendations.reading.snapshots import Night
 from warehouse.sentences import shown
 
 EXACT = 2**53  # below it a float holds every whole number; from it on, two ids may be one
 
 
-def asked_ids(night: Night, column: str, ids: Iterable[Any]) -> list[int | str]:
-    """The ids in the type of a column of the night: text, or whole numbers in whatever type holds them.
+def require_kind(night: Night, kind: Kind) -> None:
+    """Refuse a night of the other table; RecommendationsError says which it is not."""
+    if not set(kind.ids) <= set(night.schema.names):
+        raise RecommendationsError(
+            f"{night.path} is no {kind.table.name} table, for it has the columns {', '.join(night.schema.names)}: "
+            "name the folder of the other one"
+        )
+
+
+def asked_ids(night: Night, kind: Kind, ids: Iterable[Any]) -> list[int | str]:
+    """Whose lists are asked for, in the night's own type: text, or whole numbers in whatever type holds them.
 
     Raises:
-        RecommendationsError: one of them is of the other type, or is no id.
+        RecommendationsError: one of them is of the other type or no id, or the night is one of the other table.
     """
+    require_kind(night, kind)
+    column = kind.owner
     text = pa.types.is_string(night.schema.field(column).type)
     found = []
     for given in ids:

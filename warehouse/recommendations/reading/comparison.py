@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.recommendations.kinds import RECOMMENDED
+from warehouse.recommendations.reading.asked import require_kind
 from warehouse.recommendations.reading.snapshots import Night, night
 from warehouse.recommendations.reading.titles import items_file
 from warehouse.recommendations.table import MEMORY_LIMIT, HasRecommendations, table_path
@@ -48,6 +50,8 @@ def compare(
     over each night by itself.
     """
     nights = (night(where, date_a), night(where, date_b))
+    for found in nights:
+        require_kind(found, RECOMMENDED)
     scratch = table_path(where).parent / ".scratch"
     return pa.Table.from_pylist([_figures(nights, k, scratch) for k in ks], schema=COMPARISON.schema())
 

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from warehouse.recommendations.errors import RecommendationsError
+from warehouse.recommendations.kinds import RECOMMENDED
 from warehouse.recommendations.reading.asked import asked_ids
 from warehouse.recommendations.reading.lookup import Lookup
 from warehouse.recommendations.reading.snapshots import Night, newest, snapshot
@@ -135,9 +136,8 @@ class Reader:
         """As the function `for_users`."""
         found = self.night(run_date)
         ids = user_ids.to_pylist() if isinstance(user_ids, pa.Array | pa.ChunkedArray) else list(user_ids)
-        rows = self._opened(found).many(
-            _asked(n, ids, found), n, [name for name in found.schema.names if name != "run_date"]
-        )
+        asked, inside = _asked(n, ids, found), [name for name in found.schema.names if name != "run_date"]
+        rows = self._opened(found).many(asked, n, inside)
         dates = pa.repeat(pa.scalar(found.run_date), rows.num_rows)  # stands in the log, not in the files
         return rows.append_column("run_date", dates).select(found.schema.names).cast(found.schema)
 
@@ -158,4 +158,4 @@ def _today() -> dt.date:
 def _asked(n: int, user_ids: Sequence[Any], found: Night) -> list[UserId]:
     """The users' ids as the night has them; n must be one that a list can have."""
     whole("n", n, 1, 32_767, error=RecommendationsError)
-    return asked_ids(found, "user_id", user_ids)
+    return asked_ids(found, RECOMMENDED, user_ids)

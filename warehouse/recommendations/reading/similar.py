@@ -52,7 +52,7 @@ def for_item(
     path = similar_path(where)
     whole("n", n, 1, 32_767, error=RecommendationsError)
     found = latest(path) if run_date is None else night(path, run_date)
-    [item_id] = asked_ids(found, "item_id", [item_id])
+    [item_id] = asked_ids(found, SIMILAR, [item_id])
     with closing(Lookup(found.files, SIMILAR)) as lookup:
         rows = lookup.best(item_id, n)
     known = items or items_file(path, found.run_date)
