@@ -90,7 +90,7 @@ def test_a_person_looks_up_a_user_a_title_and_what_is_similar(nights: Any, page:
 @pytest.mark.slow
 def test_an_item_is_found_by_its_id_though_titles_hold_it(page: Browser) -> None:
     fill(page, "by-title", "title", "4")
-    says(page, "Titles that hold “4”, or its id: choose one", "film 4", "film 14", "film 49")
+    says(page, "Items with “4” in their title, or as their id: choose one", "film 4", "film 14", "film 49")
     page.click("film 4")
     says(page, "Similar to film 4", "film 5")
 

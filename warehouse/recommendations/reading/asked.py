@@ -50,7 +50,7 @@ def asked_ids(night: Night, kind: Kind, ids: Iterable[Any]) -> list[int | str]:
 
 def _id_of(given: Any) -> int | str | None:
     """The id, as Python's own integer or text; None where it is neither."""
-    if isinstance(given, str):
+    if type(given) is int or isinstance(given, str):
         return given
     if isinstance(given, bool) or not isinstance(given, Number):
         return None
