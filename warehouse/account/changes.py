@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.days import first_of_window, midnight
-from warehouse.engine.errors import engine_sentences
 from warehouse.engine.protocol import Engine
 from warehouse.engine.statements import statement
 from warehouse.layout import Layout
@@ -143,10 +142,9 @@ def compared(layout: Layout, night: date, before: date, k: int) -> dict[str, Any
     """The top k of both nights side by side (columns: `tables.COMPARISON`).
 
     Raises:
-        DataError: the files of one of them cannot be read.
+        RecommendationsError: the files of one of them cannot be read.
     """
-    with engine_sentences():
-        return dict(compare(layout, before, night, [k]).to_pylist()[0])
+    return dict(compare(layout, before, night, [k]).to_pylist()[0])
 
 
 def _mix(engine: Engine, today: Sequence[Path], before: Sequence[Path]) -> float | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 
 from warehouse.engine.duckdb_engine import DuckDBEngine
+from warehouse.engine.errors import DataError, engine_sentences
+from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.kinds import RECOMMENDED
 from warehouse.recommendations.reading.asked import require_kind
 from warehouse.recommendations.reading.snapshots import Night, night
@@ -48,6 +51,10 @@ def compare(
 
     `overlap`, `churn` and `same_first` are taken over users who have a list in both nights, the other figures
     over each night by itself.
+
+    Raises:
+        NoNight: one of them is not there.
+        RecommendationsError: one of them cannot be read.
     """
     nights = (night(where, date_a), night(where, date_b))
     for found in nights:
@@ -61,7 +68,8 @@ def _figures(nights: tuple[Night, Night], k: int, scratch: Path) -> dict[str, ob
     a, b = nights
     with DuckDBEngine(MEMORY_LIMIT).connect(scratch) as con:
         for name, found in zip("ab", nights, strict=True):
-            con.execute(_TOP.replace("{name}", name), {"files": list(found.files), "k": k})
+            with _sentences(found):
+                con.execute(_TOP.replace("{name}", name), {"files": list(found.files), "k": k})
         relation = con.sql(_FIGURES)
         row = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
         for name, found in zip("ab", nights, strict=True):
@@ -69,3 +77,16 @@ def _figures(nights: tuple[Night, Night], k: int, scratch: Path) -> dict[str, ob
             catalogue = items and con.sql(_CATALOGUE, params={"files": [str(items)]}).fetchall()[0][0]
             row[f"coverage_{name}"] = row[f"items_{name}"] / catalogue if catalogue else None
     return {"date_a": a.run_date, "date_b": b.run_date, "k": k, **row}
+
+
+@contextmanager
+def _sentences(found: Night) -> Iterator[None]:
+    """Name the night of which a file cannot be read; the engine does not say which file it was."""
+    try:
+        with engine_sentences():
+            yield
+    except DataError as error:
+        raise RecommendationsError(
+            f"the night {found.run_date} in {found.path} cannot be read: see `warehouse recommendations verify`, then "
+            f"publish the night again or roll back ({error})"
+        ) from error

@@ -1,5 +1,7 @@
 """Two nights side by side, and a night for those who do not read Delta."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -54,6 +56,16 @@ def test_compare_with_itself_and_with_nothing(nights):
         table.compare(nights.layout, nights.day(0), nights.day(5))
     with pytest.raises(ValueError, match="k is 0: it must be a whole number of at least 1"):
         table.compare(nights.layout, nights.day(0), nights.day(0), ks=(0,))
+
+
+def test_compare_names_the_night_that_is_damaged(nights):
+    for day in (0, 1):
+        nights.publish(day)
+    [file] = table.night(nights.layout, nights.day(0)).files
+    whole = Path(file).read_bytes()
+    Path(file).write_bytes(whole[: len(whole) // 3] + b"no page" + whole[len(whole) // 3 + 7 :])
+    with pytest.raises(table.RecommendationsError, match=r"the night 2026-01-10 in .* cannot be read: see .* verify"):
+        table.compare(nights.layout, nights.day(1), nights.day(0))
 
 
 def test_export_parquet_is_the_night(nights, tmp_path):
