@@ -6,7 +6,8 @@
     warehouse similar --item ID ...
     warehouse serve [--port N] [--data FOLDER]
 
-Exit status 0, or 2 with one sentence on the standard error when the input is wrong.
+Exit status 0; 1 for a user or an item without a list, and for nights that are not whole; 2 with one sentence on the
+standard error when the input is wrong.
 """
 
 import argparse

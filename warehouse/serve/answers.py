@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel
 
+from warehouse.recommendations.reading.snapshots import Night
+
 
 class Item(BaseModel):
     """One item of a user's list."""
@@ -98,12 +100,20 @@ class Sentence(BaseModel):
     detail: str
 
 
-def answer(request: Request, version: int | str, body: Mapping[str, Any]) -> Response:
-    """An answer with its version as ETag, mostly the table's; 304 where the client names it, 404 for a sentence.
+def tag_of(night: Night) -> str:
+    """The ETag of what a night says: the table's version, and when the night was made.
+
+    Another table, served at the same address later, has the same versions.
+    """
+    return f"{night.version}-{night.generated_at.timestamp():.0f}"
+
+
+def answer(request: Request, tag: str, body: Mapping[str, Any]) -> Response:
+    """An answer with its ETag; 304 where the client names it, 404 for a sentence.
 
     It is turned into bytes here: FastAPI would judge every item of a list again, which takes longer than to find it.
     """
-    tag = f'"{version}"'
+    tag = f'"{tag}"'
     named = request.headers.get("If-None-Match")
     if named is not None and tag in (one.strip().removeprefix("W/") for one in named.split(",")):
         return Response(status_code=304, headers={"ETag": tag})

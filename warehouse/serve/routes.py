@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator
 
 from warehouse.serve import answers
-from warehouse.serve.answers import answer
+from warehouse.serve.answers import answer, tag_of
 from warehouse.serve.desk import Desk
 from warehouse.serve.history import latest_events
 from warehouse.serve.open_night import is_int64
@@ -69,8 +69,8 @@ def _add_users(app: FastAPI, desk: Desk) -> None:
         night, items = opened.night, opened.best(user_id, n)
         if not items:
             said = f"user {user_id} has no list in the night {night.run_date}: no event of theirs lies in its window"
-            return answer(request, night.version, {"detail": said})
-        return answer(request, night.version, {"user_id": user_id, "run_date": night.run_date, "items": items})
+            return answer(request, tag_of(night), {"detail": said})
+        return answer(request, tag_of(night), {"user_id": user_id, "run_date": night.run_date, "items": items})
 
 
 def _add_items(app: FastAPI, desk: Desk) -> None:
@@ -89,10 +89,10 @@ def _add_items(app: FastAPI, desk: Desk) -> None:
         night, found = opened.similar.night, opened.like(item_id, n)
         if not found:
             said = f"item {item_id} has no list in the night {night.run_date}: the model does not know it"
-            return answer(request, night.version, {"detail": said})
+            return answer(request, tag_of(night), {"detail": said})
         own = item_id if opened.similar.text else int(item_id)
         body = {"item_id": item_id, "title": opened.titles([own]).get(own), "run_date": night.run_date, "items": found}
-        return answer(request, night.version, body)
+        return answer(request, tag_of(night), body)
 
 
 def _add_nights(app: FastAPI, desk: Desk) -> None:
@@ -101,7 +101,7 @@ def _add_nights(app: FastAPI, desk: Desk) -> None:
         """The night that is served, and the model that made it."""
         found, age = desk.open.night, desk.age_days
         facts = ("run_date", "version", "model_version", "mlflow_run_id", "generated_at", "rollback")
-        return answer(request, f"{found.version}-{age}", {"age_days": age, **{n: getattr(found, n) for n in facts}})
+        return answer(request, f"{tag_of(found)}-{age}", {"age_days": age, **{n: getattr(found, n) for n in facts}})
 
     @app.get("/health")
     async def health() -> answers.Health:
