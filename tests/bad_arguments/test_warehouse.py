@@ -38,6 +38,8 @@ def test_warehouse_arguments(ground: Path, tmp_path: Path, capsys: Any) -> None:
     commands += [[*table, "retain", "--keep-nights", value] for value in [*NO_WHOLE, "0"]]
     commands += [[*table, "retain", "--keep-nights", "5", "--vacuum-hours", value] for value in NO_WHOLE]
     commands += [["serve", *data, "--port", value] for value in [*NO_WHOLE[:-1], "65536"]]
+    names = ("", "a*b", "*a", "http://x", "host:80", "a b", "a/b", "ü.de", LONG + "!")
+    commands += [["serve", *data, "--port", "0", "--allow-host", value] for value in names]
     commands += [[LONG], ["import"], ["import", LONG, "x"], ["recommendations", LONG], ["generate", f"--{LONG}"]]
     commands += [["import", source, str(tmp_path / LONG), *data] for source in ("movielens", "otto", "rsc15", "rees46")]
     commands += [["generate", "--events", "100", "--data", str(tmp_path / LONG)]]

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import re
 import socket
 import sys
 from contextlib import suppress
@@ -9,8 +10,10 @@ from threading import Event
 
 from warehouse.cli.arguments import Parser, add_data_folder
 from warehouse.layout import Layout
+from warehouse.sentences import shown
 
 LOOPBACK = ("127.0.0.1", "localhost")
+HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
 SWITCH = 0.0005  # seconds after which the thread that opens a night lets the one that answers go on
 
@@ -28,12 +31,20 @@ def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--allow-host",
         metavar="NAME",
+        type=_name,
         action="append",
         default=[],
         help="a further name that requests may call this server by; may be repeated",
     )
     parser.add_argument("--wait", action="store_true", help="start before there is a night; answer 503 until then")
     parser.set_defaults(run=_serve)
+
+
+def _name(text: str) -> str:
+    """The type of an argument that is the name of a host, perhaps with a star for its first part."""
+    if not HOST.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not the name of a host: write it like lists.example.com")
+    return text.lower()
 
 
 def _serve(args: argparse.Namespace) -> int:
