@@ -55,6 +55,7 @@ def compare(
     Raises:
         NoNight: one of them is not there.
         RecommendationsError: one of them cannot be read.
+        DataError: the items cannot be read.
     """
     nights = (night(where, date_a), night(where, date_b))
     for found in nights:
@@ -74,7 +75,8 @@ def _figures(nights: tuple[Night, Night], k: int, scratch: Path) -> dict[str, ob
         row = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
         for name, found in zip("ab", nights, strict=True):
             items = items_file(found.path, found.run_date)
-            catalogue = items and con.sql(_CATALOGUE, params={"files": [str(items)]}).fetchall()[0][0]
+            with engine_sentences():
+                catalogue = items and con.sql(_CATALOGUE, params={"files": [str(items)]}).fetchall()[0][0]
             row[f"coverage_{name}"] = row[f"items_{name}"] / catalogue if catalogue else None
     return {"date_a": a.run_date, "date_b": b.run_date, "k": k, **row}
 

@@ -68,6 +68,15 @@ def test_compare_names_the_night_that_is_damaged(nights):
         table.compare(nights.layout, nights.day(1), nights.day(0))
 
 
+def test_compare_names_the_items_that_are_damaged(nights):
+    nights.publish(0)
+    items = nights.layout.partition("items", nights.day(0))
+    items.parent.mkdir()
+    items.write_bytes(b"no parquet")
+    with pytest.raises(ValueError, match=rf"cannot be read.*{items.name}"):
+        table.compare(nights.layout, nights.day(0), nights.day(0))
+
+
 def test_export_parquet_is_the_night(nights, tmp_path):
     nights.publish(0)
     nights.publish(1)
