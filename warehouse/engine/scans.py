@@ -131,7 +131,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
     if source.read == "id":
         return _id(column, kind)
     if source.read == "id text":
-        return f"coalesce(CAST({_id(column, kind)} AS VARCHAR), CAST({column} AS VARCHAR))"
+        text = f"coalesce(CAST({_id(column, kind)} AS VARCHAR), CAST({column} AS VARCHAR))"
+        return f"CASE WHEN NOT {_is_nan(column)} THEN {text} END" if kind in _EXACT else text
     if source.read == "int64":
         return _reads_back(_id(column, kind))
     if source.read == "double":

@@ -98,7 +98,7 @@ def left_as_text(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
     wanted = tuple(name for name in ID_COLUMNS if not log.through and _wants_numbers(log.columns.get(name)))
     if not wanted:
         return ()
-    found = {f"{name}_found": replace(log.columns[name], read="text") for name in wanted}
+    found = {f"{name}_found": replace(log.columns[name], read="id text") for name in wanted}
     numbers = {name: log.columns[name] for name in wanted}
     missing = {name: None for other in ID_COLUMNS if other not in wanted for name in (other, f"{other}_found")}
     db.view("ids", list(log.files), {**numbers, **found, **missing}, form=form_of(log))
