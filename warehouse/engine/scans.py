@@ -1,7 +1,8 @@
 """How DuckDB reads files. Only here do names and paths from outside become SQL, and each of them is quoted."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from warehouse.engine.parquet_files import plain_type, schema_of
@@ -17,20 +18,22 @@ _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm | None) -> str:
-    """A SELECT over files; see Database.view."""
+    """A SELECT over files, their rows in the order of the files; see Database.view."""
     if form is not None:
         return _scan_text(files, columns, filename, form)
     if columns is None or not any(source is not None and _by_type(source) for source in columns.values()):
         return _select(columns, filename, _parquet(files, bool(filename)), {})
-    # Where types decide, files of one shape are read together: across types the engine would cast, and round.
-    shapes: dict[tuple[tuple[str, str], ...], list[Path]] = {}
-    for path in files:
-        shape = {field.name: str(plain_type(field.type)) for field in schema_of(path)}
-        named = {source.column for source in columns.values() if source is not None}
-        shapes.setdefault(tuple((name, shape[name]) for name in sorted(named) if name in shape), []).append(path)
+    # Where types decide, only files of one shape are read together: across types the engine would cast, and round.
+    named = {source.column for source in columns.values() if source is not None}
     return " UNION ALL ".join(
-        _select(columns, filename, _parquet(alike, bool(filename)), dict(shape)) for shape, alike in shapes.items()
+        _select(columns, filename, _parquet(list(alike), bool(filename)), dict(shape))
+        for shape, alike in groupby(files, lambda path: _types_of(path, named))
     )
+
+
+def _types_of(path: Path, names: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """The types of those of some columns that a parquet file has."""
+    return tuple(sorted((field.name, str(plain_type(field.type))) for field in schema_of(path) if field.name in names))
 
 
 def _by_type(source: FileColumn) -> bool:
@@ -52,18 +55,18 @@ def _parquet(files: Sequence[Path], with_filename: bool) -> str:
 
 
 def _scan_text(files: Sequence[Path], columns: ViewColumns | None, filename: str, form: TextForm) -> str:
-    """A SELECT over text files; those that are packed alike and have the same columns are read together."""
-    shapes: dict[tuple[str, tuple[str, ...]], list[Path]] = {}
-    for path in files:
+    """A SELECT over text files in their order; neighbours packed alike that have the same columns are read together."""
+    sources = [source for source in (columns or {}).values() if source is not None]
+    fields = list(dict.fromkeys(source.column for source in sources if source.read != "constant"))
+
+    def shape(path: Path) -> tuple[str, list[str]]:
         if isinstance(form, Delimited) or columns is None:
-            wanted = [source.column for source in (columns or {}).values() if source is not None]
-            names = column_names(path, form, wanted)
-        else:  # the fields that are asked for, wherever they first stand
-            named = (source.column for source in columns.values() if source is not None and source.read != "constant")
-            names = list(dict.fromkeys(named))
-        shapes.setdefault((packing(path), tuple(names)), []).append(path)
+            return packing(path), column_names(path, form, [source.column for source in sources])
+        return packing(path), fields  # those that are asked for, wherever they first stand
+
     return " UNION ALL ".join(
-        _select(columns, filename, _text(alike, names, form, packed), {}) for (packed, names), alike in shapes.items()
+        _select(columns, filename, _text(list(alike), names, form, packed), {})
+        for (packed, names), alike in groupby(files, shape)
     )
 
 

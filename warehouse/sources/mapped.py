@@ -142,7 +142,7 @@ def _items(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:
     _require(mapping, "items", section, "item_id")
     columns = {"item_id": _id(mapping, section, "item_id")}
     if "title" in section:
-        columns["title"] = FileColumn(section["title"], "text")
+        columns["title"] = FileColumn(section["title"], "id text")
     for key, read in (("features", "as is"), ("numbers", "double")):
         for name in section.get(key, []):
             if name in columns:

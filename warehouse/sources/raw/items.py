@@ -10,7 +10,7 @@ from warehouse.engine.errors import disk_sentences
 from warehouse.engine.protocol import LocalEngine
 from warehouse.engine.statements import statement
 from warehouse.layout import Layout
-from warehouse.sources.raw.log import LogFiles, form_of, require_columns
+from warehouse.sources.raw.log import LogFiles, view_log
 from warehouse.whole_files import replacing
 
 if TYPE_CHECKING:
@@ -23,16 +23,14 @@ def items_of(engine: LocalEngine, views: Mapping[str, LogFiles], name: str) -> "
     """The catalogue that statement `name` makes of some views."""
     with engine.open() as db:
         for view, log in views.items():
-            require_columns(log)
-            db.view(view, list(log.files), log.columns, form=form_of(log))
+            view_log(db, view, log)
         return db.reader(statement(name)).read_all()
 
 
 def rows_of(engine: LocalEngine, log: LogFiles) -> "pa.Table":
     """The rows of a log as they are: a catalogue that needs no statement of its own."""
-    require_columns(log)
     with engine.open() as db:
-        db.view("log", list(log.files), log.columns, form=form_of(log))
+        view_log(db, "log", log)
         return db.reader(statement("log_rows")).read_all()
 
 

@@ -14,6 +14,8 @@ from warehouse.sentences import shown
 
 ID_COLUMNS = ("user_id", "item_id")
 IDS = (*NUMBERS, *TEXTS, "null")  # kinds of columns that can hold ids
+_WHOLE = ("int", "uint", "null")  # how Arrow's types of whole numbers begin, which the engine reads together exactly
+_OF_64_BITS = ("int", "uint8", "uint16", "uint32", "float", "double", "halffloat", "null")
 TIMES = (*NUMBERS, "timestamp", "date", "string", "null")  # and times
 
 
@@ -55,6 +57,17 @@ def define_log(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
     return text
 
 
+def view_log(db: LocalDatabase, name: str, log: LogFiles) -> None:
+    """Name the rows of a log as they are read, in the order of its files.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        DataError: a column is missing.
+    """
+    require_columns(log)
+    db.view(name, list(log.files), one_by_one(log).columns, form=form_of(log))
+
+
 @contextmanager
 def naming_files(log: LogFiles) -> Iterator[None]:
     """Where the engine does not say which file it cannot read, say which it may be."""
@@ -70,7 +83,7 @@ def naming_files(log: LogFiles) -> Iterator[None]:
 
 
 def one_by_one(log: LogFiles) -> LogFiles:
-    """The log with ids that each parquet file keeps in a type of its own read as what they are.
+    """The log with ids, and what orders them, read as what they are where each parquet file has a type of its own.
 
     Read together as they are, whole numbers of one file would be rounded to the floats of another. UUIDs that are kept
     as sixteen bytes would lose that they are some.
@@ -78,14 +91,14 @@ def one_by_one(log: LogFiles) -> LogFiles:
     if log.form is not None:
         return log
     columns = dict(log.columns)
-    for name in (*ID_COLUMNS, "session_id"):
+    for name in (*ID_COLUMNS, "session_id", "sequence"):
         source = columns.get(name)
         if source is not None and source.read == "as is":
             types = {str(plain_type(schema_of(path).field(source.column).type)) for path in log.files}
             if types == {"fixed_size_binary[16]"}:
                 columns[name] = replace(source, read="id text")
-            elif len(types) > 1:
-                numbers = all(kind.startswith(("int", "float", "double", "halffloat", "null")) for kind in types)
+            elif len(types) > 1 and not all(one.startswith(_WHOLE) for one in types):
+                numbers = all(one.startswith(_OF_64_BITS) for one in types)
                 columns[name] = replace(source, read="int64" if numbers and name in ID_COLUMNS else "id text")
     return replace(log, columns=columns)
 
