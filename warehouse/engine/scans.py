@@ -13,7 +13,7 @@ from warehouse.engine.text_files import Delimited, JsonLines, TextForm, column_n
 _FILENAME = "_source file of the row_"  # a name that no raw column has, so that a raw column "filename" stays readable
 _EXACT = {"halffloat": 2**11, "float": 2**24, "double": 2**53}  # up to where each tells neighbouring numbers apart
 _TEXT = ("string", "large_string", "string_view")
-_TYPED = ("id", "id text", "int64")  # readings that depend on the type of the files' column
+_TYPED = ("id", "id text", "int64", "time")  # readings that depend on the type of the files' column
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -21,7 +21,7 @@ def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form
     """A SELECT over files, their rows in the order of the files; see Database.view."""
     if form is not None:
         return _scan_text(files, columns, filename, form)
-    if columns is None or not any(source is not None and _by_type(source) for source in columns.values()):
+    if columns is None or not any(source is not None and source.read in _TYPED for source in columns.values()):
         return _select(columns, filename, _parquet(files, bool(filename)), {})
     # Where types decide, only files of one shape are read together: across types the engine would cast, and round.
     named = {source.column for source in columns.values() if source is not None}
@@ -34,11 +34,6 @@ def scan(files: Sequence[Path], columns: ViewColumns | None, filename: str, form
 def _types_of(path: Path, names: Collection[str]) -> tuple[tuple[str, str], ...]:
     """The types of those of some columns that a parquet file has."""
     return tuple(sorted((field.name, str(plain_type(field.type))) for field in schema_of(path) if field.name in names))
-
-
-def _by_type(source: FileColumn) -> bool:
-    """Whether a reading depends on the type of the files' column: clocks of a zone do, unless the type names one."""
-    return source.read in _TYPED or (source.read == "time" and source.zone != "")
 
 
 def _select(columns: ViewColumns | None, filename: str, source: str, types: Mapping[str, str]) -> str:
@@ -145,15 +140,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
         return f"epoch_us({column})"
     if source.read == "is null":
         return f"({column} IS NULL OR {_is_nan(column)})" if kind in _EXACT else f"{column} IS NULL"
-    if source.read == "time" and source.zone and not _names_zone(source.form):
-        return _local(column, source)
-    if source.read == "time" and source.form:
-        return f"CAST(try_strptime({column}, {quoted(source.form)}) AS TIMESTAMPTZ)"
-    if source.read == "time" and source.unit:
-        number = _since_1970(column, source.unit)
-        return f"coalesce({number}, TRY_CAST({column} AS TIMESTAMPTZ))" if types and kind in _TEXT else number
     if source.read == "time":
-        return f"TRY_CAST({column} AS TIMESTAMPTZ)"
+        return _time(column, kind, source, typed=bool(types))
     return column
 
 
@@ -180,14 +168,29 @@ def _id(column: str, kind: str) -> str:
     return f"CAST({column} AS VARCHAR)"
 
 
-def _local(column: str, source: FileColumn) -> str:
+def _time(column: str, kind: str, source: FileColumn, *, typed: bool) -> str:
+    """A time; what is a timestamp or a date by its type needs no unit and no form. typed: `kind` is a file's own."""
+    is_time = kind.startswith(("timestamp", "date"))
+    form, unit = ("", "") if is_time else (source.form, source.unit)
+    if source.zone and not _names_zone(form):
+        return _local(column, form, source.zone)
+    if form:
+        return f"CAST(try_strptime(CAST({column} AS VARCHAR), {quoted(form)}) AS TIMESTAMPTZ)"
+    iso = f"TRY_CAST({column} AS TIMESTAMPTZ)"
+    if not unit:
+        return iso
+    number = _since_1970(column, unit)
+    return f"coalesce({number}, {iso})" if typed and kind in _TEXT else number
+
+
+def _local(column: str, form: str, zone: str) -> str:
     """A time of a clock in a zone; a time that names a zone itself, in its type or after its clock, follows that one.
 
     Of the hour that a clock shows twice in autumn the second is meant; one that is skipped in spring is an hour later.
     """
-    zone = quoted(source.zone)
-    if source.form:
-        return f"timezone({zone}, try_strptime({column}, {quoted(source.form)}))"
+    zone = quoted(zone)
+    if form:
+        return f"timezone({zone}, try_strptime(CAST({column} AS VARCHAR), {quoted(form)}))"
     named = f"typeof({column}) LIKE '%TIME ZONE' OR regexp_matches(CAST({column} AS VARCHAR), ':[0-9.]+ *[^0-9.: ]')"
     own = f"TRY_CAST({column} AS TIMESTAMPTZ)"
     return f"CASE WHEN {named} THEN {own} ELSE timezone({zone}, TRY_CAST({column} AS TIMESTAMP)) END"

@@ -145,6 +145,11 @@ def require_columns(log: LogFiles) -> None:
                 found = kind(schema.field(source.column).type)
                 if found not in kinds:
                     raise DataError(f"column {shown(source.column)} of {path} is {found[:80]}: no {role} can be that")
+                if role == "timestamp" and found in NUMBERS and not (source.unit or source.form):
+                    raise DataError(
+                        f"column {shown(source.column)} of {path} is a number: name its timestamp_unit (s, ms, us or "
+                        f"ns, since 1970) in the mapping"
+                    )
     elif isinstance(log.form, JsonLines):
         require_fields(log.files, log.form, needed)
         refuse_nested(log.files, log.form, [name for name in needed if name in _places(log)])
