@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NUMBERS, TEXTS = ("integer", "float", "decimal"), ("string", "bytes", "uuid")  # kinds of columns that may be ids
 SUFFIXES = (".parquet", ".parq", ".pq")
 ID_TYPE = b"id_type"  # in a raw column's metadata: what an import was asked to make of ids that it left as text
+UNREAD_TIME = "timestamp_unread"  # the raw column of times that an import could not read, as they were found
 
 
 def below(folder: Path) -> list[Path]:

@@ -98,7 +98,7 @@ def test_corrected_columns_and_a_log_that_grew_shorter(imports):
         (SECONDS, {"timestamp_unit": "ms"}, "read as 1970-01-20"),
         (SECONDS * 10**6, {"timestamp_unit": "ns"}, "read as 1970-01-20"),
         (45_352, {"timestamp_unit": "s"}, "read as 1970-01-01"),  # a day of a spreadsheet
-        ("01/02/2024", {}, "no time in it can be read"),
+        ("01/02/2024", {}, "no time in it can be read, such as '01/02/2024'; check"),
         ("2024-03-01", {"timestamp_format": "%d/%m/%Y"}, "no time in it can be read"),
     ],
 )
@@ -116,7 +116,9 @@ def test_a_format_that_fits_some_rows_counts_the_others_and_rejects_them(imports
     assert (report.events, report.timeless) == (3, 1)
     assert read() == {"2026-04-13": [("a", "x")], "2026-04-14": [("a", "z")]}
     [report] = shop.ingest(dt.date(2026, 4, 14))
-    assert report.rejected_by_reason == {"timestamp is null": 1}
+    assert report.rejected_by_reason == {"timestamp is unreadable": 1}
+    [row] = shop.table("rejected_events", "2026-04-14")
+    assert row[2] == "04/13/2026"
 
 
 @pytest.mark.parametrize("fraction", ["", ".4", ".567"])

@@ -33,6 +33,8 @@ def import_diginetica(
             "item_id": FileColumn(item, "int64"),
             "timeframe": FileColumn(timeframe, "int64"),
             "day": FileColumn(day, "time"),
+            "timeframe_found": FileColumn(timeframe),
+            "day_found": FileColumn(day),
         },
         FORM,
         through="diginetica_views",

@@ -3,7 +3,8 @@
 The rows are sorted by time (spilling to disk where they do not fit in memory) and streamed into one file after the
 other, so memory does not grow with the log, and the same log gives the same files. No row is refused here: one with a
 null id or an unreadable time is written like the others, and the step that makes the events rejects it with a reason.
-A row without a believable time has no day of its own and is put with the last day.
+A row without a believable time has no day of its own and is put with the last day, whose file then has the column
+`timestamp_unread` for what could not be read.
 """
 
 from contextlib import ExitStack
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from warehouse.days import days_between, midnight
 from warehouse.engine.errors import DataError, disk_sentences
-from warehouse.engine.parquet_files import ID_TYPE
+from warehouse.engine.parquet_files import ID_TYPE, UNREAD_TIME
 from warehouse.engine.protocol import LocalDatabase, LocalEngine
 from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
+from warehouse.sentences import shown
 from warehouse.sources.raw.log import LogFiles, define_log, naming_files
 from warehouse.sources.raw.progress import Progress
 from warehouse.sources.raw.unit import staged
@@ -89,13 +91,17 @@ def write_events(
 
 def _read_as(db: LocalDatabase) -> str:
     """What the log's times were read as, which shows a wrong unit at a glance, and what to check."""
-    ((first, last),) = db.rows(statement("log_times"))
+    ((first, last, unread),) = db.rows(statement("log_times"))
     found = "no time in it can be read" if first is None else f"they are read as {first} to {last}"
-    return f"{found}; check the column, and timestamp_unit or timestamp_format where a mapping gives them"
+    such = f", such as {shown(unread)}" if unread is not None else ""
+    return f"{found}{such}; check the column, and timestamp_unit or timestamp_format where a mapping gives them"
 
 
 class _DayFiles:
-    """Writes batches, sorted by their last column, the day, into one file a day. One file is open at a time."""
+    """Writes batches into one file a day. One file is open at a time.
+
+    The batches are sorted by their last column, the day; the one before it is UNREAD_TIME.
+    """
 
     def __init__(self, folder: Path, fill: bool, text: tuple[str, ...]) -> None:
         """Begin; `text`: id columns that should be whole numbers and are not, which their schema then says."""
@@ -116,19 +122,39 @@ class _DayFiles:
         """Write one batch; none of its days is earlier than the last day of the batch before."""
         import pyarrow.compute as pc
 
-        days = batch.column(batch.num_columns - 1)
         rows = batch.select(batch.schema.names[:-1])
-        runs = pc.run_end_encode(days)
+        runs = pc.run_end_encode(batch.column(batch.num_columns - 1))
         start = 0
         for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            part = rows.slice(start, end - start)
             if day is None:
-                self.timeless += end - start
+                self.timeless += len(part)
+                self._keep_unread(part)
             elif day != self.last:
-                self._turn_to(day, rows.schema)
+                self._turn_to(day, rows.schema.remove(len(rows.schema) - 1))
             if self._writer is not None:
-                self._writer.write_batch(rows.slice(start, end - start))
-                self.rows += end - start
+                self._writer.write_batch(part.select(self._writer.schema.names))
+                self.rows += len(part)
             start = end
+
+    def _keep_unread(self, part: "pa.RecordBatch") -> None:
+        """Give the open file, the last one, the column UNREAD_TIME where rows without a day need it."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        unread = part.column(UNREAD_TIME)
+        if self._writer is None or UNREAD_TIME in self._writer.schema.names or unread.null_count == len(unread):
+            return
+        self._stack.close()
+        path = self._folder / f"{self.last}.parquet"
+        so_far = path.rename(path.with_suffix(".narrow"))
+        schema = pq.read_schema(so_far).append(part.schema.field(UNREAD_TIME))
+        self._writer = self._stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
+        with pq.ParquetFile(so_far) as file:
+            for batch in file.iter_batches():
+                missing = pa.nulls(len(batch), unread.type)
+                self._writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, missing], schema=schema))
+        so_far.unlink()
 
     def _turn_to(self, day: date, schema: "pa.Schema") -> None:
         if self.last is not None and self._fill:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warehouse.engine.errors import DataError
-from warehouse.engine.parquet_files import NUMBERS, TEXTS, kind, plain_type, refuse_twins, schema_of
+from warehouse.engine.parquet_files import NUMBERS, TEXTS, UNREAD_TIME, kind, plain_type, refuse_twins, schema_of
 from warehouse.engine.protocol import FileColumn, LocalDatabase
 from warehouse.engine.statements import statement
 from warehouse.engine.text_files import JsonLines, TextForm, refuse_nested, require, require_fields
@@ -28,7 +28,8 @@ class LogFiles:
         columns: a raw table's column -> where it comes from.
         form: how text files are written; None for parquet.
         name: of the parquet files that will hold the rows.
-        through: a statement that makes the log from a view `lines` of those columns; "" where the lines are the log.
+        through: a statement that makes the log, with `timestamp_unread`, from a view `lines` of those columns; "" where
+            the lines are the log.
         names: the columns that `through` gives.
     """
 
@@ -41,7 +42,7 @@ class LogFiles:
 
 
 def define_log(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
-    """Define the view `log`; returns what `left_as_text` says.
+    """Define the view `log`, with what stands for each time as text; returns what `left_as_text` says.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -51,6 +52,8 @@ def define_log(db: LocalDatabase, log: LogFiles) -> tuple[str, ...]:
     asked = one_by_one(log)
     text = left_as_text(db, asked)
     columns = {name: replace(c, read="id text") if name in text else c for name, c in asked.columns.items()}
+    if not log.through:
+        columns[UNREAD_TIME] = FileColumn(columns["timestamp"].column, "id text")
     db.view("lines" if log.through else "log", list(log.files), columns, form=form_of(log))
     if log.through:
         db.define("log", statement(log.through))

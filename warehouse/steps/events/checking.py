@@ -67,14 +67,20 @@ def _id_column(of: str, column: str, reading: str) -> dict[str, FileColumn]:
     }
 
 
-def _time_columns(files: dict[Path, "pa.Schema"], config: EventsConfig) -> dict[str, FileColumn]:
-    """The time of an event, its text and whether it is there; a time zone is that of clocks, not of numbers."""
+def _time_columns(files: dict[Path, "pa.Schema"], config: EventsConfig) -> dict[str, FileColumn | None]:
+    """The time of an event, its text, whether it is there, and what an import found that it could not read.
+
+    A time zone is that of clocks, not of numbers.
+    """
+    found = parquet_files.present(files, parquet_files.UNREAD_TIME)
+    unread = FileColumn(parquet_files.UNREAD_TIME, "text") if found else None
     column, unit = config.timestamp_column, _time_unit(files, config)
     zone = "" if unit or config.time_zone == "UTC" else config.time_zone
     return {
         "timestamp": FileColumn(column, "time", unit, zone=zone),
         "timestamp_text": FileColumn(column, "text"),
         "timestamp_is_null": FileColumn(column, "is null"),
+        "timestamp_unread": unread,
     }
 
 

@@ -1,7 +1,7 @@
 -- Every raw row with the first reason that keeps it from being an event; NULL where nothing does.
 -- View `raw`: user_id, item_id and session_id as whole numbers or text, NULL where they can be neither, and each as text
 -- and with its nulls told apart; sequence as a whole number; event_type as found; dwell as a number, NULL where it is
--- none; timestamp read, timestamp_text as found.
+-- none; timestamp read, timestamp_text as found, timestamp_unread as an import found what it could not read.
 SELECT
   TRY_CAST(user_id AS {user_type}) AS user_id,
   TRY_CAST(item_id AS {item_type}) AS item_id,
@@ -27,14 +27,14 @@ SELECT
       THEN 'session_id is neither text nor a whole number of 64 bits'
     WHEN NOT sequence_is_null AND TRY_CAST(sequence AS BIGINT) IS NULL
       THEN 'sequence is not a whole number of 64 bits'
-    WHEN timestamp_is_null THEN 'timestamp is null'
+    WHEN timestamp_is_null AND timestamp_unread IS NULL THEN 'timestamp is null'
     WHEN timestamp IS NULL THEN 'timestamp is unreadable'
     WHEN timestamp < {floor} THEN 'timestamp is before the floor'
     WHEN timestamp >= {day_end} THEN 'timestamp is in the future of the night'
   END AS reason,
   user_text,
   item_text,
-  timestamp_text,
+  coalesce(timestamp_text, timestamp_unread) AS timestamp_text,
   session_text,
   source_file
 FROM raw

@@ -111,6 +111,19 @@ def test_diginetica(tmp_path, layout, engine, header):
     ]
 
 
+def test_a_view_of_diginetica_without_a_time_keeps_what_stood_there(tmp_path, layout, engine, shop):
+    header = "sessionId;userId;itemId;timeframe;eventdate\n"
+    views = "1;NA;1;5;2016-05-09\n2;NA;1;late;2016-05-09\n3;NA;1;7;May\n4;NA;1;;\n"
+    write(tmp_path / "in", "train-item-views.csv", header + views)
+    assert import_diginetica(engine, layout, tmp_path / "in").timeless == 3
+    shop.ingest("2016-05-09")
+    assert sorted((row[0], row[2]) for row in shop.table("rejected_events", "2016-05-09")) == [
+        ("2", "2016-05-09 + late"),
+        ("3", "May + 7"),
+        ("4", None),
+    ]
+
+
 def test_rees46_months_of_gzip(tmp_path, layout, engine):
     header = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
     write(
@@ -243,7 +256,7 @@ def test_rows_without_a_believable_time_arrive_on_the_last_day(tmp_path, layout,
     assert (report.events, report.timeless, report.last_day) == (5, 2, date(2014, 4, 8))
     (ingested,) = shop.ingest("2014-04-08")
     assert ingested.rejected_by_reason == {
-        "timestamp is null": 1,
+        "timestamp is unreadable": 1,
         "user_id is null": 1,
         "user_id is not a whole number of 64 bits": 1,
     }

@@ -123,3 +123,16 @@ def test_the_catalogue_is_read_by_the_same_rule(shop):
     (shop.layout.raw_items / "more.csv").write_text("item_id\n3\n")
     with pytest.raises(ValueError, match=r"more\.csv is no parquet file by its name"):
         ingest_items(shop.layout, DAY)
+
+
+def test_the_times_that_an_import_could_not_read_are_rejected_as_it_found_them(shop, clock):
+    """Their column stands in the files of some days only, beside files that have none."""
+    shop.rows(DAY, [(1, 1, clock("10:00"))], name="a.parquet")
+    times = pa.array([None, None, clock("11:00")], pa.timestamp("us", "UTC"))
+    found = {"timestamp": times, "timestamp_unread": pa.array(["31/31/2024", None, None])}
+    shop.raw(DAY, {"user_id": [2, 3, 4], "item_id": [1, 1, 1], **found}, name="b.parquet")
+    (report,) = shop.ingest(DAY)
+    assert report.rejected_by_reason == {"timestamp is unreadable": 1, "timestamp is null": 1}
+    assert {(row[0], row[2]) for row in shop.table("rejected_events", DAY)} == {("2", "31/31/2024"), ("3", None)}
+    assert [row[0] for row in shop.table("events", DAY)] == [1, 4]
+    assert len(shop.table("events", DAY)[0]) == 3
