@@ -70,7 +70,7 @@ def _days(window: "Calendar") -> dict[str, Any]:
     """How many days the window has, and those of them that are not as they should be, by name."""
     from warehouse.days import spans
 
-    named = {"missing": window.missing, "unread": window.unread, "stale": window.stale}
+    named = {name: getattr(window, name) for name in ("missing", "unread", "stale", "withdrawn")}
     return {
         "days": len(window.days),
         "days_read": len(window.read),

@@ -38,6 +38,26 @@ def test_a_corrected_import_takes_the_wrong_day_away(tmp_path, engine, layout):
     assert [str(day) for day in layout.raw_days()] == ["2026-04-03", "2026-04-04", "2026-04-05"]
 
 
+def test_a_corrected_import_names_the_days_whose_events_stay(tmp_path, engine, layout, shop, caplog):
+    """They were counted beside those of the right day, without a word."""
+    path = log(tmp_path / "in", "log.csv", "a,x,03/04/2026", "a,y,05/04/2026")
+    run(engine, layout, path, 'timestamp_format = "%m/%d/%Y"\n')
+    shop.ingest("2026-03-04", "2026-05-04")
+    run(engine, layout, path, 'timestamp_format = "%m/%d/%Y"\n')
+    assert not caplog.messages
+    run(engine, layout, log(tmp_path / "in", "other.csv", "a,x,2026-05-04"))
+    run(
+        engine,
+        layout,
+        log(tmp_path / "in", "log.csv", "a,x,03/04/2026", "a,y,05/04/2026"),
+        'timestamp_format = "%d/%m/%Y"\n',
+    )
+    [said] = caplog.messages
+    assert said.startswith(
+        "the import has no rows of 2026-03-04 any more, and the events that were read there before stay"
+    )
+
+
 def test_two_imports_of_one_day_stand_side_by_side(tmp_path, engine, layout, shop):
     for name, user in (("one.csv", "a"), ("two.csv", "b"), ("two.csv", "c")):
         run(engine, layout, log(tmp_path / "in", name, f"{user},x,2024-03-01"))

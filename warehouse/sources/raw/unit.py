@@ -4,6 +4,7 @@ Importing the same again replaces all that the unit wrote, on other days too; un
 """
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from warehouse.days import spans
 from warehouse.engine.errors import DataError
 from warehouse.layout import Layout
 from warehouse.whole_files import folder_lock, to_disk
 
+_log = logging.getLogger(__name__)
 MAX_NAME = 64
 READY = ".ready-"  # before a unit's name: the folder of an import whose files are whole and take their places
 DAYS = "days"  # the file in it that lists the days of all its files
@@ -118,12 +121,25 @@ def _take_places(layout: Layout, unit: str, ready: Path) -> None:
             with suppress(FileNotFoundError):  # it has its place already
                 os.replace(ready / f"{day}.parquet", target)
                 to_disk(target.parent)
-        for other in layout.raw_days():
-            stale = layout.raw_events(other) / f"{unit}.parquet"
-            if str(other) not in days and stale.is_file():
-                stale.unlink()
-                _remove_if_empty(stale.parent)
+        _withdraw(layout, f"{unit}.parquet", days)
     shutil.rmtree(ready, ignore_errors=True)
+
+
+def _withdraw(layout: Layout, name: str, days: set[str]) -> None:
+    """Remove a unit's files of other days; a log line names days that were read and have no raw file any more."""
+    gone = []
+    for day in layout.raw_days():
+        stale = layout.raw_events(day) / name
+        if str(day) not in days and stale.is_file():
+            stale.unlink()
+            _remove_if_empty(stale.parent)
+            gone += [day] if layout.delivery(day).is_file() and not stale.parent.exists() else []
+    if gone:
+        _log.warning(
+            "the import has no rows of %s any more, and the events that were read there before stay: materialise "
+            "events of these days with allow_empty_day to drop them",
+            spans(gone),
+        )
 
 
 def _remove_if_empty(folder: Path) -> None:

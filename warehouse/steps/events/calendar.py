@@ -20,6 +20,8 @@ class Calendar:
         stale: read, but their raw files have changed since, or one lies there that is refused.
         damaged: read, but the partition of events is not the file that was written.
         missing: neither delivered nor read.
+        withdrawn: read, but of their raw files none is left, while those of an earlier day are. Whoever keeps raw files
+            for a time only removes the oldest first.
     """
 
     days: tuple[date, ...]
@@ -28,6 +30,7 @@ class Calendar:
     stale: tuple[date, ...]
     damaged: tuple[date, ...]
     missing: tuple[date, ...]
+    withdrawn: tuple[date, ...]
 
     def problem(self) -> str | None:
         """What keeps the window from being whole, as one sentence that names the days; None for a whole window."""
@@ -36,6 +39,7 @@ class Calendar:
             (self.unread, "{} of the window {} delivered but not read"),
             (self.stale, "{} {} delivered again, and the events read before are used"),
             (self.damaged, "the events of {} are damaged"),
+            (self.withdrawn, "the raw files of {} are gone, and the events read before are used"),
         ]
         found = [text.format(spans(days), "was" if len(days) == 1 else "were") for days, text in said if days]
         return "; ".join(found) or None
@@ -55,7 +59,13 @@ def calendar(layout: Layout, first: date, last: date) -> Calendar:
         stale=tuple(day for day in days if day in arrived & partitions and changed(layout, day)),
         damaged=damaged,
         missing=tuple(day for day in days if day not in known),
+        withdrawn=tuple(day for day in days if day in partitions - arrived and _withdrawn(layout, day, arrived)),
     )
+
+
+def _withdrawn(layout: Layout, day: date, arrived: set[date]) -> bool:
+    """Whether events of a day that no longer has raw files were read from some, and older ones are still kept."""
+    return any(other < day for other in arrived) and changed(layout, day, unknown=False)
 
 
 def _arrived(layout: Layout, day: date) -> bool:

@@ -36,8 +36,8 @@ def record(layout: Layout, day: date, delivery: Delivery) -> None:
         file.write_text(json.dumps(delivery, indent=1), encoding="utf-8")
 
 
-def changed(layout: Layout, day: date) -> bool:
-    """Whether the raw files of a day differ from those that its events were read from, or nobody knows.
+def changed(layout: Layout, day: date, *, unknown: bool = True) -> bool:
+    """Whether the raw files of a day differ from those that its events were read from; `unknown` where nobody knows.
 
     Sums are compared only where a file has the same size and another time, as after a copy of the data folder; where
     they are equal, the record learns the times, so that they are compared once.
@@ -49,7 +49,7 @@ def changed(layout: Layout, day: date) -> bool:
             return True
         now = {name: _unchanged(path, known[name]) for name, path in files.items()}
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):  # no record, or a spoiled one
-        return True
+        return unknown
     again = {name: seen for name, seen in now.items() if seen is not None}
     if again == now != known:
         with suppress(OSError):  # nothing is lost where it cannot be written

@@ -124,6 +124,23 @@ def test_a_day_without_its_record_is_read_again_and_one_whose_raw_files_went_awa
     assert found.stale == (date(2024, 2, 26),)
     assert date(2024, 2, 27) in found.read
     assert found.missing == (date(2024, 2, 28),)
+    assert found.withdrawn == (date(2024, 2, 27),)
+    assert "the raw files of 2024-02-27 are gone, and the events read before are used" in found.problem()
+
+
+def test_raw_files_that_are_kept_for_a_time_only_are_not_withdrawn(week):
+    """The oldest go first."""
+    for day in ("2024-02-26", "2024-02-27"):
+        shutil.rmtree(week.layout.raw_events(day))
+        assert calendar(week.layout, FIRST, LAST).withdrawn == ()
+
+
+def test_a_closed_day_and_one_that_was_dropped_are_not_withdrawn(week):
+    week.ingest("2024-02-28", allow_empty_day=True)
+    shutil.rmtree(week.layout.raw_events("2024-02-27"))
+    week.ingest("2024-02-27", allow_empty_day=True)
+    assert week.table("events", "2024-02-27") == []
+    assert calendar(week.layout, FIRST, LAST).withdrawn == ()
 
 
 def test_an_empty_raw_folder_is_no_delivery(week):
