@@ -15,7 +15,6 @@ from warehouse.sources.public.rees46 import import_rees46
 from warehouse.sources.public.retailrocket import import_retailrocket
 from warehouse.sources.public.rsc15 import import_rsc15
 from warehouse.sources.raw.events import ImportReport
-from warehouse.sources.raw.unit import alone
 from warehouse.sources.shop.process import GROUP_SIZE
 
 # SOURCE -> (the importer, what it reads)
@@ -79,8 +78,7 @@ def _import(arguments: argparse.Namespace) -> int:
     run, _ = SOURCES[arguments.source]
     extra = {"mapping": arguments.mapping} if arguments.source == "log" else {}
     layout, engine = Layout(arguments.data), DuckDBEngine(memory_limit=arguments.memory_limit)
-    with alone(layout):
-        report = run(engine, layout, arguments.path, unit=arguments.name, progress=not arguments.quiet, **extra)
+    report = run(engine, layout, arguments.path, unit=arguments.name, progress=not arguments.quiet, **extra)
     print(
         f"{report.events:,} events of {report.first_day} to {report.last_day} and {report.items:,} items "
         f"written below {layout.raw}"
@@ -102,8 +100,7 @@ def _generate(arguments: argparse.Namespace) -> int:
         first_day=arguments.first_day,
     )
     layout = Layout(arguments.data)
-    with alone(layout):
-        report = write_shop(shop, layout, arguments.events, progress=not arguments.quiet)
+    report = write_shop(shop, layout, arguments.events, progress=not arguments.quiet)
     print(
         f"{report.events:,} events of {report.first_day} to {report.last_day}, {report.sessions:,} sessions, "
         f"{report.users:,} users, {report.items:,} items written below {layout.raw}"

@@ -39,7 +39,7 @@ from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.files import all_files_in, files_in, refuse_strays
 from warehouse.sources.raw.items import rows_of, write_items
 from warehouse.sources.raw.log import LogFiles
-from warehouse.sources.raw.unit import unit_of
+from warehouse.sources.raw.unit import alone, unit_of
 from warehouse.tables import ID_TYPES
 from warehouse.toml_files import read_toml
 from warehouse.values import TIME_UNITS, a_text, a_zone, distinct_roles, one_of, texts
@@ -58,6 +58,7 @@ TEXTS = {
 LISTS = {"events": ("files", "names"), "items": ("files", "names", "features", "numbers")}
 
 
+@alone
 def import_mapped(
     engine: LocalEngine,
     layout: Layout,

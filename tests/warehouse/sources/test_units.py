@@ -6,9 +6,12 @@ import sys
 import pytest
 
 from warehouse.__main__ import main
+from warehouse.engine.errors import DataError
 from warehouse.sources.mapped import import_mapped
 from warehouse.sources.public.rsc15 import import_rsc15
 from warehouse.sources.raw.unit import finish_imports
+from warehouse.sources.shop.generate import generate
+from warehouse.whole_files import folder_lock
 
 MAPPING = '[events]\nformat = "csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n'
 ITEMS = '[items]\nformat = "csv"\nfiles = ["{}"]\nitem_id = "sku"\n'
@@ -143,6 +146,20 @@ def test_an_import_beside_another_one_is_refused_and_leaves_it_alone(tmp_path, c
     assert held.returncode == 0
     assert [str(day) for day in layout.raw_days()] == ["2024-03-01", "2024-03-02"]
     assert main(first) == 0
+
+
+def test_an_import_from_python_beside_another_one_is_refused(tmp_path, engine, layout):
+    """Only the command asked whether another one was at work."""
+    path = log(tmp_path / "in", "log.csv", "a,x,2024-03-01")
+    run(engine, layout, path)
+    before = state(layout)
+    with folder_lock(layout.raw):
+        for begin in (lambda: run(engine, layout, path), lambda: generate(layout, 100)):
+            with pytest.raises(DataError, match=r"another import \(or generate\) is writing below"):
+                begin()
+    assert state(layout) == before
+    import_mapped(engine=engine, layout=layout, path=path, mapping=path.parent / "mapping.toml")
+    assert state(layout) == before
 
 
 KILLED = """

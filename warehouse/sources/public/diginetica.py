@@ -15,11 +15,12 @@ from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.files import files_in
 from warehouse.sources.raw.items import items_of, write_items
 from warehouse.sources.raw.log import LogFiles
-from warehouse.sources.raw.unit import unit_of
+from warehouse.sources.raw.unit import alone, unit_of
 
 FORM = Delimited(";")
 
 
+@alone
 def import_diginetica(
     engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:

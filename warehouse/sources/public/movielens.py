@@ -19,7 +19,7 @@ from warehouse.sentences import shown
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.items import write_items
 from warehouse.sources.raw.log import LogFiles
-from warehouse.sources.raw.unit import unit_of
+from warehouse.sources.raw.unit import alone, unit_of
 from warehouse.tables import ITEMS
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Shape:
     read: Callable[[Path], Iterator[Film]]
 
 
+@alone
 def import_movielens(
     engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:

@@ -11,9 +11,10 @@ from warehouse.layout import Layout
 from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.files import files_in
 from warehouse.sources.raw.log import LogFiles
-from warehouse.sources.raw.unit import unit_of
+from warehouse.sources.raw.unit import alone, unit_of
 
 
+@alone
 def import_otto(
     engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:

@@ -13,12 +13,13 @@ from warehouse.sources.raw.events import ImportReport, write_events
 from warehouse.sources.raw.files import files_in
 from warehouse.sources.raw.items import items_of, write_items
 from warehouse.sources.raw.log import LogFiles, require_columns
-from warehouse.sources.raw.unit import unit_of
+from warehouse.sources.raw.unit import alone, unit_of
 
 CLICKS = Delimited(",", ("session", "time", "item", "category"))
 BUYS = Delimited(",", ("session", "time", "item", "price", "quantity"))
 
 
+@alone
 def import_rsc15(
     engine: LocalEngine, layout: Layout, path: Path, *, unit: str = "", progress: bool = False
 ) -> ImportReport:

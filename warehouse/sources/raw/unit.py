@@ -8,15 +8,20 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import wraps
+from inspect import signature
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from warehouse.days import spans
 from warehouse.engine.errors import DataError
 from warehouse.layout import Layout
 from warehouse.whole_files import folder_lock, to_disk
 
+R = TypeVar("R")
+P = ParamSpec("P")
 _log = logging.getLogger(__name__)
 MAX_NAME = 64
 READY = ".ready-"  # before a unit's name: the folder of an import whose files are whole and take their places
@@ -41,16 +46,25 @@ def unit_of(path: Path, name: str = "") -> str:
     return f"{word}-{hashlib.sha256(str(whole).encode()).hexdigest()[:8]}".lstrip("-")
 
 
-@contextmanager
-def alone(layout: Layout) -> Iterator[None]:
-    """Keep other commands that write raw files out of a data folder from a command's begin to its end.
+def alone(write: Callable[P, R]) -> Callable[P, R]:
+    """A function that writes raw files of a data folder, its argument `layout`, while no other one does.
 
-    All of a command, because the files of several units and the catalogue belong together. A killed one bars nobody;
-    nights read meanwhile.
-
-    Raises:
-        DataError: another one is at work; nothing is changed.
+    From its begin to its end, because the files of several units and the catalogue belong together. A killed one bars
+    nobody; nights read meanwhile. Where another one is at work a DataError is raised, and nothing is changed.
     """
+
+    arguments = signature(write)
+
+    @wraps(write)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _held(arguments.bind(*args, **kwargs).arguments["layout"]):
+            return write(*args, **kwargs)
+
+    return run
+
+
+@contextmanager
+def _held(layout: Layout) -> Iterator[None]:
     is_new = not layout.root.exists()
     with ExitStack() as stack:
         try:
@@ -74,9 +88,9 @@ def staged(layout: Layout, unit: str) -> Iterator[Path]:
 
     After an error nothing has changed. What a killed import left is removed by the next one of its name; one that was
     killed while its files took their places is finished by the next import, and by the night (see `finish_imports`).
-    Two at once would take each other for killed: commands are `alone`.
+    Two at once would take each other for killed: whoever calls this is `alone`.
     """
-    folder, is_new = layout.raw / f".import-{unit}", not layout.root.exists()
+    folder = layout.raw / f".import-{unit}"
     finish_imports(layout)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -85,9 +99,6 @@ def staged(layout: Layout, unit: str) -> Iterator[Path]:
         _put_in_place(layout, unit, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        _remove_if_empty(layout.raw)
-        if is_new:
-            _remove_if_empty(layout.root)
 
 
 def finish_imports(layout: Layout) -> None:

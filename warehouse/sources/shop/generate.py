@@ -13,7 +13,7 @@ from warehouse.days import days_between
 from warehouse.engine.errors import DataError, disk_sentences
 from warehouse.layout import Layout
 from warehouse.sources.raw.progress import Progress
-from warehouse.sources.raw.unit import finish_imports, staged
+from warehouse.sources.raw.unit import alone, finish_imports, staged
 from warehouse.sources.shop.process import MEAN_LENGTH, Shop
 from warehouse.tables import EVENTS, ITEMS
 from warehouse.values import whole
@@ -58,6 +58,7 @@ def usual_items(n_events: int) -> int:
     return min(max(n_events // 50, 200), 1_000_000)
 
 
+@alone
 def write_shop(shop: Shop, layout: Layout, n_events: int, *, progress: bool = False) -> ShopReport:
     """Write raw/events/<day>/part.parquet for every day, about `n_events` events in all, and raw/items/items.parquet.
 
