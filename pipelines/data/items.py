@@ -30,6 +30,8 @@ def items(context: dg.AssetExecutionContext, config: ItemsKnobs, warehouse: Ware
     for day in context.partition_keys:
         with as_failure():
             report = ingest_items(warehouse.layout, day, **config.model_dump())
+        if report.rejected:
+            context.log.warning(f"{report.rejected:,} rows of the raw items of {day} name no item and are left out")
         found = parquet_metadata("items", warehouse.layout.files("items", day))
         found |= {"duplicates": report.duplicates, "rejected": report.rejected}
         context.add_asset_metadata(metadata=found, partition_key=day)

@@ -95,6 +95,17 @@ def test_a_bad_delivery_of_a_day_leaves_its_good_events(empty: Any, sentence: Ca
     assert empty.layout.partition("events", DAY).read_bytes() == good
 
 
+def test_rows_of_the_catalogue_that_are_left_out_are_told(empty: Any) -> None:
+    """They stood in the metadata of the asset alone, which no shell shows."""
+    file = empty.root / "raw" / "items" / "items.parquet"
+    file.parent.mkdir(parents=True)
+    for ids, told in ([1, None, None], 1), ([1, 2, 3], 0):
+        pq.write_table(pa.table({"item_id": pa.array(ids, pa.int64())}), file)
+        result = empty.run("nightly", DAY, select=[dg.AssetKey("items")])
+        lines = [entry.user_message for entry in empty.instance.all_logs(result.run_id)]
+        assert lines.count(f"2 rows of the raw items of {DAY} name no item and are left out") == told
+
+
 @pytest.mark.parametrize("asset", ["sessions", "splits", "gru4rec_model", "offline_evaluation", "recommendations"])
 def test_an_asset_before_its_turn_says_what_is_missing(
     empty: Any, sentence: Callable[[Any], str], asset: str, monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,16 @@ def test_a_catalogue_that_lacks_items_of_the_one_before_says_so(tmp_path, layout
     assert said[2][0].endswith("items.parquet was replaced by one that lacks 2 of its items")
 
 
+def test_rows_of_a_catalogue_without_an_id_are_counted(tmp_path, layout, engine, caplog):
+    mapping = (
+        f'[events]\nformat = "csv"\nfiles = ["log.csv"]\n{COLUMNS}'
+        '[items]\nformat = "csv"\nfiles = ["products.csv"]\nitem_id = "sku"\nitem_id_type = "int64"\n'
+    )
+    log = "who,what,at\n1,7,2024-03-01T10:00:00Z\n"
+    run(engine, layout, tmp_path / "in", mapping, log__csv=log, products__csv="sku,n\n7,a\n007,b\n,c\n")
+    assert caplog.messages == ["2 rows of the catalogue have no item id that can be kept: no night takes them in"]
+
+
 def test_json_lines(tmp_path, layout, engine):
     mapping = f'[events]\nformat = "jsonl"\n{COLUMNS}timestamp_unit = "s"\nuser_id_type = "int64"\ndwell = "stay"\n'
     one = '{"who": 5, "what": "ü", "at": 1709287200, "extra": {"a": [1]}, "stay": 2.5}'

@@ -96,14 +96,14 @@ def _rows(path: Path, delimiter: str, fields: int, encoding: str, quoting: bool 
     """The fields of a file's lines; DataError that names the line with another number of fields."""
     with open_text(path, encoding) as file:
         lines = (line.rstrip("\r\n") for line in file)
-        rows = csv.reader(lines) if quoting else (line.split(delimiter) for line in lines if line)
+        rows = csv.reader(lines, strict=True) if quoting else (line.split(delimiter) for line in lines if line)
         try:
             for number, row in enumerate(rows, 1):
                 if len(row) != fields:
                     raise DataError(f"line {number} of {path} has {len(row)} fields where {fields} are expected")
                 yield row
-        except csv.Error as error:
-            raise DataError(f"{path} cannot be read: {error}") from error
+        except csv.Error as error:  # a quote that is still open at the end, too
+            raise DataError(f"{path} cannot be read: {error}; check its quotes, or fetch it again") from error
 
 
 def _film(path: Path, item: str, title: str, genres: Iterator[str] | list[str], year: str = "") -> Film:

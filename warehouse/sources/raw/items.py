@@ -37,7 +37,8 @@ def rows_of(engine: LocalEngine, log: LogFiles) -> "pa.Table":
 def write_items(layout: Layout, table: "pa.Table") -> int:
     """Write raw/items/items.parquet, sorted by item_id; returns the number of items.
 
-    There is one catalogue, the last one: a log line says how many items of the one before it lacks.
+    There is one catalogue, the last one: a log line says how many items of the one before it lacks, another one how
+    many rows have no id that can be kept.
     """
     import pyarrow.parquet as pq
 
@@ -47,6 +48,8 @@ def write_items(layout: Layout, table: "pa.Table") -> int:
         pq.write_table(table.sort_by("item_id"), path, compression="zstd")
     if lacking:
         _log.warning("the catalogue %s was replaced by one that lacks %d of its items", file, lacking)
+    if nameless := table["item_id"].null_count:
+        _log.warning("%d rows of the catalogue have no item id that can be kept: no night takes them in", nameless)
     return len(table)
 
 

@@ -245,6 +245,16 @@ def test_a_movielens_folder_that_is_none_or_half_is_refused(tmp_path, layout, en
     assert not layout.raw.exists()
 
 
+@pytest.mark.parametrize("film", ['2,So (1996),"Drama', '2,"So" (1996),Drama'])
+def test_films_with_a_broken_quote_are_refused(tmp_path, layout, engine, film):
+    """All films from the open quote on became the genre of one."""
+    movielens_csv(tmp_path / "in")
+    write(tmp_path / "in", "movies.csv", f"movieId,title,genres\n1,Les (1995),Drama\n{film}\n3,More (1997),Comedy\n")
+    with pytest.raises(ValueError, match=r"movies\.csv cannot be read: .*; check its quotes, or fetch it again"):
+        import_movielens(engine, layout, tmp_path / "in")
+    assert not layout.raw.exists()
+
+
 def test_rows_without_a_believable_time_arrive_on_the_last_day(tmp_path, layout, engine, shop):
     write(
         tmp_path / "in",
