@@ -87,20 +87,24 @@ def _broken_file(error: Exception) -> str:
 def _unreadable(error: Exception) -> str:
     """What is wrong with the data, with the file and the line where the engine tells them."""
     text = str(error)
-    line = re.search(r"CSV Error on Line: (\d+)", text)
-    file = re.search(r"^\s+file = (.+)$", text, re.MULTILINE)
+    if json := re.search(r'JSON.* in file "(.+)", (?:at byte \d+ )?in line (\d+): (.*)', text):
+        file, line, cause = json.groups()  # the engine counts no empty lines, and one too many now and then
+        said = f"{file} cannot be read near line {line}: {cause[:150].rstrip(' .')}"
+        return f"{said}; deliver the file again; nothing was changed"
+    number = re.search(r"CSV Error on Line: (\d+)", text)
+    path = re.search(r"^\s+file = (.+)$", text, re.MULTILINE)
     if "CSV Parser state machine" in text:
         return (
             "it cannot be read: its lines end in LF and in CR LF alike; write them all in one way; nothing was changed"
         )
-    if not line or not file:
+    if not number or not path:
         return f"the data cannot be read: {_REPLACE}; nothing was changed ({_first_line(error)})"
     cause = re.search(
         r"^(Value with unterminated quote|Expected Number of Columns|Invalid unicode).*$", text, re.MULTILINE
     )
     told = cause.group(0).rstrip(".") if cause else "it is not as its format says"
     return (
-        f"line {line.group(1)} of {file.group(1)} cannot be read: {told}; check the delimiter, the quotes and the "
+        f"line {number.group(1)} of {path.group(1)} cannot be read: {told}; check the delimiter, the quotes and the "
         f"encoding, or deliver the file again; nothing was changed"
     )
 

@@ -166,7 +166,7 @@ def column_names(path: Path, form: TextForm, wanted: Collection[str] = ()) -> li
     return found
 
 
-def require(path: Path, form: TextForm, needed: Collection[str]) -> list[str]:
+def require(path: Path, form: TextForm, needed: Sequence[str]) -> list[str]:
     """The file's columns; DataError that names the file and every column that is missing, or stands twice."""
     header = _header(path, form)
     missing = [name for name in needed if name not in header]
@@ -175,14 +175,22 @@ def require(path: Path, form: TextForm, needed: Collection[str]) -> list[str]:
     for name in needed:
         if header.count(name) > 1:
             raise DataError(f"{path} has the column {shown(name)} {header.count(name)} times: keep one of them")
-        if twin := next((other for other in needed if other != name and other.casefold() == name.casefold()), None):
-            raise DataError(f"{shown(name)} and {shown(twin)} of {path} differ in upper case alone: rename one of them")
+    _refuse_alike(list(dict.fromkeys(needed)), path)
     refuse_long_end(path)
     return column_names(path, form, needed)
 
 
+def _refuse_alike(names: Sequence[str], path: Path) -> None:
+    for place, name in enumerate(names):
+        if twin := next((other for other in names[:place] if other.casefold() == name.casefold()), None):
+            how = "are one name" if twin == name else "differ in upper case alone"
+            raise DataError(f"{shown(twin)} and {shown(name)} of {path} {how}: rename one of them")
+
+
 def require_fields(paths: Sequence[Path], form: JsonLines, needed: Iterable[str]) -> None:
-    """DataError unless every field stands in some line of some JSON lines file, wherever that is."""
+    """DataError unless every field stands in some line of some JSON lines file, and no two are called alike."""
+    needed = list(dict.fromkeys(needed))
+    _refuse_alike([*needed, form.explode] if form.explode else needed, paths[0])
     there: dict[str, None] = {}
     for path in paths:
         there |= dict.fromkeys(_header(path, form))

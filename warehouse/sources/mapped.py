@@ -29,6 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from warehouse.engine.duckdb_engine import fileless_connection
 from warehouse.engine.errors import DataError
 from warehouse.engine.parquet_files import SUFFIXES
 from warehouse.engine.protocol import FileColumn, LocalEngine
@@ -49,6 +50,7 @@ FORMATS = {
     "csv": (".csv", ".csv.gz", ".csv.zst"),
     "jsonl": (".jsonl", ".jsonl.gz", ".jsonl.zst"),
 }  # and how the names of their files end, in any case
+KEYS_OF_A_FORMAT = {"delimiter": "csv", "quote": "csv", "encoding": "csv", "names": "csv", "explode": "jsonl"}
 FILE_TEXTS = ("format", "delimiter", "encoding", "explode")
 ROLES = ("user_id", "item_id", "timestamp", "sequence", "session_id", "event_type", "dwell")
 TEXTS = {
@@ -97,6 +99,12 @@ def _sections(mapping: Path) -> dict[str, dict[str, Any]]:
                 f"[{name}] of {mapping} has {', '.join(map(shown, unknown[:5]))}, which means nothing there: it knows "
                 f"{', '.join(sorted(known))}"
             )
+        kind = section.get("format", "parquet")
+        for key in KEYS_OF_A_FORMAT.keys() & section.keys():
+            if kind in FORMATS and kind != (of := KEYS_OF_A_FORMAT[key]):
+                raise DataError(
+                    f"[{name}] of {mapping} has {key}, which is for format {of} and not {kind}: leave it out"
+                )
         for key, value in section.items():
             where = f"{key} of [{name}] in {mapping}"
             if key in LISTS[name]:
@@ -136,7 +144,23 @@ def _clock(mapping: Path, section: dict[str, Any]) -> FileColumn:
         )
     if zone:
         a_zone(f"time_zone of {mapping}", zone, error=DataError)
+    if form:
+        _judge_format(mapping, form)
     return FileColumn(section["timestamp"], "time", unit, form, zone)
+
+
+def _judge_format(mapping: Path, form: str) -> None:
+    """DataError for a timestamp_format that the engine cannot follow."""
+    import duckdb
+
+    try:
+        with fileless_connection() as connection:
+            connection.execute("SELECT try_strptime('', ?)", [form])
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0].rpartition(": ")[2]
+        raise DataError(
+            f"timestamp_format of {mapping} is {shown(form)}: a format like %d.%m.%Y %H:%M:%S is expected ({reason})"
+        ) from error
 
 
 def _items(mapping: Path, section: dict[str, Any], path: Path) -> LogFiles:

@@ -60,6 +60,42 @@ def test_json_lines_that_are_none(tmp_path, layout, engine, text, sentence):
         import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
 
 
+LINE = '{"u": 1, "i": 2, "t": "2024-03-01"}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b'{"u": 1,', "unexpected end of data"),
+        (b"[1]", r"Expected OBJECT, but got ARRAY: \[1\]"),
+        (b'{"u": "\xe9"}', "invalid UTF-8 encoding in string"),
+    ],
+)
+def test_json_lines_that_break_beyond_the_first_hundred(tmp_path, layout, engine, line, sentence):
+    """The advice was to put the file back from a copy."""
+    (tmp_path / "log.jsonl").write_bytes(LINE.encode() * 1000 + line + b"\n")
+    (tmp_path / "m.toml").write_text(CSV.replace("csv", "jsonl"))
+    said = rf"log\.jsonl cannot be read near line 100[12]: {sentence}; deliver the file again"
+    with pytest.raises(ValueError, match=said):
+        import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "sentence"),
+    [
+        ('session_id = "U"\n', "'u' and 'U' of .*log.jsonl differ in upper case alone"),
+        ('explode = "I"\n', "'i' and 'I' of .* differ"),
+        ('explode = "u"\n', "'u' and 'u' of .*log.jsonl are one name: rename one of them"),
+    ],
+)
+def test_fields_of_one_name_are_a_sentence(tmp_path, layout, engine, mapping, sentence):
+    """They ended in a stack trace."""
+    (tmp_path / "log.jsonl").write_text(LINE)
+    (tmp_path / "m.toml").write_text(CSV.replace("csv", "jsonl") + mapping)
+    with pytest.raises(ValueError, match=sentence):
+        import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+
+
 def test_a_gzip_file_cut_short(tmp_path, layout, engine):
     (tmp_path / "log.csv.gz").write_bytes(gzip.compress((GOOD + "a,b,2024-03-01 10:00\n" * 5000).encode())[:-30])
     (tmp_path / "m.toml").write_text(CSV)

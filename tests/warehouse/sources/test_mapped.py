@@ -133,6 +133,14 @@ def test_a_column_with_quotes_is_a_column(tmp_path, layout, engine):
         (f'[events]\nformat = "csv"\n{COLUMNS}files = "log.csv"\n', "files of .* is 'log.csv'"),
         (f'[events]\nformat = "csv"\nfiles = ["nothing-*"]\n{COLUMNS}', "holds no file like nothing-"),
         (f'[events]\nformat = "csv"\n{COLUMNS}session_id = "visit"\n', "has no column 'visit'"),
+        (f'[events]\nformat = "csv"\n{COLUMNS}explode = "e"\n', "has explode, which is for format jsonl and not csv"),
+        (f'[events]\nformat = "jsonl"\n{COLUMNS}encoding = "latin-1"\n', "has encoding, which is for format csv"),
+        (f'[events]\n{COLUMNS}quote = ""\n', "has quote, which is for format csv and not parquet: leave it"),
+        (
+            f'[events]\nformat = "csv"\n{COLUMNS}timestamp_format = "%"\n',
+            "timestamp_format of .* is '%': a format like",
+        ),
+        (f'[events]\nformat = "csv"\n{COLUMNS}timestamp_format = "%s"\n', "is expected \\(.*%s"),
     ],
 )
 def test_a_mapping_that_means_nothing_is_a_sentence(tmp_path, layout, engine, mapping, sentence):

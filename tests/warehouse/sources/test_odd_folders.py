@@ -127,7 +127,7 @@ def test_it_is_read(imported, form, files, found):
         ("parquet", {"a.parquet": table(1, U=[9])}, "has the columns 'u', 'U', which engines do not tell apart"),
         ("jsonl", {"a.jsonl": JSON + JSON.replace("1", "[3]", 1)}, "field 'u' of line 2 of .* is a list"),
         ("jsonl", {"a.jsonl": JSON.replace("2", '{"id": 3}', 1)}, "field 'i' of line 1 of .* is an object"),
-        ("jsonl", {"a.jsonl": JSON.replace("2", '2, "u": 3', 1)}, "in line 1: Object .* has duplicate key"),
+        ("jsonl", {"a.jsonl": JSON.replace("2", '2, "u": 3', 1)}, "near line 1: Object .* has duplicate key"),
         ("jsonl", {"a.jsonl": JSON.strip() + JSON}, "line 1 of .* is not JSON \\(Extra data"),
         (
             "jsonl",
