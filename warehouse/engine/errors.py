@@ -91,6 +91,11 @@ def _unreadable(error: Exception) -> str:
         file, line, cause = json.groups()  # the engine counts no empty lines, and one too many now and then
         said = f"{file} cannot be read near line {line}: {cause[:150].rstrip(' .')}"
         return f"{said}; deliver the file again; nothing was changed"
+    if re.search(r"cast column|when casting from source column", text):
+        return (
+            f"a column has types in its files that do not go together: convert one of them; nothing was changed "
+            f"({_first_line(error)})"
+        )
     number = re.search(r"CSV Error on Line: (\d+)", text)
     path = re.search(r"^\s+file = (.+)$", text, re.MULTILINE)
     if "CSV Parser state machine" in text:

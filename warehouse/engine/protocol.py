@@ -30,8 +30,9 @@ class FileColumn:
         read: "as is", "text", "is null", "id" (a whole number, or text where the type has no number of 64 bits; NULL
             where a number is not whole or not exact), "id text" (likewise, all as text, and the value's own text in
             place of NULL, unless it is NaN), "int64" (an id, and NULL where its text would not read back the same),
-            "double" (NULL where the value is no such number, or NaN), "micros" (a timestamp as whole microseconds since
-            1970), "time" (UTC, NULL where it cannot be read), or "constant" (`column` is itself the value).
+            "double" (seconds of a duration; NULL where the value is no such number, or NaN), "micros" (a timestamp as
+            whole microseconds since 1970), "time" (UTC, NULL where it cannot be read), or "constant" (`column` is
+            itself the value).
         unit: for a "time" of numbers since 1970: s, ms, us or ns.
         form: for a "time" of text that is not ISO, like %d.%m.%Y %H:%M.
         zone: of the clocks of a "time" that names none, like Europe/Athens; "" for UTC.

@@ -135,6 +135,8 @@ def expression(source: FileColumn | None, types: Mapping[str, str] | None = None
         return _reads_back(_id(column, kind))
     if source.read == "double":
         number = f"TRY_CAST({column} AS DOUBLE)"
+        if kind.startswith("duration["):
+            return f"{number} / {_PER_SECOND[kind[9:-1]]}"
         return f"CASE WHEN NOT {_is_nan(number)} THEN {number} END"
     if source.read == "micros":
         return f"epoch_us({column})"

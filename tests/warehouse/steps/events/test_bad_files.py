@@ -112,3 +112,12 @@ def test_one_user_with_a_history_larger_than_the_memory_limit(tmp_path, shop):
     assert build_splits(shop.engine, shop.layout, DAY, SplitsConfig(0, 0)).rows == 436 * 397
     (left,) = (tmp_path / "spill").iterdir()
     assert not list(left.iterdir())
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_types_that_do_not_go_together_are_no_broken_file(standing, clock):
+    """The advice was to put the file back from a copy."""
+    rows = {"user_id": [1], "item_id": [1], "timestamp": [clock("10:00")]}
+    standing.raw(DAY, {**rows, "event_type": ["view"]}, name="a.parquet")
+    standing.raw(DAY, {**rows, "event_type": [["view"]]}, name="b.parquet")
+    refused(standing, "a column has types in its files that do not go together: convert one of them; .*event_type")

@@ -113,3 +113,14 @@ def test_weights_reach_the_splits(shop, clock):
     shop.sessions(DAY, dwell="weight")
     build_splits(shop.engine, shop.layout, DAY, SplitsConfig(validation_days=0))
     assert pq.read_table(shop.layout.files("splits", DAY))["weight"].to_pylist() == [3.0, 1.0, 3.0, 1.0]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_stays_that_are_durations_count_in_seconds(shop, clock, unit):
+    """Those of pandas, in nanoseconds, were read as so many seconds, and were absurd."""
+    stays = pa.array([61, None], pa.duration("s")).cast(pa.duration(unit))
+    rows = {"user_id": [1, 1], "item_id": [1, 2], "timestamp": [clock("10:00"), clock("10:20")], "dwell": stays}
+    shop.raw(DAY, rows)
+    shop.ingest(DAY)
+    assert [row[3] for row in shop.table("events", DAY)] == [61.0, None]
+    assert shop.sessions(DAY, dwell="repeat", dwell_threshold_seconds=60).rows == 3
