@@ -1,4 +1,4 @@
-"""Item ids of a raw catalogue, of any type that the raw events may have too, as int64 or as text.
+"""Item ids of a raw catalogue, of any type that the raw events may have too, as int64 or as text; titles as text.
 
 Nothing is rounded and no two ids become one; what cannot be kept so is refused. A NaN is a missing id.
 """
@@ -6,7 +6,8 @@ Nothing is rounded and no two ids become one; what cannot be kept so is refused.
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from warehouse.engine.parquet_files import kind, plain_type
+from warehouse.engine.parquet_files import TEXTS, kind, plain_type
+from warehouse.sentences import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,41 @@ def item_ids(column: "pa.ChunkedArray", kept_as: str) -> "pa.ChunkedArray":
         plain = plain.cast(pa.decimal128(38, 0))
     if found == "float":
         plain = _whole(plain)
-    return plain.cast(pa.type_for_alias(kept_as))
+    kept = plain.cast(pa.type_for_alias(kept_as))
+    if kept_as == "int64" and found in TEXTS:
+        _require_same(plain, kept)
+    return kept
+
+
+def titles(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """A column of titles as text; numbers of whole values without a fraction, and a NaN is none.
+
+    Raises:
+        ValueError: it holds lists and the like, or what is not UTF-8. Arrow's own error is one.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = kind(column.type)
+    if pa.types.is_nested(plain_type(column.type)):
+        raise ValueError(f"it is {column.type}")
+    plain = pa.chunked_array([_plain(chunk) for chunk in column.chunks] or [pa.array([], plain_type(column.type))])
+    if found == "float":
+        known = plain.cast(pa.float64())
+        plain = pc.if_else(pc.is_nan(known), pa.scalar(None, pa.float64()), known)
+    if found in ("float", "decimal"):
+        return pa.chunked_array([pc.replace_substring_regex(plain.cast(pa.string()), r"\.0*$", "")])
+    return plain.cast(pa.string())
+
+
+def _require_same(texts: "pa.ChunkedArray", numbers: "pa.ChunkedArray") -> None:
+    """ValueError where a text is not how its number is written (007, +7): two ids would become one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = texts.cast(pa.string())
+    if other := texts.filter(pc.not_equal(texts, numbers.cast(pa.string()))).to_pylist():
+        raise ValueError(f"{shown(other[0])} is not how a whole number is written")
 
 
 def beyond_int64(column: "pa.ChunkedArray") -> bool:

@@ -14,7 +14,7 @@ from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError, disk_sentences
 from warehouse.engine.row_groups import ROW_GROUP
 from warehouse.layout import Layout
-from warehouse.steps.items.ids import beyond_int64, item_ids
+from warehouse.steps.items.ids import beyond_int64, item_ids, titles
 from warehouse.tables import ITEMS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def ingest_items(
 
     Raises:
         DataError: a file cannot be read, has no id column or two columns of one name, an id is neither a whole number
-            nor text, or a column's types differ between files.
+            nor text, a title cannot be text, or a column's types differ between files.
     """
     import pyarrow.parquet as pq
 
@@ -85,18 +85,7 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
             read[path] = _plain(pq.ParquetFile(path).read().select(wanted[path]))
     if item_id_type == "auto" and any(beyond_int64(part[item_column]) for part in read.values()):
         kept_as = "string"
-    parts = []
-    for path, part in read.items():
-        part = part.rename_columns([roles.get(name, name) for name in part.column_names])
-        place = part.column_names.index("item_id")
-        try:
-            part = part.set_column(place, "item_id", item_ids(part["item_id"], kept_as))
-        except ValueError as error:
-            raise DataError(
-                f"column {item_column!r} of {path} holds an id that cannot be kept as {kept_as} ({error}): "
-                f"write the ids as whole numbers or as text"
-            ) from error
-        parts.append(part)
+    parts = [_with_roles(path, part, roles, kept_as) for path, part in read.items()]
     try:
         table = pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -104,6 +93,24 @@ def _read(files: list[Path], item_column: str, title_column: str, item_id_type: 
         raise DataError(f"the raw items ({names}) have columns of different types: {error}; convert one") from error
     first = [name for name in ITEMS.names if name in table.column_names]
     return table.select([*first, *(name for name in table.column_names if name not in first)])
+
+
+def _with_roles(path: Path, part: "pa.Table", roles: dict[str, str], kept_as: str) -> "pa.Table":
+    """A file's rows with its columns called by their roles; ids are as they are kept, titles are text."""
+    for name, role in roles.items():
+        if name not in part.column_names:
+            continue
+        try:
+            column = item_ids(part[name], kept_as) if role == "item_id" else titles(part[name])
+        except ValueError as error:
+            what, remedy = (
+                (f"an id that cannot be kept as {kept_as}", "write the ids as whole numbers or as text")
+                if role == "item_id"
+                else ("what is no title", "write text, or name another title_column")
+            )
+            raise DataError(f"column {name!r} of {path} holds {what} ({error}): {remedy}") from error
+        part = part.set_column(part.column_names.index(name), name, column)
+    return part.rename_columns([roles.get(name, name) for name in part.column_names])
 
 
 def _wanted(path: Path, names: list[str], roles: dict[str, str]) -> list[int]:
@@ -133,10 +140,10 @@ def _plain(table: "pa.Table") -> "pa.Table":
 
 
 def _last_of_each(raw: "pa.Table") -> tuple["pa.Table", int]:
-    """The last row of every item, items ascending; and how many rows had no id."""
+    """The last row of every item, items ascending; and how many rows had no id, as an empty text is none."""
     import pyarrow.compute as pc
 
-    known = raw.filter(pc.is_valid(raw["item_id"]))
+    known = raw.filter(pc.not_equal(pc.cast(raw["item_id"], "string"), ""))
     if not len(known):
         return known, len(raw)
     places = known.select(["item_id"]).append_column("place", _places(len(known)))

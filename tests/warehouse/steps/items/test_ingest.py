@@ -1,6 +1,7 @@
 """raw items -> items: one row an item, the last one delivered."""
 
 from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -96,3 +97,47 @@ def test_columns_of_two_types_are_refused(layout):
     deliver(layout, "b.parquet", {"item_id": [2], "price": ["cheap"]})
     with pytest.raises(ValueError, match=r"a.parquet, b.parquet\) have columns of different types"):
         ingest_items(layout, DAY)
+
+
+@pytest.mark.parametrize(
+    ("titles", "text"),
+    [
+        ([1984, None], ["1984", None]),
+        ([1984.0, float("nan")], ["1984", None]),
+        ([Decimal("7.50"), Decimal("7.00")], ["7.50", "7"]),
+        ([b"Caf\xc3\xa9", None], ["Café", None]),
+        (pa.array(["a", None]).dictionary_encode(), ["a", None]),
+        ([True, None], ["true", None]),
+    ],
+)
+def test_titles_are_text_whatever_the_files_hold(layout, titles, text):
+    """A number, or NaN, stood in the table and in readers' answers; beside text in another file it was refused."""
+    deliver(layout, "a.parquet", {"item_id": [1, 2], "title": titles})
+    deliver(layout, "b.parquet", {"item_id": [3], "title": ["z"]})
+    ingest_items(layout, DAY)
+    table = pq.read_table(layout.partition("items", DAY))
+    assert str(table.schema.field("title").type) == "string"
+    assert table["title"].to_pylist() == [*text, "z"]
+
+
+@pytest.mark.parametrize("titles", [[["a"], ["b"]], [b"\xff", b"a"]])
+def test_what_cannot_be_a_title_is_a_sentence(layout, titles):
+    deliver(layout, "a.parquet", {"item_id": [1, 2], "name": titles})
+    with pytest.raises(
+        ValueError, match=r"'name' of .*a\.parquet holds what is no title .*: write text, or name another"
+    ):
+        ingest_items(layout, DAY, title_column="name")
+
+
+@pytest.mark.parametrize("text", ["007", "+7", "7.0", " 7", "0x7"])
+def test_no_item_of_text_becomes_another_one_by_its_number(layout, text):
+    """007 became 7, the last of the two rows counted, and nothing was said."""
+    deliver(layout, "a.parquet", {"item_id": ["7", text]})
+    with pytest.raises(ValueError, match="cannot be kept as int64"):
+        ingest_items(layout, DAY, item_id_type="int64")
+
+
+def test_an_empty_text_is_no_item(layout):
+    deliver(layout, "a.parquet", {"item_id": ["", "a", None]})
+    report = ingest_items(layout, DAY)
+    assert (report.rows, report.rejected, report.duplicates) == (1, 2, 0)
