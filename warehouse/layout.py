@@ -179,10 +179,11 @@ def _name(day: date | str) -> str:
 
 
 def _dates(names: Iterable[str]) -> list[date]:
+    """The days among some names, ascending; those that no data can have are none."""
     found = []
     for name in names:
         try:
-            found.append(date.fromisoformat(name))
+            found.append(as_day(name))
         except ValueError:
             continue
     return sorted(found)

@@ -180,6 +180,17 @@ def test_what_is_no_delivery_is_a_missing_day_by_name(week, leave):
 
 
 @pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("name", ["0001-01-01", "1582-10-15", "9999-12-31"])
+def test_a_day_that_no_data_can_have_stops_no_night(week, clock, name):
+    """Writers that divide by day call so what has no day; every night ended with a sentence about it."""
+    folder = week.layout.raw / "events" / name
+    folder.mkdir()
+    (folder / "a.parquet").write_bytes(week.rows("2024-02-29", [(1, 1, clock("2024-02-29 10:00"))]).read_bytes())
+    assert calendar(week.layout, FIRST, LAST).days[0] == date(2024, 2, 26)
+    assert week.layout.raw_strays() == [folder]
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("name", ["hour=01/late.parquet", "LATE.PARQUET", "late.parq", "a/b/c/late.parquet"])
 def test_late_data_in_any_place_of_the_day_is_seen_and_read(week, clock, name):
     day = date(2024, 2, 27)
