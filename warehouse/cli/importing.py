@@ -15,7 +15,7 @@ from warehouse.sources.public.rees46 import import_rees46
 from warehouse.sources.public.retailrocket import import_retailrocket
 from warehouse.sources.public.rsc15 import import_rsc15
 from warehouse.sources.raw.events import ImportReport
-from warehouse.sources.shop.process import GROUP_SIZE
+from warehouse.sources.shop.process import FEWEST_ITEMS, MOST_ITEMS
 
 # SOURCE -> (the importer, what it reads)
 SOURCES: dict[str, tuple[Callable[..., ImportReport], str]] = {
@@ -27,9 +27,6 @@ SOURCES: dict[str, tuple[Callable[..., ImportReport], str]] = {
     "otto": (import_otto, "a jsonl file, or a folder of them"),
     "log": (import_mapped, "parquet, CSV or JSON lines, with --mapping FILE"),
 }
-
-
-FEWEST_ITEMS, MOST_ITEMS = 3 * GROUP_SIZE, 2**31 - 1  # of a shop
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[Parser]") -> None:

@@ -91,6 +91,8 @@ def _unreadable(error: Exception) -> str:
         file, line, cause = json.groups()  # the engine counts no empty lines, and one too many now and then
         said = f"{file} cannot be read near line {line}: {cause[:150].rstrip(' .')}"
         return f"{said}; deliver the file again; nothing was changed"
+    if long := re.search(r'"maximum_object_size" of (\d+) bytes exceeded while reading file "(.+)" \(', text):
+        return f"{long[2]} has a line of more than {int(long[1]):,} bytes: deliver it again; nothing was changed"
     if re.search(r"cast column|when casting from source column", text):
         return (
             f"a column has types in its files that do not go together: convert one of them; nothing was changed "

@@ -80,6 +80,13 @@ def test_json_lines_that_break_beyond_the_first_hundred(tmp_path, layout, engine
         import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
 
 
+def test_a_line_of_json_that_is_too_long_beyond_the_first_hundred(tmp_path, layout, engine):
+    (tmp_path / "log.jsonl").write_text(LINE * 200 + LINE.replace("2024", "x" * (34 * 2**20)))
+    (tmp_path / "m.toml").write_text(CSV.replace("csv", "jsonl"))
+    with pytest.raises(ValueError, match=r"log\.jsonl has a line of more than 16,777,216 bytes: deliver it again"):
+        import_mapped(engine, layout, tmp_path / "log.jsonl", mapping=tmp_path / "m.toml")
+
+
 @pytest.mark.parametrize(
     ("mapping", "sentence"),
     [

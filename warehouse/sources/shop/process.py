@@ -28,6 +28,7 @@ from warehouse.values import a_share, fields_of, whole
 
 FIRST, SECOND, STAY, JUMP = 0.55, 0.25, 0.10, 0.10
 GROUP_SIZE = 20
+FEWEST_ITEMS, MOST_ITEMS = 3 * GROUP_SIZE, 10_000_000  # of a shop; so many take 3 GB of memory
 MAX_LENGTH, MEAN_LENGTH = 30, 6.0
 DENSE_LIMIT = 20_000_000  # groups x items up to which the exact filter is computed
 
@@ -56,7 +57,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "first_day", as_day(self.first_day))
-        whole("n_items", self.n_items, 3 * GROUP_SIZE)
+        whole("n_items", self.n_items, FEWEST_ITEMS, MOST_ITEMS)
         whole("days", self.days, 1, 36_525)
         whole("seed", self.seed, 0)
         for name, value in fields_of(self, "stray", "drift"):

@@ -94,6 +94,7 @@ def test_taste_drifts_only_when_asked():
     ("wrong", "sentence"),
     [
         ({"n_items": 5}, "n_items is 5"),
+        ({"n_items": 10_000_001}, "n_items is 10000001: it must be a whole number of at most 10000000"),
         ({"days": 0}, "days is 0"),
         ({"drift": 1.5}, "drift is 1.5"),
         ({"first_day": "May"}, "'May'"),
