@@ -153,6 +153,21 @@ def test_only_named_files_are_asked_for_where_files_are_named(imported):
     assert imported("csv", {"a.csv": CSV, "notes.txt": "x"}, 'files = ["a*"]\n') == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("patterns", "users"),
+    [('["*.csv"]', ["1"]), ('["**/*.csv"]', ["1", "4"]), ('["*.csv", "_kept.csv"]', ["1", "2"]), ('["_k*"]', ["2"])],
+)
+def test_marked_files_are_left_out_of_patterns_too(imported, patterns, users):
+    """A Mac's `._a.csv` was read as text and refused, and what had been put aside was read."""
+    marked = {
+        "_kept.csv": CSV.replace("1,", "2,", 1),
+        "._a.csv": b"\0\5\x16\7\xff",
+        "_old/b.csv": CSV.replace("1,", "3,", 1),
+    }
+    below = {"sub/b.csv": CSV.replace("1,", "4,", 1), "__MACOSX/._b.csv": b"\0\5\x16\7\xff"}
+    assert imported("csv", {"a.csv": CSV, **marked, **below}, f"files = {patterns}\n") == users
+
+
 def test_a_catalogue_beside_the_log_is_no_stray_file(engine, layout, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.csv").write_text(CSV)

@@ -10,14 +10,21 @@ from warehouse.engine.parquet_files import below
 def files_in(path: Path, *patterns: str) -> tuple[Path, ...]:
     """`path` itself if it is a file, else the files in the folder that fit a pattern, by name.
 
+    What is called `_*` or `.*`, or lies in a folder called so, is left out unless the pattern itself names such.
+
     Raises:
         FileNotFoundError: there is no such file.
     """
     if path.is_file():
         return (path,)
-    return _some(
-        path, sorted({file for pattern in patterns for file in path.glob(pattern) if file.is_file()}), patterns
-    )
+    found = {file for pattern in patterns for file in path.glob(pattern) if _fits(file.relative_to(path), pattern)}
+    return _some(path, sorted(file for file in found if file.is_file()), patterns)
+
+
+def _fits(file: Path, pattern: str) -> bool:
+    """Whether a file that matches a pattern is meant by it."""
+    marked, named = (any(part.startswith(("_", ".")) for part in one.parts) for one in (file, Path(pattern)))
+    return named or not marked
 
 
 def all_files_in(path: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
