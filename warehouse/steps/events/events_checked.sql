@@ -8,7 +8,7 @@ SELECT
   timestamp,
   TRY_CAST(sequence AS BIGINT) AS sequence,
   -- An empty text names no session: writers that quote every field leave one for a missing value.
-  CASE WHEN {session_is_text} AND CAST(session_id AS STRING) = '' THEN NULL
+  CASE WHEN session_is_null OR ({session_is_text} AND CAST(session_id AS STRING) = '') THEN NULL
     ELSE TRY_CAST(session_id AS {session_type}) END AS session_id,
   CAST(event_type AS STRING) AS event_type,
   TRY_CAST(dwell AS DOUBLE) AS dwell,

@@ -125,6 +125,20 @@ def test_the_catalogue_is_read_by_the_same_rule(shop):
         ingest_items(shop.layout, DAY)
 
 
+@pytest.mark.parametrize("beside", [[True], ["x"], [[1]]])
+def test_a_nan_names_no_session_whatever_other_files_have(shop, clock, beside):
+    """Beside truth values all sessions were read as text, and those that were not known were one, "nan"."""
+    for name, sessions in {"a": [1.0, float("nan"), float("nan")], "b": beside}.items():
+        n = len(sessions)
+        times = [clock("10:00")] * n
+        shop.raw(
+            DAY, {"user_id": range(n), "item_id": [1] * n, "timestamp": times, "session_id": sessions}, f"{name}.pq"
+        )
+    (report,) = shop.ingest(DAY)
+    assert report.rows == 4
+    assert [row[3] for row in shop.table("events", DAY)].count(None) == 2
+
+
 def test_the_times_that_an_import_could_not_read_are_rejected_as_it_found_them(shop, clock):
     """Their column stands in the files of some days only, beside files that have none."""
     shop.rows(DAY, [(1, 1, clock("10:00"))], name="a.parquet")
