@@ -6,7 +6,7 @@ when as many more are under way: the device never waits for the host.
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +23,9 @@ from gru4rec.training.update.step import Step
 from gru4rec.training.windows.device_loader import DeviceLoader
 from gru4rec.training.windows.loader import CHUNK, WindowLoader
 from gru4rec.training.windows.schedule import Schedule, build_schedule
+from gru4rec.training.windows.window import Stack, Window
 
-DIVERGED = 10.0  # a mean loss of so many times (1 + the loss of the first update) counts as diverged
+DIVERGED = 10.0  # a mean loss of so many times (1 + that of the first update) counts as diverged; means by weight
 READ_EVERY = 16  # chunks whose losses are read together where reading waits for a device
 
 
@@ -68,6 +69,7 @@ class _Made(NamedTuple):
     """Updates of one chunk."""
 
     losses: Tensor  # of each update [S]
+    weights: Tensor  # of the predictions of each update together [S]; where all count alike, how many they are
     events: int
     before: int  # updates of this epoch that were made earlier
 
@@ -77,11 +79,11 @@ class _Unread:
 
     def __init__(self, chunks: list[_Made]) -> None:
         self.chunks = chunks
-        self._sums = Arriving(torch.stack([made.losses.sum() for made in chunks]))
+        self._sums = Arriving(torch.stack([torch.stack([made.losses.sum(), made.weights.sum()]) for made in chunks]))
 
-    def sums(self) -> list[float]:
-        """The sum of each chunk's losses; waits until they are there."""
-        found: list[float] = self._sums.wait()[0].tolist()
+    def sums(self) -> list[tuple[float, float]]:
+        """The sums of each chunk's losses and weights; waits until they are there."""
+        found: list[tuple[float, float]] = self._sums.wait()[0].tolist()
         return found
 
 
@@ -141,7 +143,8 @@ class Trainer:
         """All updates of one epoch, `read_every` chunks at a time."""
         chunks, updates = list[_Made](), 0
         for windows, events in self._loader.chunks(self._schedule()):
-            chunks.append(_Made(self._step.whole(self._runner.updates(windows)), events, updates))
+            weights = _weights(windows)
+            chunks.append(_Made(self._step.whole(self._runner.updates(windows)), weights, events, updates))
             updates += len(windows)
             if len(chunks) == self._read_every:
                 yield _Unread(chunks)
@@ -151,12 +154,11 @@ class Trainer:
 
     def _read(self, unread: _Unread, epoch: int) -> Iterator[tuple[float, int]]:
         """Sums of the chunks' losses, and their predictions."""
-        if math.isinf(self._limit):
-            first = unread.chunks[0]
-            lanes = self._config.train.batch_size * self._config.train.bptt
-            self._limit.fill_(DIVERGED * (1.0 + float(first.losses[0]) / min(lanes, first.events)))
-        for total, made in zip(unread.sums(), unread.chunks, strict=True):
-            if not total / made.events <= self._limit:
+        for (total, weight), made in zip(unread.sums(), unread.chunks, strict=True):
+            if math.isinf(self._limit) and weight > 0:
+                first = int(made.weights.gt(0).int().argmax())
+                self._limit.fill_(DIVERGED * (1.0 + float(made.losses[first] / made.weights[first])))
+            if not (total <= self._limit * weight or total == weight == 0.0):
                 self._diverged(made, epoch)
             yield total, made.events
 
@@ -170,9 +172,10 @@ class Trainer:
 
     def _diverged(self, made: _Made, epoch: int) -> None:
         """Raise DivergenceError for this chunk."""
-        values = made.losses.cpu().numpy()
+        values, weights = made.losses.cpu().numpy(), made.weights.cpu().numpy()
         bad = np.flatnonzero(~np.isfinite(values))
-        at = made.before + (int(bad[0]) if len(bad) else int(values.argmax())) + 1
+        worst = (values / np.where(weights > 0, weights, np.inf)).argmax()
+        at = made.before + int(bad[0] if len(bad) else worst) + 1
         what = "is not a number" if len(bad) else "is far above where it began"
         rate = self._config.optimizer.learning_rate
         raise DivergenceError(
@@ -199,3 +202,10 @@ class Trainer:
             target.copy_(tensors[name])
         self._generator.set_state(tensors["generator"])
         self._limit.copy_(tensors["limit"])
+
+
+def _weights(windows: Sequence[Window]) -> Tensor:
+    """What the predictions of each window weigh together [S]."""
+    if isinstance(windows, Stack):
+        return windows.parts.row_weight.sum((1, 2))
+    return torch.stack([window.row_weight.sum() for window in windows])

@@ -242,6 +242,19 @@ def test_weights_of_events_decide_what_is_learnt() -> None:
     assert scores[2] > scores[1] + 1
 
 
+@pytest.mark.parametrize("unseen", [0, 800])
+def test_weights_that_rise_with_time_are_no_divergence(unseen: int) -> None:
+    """Late events weigh many times the mean, and so do their losses; the first ones may weigh nothing at all."""
+    sessions = random_sessions(600, ITEMS, 3)
+    age = np.arange(len(sessions.items))[::-1] / len(sessions.items)
+    weights = np.where(np.arange(len(age)) < unseen, 0.0, np.exp(-20 * age)).astype(np.float32)
+    weighted = Sessions(sessions.items, sessions.offsets, weights=weights)
+    history = fit(Dataset(weighted, VOCABULARY), Config().override({**SMALL, "epochs": 2})).history
+    assert len(history) == 2
+    with pytest.raises(DivergenceError, match=r"far above where it began|is not a number"):
+        fit(Dataset(weighted, VOCABULARY), Config().override({**SMALL, "learning_rate": 1e4, "optimizer": "sgd"}))
+
+
 @pytest.mark.parametrize("wrong", [-0.5, np.nan, np.inf])
 def test_weights_that_are_none_are_refused_and_counted(wrong: float) -> None:
     sessions = Sessions.from_lists([[0, 1], [0, 2]] * 30)
