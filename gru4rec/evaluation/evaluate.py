@@ -203,9 +203,9 @@ def _rank(scorer: Scorer, held_out: Dataset, rule: str, k: int) -> _Ranked:
         return _rank_known(scorer, sessions, rule, k)
     translated, origin = translate(sessions, vocabulary, scorer.vocabulary)
     events = len(sessions.items)
-    k = min(k, len(scorer.vocabulary))
-    place: metrics.Ranks = np.full(events, len(scorer.vocabulary) + 1, dtype=rank_type(rule))
-    lists = np.full((events, k), -1, dtype=np.int64)
+    items = len(scorer.vocabulary)
+    place: metrics.Ranks = np.full(events, max(items, k) + 1, dtype=rank_type(rule))  # a miss in a list of k too
+    lists = np.full((events, min(k, items)), -1, dtype=np.int64)
     predictions = translated.prediction_events()
     if len(predictions):
         known = _rank_known(scorer, translated, rule, k)

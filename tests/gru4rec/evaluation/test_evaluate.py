@@ -174,6 +174,15 @@ def test_a_scorer_of_another_catalogue_answers_for_the_same_events(fixed_scorer:
     assert evaluation.metrics["coverage@2"] == 0.25  # c of four; e is not in tonight's catalogue
 
 
+def test_an_unknown_target_is_a_miss_in_lists_longer_than_the_catalogue_too(fixed_scorer: Callable) -> None:
+    champion = fixed_scorer(np.zeros((4, 2), dtype=np.float32), ids=["b", "c"])
+    sessions = Sessions.from_lists([[0, 1], [0, 2]])  # b c | b d
+    held_out = Dataset(sessions, Vocabulary.build(["b", "c", "d"]))
+    evaluation = evaluate(champion, held_out, ks=(1, 5), bootstrap=0)
+    assert evaluation.metrics["recall@5"] == 0.5
+    assert evaluation.ranks.tolist() == [1, 6]
+
+
 def test_nothing_to_predict_is_refused(fixed_scorer: Callable) -> None:
     with pytest.raises(ValueError, match="nothing to predict"):
         evaluated(fixed_scorer(np.zeros((1, 3), dtype=np.float32)), Sessions.from_lists([[1]]))
