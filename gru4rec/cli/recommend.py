@@ -3,19 +3,20 @@
 import argparse
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from gru4rec.cli.console import columns_of, say, set_threads
-from gru4rec.cli.files import read_events
+from gru4rec.cli.files import read_events, require_columns
 from gru4rec.cli.paths import check_new_file
 from gru4rec.config.sentences import shown
-from gru4rec.data.ids import as_ids
+from gru4rec.data.ids import as_ids, in_column
+from gru4rec.data.table_files import TableFile
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.serving.answers import Recommendations
 from gru4rec.serving.events import contexts_of
@@ -71,25 +72,26 @@ def _print_list(answer: Recommendations, given: int, titles: dict[Any, str | Non
 
 
 def titles_of(path: Path, item_column: str, ids: pa.Array) -> dict[Any, str | None]:
-    """The titles of some items out of a parquet file.
+    """The titles of some items out of a file of items.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no parquet file, it lacks a column, or its ids are of another type than the model's.
+        ValueError: it lacks a column, its titles are no text, its ids are of another type than the model's, and what
+            `TableFile` raises.
     """
+    names = [item_column, "title"]
+    file = TableFile.open(path, names)
+    require_columns(file, names, "--item-column")
+    table = file.read(names, item=item_column, item_type=ids.type)
     try:
-        names = pq.read_schema(path).names
-        lacking = [name for name in (item_column, "title") if name not in names]
-        if lacking:
-            raise ValueError(f"{path} has no column {' and no column '.join(lacking)}; it has {', '.join(names)}")
-        table = pq.read_table(path, columns=[item_column, "title"])
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is no parquet file of items ({error})") from None
-    known = as_ids(table[item_column], like=ids.type)
+        known = in_column(item_column, partial(as_ids, like=ids.type), table[item_column])
+        titles = table["title"].cast(pa.string())
+    except (ValueError, pa.ArrowException) as error:
+        raise ValueError(f"{path}: {error}") from error
     if known.type != ids.type:
         raise ValueError(f"the ids of {path} are {known.type}, but the model's are {ids.type}")
     wanted = pc.is_in(known, value_set=ids)
-    return dict(zip(known.filter(wanted).to_pylist(), table["title"].filter(wanted).to_pylist(), strict=True))
+    return dict(zip(known.filter(wanted).to_pylist(), titles.filter(wanted).to_pylist(), strict=True))
 
 
 def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
@@ -97,7 +99,7 @@ def parse_ids(text: str, vocabulary: Vocabulary) -> pa.Array:
     words = [word.strip() for word in text.split(",") if word.strip()]
     if pa.types.is_string(vocabulary.id_type):
         return pa.array(words, type=pa.string())
-    others = [word for word in words if not INTEGER.match(word) or len(word) > 19 or abs(int(word)) >= 2**63]
+    others = [word for word in words if not INTEGER.match(word) or not -(2**63) <= int(word) < 2**63]
     if others:
         raise ValueError(f"the model's item ids are 64-bit integers, and {shown(others)[1:-1]} is not one")
     return pa.array([int(word) for word in words], type=pa.int64())

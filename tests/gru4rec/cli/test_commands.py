@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -154,13 +155,27 @@ def test_recommend_shows_titles_where_they_are_known(
         _, item, *_, title = line.split("\t")
         assert title == (f"Film {item}" if int(item) < 30 else "")
     asked = ["recommend", str(folder / "model"), "--items", "1", "--titles"]
-    assert "no such file" in refused([*asked, str(tmp_path / "none")], capsys).lower()
+    assert "there is no file" in refused([*asked, str(tmp_path / "none")], capsys)
     (tmp_path / "text").write_text("no parquet")
-    assert "is no parquet file of items" in refused([*asked, str(tmp_path / "text")], capsys)
+    assert "cannot be read as parquet" in refused([*asked, str(tmp_path / "text")], capsys)
     pq.write_table(pa.table({"item_id": [1], "name": ["a"]}), titles)
     assert "has no column title; it has item_id, name" in refused([*asked, str(titles)], capsys)
     pq.write_table(pa.table({"item_id": ["a"], "title": ["a"]}), titles)
     assert "are string, but the model's are int64" in refused([*asked, str(titles)], capsys)
+    pq.write_table(pa.table({"item_id": [1], "title": [["a"]]}), titles)
+    assert "items.parquet: " in refused([*asked, str(titles)], capsys)
+
+
+@pytest.mark.parametrize("packed", ["items.csv", "items.parquet"])
+def test_titles_that_are_numbers_are_shown_from_any_file(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, packed: str
+) -> None:
+    items = pa.table({"item_id": range(100), "title": range(1900, 2000)})
+    write = csv.write_csv if packed.endswith("csv") else pq.write_table
+    write(items, tmp_path / packed)
+    assert main(["recommend", str(folder / "model"), "--items", "1,2", "--titles", str(tmp_path / packed)]) == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert all(int(line.split("\t")[1]) + 1900 == int(line.split("\t")[-1]) for line in lines)
 
 
 def test_the_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture) -> None:

@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gru4rec.__main__ import main
+from gru4rec.cli.recommend import parse_ids
+from gru4rec.data.vocabulary import Vocabulary
 from tests.gru4rec.shell import refused
 
 
@@ -54,3 +56,13 @@ def test_an_allow_list_without_a_known_item_is_refused(
         for allow, named in (("999999", "999999"), ("", "no id was given")):
             said = refused(["recommend", str(folder / "model"), *source, "--allow", allow], capsys)
             assert f"--allow names no item that the model knows ({named})" in said
+
+
+def test_every_id_of_64_bits_may_be_given() -> None:
+    """Ids that are hashes have nineteen digits, and half of them a sign."""
+    given = [-(2**63), -4400681931398259360, 2**63 - 1]
+    vocabulary = Vocabulary.build(given)
+    assert parse_ids(",".join(map(str, given)), vocabulary).to_pylist() == given
+    for beyond in (-(2**63) - 1, 2**63):
+        with pytest.raises(ValueError, match="64-bit integers"):
+            parse_ids(str(beyond), vocabulary)
