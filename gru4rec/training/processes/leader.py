@@ -21,6 +21,7 @@ from gru4rec.training.update import group
 from gru4rec.training.update.optimizer import Optimizer
 
 LARGEST_TABLE = 32 * 2**30  # bytes of the item table and its optimizer's slots that every process can hold whole
+INTERFACE = "GLOO_SOCKET_IFNAME"  # the variable that tells gloo where to listen
 PATIENCE = 10.0  # seconds for workers to end by themselves
 
 
@@ -87,9 +88,8 @@ def workers(processes: int) -> Iterator[None]:
     if processes == 1 or group.current().size > 1:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="gru4rec-processes-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gru4rec-processes-") as folder, _on_this_machine():
         store = str(Path(folder) / "store")
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing listens beyond this machine
         started = [_start(store, rank, processes) for rank in range(1, processes)]
         try:
             join(store, 0, processes)
@@ -103,10 +103,27 @@ def workers(processes: int) -> Iterator[None]:
                 f"a process of the training ended (exit code {ended[0]}) while the others needed it: "
                 f"go on with resume, or use one process ({str(error).splitlines()[0][:200]})"
             ) from error
+        except BaseException:
+            for process in started:
+                process.kill()  # before it misses the leader, and says so at length
+            raise
         finally:
             if dist.is_initialized():
                 dist.destroy_process_group()
             _end(started)
+
+
+@contextmanager
+def _on_this_machine() -> Iterator[None]:
+    """Let processes that are started in the block listen to nothing beyond this machine, unless told where."""
+    if INTERFACE in os.environ:
+        yield
+        return
+    os.environ[INTERFACE] = "lo"
+    try:
+        yield
+    finally:
+        del os.environ[INTERFACE]
 
 
 def _start(store: str, rank: int, size: int) -> subprocess.Popen[bytes]:

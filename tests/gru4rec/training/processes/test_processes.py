@@ -196,6 +196,20 @@ def test_the_shell_trains_with_two_processes(events: Path, way: str) -> None:
     np.testing.assert_allclose(losses["two"], losses["one"], rtol=1e-4)
 
 
+@pytest.mark.slow
+def test_a_leader_that_fails_is_alone_in_saying_so(capfd: pytest.CaptureFixture[str]) -> None:
+    """Between two epochs a worker waits for the leader; the environment is as it was."""
+    before = dict(os.environ)
+
+    def stop(_: EpochReport) -> None:
+        raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError, match="enough"):
+        fit(data(), Config().override(BASE), FitOptions(device="cpu", threads=1, processes=2, on_epoch=stop))
+    assert capfd.readouterr().err == ""
+    assert os.environ == before
+
+
 @pytest.fixture
 def training(events: Path) -> Iterator[subprocess.Popen[str]]:
     """A long training by two processes."""
