@@ -137,7 +137,7 @@ def run_large(events: int = 10_000_000, items: int = 1_000_000, units: int = 100
     from gru4rec.data.vocabulary import Vocabulary
     from gru4rec.network.model import GRU4Rec
     from gru4rec.storage import checkpoint
-    from gru4rec.storage.training_state import TrainingState, save_training
+    from gru4rec.storage.training_state import Run, TrainingState, save_training
     from gru4rec.training.trainer import Trainer
 
     torch.set_num_threads(1)
@@ -162,7 +162,7 @@ def run_large(events: int = 10_000_000, items: int = 1_000_000, units: int = 100
     print(f"{made} updates: {peak() / 1024:.2f} GiB")
     with tempfile.TemporaryDirectory() as folder:
         checkpoint.save(folder, model, config, {})
-        save_training(Path(folder), config, "", TrainingState(trainer.tensors(), {}))
+        save_training(Run(Path(folder), config, ""), TrainingState(trainer.tensors(), {}))
         print(f"checkpoint and training state written: {peak() / 1024:.2f} GiB")
 
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors.torch import load as load_tensors
@@ -31,6 +31,18 @@ class TrainingState:
     progress: dict[str, Any]
 
 
+class Run(NamedTuple):
+    """What a run goes on with or not: where it is kept, its recipe, and sums (`fingerprint`) over its sessions.
+
+    data: over what it is trained on. watched: over the validation sessions that decide; "" where none do.
+    """
+
+    folder: Path
+    config: Config
+    data: str
+    watched: str = ""
+
+
 def fingerprint(sessions: Sessions, model: GRU4Rec) -> str:
     """A sum over the training data: another one means that a run cannot be continued with it."""
     digest = hashlib.sha256()
@@ -44,20 +56,22 @@ def fingerprint(sessions: Sessions, model: GRU4Rec) -> str:
     return digest.hexdigest()
 
 
-def save_training(folder: Path, config: Config, data: str, state: TrainingState) -> None:
-    """Write the state of a run; `data` is the fingerprint of what it is trained on."""
-    content = {"config": json.loads(config.to_json()), "data": data, "progress": state.progress}
+def save_training(run: Run, state: TrainingState) -> None:
+    """Write the state of a run."""
+    sums = {"data": run.data, "watched": run.watched}
+    content = {"config": json.loads(run.config.to_json()), **sums, "progress": state.progress}
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
-    write_state(folder, MANIFEST, KIND, content, {"training.safetensors": save_tensors(tensors)})
+    write_state(run.folder, MANIFEST, KIND, content, {"training.safetensors": save_tensors(tensors)})
 
 
-def load_training(folder: Path, config: Config, data: str) -> TrainingState | None:
+def load_training(run: Run) -> TrainingState | None:
     """The state of a stopped run, or None where none was begun.
 
     Raises ValueError when it was trained with another configuration (`patience` may differ, and `epochs` but for
-    residual training, whose turns follow from them, and a falling learning rate) or on other data, CheckpointError when
-    its files cannot be used.
+    residual training, whose turns follow from them, and a falling learning rate), on other data or for more epochs, or
+    was watched on other validation sessions, CheckpointError when its files cannot be used.
     """
+    folder, config = run.folder, run.config
     if not (folder / MANIFEST).exists():
         return None
     content, files = read_state(folder, MANIFEST, KIND)
@@ -66,9 +80,21 @@ def load_training(folder: Path, config: Config, data: str) -> TrainingState | No
     if differing:
         was = ", ".join(f"{name} was {before[name]} and is {now[name]}" for name in differing)
         raise ValueError(f"the run in {folder} cannot be resumed: {was}; use its settings or another folder")
-    if content["data"] != data:
+    if content["data"] != run.data:
         raise ValueError(f"the run in {folder} was trained on other data; give the same events or another folder")
+    watched = content.get("watched", "")  # which runs of older versions do not say
+    if watched and run.watched and watched != run.watched:
+        raise ValueError(
+            f"the run in {folder} chose its best epoch on other validation sessions; give the same ones "
+            "or another folder"
+        )
     try:
+        made = len(content["progress"]["history"])
+        if made > config.train.epochs:
+            raise ValueError(
+                f"the run in {folder} has made {made} epochs, more than epochs={config.train.epochs}; use at least "
+                f"{made}, or another folder"
+            )
         return TrainingState(load_tensors(files["training.safetensors"]), content["progress"])
     except KeyError as error:
         raise CheckpointError(f"the training state in {folder} lacks {error}; start again without resume") from error

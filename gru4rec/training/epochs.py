@@ -21,7 +21,7 @@ from gru4rec.network.build import build_model
 from gru4rec.network.model import GRU4Rec
 from gru4rec.network.warm_start import copy_known
 from gru4rec.storage import checkpoint
-from gru4rec.storage.training_state import TrainingState, fingerprint, load_training, save_training
+from gru4rec.storage.training_state import Run, TrainingState, fingerprint, load_training, save_training
 from gru4rec.training.processes.leader import Crew
 from gru4rec.training.progress import with_bar
 from gru4rec.training.stopping import EarlyStopping
@@ -141,8 +141,10 @@ def train(dataset: Dataset, config: Config, options: FitOptions, member: Member)
     crew = Crew(model, sessions, config)
     trainer = Trainer(model, sessions, config, columns=crew.columns)
     stopping = EarlyStopping(config.train, model)
-    data = fingerprint(sessions, model) if folder is not None else ""
-    history = _resumed(folder, config, data, trainer, stopping) if folder is not None and options.resume else []
+    run = (
+        None if folder is None else Run(folder, config, fingerprint(sessions, model), _watched(options, config, model))
+    )
+    history = _resumed(run, trainer, stopping) if run is not None and options.resume else []
     sample = None if options.validation is None else _sample(options.validation.sessions, config)
     crew.begin(trainer)
     while len(history) < config.train.epochs and not stopping.stop:
@@ -153,8 +155,8 @@ def train(dataset: Dataset, config: Config, options: FitOptions, member: Member)
             report = dataclasses.replace(report, validation=_validate(model, sample, config.train.monitor))
         history.append(report)
         stopping.after_epoch(report.epoch, report.validation)
-        if folder is not None:
-            _save(folder, config, data, trainer, stopping, history)
+        if run is not None:
+            _save(run, trainer, stopping, history)
         if options.on_epoch is not None:
             options.on_epoch(report)
     crew.end()
@@ -173,9 +175,15 @@ def _initial_model(dataset: Dataset, config: Config, options: FitOptions) -> GRU
     return model
 
 
-def _resumed(folder: Path, config: Config, data: str, trainer: Trainer, stopping: EarlyStopping) -> list[EpochReport]:
+def _watched(options: FitOptions, config: Config, model: GRU4Rec) -> str:
+    """A sum over the validation sessions where they decide on the weights that remain; else ""."""
+    decide = config.train.patience > 0 or config.train.keep == "best"
+    return fingerprint(options.validation.sessions, model) if decide and options.validation is not None else ""
+
+
+def _resumed(run: Run, trainer: Trainer, stopping: EarlyStopping) -> list[EpochReport]:
     """Take over the state of a stopped run where there is one; returns its history."""
-    state = load_training(folder, config, data)
+    state = load_training(run)
     if state is None:
         return []
     trainer.restore(state.tensors)
@@ -217,12 +225,10 @@ def _sample(validation: Sessions, config: Config) -> Sessions:
     return validation.select(np.sort(chosen))
 
 
-def _save(
-    folder: Path, config: Config, data: str, trainer: Trainer, stopping: EarlyStopping, history: list[EpochReport]
-) -> None:
+def _save(run: Run, trainer: Trainer, stopping: EarlyStopping, history: list[EpochReport]) -> None:
     """The model first: a run that dies in between makes this epoch again, and the same model of it."""
     if stopping.kept_changed:
-        checkpoint.save(folder, trainer.model, config, {"epoch": len(history)})
+        checkpoint.save(run.folder, trainer.model, run.config, {"epoch": len(history)})
     tensors = {**trainer.tensors(), **stopping.tensors()}
     reports = [dataclasses.asdict(report) for report in history]
-    save_training(folder, config, data, TrainingState(tensors, {**stopping.progress(), "history": reports}))
+    save_training(run, TrainingState(tensors, {**stopping.progress(), "history": reports}))

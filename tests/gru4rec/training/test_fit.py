@@ -100,33 +100,6 @@ def test_a_run_killed_inside_an_epoch_goes_on_from_the_epoch_before(tmp_path: Pa
     assert same(resumed.model, fit(Dataset(sessions, VOCABULARY), config).model)
 
 
-def test_a_run_whose_rate_falls_is_resumed_with_its_own_epochs_alone(tmp_path: Path) -> None:
-    data, config = Dataset(cycles(9), VOCABULARY), Config().override({**SMALL, "falling": 0.5})
-    fit(data, config, FitOptions(checkpoint_dir=tmp_path))
-    with pytest.raises(ValueError, match="epochs was 4 and is 6"):
-        fit(data, config.override({"epochs": 6}), FitOptions(checkpoint_dir=tmp_path, resume=True))
-
-
-def test_resume_with_nothing_there_starts_at_the_beginning(tmp_path: Path) -> None:
-    config = Config().override(SMALL)
-    assert (
-        len(fit(Dataset(cycles(9), VOCABULARY), config, FitOptions(checkpoint_dir=tmp_path, resume=True)).history) == 4
-    )
-
-
-def test_resume_of_another_run_is_refused(tmp_path: Path) -> None:
-    config = Config().override(SMALL)
-    fit(Dataset(cycles(9), VOCABULARY), config, FitOptions(checkpoint_dir=tmp_path))
-    with pytest.raises(ValueError, match=r"learning_rate was 0\.1 and is 0\.2"):
-        fit(
-            Dataset(cycles(9), VOCABULARY),
-            config.override({"learning_rate": 0.2}),
-            FitOptions(checkpoint_dir=tmp_path, resume=True),
-        )
-    with pytest.raises(ValueError, match="was trained on other data"):
-        fit(Dataset(cycles(8), VOCABULARY), config, FitOptions(checkpoint_dir=tmp_path, resume=True))
-
-
 def test_patience_stops_and_best_weights_are_kept(tmp_path: Path) -> None:
     """With a huge minimal improvement no epoch after the first counts as better."""
     changes = {"epochs": 9, "patience": 2, "min_delta": 2.0, "keep": "best"}

@@ -10,7 +10,7 @@ import torch
 from gru4rec.config.options import Config, ConfigError
 from gru4rec.data.vocabulary import Vocabulary
 from gru4rec.network.model import GRU4Rec
-from gru4rec.storage.training_state import TrainingState, load_training, save_training
+from gru4rec.storage.training_state import Run, TrainingState, load_training, save_training
 from gru4rec.training.trainer import READ_EVERY, DivergenceError, Trainer, build_step, trains_on_device
 from gru4rec.training.update.step import Step
 from gru4rec.training.windows.loader import CHUNK
@@ -73,8 +73,9 @@ def test_a_stopped_training_goes_on_to_the_bit(tmp_path: Path, changes: dict[str
     losses = [list(whole.epoch(number)) for number in (1, 2, 3)]
     first = trainer_of(config)
     assert list(first.epoch(1)) == losses[0]
-    save_training(tmp_path, config, "data", TrainingState(first.tensors(), {}))
-    state = load_training(tmp_path, config, "data")
+    run = Run(tmp_path, config, "data")
+    save_training(run, TrainingState(first.tensors(), {"history": []}))
+    state = load_training(run)
     assert state is not None
     second = trainer_of(config)
     second.restore(state.tensors)
