@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from gru4rec.data.ids import as_keys, in_column
 from gru4rec.data.times import as_times
 from gru4rec.data.vocabulary import Vocabulary
+from gru4rec.data.weights import as_weights
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Sessions:
             min_length: the fewest events that a session may have.
 
         Raises:
-            ValueError: a column is missing or has nulls, and what `as_ids` and `as_times` raise.
+            ValueError: a column is missing or has nulls, and what `as_ids`, `as_times` and `as_weights` raise.
         """
         clocks = (time,) if isinstance(time, str) else tuple(time)
         names = [*session, item, *clocks] + ([] if weight is None else [weight])
@@ -122,7 +123,7 @@ class Sessions:
         items, times, *ties = [items[known], *(clock.values[known] for clock in read)]
         keys = pa.table({name: in_column(name, as_keys, table[name]) for name in session}).take(known)
         rows, offsets, short = laid_out(session_numbers(keys), (times, *ties, items), min_length)
-        weights = None if weight is None else table[weight].cast(pa.float32()).to_numpy()[known][rows]
+        weights = None if weight is None else in_column(weight, as_weights, table[weight]).to_numpy()[known][rows]
         keys = keys.take(rows[offsets[:-1]])
         return cls(items[rows], offsets, times[rows], keys, unknown, short, weights, read[0].type)
 

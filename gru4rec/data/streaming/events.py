@@ -16,6 +16,7 @@ from gru4rec.data.ids import as_ids, as_keys, in_column
 from gru4rec.data.plain_types import plain, plain_type
 from gru4rec.data.table_files import Rows
 from gru4rec.data.times import as_times
+from gru4rec.data.weights import as_weights
 
 ITEM, WEIGHT = "item", "weight"
 
@@ -102,7 +103,7 @@ class EventStream:
         for name, column in zip(self.key_names, self.columns.session, strict=True):
             columns[name] = in_column(column, as_keys, table[column])
         if self.columns.weight is not None:
-            columns[WEIGHT] = table[self.columns.weight].cast(pa.float32()).combine_chunks()
+            columns[WEIGHT] = in_column(self.columns.weight, as_weights, table[self.columns.weight])
         yield pa.RecordBatch.from_pydict(columns)
 
 

@@ -31,7 +31,7 @@ def shares_of_targets(sessions: Sessions) -> np.ndarray | None:
     Targets are all events but the first one of each session.
 
     Raises:
-        ValueError: a weight is below 0 or not finite, or the mean is not above 0.
+        ValueError: a weight is below 0 or not finite, or the mean is not above 0, or beyond float32.
     """
     if sessions.weights is None:
         return None
@@ -42,7 +42,8 @@ def shares_of_targets(sessions: Sessions) -> np.ndarray | None:
         )
     is_target = np.ones(len(sessions.items), dtype=bool)
     is_target[sessions.offsets[:-1]] = False
-    mean = float(sessions.weights[is_target].mean()) if is_target.any() else 1.0
-    if not mean > 0:
+    with np.errstate(over="ignore"):
+        mean = float(sessions.weights[is_target].mean()) if is_target.any() else 1.0
+    if not 0 < mean < np.inf:
         raise ValueError(f"the mean weight of the events is {mean}; give weights of at least 0, and some above")
     return np.asarray(sessions.weights / mean)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gru4rec.data.dataset import Dataset
 from gru4rec.data.sessions import Sessions
 from gru4rec.data.vocabulary import Vocabulary
 
@@ -77,6 +78,20 @@ def test_weights_go_with_their_events() -> None:
     sessions = Sessions.from_table(events, Vocabulary.build([5, 6]), weight="w")
     assert sessions.weights.tolist() == [2.0, 0.5]
     assert sessions.select([0]).weights.tolist() == [2.0, 0.5]
+
+
+def test_weights_may_be_whole_numbers_of_any_size_and_what_is_no_number_is_named() -> None:
+    """Milliseconds of a dwell are soon more than 2^24, up to which float32 tells whole numbers apart."""
+    columns = {"session_id": [1, 1], "item_id": [5, 6], "timestamp": [1, 2]}
+    for weights in ([2**60, 20_000_001], ["1152921504606846976", "20000001"]):
+        data = Dataset.from_table(pa.table({**columns, "w": weights}), weight="w")
+        assert data.sessions.weights.tolist() == [2.0**60, 20_000_000.0]
+    for wrong in (["a", "1"], [[1.0], [2.0]]):
+        table = pa.table({**columns, "w": wrong})
+        with pytest.raises(ValueError, match=r"column w: weights are .*; use numbers of at least 0"):
+            Dataset.from_table(table, weight="w")
+        with pytest.raises(ValueError, match="column w: weights are"):
+            Sessions.from_table(table, Vocabulary.build([5, 6]), weight="w")
 
 
 def test_a_missing_column_is_named() -> None:

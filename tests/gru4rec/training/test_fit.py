@@ -236,6 +236,14 @@ def test_weights_that_are_none_are_refused_and_counted(wrong: float) -> None:
         fit(Dataset(weighted, Vocabulary.build([0, 1, 2])), Config().override({**SMALL, "epochs": 1}))
 
 
+def test_weights_whose_mean_is_beyond_float32_are_refused() -> None:
+    """Each would have had a share of 0, and nothing would have been learnt."""
+    sessions = Sessions.from_lists([[0, 1], [0, 2]] * 30)
+    weighted = Sessions(sessions.items, sessions.offsets, weights=np.full(120, 3e38, np.float32))
+    with pytest.raises(ValueError, match="the mean weight of the events is inf"):
+        fit(Dataset(weighted, Vocabulary.build([0, 1, 2])), Config().override({**SMALL, "epochs": 1}))
+
+
 def test_a_warm_start_keeps_known_rows_draws_new_ones_and_drops_gone_ones() -> None:
     config = Config().override(
         {**SMALL, "embedding": "separate", "epochs": 1, "learning_rate": 1e-12, "optimizer": "sgd"}
