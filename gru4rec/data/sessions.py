@@ -56,6 +56,24 @@ class Sessions:
         """How many events have one before them in their session."""
         return int(np.maximum(self.lengths - 1, 0).sum())
 
+    def check(self, items: int) -> None:
+        """Look whether they can be of a vocabulary of so many items.
+
+        Raises:
+            ValueError: an event's item is none of 0..items-1, or the offsets do not divide the events into sessions.
+        """
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.items) or (self.lengths < 0).any():
+            raise ValueError(
+                f"the offsets of the sessions do not divide their {len(self.items)} events: they begin with 0, never "
+                "fall, and end with the number of events"
+            )
+        lowest, highest = (int(self.items.min()), int(self.items.max())) if len(self.items) else (0, 0)
+        if lowest < 0 or highest >= max(items, 1):
+            raise ValueError(
+                f"the sessions name item {lowest if lowest < 0 else highest}, but the vocabulary has {items} items, "
+                "counted from 0; encode them with this vocabulary, and leave out what it does not know"
+            )
+
     def forget(self) -> None:
         """Take what has been read of the sessions' files out of memory, where they lie in files; they stay readable."""
 

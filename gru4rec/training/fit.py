@@ -63,18 +63,14 @@ def _like(validation: Dataset, train: Dataset) -> Dataset:
 
 
 def _check(dataset: Dataset, config: Config, validation: Dataset | None) -> None:
-    highest = int(dataset.sessions.items.max(initial=-1))
-    if highest >= len(dataset.vocabulary):
-        raise ValueError(
-            f"the sessions name item {highest}, but the vocabulary has {len(dataset.vocabulary)} items; "
-            "encode them with this vocabulary"
-        )
+    dataset.sessions.check(len(dataset.vocabulary))
     if validation is None:
         if config.train.patience or config.train.keep == "best":
             raise ConfigError(
                 "patience and keep=best need validation sessions; give some, or use patience=0 and keep=last"
             )
         return
+    validation.sessions.check(len(validation.vocabulary))
     if not (validation.sessions.lengths > 1).any():
         raise ValueError("no validation session has two known items, so nothing can be measured; give longer sessions")
 

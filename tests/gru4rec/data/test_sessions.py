@@ -122,3 +122,22 @@ def test_events_know_their_session_and_whether_a_prediction_is_made_after_them(l
     assert sessions.session_of(np.arange(len(owners))).tolist() == owners
     assert sessions.prediction_events().tolist() == [event for event in range(len(owners)) if event not in last]
     assert sessions.prediction_events(last_only=True).tolist() == last
+
+
+@pytest.mark.parametrize(
+    ("items", "offsets", "sentence"),
+    [
+        ([0, 1, -1], [0, 3], "name item -1, but the vocabulary has 3 items"),
+        ([0, 3, 1], [0, 3], "name item 3, but the vocabulary has 3 items"),
+        ([0, 1, 2], [0, 5], "do not divide their 3 events"),
+        ([0, 1, 2], [0, 2], "do not divide their 3 events"),
+        ([0, 1, 2], [1, 3], "do not divide their 3 events"),
+        ([0, 1, 2], [0, 3, 2, 3], "do not divide their 3 events"),
+    ],
+)
+def test_sessions_made_by_hand_are_looked_at(items: list[int], offsets: list[int], sentence: str) -> None:
+    """An item -1 is what `encode` says of an unknown one; numpy would take the last."""
+    with pytest.raises(ValueError, match=sentence):
+        Sessions(np.array(items), np.array(offsets)).check(3)
+    Sessions(np.array([0, 2, 1], np.uint8), np.array([0, 0, 3])).check(3)
+    Sessions.from_lists([]).check(0)

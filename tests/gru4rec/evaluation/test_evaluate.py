@@ -190,7 +190,7 @@ def test_nothing_to_predict_is_refused(fixed_scorer: Callable) -> None:
 
 def test_sessions_of_another_vocabulary_are_refused(fixed_scorer: Callable) -> None:
     scorer = fixed_scorer(np.zeros((2, 3), dtype=np.float32))
-    with pytest.raises(ValueError, match="hold item 4, but their vocabulary has 3 items"):
+    with pytest.raises(ValueError, match="name item 4, but the vocabulary has 3 items"):
         evaluated(scorer, Sessions.from_lists([[1, 4]]))
 
 
