@@ -7,12 +7,15 @@ finds the top in a few passes, kept inside a bracket that shrinks with the sign 
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gru4rec.config.sentences import shown
 from gru4rec.data.sessions import Sessions
 from gru4rec.scoring.scorer import Scorer, block_rows
 
@@ -54,6 +57,15 @@ def fit_temperature(scorer: Scorer, validation: Sessions, seed: int = 0) -> floa
     return 1 / beta
 
 
+def checked_temperature(temperature: Any) -> float:
+    """A temperature as a float; ValueError unless it is a finite number above 0."""
+    number = isinstance(temperature, (int, float, np.floating, np.integer)) and not isinstance(temperature, bool)
+    with suppress(OverflowError):  # of a whole number that no float is as large as
+        if number and 0 < float(temperature) < math.inf:
+            return float(temperature)
+    raise ValueError(f"the temperature is {shown(temperature)}; give a number above 0")
+
+
 def log_normaliser(scores: torch.Tensor, temperature: float) -> torch.Tensor:
     """log Σ exp(score / T) over the catalogue, [R], of scores [R, I]."""
     return torch.logsumexp(scores / temperature, dim=1)
@@ -85,10 +97,11 @@ def reliability(scorer: Scorer, sessions: Sessions, temperature: float, bins: in
     """The probability that was said of each list's first item, against how often it was the next item.
 
     Raises:
-        ValueError: temperature or bins is not above 0, or there is nothing to predict.
+        ValueError: temperature or bins is no number above 0, or there is nothing to predict.
     """
-    if not temperature > 0 or bins < 1:
-        raise ValueError(f"temperature and bins must be above 0, got {temperature} and {bins}")
+    temperature = checked_temperature(temperature)
+    if bins < 1:
+        raise ValueError(f"bins must be above 0, got {bins}")
     events = sessions.prediction_events()
     if len(events) == 0:
         raise ValueError("reliability needs sessions with at least two known items")

@@ -30,15 +30,20 @@ def whole_users(contexts: Iterable[pa.RecordBatch], rows: int) -> Iterator[Users
     """At least so many rows at a time; a batch's last user waits, since the next batch may go on with that user.
 
     Raises:
-        ValueError: a column is missing, or an id is null.
+        ValueError: what comes is no record batch, a column is missing or of another type than before, or an id is null.
     """
     waiting: list[pa.RecordBatch] = []
     held = 0
     for batch in contexts:
+        _check(batch)
         if batch.num_rows == 0:
             continue
-        _check(batch)
         waiting.append(batch.select(["user_id", "item_id"]))
+        if (now := waiting[-1].schema.types) != (before := waiting[0].schema.types):
+            raise ValueError(
+                f"a batch of the contexts has {now[0]} users and {now[1]} items, those before it {before[0]} and "
+                f"{before[1]}; give all batches with the same types"
+            )
         held += batch.num_rows
         if held >= rows:
             table = pa.Table.from_batches(waiting).combine_chunks()
@@ -79,6 +84,8 @@ def groups_of(users: Users, vocabulary: Vocabulary, limit: int | None, most: int
 
 
 def _check(batch: pa.RecordBatch) -> None:
+    if not isinstance(batch, pa.RecordBatch):  # a table or a single batch was given, whose columns come one by one
+        raise ValueError(f"the contexts hold a {type(batch).__name__}; give record batches, such as table.to_batches()")
     for name in ("user_id", "item_id"):
         if name not in batch.schema.names:
             raise ValueError(f"the contexts have no column {name!r}; they have {', '.join(batch.schema.names)}")

@@ -17,6 +17,7 @@ from gru4rec.config.sentences import shown
 from gru4rec.data.frames import ColumnNames, Frame
 from gru4rec.data.ids import as_ids
 from gru4rec.data.sessions import Sessions
+from gru4rec.scoring.calibration import checked_temperature
 from gru4rec.scoring.scorer import Scorer, block_rows
 from gru4rec.serving.answers import RecommendationLists, Recommendations
 from gru4rec.serving.events import contexts_of
@@ -51,7 +52,7 @@ class Request:
     exclude_seen: bool = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
+        if isinstance(self.n, bool) or not isinstance(self.n, (int, np.integer)) or self.n < 1:
             raise ValueError(f"n must be a whole number of at least 1, got {self.n!r}")
         for name in ("items", "exclude", "allow"):
             if isinstance(one := getattr(self, name), (str, bytes)):  # a sequence too, of its letters
@@ -60,11 +61,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Recommender:
-    """What answers: a scorer, the temperature of its probabilities, and its version in a registry where it has one."""
+    """What answers: a scorer, the temperature of its probabilities, and its version in a registry where it has one.
+
+    Raises:
+        ValueError: the temperature is no finite number above 0.
+    """
 
     scorer: Scorer
     temperature: float = 1.0
     version: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "temperature", checked_temperature(self.temperature))
 
     @classmethod
     def load(cls, directory: str | Path, device: str = "auto") -> Self:
@@ -77,10 +85,10 @@ class Recommender:
         checkpoint = load(directory, device)
         checkpoint.model.freeze()
         extra = checkpoint.extra
-        temperature = extra.get("temperature", 1.0)
-        if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not 0 < temperature < np.inf:
-            raise ValueError(f"the temperature in {directory} is {shown(temperature)}; give a number above 0")
-        return cls(checkpoint.model, float(temperature), str(extra.get("model_version", "")))
+        try:
+            return cls(checkpoint.model, extra.get("temperature", 1.0), str(extra.get("model_version", "")))
+        except ValueError as error:
+            raise ValueError(f"{directory}: {error}") from error
 
     @overload
     def recommend(

@@ -98,7 +98,7 @@ def similar_stream(scorer: Scorer, n: int, barred: NDArray[np.bool_] | None = No
 
 def _item_rows(scorer: Scorer, n: int) -> torch.Tensor:
     """The directions of the item rows [I, H], where the question can be asked."""
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
     return directions(scorer)
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from gru4rec.scoring.calibration import checked_temperature
 from gru4rec.scoring.scorer import Linear, Scorer
 from gru4rec.serving.batches import Batches
 from gru4rec.serving.because import because
@@ -51,7 +52,7 @@ class StreamConfig:
         house: rules of the shop, by which a list is chosen from a longer one; None for the model's own list.
 
     Raises:
-        ValueError: n or max_context is out of range.
+        ValueError: n, max_context or the temperature is out of range.
     """
 
     n: int = 100
@@ -66,6 +67,7 @@ class StreamConfig:
             raise ValueError(f"n must be between 1 and {np.iinfo(np.int16).max}, got {self.n}")
         if self.max_context is not None and self.max_context < 1:
             raise ValueError(f"max_context must be at least 1, or None for all, got {self.max_context}")
+        object.__setattr__(self, "temperature", checked_temperature(self.temperature))
 
     @property
     def candidates(self) -> int:

@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -116,6 +117,25 @@ def test_bad_requests_are_one_sentence(recommender: Recommender) -> None:
     ]:
         with pytest.raises(ValueError, match=sentence):
             recommender.recommend(**arguments)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan, np.inf, 10**400, True, "1"])
+def test_a_temperature_that_makes_no_probabilities_is_refused(
+    recommender: Recommender, tmp_path: Path, temperature: Any
+) -> None:
+    """A negative one gave probabilities without a word, 0 was laid to the model's weights."""
+    with pytest.raises(ValueError, match=r"the temperature is .*; give a number above 0"):
+        Recommender(recommender.scorer, temperature)
+    checkpoint.save(tmp_path, recommender.scorer, Config().override({"hidden_size": 8}), {"temperature": temperature})
+    with pytest.raises(ValueError, match=f"{tmp_path.name}: the temperature is"):
+        Recommender.load(tmp_path, device="cpu")
+
+
+def test_numbers_of_any_type_are_taken(recommender: Recommender) -> None:
+    for temperature in (2**70, np.float32(0.5)):
+        assert Recommender(recommender.scorer, temperature).recommend([100]).probabilities.max() <= 1
+    assert len(recommender.recommend([100], n=np.int64(3)).ids) == 3
+    assert recommender.similar_items(100, n=np.int64(3)).num_rows == 3
 
 
 def test_a_saved_model_recommends_the_same(recommender: Recommender, tmp_path: Path) -> None:

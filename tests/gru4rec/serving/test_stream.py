@@ -145,6 +145,17 @@ def test_bad_contexts_are_refused() -> None:
             list(stream(model, [batch], StreamConfig(5)))
 
 
+def test_what_comes_as_no_record_batches_of_one_kind_is_refused() -> None:
+    model, config = scorer(3), StreamConfig(2)
+    batch = pa.record_batch({"user_id": pa.array([1], pa.int32()), "item_id": ["i001"]})
+    other = pa.record_batch({"user_id": pa.array([2], pa.int64()), "item_id": ["i001"]})
+    with pytest.raises(ValueError, match="has int64 users and string items, those before it int32 and string"):
+        list(stream(model, [batch, other], config))
+    for contexts_ in (pa.Table.from_batches([batch]), batch):
+        with pytest.raises(ValueError, match=r"give record batches, such as table\.to_batches\(\)"):
+            list(stream(model, contexts_, config))
+
+
 def test_spoiled_scores_are_refused() -> None:
     model = scorer(3)
     model.table[1, 2] = np.nan
@@ -152,9 +163,9 @@ def test_spoiled_scores_are_refused() -> None:
         list(stream(model, contexts({1: ["i001"]}, 10), StreamConfig(2)))
 
 
-@pytest.mark.parametrize("changes", [{"n": 0}, {"n": 40_000}, {"max_context": 0}])
+@pytest.mark.parametrize("changes", [{"n": 0}, {"n": 40_000}, {"max_context": 0}, {"temperature": 0.0}])
 def test_a_bad_configuration_is_refused(changes: dict) -> None:
-    with pytest.raises(ValueError, match=r"between 1 and|at least 1"):
+    with pytest.raises(ValueError, match=r"between 1 and|at least 1|a number above 0"):
         replace(StreamConfig(), **changes)
 
 
