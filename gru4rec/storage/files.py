@@ -114,7 +114,7 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
     if not path.is_file():
         raise FileNotFoundError(f"no {kind} in {folder}: {manifest} is missing there; give the folder that fit wrote")
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(found := path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON ({error}); it is no {kind}, or it was cut short") from error
     if not isinstance(content, dict) or content.get("kind") != kind or not isinstance(content.get("files"), dict):
@@ -129,6 +129,10 @@ def read_state(folder: Path, manifest: str, kind: str) -> tuple[dict[str, Any], 
         raise CheckpointError(f"{path} was changed after it was written (its sum differs); copy the folder again")
     try:
         return content, {name: _read_checked(folder, entry) for name, entry in content["files"].items()}
+    except (CheckpointError, FileNotFoundError):
+        if path.is_file() and path.read_bytes() != found:  # a writer has just taken the old state's files away
+            return read_state(folder, manifest, kind)
+        raise
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path} does not name its files as a {kind} does; copy the folder again") from error
 

@@ -74,6 +74,30 @@ def test_a_save_that_dies_before_its_last_move_leaves_the_old_checkpoint(
     assert torch.equal(checkpoint.load(tmp_path).model.output, first.output)
 
 
+@pytest.mark.parametrize("pattern", ["weights-*", "vocabulary-*"])
+def test_a_reader_whom_a_writer_overtakes_gets_the_new_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    """Between the manifest and a file that it names the folder is written again, and the old file is gone."""
+    saved(tmp_path, seed=1)
+    real, overtaken = Path.read_bytes, []
+
+    def read(path: Path) -> bytes:
+        if path.match(pattern) and not overtaken:
+            overtaken.append(path)
+            model, config = made(2)
+            model.vocabulary = Vocabulary.build(["a", "b", "c", "c"])
+            checkpoint.save(tmp_path, model, config)
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    loaded = checkpoint.load(tmp_path)
+    assert overtaken
+    assert not overtaken[0].exists()
+    assert loaded.vocabulary.counts.tolist() == [1, 1, 2]
+    assert torch.equal(loaded.model.output, made(2)[0].output)
+
+
 def test_extras_that_are_not_json_change_nothing_on_disk(tmp_path: Path) -> None:
     model, config = made()
     with pytest.raises(TypeError):
