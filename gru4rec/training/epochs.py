@@ -99,7 +99,8 @@ class FitResult:
             del row["members"], row["epochs"]
             rows.append({"member": row.pop("member"), **row, **figures})
         numbers = ("loss", "seconds", "events_per_second")
-        metrics = [name for name in (rows[0] if rows else {}) if name not in ("member", "epoch", *numbers)]
+        every = dict.fromkeys(name for row in rows for name in row)  # a run may have gone on with other metrics
+        metrics = [name for name in every if name not in ("member", "epoch", *numbers)]
         fields = [
             ("member", pa.int32()),
             ("epoch", pa.int32()),

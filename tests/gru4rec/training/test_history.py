@@ -1,5 +1,7 @@
 """The history of a fit as a table."""
 
+from pathlib import Path
+
 import numpy as np
 
 from gru4rec.config.options import Config
@@ -31,3 +33,12 @@ def test_the_history_without_validation_has_no_metrics_and_of_no_epoch_no_rows()
     result = fit(data(9), Config().override(SMALL))
     assert result.history_table().column_names == ["member", "epoch", "loss", "seconds", "events_per_second"]
     assert FitResult(result.model).history_table().num_rows == 0
+
+
+def test_the_history_of_a_run_that_goes_on_with_validation_has_its_metrics(tmp_path: Path) -> None:
+    config = Config().override({**SMALL, "epochs": 1})
+    fit(data(9), config, FitOptions(checkpoint_dir=tmp_path))
+    watched = FitOptions(validation=data(9), checkpoint_dir=tmp_path, resume=True)
+    table = fit(data(9), config.override({"epochs": 2}), watched).history_table()
+    assert table["recall@20"].null_count == 1
+    assert table["recall@20"][1].as_py() > 0
