@@ -1,7 +1,9 @@
 """fit(): a model from a data set, alone or merged of several; what can be wrong is looked at before training starts."""
 
 import dataclasses
+import tempfile
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import torch
 
@@ -35,6 +37,7 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     Raises:
         ConfigError: the configuration asks for validation sessions, or for features, that are not given.
         ValueError: there is nothing to train on, or the folder holds another run.
+        OSError: nothing can be written into the folder.
         ChildProcessError: one of several processes ended; the last good checkpoint stays.
         DivergenceError: the loss is no number any more, or far above its beginning; the last good checkpoint stays.
     """
@@ -49,6 +52,8 @@ def fit(dataset: Dataset, config: Config, options: FitOptions | None = None) -> 
     size = group.current().size
     device = resolve_device(options.device)
     leader.check(config, options.processes if size == 1 else size, device)
+    if options.checkpoint_dir is not None:
+        _check_folder(Path(options.checkpoint_dir))
     forget_compiled()
     threads = options.threads or paying_threads(config, options.processes)
     with limited(threads), _current(device), leader.workers(options.processes):
@@ -73,6 +78,13 @@ def _check(dataset: Dataset, config: Config, validation: Dataset | None) -> None
     validation.sessions.check(len(validation.vocabulary))
     if not (validation.sessions.lengths > 1).any():
         raise ValueError("no validation session has two known items, so nothing can be measured; give longer sessions")
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder where it is missing, and raise OSError where nothing can be written into it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _current(device: torch.device) -> AbstractContextManager[object]:

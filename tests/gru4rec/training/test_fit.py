@@ -15,6 +15,7 @@ from gru4rec.evaluation.ranking import ranks
 from gru4rec.network.model import GRU4Rec
 from gru4rec.storage import checkpoint
 from gru4rec.training.fit import DivergenceError, EpochReport, FitOptions, fit
+from gru4rec.training.trainer import Trainer
 from tests.gru4rec.comparing import random_sessions
 
 SMALL = {"hidden_size": 8, "batch_size": 4, "n_sample": 16, "epochs": 4}
@@ -160,6 +161,16 @@ def test_divergence_stops_with_a_sentence_and_leaves_the_last_good_checkpoint(tm
     kept = checkpoint.load(tmp_path)
     assert all(torch.isfinite(value).all() for value in kept.model.tensors().values())
     assert same(kept.model, before) or kept.extra["epoch"] >= 1
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_an_epoch_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "epoch", lambda *_: pytest.fail("an epoch was made"))
+    (tmp_path / "file").write_text("not a folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/model")):
+        with pytest.raises(OSError, match=r"\[Errno"):
+            fit(Dataset(cycles(5), VOCABULARY), Config().override(SMALL), FitOptions(checkpoint_dir=place))
 
 
 def test_one_item_trains() -> None:
