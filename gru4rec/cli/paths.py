@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gru4rec.data.text_files import SUFFIXES
+
 
 @contextmanager
 def own_folder(folder: Path, flag: str) -> Iterator[None]:
@@ -51,7 +53,9 @@ def check_file(path: Path, flag: str) -> None:
 
 
 def check_new_file(path: Path, flag: str) -> None:
-    """As check_file, and nothing may lie at `path` yet: it may be the input, or somebody's work."""
+    """As check_file, of parquet by its name too, and nothing may lie at `path` yet: it may be somebody's work."""
+    if path.suffix.lower() in SUFFIXES:
+        raise ValueError(f"{flag} {path} is written as parquet, not as text; give a name such as {path.stem}.parquet")
     check_file(path, flag)
     if path.exists():
         raise ValueError(f"{flag} {path} is there already; remove it, or give another name")

@@ -100,6 +100,7 @@ def test_a_text_file_is_split_too_and_the_model_learns_from_it(tmp_path: Path, c
         ("0.1", {"--item-column": "sku"}, "log.parquet has no column sku; it has session_id, item_id, timestamp"),
         ("0.1", {"--out-test": "a.parquet"}, "--out-train and --out-test both name"),
         ("0.1", {"--out-test": "log.parquet"}, "log.parquet is there already; remove it, or give another name"),
+        ("0.1", {"--out-train": "a.csv"}, "is written as parquet, not as text; give a name such as a.parquet"),
         ("0.1", {"--out-train": "gone/a.parquet"}, "to write into; make it first"),
     ],
 )
