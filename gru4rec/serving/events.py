@@ -28,7 +28,7 @@ def contexts_of(frame: Frame, columns: ColumnNames, vocabulary: Vocabulary) -> I
     """
     if len(columns.session) != 1:
         raise ValueError(f"lists need one column that names a session, got {', '.join(columns.session)}")
-    events = read_frame(frame, columns.of_events)
+    events = read_frame(frame, columns.of_events, item=columns.item, item_type=vocabulary.id_type)
     for name in columns.of_events:
         if events[name].null_count:
             raise ValueError(f"column {name} has {events[name].null_count} nulls; drop those rows first")

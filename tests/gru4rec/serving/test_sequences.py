@@ -108,3 +108,12 @@ def test_a_bare_text_is_no_list_of_ids(one: str | bytes) -> None:
     for arguments in ((one,), (["S"], 3, one), (["S"], 3, (), one), ([["S"]], 3, one)):
         with pytest.raises(ValueError, match=r"is b?'SKU-097.*; give a list of ids, \[b?'SKU-097.*'\] for one$"):
             named.recommend(*arguments)
+
+
+def test_digits_of_a_text_file_are_text_where_the_model_knows_text(tmp_path: Path) -> None:
+    """Training saw 007 too; a file in which every id happens to be a number is of the same log."""
+    texts = recommender(pa.array(["007", "12", "7"]))
+    (tmp_path / "log.csv").write_text("session_id,item_id,timestamp\n1,12,1\n1,7,2\n")
+    rows = texts.recommend_sessions(tmp_path / "log.csv", n=1)
+    assert rows["item_id"].to_pylist() == ["007"]
+    assert rows["context_length"].to_pylist() == [2]
