@@ -83,7 +83,6 @@ class Dataset:
         """
         columns = _columns(session, item, time, weight)
         events = EventStream.open(frame, columns)
-        table = None if items is None else _items_table(items, item)
         with _named(frame):
             sessions, vocabulary = grouped(events, min_length=2, recount=True, folder=scratch)
             if events.rows == 0:
@@ -92,6 +91,7 @@ class Dataset:
                 raise ValueError(
                     f"there is no session of two events or more ({sessions.short} of one); nothing can be learnt"
                 )
+        table = None if items is None else _items_table(items, item, vocabulary.id_type)
         return cls(sessions, vocabulary, table, columns=columns)
 
     @classmethod
@@ -231,9 +231,9 @@ def _moved(sessions: Sessions, old: Vocabulary, new: Vocabulary) -> Sessions:
     return replace(sessions, items=new.encode(old.ids).astype(np.int32)[sessions.items])
 
 
-def _items_table(frame: Frame, item: str) -> pa.Table:
-    """An items table, its item column called item_id."""
-    table = read_frame(frame, what="the items table", item=item)
+def _items_table(frame: Frame, item: str, id_type: pa.DataType) -> pa.Table:
+    """An items table, its item column called item_id, with ids of a type where a text file leaves it open."""
+    table = read_frame(frame, what="the items table", item=item, item_type=id_type)
     with _named(frame):
         check_columns([item], table.column_names, "the items table")
         names = [ITEM if name == item else name for name in table.column_names]

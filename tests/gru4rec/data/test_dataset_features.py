@@ -1,6 +1,7 @@
 """Datasets of items with features: what a split makes known, and what an items table must have."""
 
 import itertools
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -78,3 +79,11 @@ def test_features_need_an_items_table_and_a_selection() -> None:
     bare = Dataset(data.sessions, data.vocabulary)
     with pytest.raises(ValueError, match=r"selected_features=\['genre', 'year'\] needs an items table"):
         bare.with_features(SELECTED)
+
+
+def test_digits_of_an_items_file_are_text_where_the_events_have_text_ids(tmp_path: Path) -> None:
+    events = pa.table({"session_id": [1, 1, 1], "item_id": ["7", "x", "8"], "timestamp": [1, 2, 3]})
+    (tmp_path / "items.csv").write_text("item_id,genre\n7,a\n8,b\n9,a\n")
+    data = Dataset.from_table(events, items=tmp_path / "items.csv")
+    wide = data.with_features(FeatureConfig(selected_features=("genre",)))
+    assert wide.vocabulary.ids.to_pylist() == ["7", "8", "9", "x"]
