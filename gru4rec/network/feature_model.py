@@ -117,11 +117,12 @@ class FeatureGRU4Rec(GRU4Rec):
             self.draw_table(seed)
 
     def draw_table(self, seed: int) -> None:
-        """Draw the features' table, U(±√(6/(rows + H)))."""
+        """Draw the features' table, U(±√(6/(rows + H))); rows that a warm start took over stay."""
         table = self.table_of(self.dense)
         values = torch.rand(table.shape, generator=torch.Generator().manual_seed(seed + 1), dtype=table.dtype)
         limit = (6.0 / sum(table.shape)) ** 0.5
-        table.copy_(values.mul_(2 * limit).sub_(limit))
+        drawn = values.mul_(2 * limit).sub_(limit).to(table.device)
+        table.copy_(torch.where(table.any(1, keepdim=True), table, drawn))
 
     def tensors(self) -> dict[str, Tensor]:
         """As GRU4Rec's, and the features' table, a₀ and a₁, and the row of cold items."""

@@ -282,3 +282,19 @@ def test_ids_stand_alone_until_residual_training_turns_to_features() -> None:
     (block,) = model.blocks(prepared.sessions.select([0]))
     (expected,) = ids_alone.blocks(prepared.sessions.select([0]))
     torch.testing.assert_close(block.scores[:, :30], expected.scores[:, :30])
+
+
+def test_residual_training_keeps_the_rows_of_features_that_a_warm_start_took_over() -> None:
+    """When the features' turn comes, only rows that nobody has trained yet are drawn."""
+    config = configure(training="residual")
+    prepared = small_shop(config)
+    model = build_model(config, prepared.vocabulary, prepared.features)
+    model.initialise(1)
+    table = model.table_of(model.dense)
+    assert not table.any()
+    table[1:4] = 0.5
+    FeatureStep(model, config).begin_epoch(2)
+    assert (table[1:4] == 0.5).all()
+    fresh = build_model(config, prepared.vocabulary, prepared.features)
+    fresh.draw_table(config.train.seed)
+    assert torch.equal(table[4:], fresh.table_of(fresh.dense)[4:])
