@@ -54,11 +54,11 @@ def check_file(path: Path, flag: str) -> None:
 
 def check_new_file(path: Path, flag: str) -> None:
     """As check_file, of parquet by its name too, and nothing may lie at `path` yet: it may be somebody's work."""
-    if path.suffix.lower() in SUFFIXES:
-        raise ValueError(f"{flag} {path} is written as parquet, not as text; give a name such as {path.stem}.parquet")
     check_file(path, flag)
     if path.exists():
         raise ValueError(f"{flag} {path} is there already; remove it, or give another name")
+    if path.suffix.lower() in SUFFIXES:
+        raise ValueError(f"{flag} {path} is written as parquet, not as text; give a name such as {path.stem}.parquet")
 
 
 def _lock(handle: int, what: str) -> None:
