@@ -11,6 +11,8 @@ from pipelines.shell.home import home_of, make_home
 from warehouse.cli.arguments import Parser, whole
 from warehouse.cli.output import until_unread
 
+BACKFILL = "read the events of the earlier days of its window again first; ends at a day that was not delivered"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 2 after a mistake that a person can mend, 130 when interrupted."""
@@ -25,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     night = commands.add_parser("night", help="one night without the UI, for a server or a scheduler of your own")
     night.add_argument("--date", help="its day, like 2026-01-31 (default: the last day of the partitions: yesterday)")
-    night.add_argument("--backfill", action="store_true", help="read the events of all days before it again")
+    night.add_argument("--backfill", action="store_true", help=BACKFILL)
     night.add_argument("--lists-only", action="store_true", help="make its lists anew with the champion: job serve")
     report = commands.add_parser("report", help="a night's report made again, as one HTML page")
     report.add_argument("--date", help="its day (default: the last day of the partitions)")

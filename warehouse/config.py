@@ -65,6 +65,11 @@ class EventsConfig:
         roles = fields_of(self, *(name for name in vars(self) if name.endswith("_column")))
         distinct_roles({name: str(value) for name, value in roles if value}, "columns of the raw files")
 
+    def of_rows(self) -> dict[str, str | int | list[str]]:
+        """The settings that decide what a raw row becomes, by name, as JSON has them: all but a day's two limits."""
+        values = {**vars(self), "floor": self.floor.isoformat(), "event_types": sorted(self.event_types)}
+        return {name: value for name, value in values.items() if name not in ("max_rejected_share", "allow_empty_day")}
+
 
 @dataclass(frozen=True)
 class SessionsConfig:

@@ -32,7 +32,7 @@ WHOLE = "window_is_whole"
             WHOLE,
             asset="sessions",
             partitions_def=DAILY,
-            description="Every day of the window was delivered, and read as it lies there.",
+            description="Every day of the window was delivered, and read as it lies there by one set of settings.",
         )
     ],
 )
@@ -49,18 +49,18 @@ def sessions(
         after_older_nights(context)
         require_one_log(warehouse, mlflow, day, config.window_days)
         report = build_sessions(warehouse.engine(), warehouse.layout, day, step_config(SessionsConfig, config))
-    problem = report.window.problem()
-    if problem:
-        context.log.warning(problem)
+    remarks = report.window.remarks()
+    if remarks:
+        context.log.warning(remarks)
     found = parquet_metadata("sessions", warehouse.layout.files("sessions", day)) | numbers_of(report)
     return dg.MaterializeResult(
         metadata=found | _days(report.window),
         check_results=[
             dg.AssetCheckResult(
                 check_name=WHOLE,
-                passed=problem is None,
+                passed=remarks is None,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=problem or f"All {len(report.window.days)} days were delivered and read",
+                description=remarks or f"All {len(report.window.days)} days were delivered and read",
             )
         ],
     )
@@ -70,7 +70,7 @@ def _days(window: "Calendar") -> dict[str, Any]:
     """How many days the window has, and those of them that are not as they should be, by name."""
     from warehouse.days import spans
 
-    named = {name: getattr(window, name) for name in ("missing", "unread", "stale", "withdrawn")}
+    named = {name: getattr(window, name) for name in ("missing", "unread", "stale", "withdrawn", "otherwise")}
     return {
         "days": len(window.days),
         "days_read": len(window.read),

@@ -137,7 +137,7 @@ def _data(warehouse: Warehouse, night: date) -> Data:
         rejected=rejected_by_day(engine, layout, days),
         drifted=drift_by_day(engine, layout, [day for day, *_ in days]),
         sessions=sessions_kept(engine, layout, night),
-        missing=calendar(layout, first_of_window(night, window), night).problem(),
+        missing=calendar(layout, first_of_window(night, window), night).remarks(),
         drift=drift(engine, layout, night, window),
         catalogue=catalogue(engine, layout, night),
     )

@@ -161,6 +161,19 @@ def test_a_day_that_was_delivered_badly_is_named_and_its_good_events_are_used(
     assert f"timestamp is unreadable: {table.num_rows:,}" in told
 
 
+def test_days_that_were_read_by_other_settings_are_named_and_used(
+    shop: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The settings of the events changed: days that were read before are not read again by themselves, nor unsaid."""
+    config = {"ops": {"ingest_events": {"config": {"floor": "1999-01-01", "max_rejected_share": 0.5}}}}
+    result = shop.run("nightly", NIGHT, config, select=DATA)
+    assert result.success
+    said = "2026-01-01 to 2026-01-06 were read with other settings than the newest day (floor)"
+    assert check(result, "window_is_whole").description == said
+    assert page(shop, "sessions", NIGHT)["days_otherwise"] == "2026-01-01 to 2026-01-06"
+    assert said in capsys.readouterr().err
+
+
 def test_a_stray_file_of_an_earlier_day_is_named_and_that_of_the_night_stops_it(
     shop: Any, sentence: Callable[[Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
-"""Which raw files a day's events were read from, so that a day that was delivered again is seen.
+"""Which raw files a day's events were read from, and by which settings, so that a day that was delivered again is seen.
 
-A record lies beside the tables, one file a day: the name of each raw file with its bytes, its times and its SHA-256.
+A record lies beside the tables, one file a day: the name of each raw file with its bytes, its times and its SHA-256,
+and under SETTINGS the settings that decide what a raw row becomes.
 It is written after the events: a run killed between the two leaves an old record or none, and they are read again.
 """
 
@@ -9,6 +10,7 @@ import json
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from warehouse.engine import parquet_files
 from warehouse.layout import Layout
@@ -17,6 +19,8 @@ from warehouse.whole_files import replacing
 # Name of a raw file -> bytes, when its content was written, SHA-256, when its inode changed; in nanoseconds. The first
 # time can be set by whoever writes the file, the last one cannot.
 Delivery = dict[str, list[int | str]]
+Settings = dict[str, Any]  # as JSON has them
+SETTINGS = ""  # of a record: no file has that name
 
 
 def delivered(layout: Layout, day: date) -> list[Path]:
@@ -30,10 +34,20 @@ def look(layout: Layout, day: date) -> Delivery:
     return {name: _seen(path) for name, path in _named(layout, day).items()}
 
 
-def record(layout: Layout, day: date, delivery: Delivery) -> None:
-    """Keep what the day's events were read from."""
+def record(layout: Layout, day: date, delivery: Delivery, settings: Settings | None = None) -> None:
+    """Keep what the day's events were read from, and by which settings, where these decided anything."""
+    kept = delivery if settings is None else {**delivery, SETTINGS: settings}
     with replacing(layout.delivery(day)) as file:
-        file.write_text(json.dumps(delivery, indent=1), encoding="utf-8")
+        file.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+
+
+def read_by(layout: Layout, day: date) -> Settings | None:
+    """The settings that the day's events were read by; None where nobody knows, or the day held nothing to read."""
+    try:
+        found = json.loads(layout.delivery(day).read_text(encoding="utf-8"))[SETTINGS]
+    except (OSError, ValueError, TypeError, KeyError):  # no record, a spoiled one, or that of an older version
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def changed(layout: Layout, day: date, *, unknown: bool = True) -> bool:
@@ -43,8 +57,8 @@ def changed(layout: Layout, day: date, *, unknown: bool = True) -> bool:
     they are equal, the record learns the times, so that they are compared once.
     """
     try:
-        known: Delivery = json.loads(layout.delivery(day).read_text(encoding="utf-8"))
-        files = _named(layout, day)
+        known: dict[str, Any] = json.loads(layout.delivery(day).read_text(encoding="utf-8"))
+        settings, files = known.pop(SETTINGS, None), _named(layout, day)
         if files.keys() != known.keys():
             return True
         now = {name: _unchanged(path, known[name]) for name, path in files.items()}
@@ -53,7 +67,7 @@ def changed(layout: Layout, day: date, *, unknown: bool = True) -> bool:
     again = {name: seen for name, seen in now.items() if seen is not None}
     if again == now != known:
         with suppress(OSError):  # nothing is lost where it cannot be written
-            record(layout, day, again)
+            record(layout, day, again, settings)
     return again != now
 
 

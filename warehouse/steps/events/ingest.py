@@ -147,7 +147,7 @@ def _ingest(
             refused = db.write(statement("events_rejected"), rejected, _AS_FOUND).rows
             db.view("events", written.files)
             ((late, first, last),) = db.rows(statement("events_written", day_start=midnight(day)))
-    record(layout, day, delivery)
+    record(layout, day, delivery, config.of_rows())
     return EventsReport(
         day=day,
         files=len(schemas),

@@ -112,9 +112,26 @@ def test_sums_of_a_copy_are_compared_once(week, tmp_path):
 def test_the_record_of_an_older_version_holds(week):
     day = date(2024, 2, 27)
     place = week.layout.delivery(day)
-    place.write_text(json.dumps({name: entry[:3] for name, entry in json.loads(place.read_text()).items()}))
-    assert calendar(week.layout, FIRST, LAST).stale == ()
+    before = {name: entry[:3] for name, entry in json.loads(place.read_text()).items() if name}  # it had no settings
+    place.write_text(json.dumps(before))
+    assert calendar(week.layout, FIRST, LAST).stale == calendar(week.layout, FIRST, LAST).otherwise == ()
     assert [len(entry) for entry in json.loads(place.read_text()).values()] == [4]
+
+
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+def test_days_that_were_read_by_other_settings_are_named_until_they_are_read_again(week, tmp_path):
+    before = calendar(week.layout, FIRST, LAST)
+    assert (before.otherwise, before.remarks()) == ((), before.problem())
+    week.ingest("2024-02-29", time_zone="Europe/Athens", max_rejected_share=0.5)
+    found = calendar(week.layout, FIRST, LAST)
+    assert (found.otherwise, found.settings) == (before.read, ("time_zone",))
+    told = "2024-02-26 to 2024-02-27 were read with other settings than the newest day (time_zone)"
+    assert found.remarks() == f"{found.problem()}; {told}"
+    assert told not in found.problem(), "it stops no night"
+    copy = type(week.layout)(shutil.copytree(week.layout.root, tmp_path / "copy"))
+    assert calendar(copy, FIRST, LAST).otherwise == calendar(copy, FIRST, LAST).otherwise == before.read
+    week.ingest("2024-02-26", "2024-02-27", time_zone="Europe/Athens")
+    assert calendar(week.layout, FIRST, LAST).otherwise == ()
 
 
 def test_a_day_without_its_record_is_read_again_and_one_whose_raw_files_went_away_is_not(week):
