@@ -44,6 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(brief(str(error)), file=sys.stderr)
         return 2
+    except Exception as error:
+        from pipelines.policy.failures import sentence
+
+        if (said := sentence(error)) is None:
+            raise
+        print(brief(said), file=sys.stderr)
+        return 2
     except KeyboardInterrupt as interrupt:
         print(
             f"pipelines {options.command}: interrupted: {str(interrupt) or 'nothing half-written stays'}",

@@ -45,9 +45,9 @@ def as_failure() -> Iterator[None]:
             said = f"{FULL}; no table was left half written ({full})"
             said = str(error) if isinstance(error, ValueError) else said  # a sentence of ours
             raise dg.Failure(description=said, metadata={STOPS_LISTS: True}, allow_retries=False) from error
-        if (sentence := _sentence(error)) is None:
+        if (told := sentence(error)) is None:
             raise
-        raise dg.Failure(description=sentence, allow_retries=False) from error
+        raise dg.Failure(description=told, allow_retries=False) from error
 
 
 def _full_disk(error: BaseException | None) -> str | None:
@@ -61,7 +61,7 @@ def _full_disk(error: BaseException | None) -> str | None:
     return None
 
 
-def _sentence(error: Exception) -> str | None:
+def sentence(error: Exception) -> str | None:
     """What a person is told of an error; None where it is a fault of the program."""
     if isinstance(error, ValueError | FileNotFoundError):
         if type(error).__module__.startswith("pyarrow"):  # it names no file

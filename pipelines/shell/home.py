@@ -15,7 +15,6 @@ from warehouse.whole_files import folder_lock, replacing
 
 PROJECT = Path(__file__).resolve().parents[2]
 DATA_FOLDER = "data_folder"  # the file of a home that says for which data folder it was opened last
-DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")  # where dagster.yaml names no others
 
 SETTINGS = """\
 # The project's own Dagster home: runs are kept here and shown in the UI. Named by DAGSTER_HOME in .env.
@@ -88,20 +87,26 @@ def make_home(home: Path) -> Path:
 
 
 def make_databases(home: Path) -> None:
-    """Have Dagster make the databases of a new home: to be called before anything else opens it.
+    """Have Dagster open its databases, and make those of a new home: to be called before anything else opens it.
 
     Raises:
-        ValueError: they cannot be made: a full disk, or a dagster.yaml that Dagster cannot read.
+        ValueError: they cannot be opened: a full disk, a spoiled one, or a dagster.yaml that Dagster cannot read.
     """
-    with folder_lock(home):
-        if all((home / database).exists() for database in DATABASES):
-            return
-        import dagster as dg
-        from sqlalchemy.exc import SQLAlchemyError
+    import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
+    from yaml import YAMLError  # type: ignore[import-untyped]
 
-        try:
-            with dg.DagsterInstance.from_config(str(home)):
-                pass
-        except (SQLAlchemyError, dg.DagsterError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise ValueError(f"Dagster's databases in {home} (DAGSTER_HOME) cannot be made: {said}") from error
+    try:
+        with folder_lock(home), dg.DagsterInstance.from_config(str(home)):
+            pass
+    except (SQLAlchemyError, dg.DagsterError, YAMLError) as error:
+        raise unusable(home, error) from error
+
+
+def unusable(home: Path, error: Exception) -> ValueError:
+    """What to do about a home whose databases or settings Dagster cannot use."""
+    said = " ".join(str(error).split())[:200]
+    return ValueError(
+        f"Dagster's home {home} (DAGSTER_HOME) cannot be used: {said}; put its dagster.yaml right, or move the home "
+        f"away: its runs are forgotten then, no table is"
+    )

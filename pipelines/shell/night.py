@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.settings.read import SettingsError, current_settings
-from pipelines.shell.home import make_databases, shared
+from pipelines.shell.home import make_databases, shared, unusable
 from warehouse.layout import Layout
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def failed_steps(job: str, *, tags: Mapping[str, str] | None = None, **options: 
 
     night = options.get("partition_key", "no partition")
     with noticing() as interrupted:
-        with _full_disk_said(job, night), _opened_home() as instance:
+        with _databases_said(job, night), _opened_home() as instance:
             done = defs.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -154,8 +154,10 @@ def _why(failures: "Sequence[dg.DagsterEvent]") -> str:
 
 
 @contextmanager
-def _full_disk_said(job: str, night: str) -> Iterator[None]:
-    """Turn what Dagster's database says of a full disk, which is a stack trace, into a sentence; told to people too."""
+def _databases_said(job: str, night: str) -> Iterator[None]:
+    """Turn what Dagster's databases say, which is a stack trace, into a sentence; a full disk is told to people too."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from pipelines.tracking import store
 
     try:
@@ -164,6 +166,8 @@ def _full_disk_said(job: str, night: str) -> Iterator[None]:
         places = (current_settings().root, Path(os.environ["DAGSTER_HOME"]))
         full = next((place for place in places if shutil.disk_usage(place).free < store.LEAST), None)
         if full is None:
+            if isinstance(error, SQLAlchemyError):
+                raise unusable(places[1], error) from error
             raise
         why = f"the disk that holds {full} is full: free space and run it again; no table was left half written"
         _tell(job, night, why, "not recorded")

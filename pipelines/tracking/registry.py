@@ -70,17 +70,24 @@ def readable(tracking: "Tracking", version: "ModelVersion", below: Path) -> Path
     Raises:
         ModelUnreadable: one of them is gone or spoiled.
     """
+    measured = evaluated_checkpoint(tracking, version, below)
+    _read(version, measured)
+    require_servable(version, below)
+    return measured
+
+
+def require_servable(version: "ModelVersion", below: Path) -> None:
+    """Copy the checkpoint that serves and read it; ModelUnreadable where it is gone or spoiled."""
+    _read(version, served_checkpoint(version, below))
+
+
+def _read(version: "ModelVersion", copy: Path) -> None:
     from gru4rec.storage.checkpoint import load
 
-    found = []
-    for copy in (lambda: evaluated_checkpoint(tracking, version, below), lambda: served_checkpoint(version, below)):
-        folder = copy()
-        try:
-            load(folder)
-        except (ValueError, OSError) as error:
-            raise _unreadable(version, error, folder) from error
-        found.append(folder)
-    return found[0]
+    try:
+        load(copy)
+    except (ValueError, OSError) as error:
+        raise _unreadable(version, error, copy) from error
 
 
 def said_of_copy(error: Exception, copy: Path) -> str:

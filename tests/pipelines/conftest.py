@@ -163,18 +163,31 @@ def house(fresh_mlflow: Callable[[Path], None]) -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def three_versions(tmp_path_factory: pytest.TempPathFactory, fresh_mlflow: Callable[[Path], None]) -> Path:
-    """The folder of a registry with three versions without models; the first is champion by its gate."""
+    """The folder of a registry with three versions, all of one small model; the first is champion by its gate."""
     from pipelines.tracking import registry
 
     folder = tmp_path_factory.mktemp("three-versions")
     fresh_mlflow(folder)
     found = _tracking(folder)
     found.client.create_registered_model("gru4rec")
+    _save_small_model(folder / "model" / "artifacts" / "checkpoint")
     for _ in range(3):
         run = found.client.create_run(found.experiment_id)
-        found.client.create_model_version("gru4rec", (folder / "none").as_uri(), run.info.run_id)
+        found.client.create_model_version("gru4rec", (folder / "model").as_uri(), run.info.run_id)
     registry.promote(found, found.client.get_model_version("gru4rec", "1"), by="gate", reason="first")
     return folder
+
+
+def _save_small_model(folder: Path) -> None:
+    import pyarrow as pa
+
+    from gru4rec import Config
+    from gru4rec.data.vocabulary import Vocabulary
+    from gru4rec.network.build import build_model
+    from gru4rec.storage.checkpoint import save
+
+    config = Config().override({"hidden_size": 4})
+    save(folder, build_model(config, Vocabulary.build(pa.array([1, 2, 3]))), config)
 
 
 @pytest.fixture

@@ -118,12 +118,12 @@ def test_what_dagsters_database_says_of_a_full_disk_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     said = sqlite3.OperationalError("disk I/O error\n[SQL: PRAGMA main]")
-    with pytest.raises(sqlite3.OperationalError), night._full_disk_said("nightly", "2026-01-06"):
+    with pytest.raises(sqlite3.OperationalError), night._databases_said("nightly", "2026-01-06"):
         raise said
     monkeypatch.setattr(store, "LEAST", 2**62)  # no disk has so much free
     with (
         pytest.raises(ValueError, match="is full: free space") as found,
-        night._full_disk_said("nightly", "2026-01-06"),
+        night._databases_said("nightly", "2026-01-06"),
     ):
         raise said
     assert "\n" not in str(found.value)

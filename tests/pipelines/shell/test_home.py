@@ -85,9 +85,40 @@ def test_a_home_that_two_data_folders_share_is_a_warning(tmp_path: Path) -> None
 
 def test_settings_that_dagster_cannot_read_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetri: {enabled: true}\n")
-    with pytest.raises(ValueError, match=r"Dagster's databases in .* cannot be made: .*\"telemetri\"") as refused:
+    with pytest.raises(ValueError, match=r"Dagster's home .* cannot be used: .*\"telemetri\"") as refused:
         make_databases(tmp_path)
-    assert len(str(refused.value)) < 400
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("dagster.yaml", "while parsing"),
+        ("history/runs.db", "file is not a database"),
+        ("schedules/schedules.db", "file is not a database"),
+    ],
+)
+def test_a_home_that_was_spoiled_is_one_sentence(tmp_path: Path, file: str, said: str) -> None:
+    make_databases(make_home(tmp_path))
+    make_databases(tmp_path)
+    for left in (tmp_path / file).parent.glob(f"{Path(file).name}-*"):
+        left.unlink()
+    (tmp_path / file).write_text("telemetry: [" if file == "dagster.yaml" else "this was a database " * 100)
+    with pytest.raises(ValueError, match=rf"Dagster's home .* cannot be used: .*{said}.*; put its dagster.yaml right"):
+        make_databases(tmp_path)
+
+
+def test_a_database_that_fails_in_the_middle_of_a_night_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.shell.night import execute
+
+    monkeypatch.setenv("DAGSTER_HOME", str(make_home(tmp_path)))
+    make_databases(tmp_path)
+    for index in (tmp_path / "history" / "runs").iterdir():
+        index.write_text("this was a database " * 100)
+    with pytest.raises(ValueError, match=r"Dagster's home .* cannot be used: .*file is not a database"):
+        execute("serve", partition_key="2026-01-05")
 
 
 @pytest.mark.slow

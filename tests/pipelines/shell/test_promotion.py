@@ -1,5 +1,9 @@
 """A person moves the alias champion, and gives it back."""
 
+import getpass
+import os
+from pathlib import Path
+
 import pytest
 
 from pipelines.shell import promotion
@@ -24,3 +28,31 @@ def test_promotion_by_hand_and_rollback_leave_a_trace(tracking: Tracking) -> Non
         promotion.by_hand(tracking, 9, "why not")
     with pytest.raises(ValueError, match="needs a reason"):
         promotion.by_hand(tracking, 2, " ")
+
+
+def test_a_version_that_cannot_serve_does_not_become_champion(tracking: Tracking, tmp_path: Path) -> None:
+    """It would be seen by the next night, which could make no lists."""
+    run = tracking.client.create_run(tracking.experiment_id).info.run_id
+    tracking.client.create_model_version("gru4rec", (tmp_path / "gone").as_uri(), run)
+    promotion.by_hand(tracking, 2, "better")
+    with pytest.raises(ValueError, match="the files of gru4rec version 4 cannot be read"):
+        promotion.by_hand(tracking, 4, "the newest")
+    tracking.client.delete_model_version("gru4rec", "1")
+    with pytest.raises(ValueError, match=r"gru4rec has no version 1: see the versions .* `pipelines promote`"):
+        promotion.rollback(tracking, "")
+    champion = registry.aliased(tracking, registry.CHAMPION)
+    assert champion is not None
+    assert int(champion.version) == 2
+    assert "rolled_back_by" not in champion.tags
+    assert "promoted_by" not in tracking.client.get_model_version("gru4rec", "4").tags
+
+
+def test_a_user_without_a_name_promotes_too(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    with pytest.raises((KeyError, OSError)):
+        getpass.getuser()
+    promotion.by_hand(tracking, 2, "better")
+    assert tracking.client.get_model_version("gru4rec", "2").tags["promoted_by"] == "user 54321 by hand"

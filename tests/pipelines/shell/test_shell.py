@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.__main__ import main
+from tests.ports import free_port
 from warehouse.recommendations import latest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,6 +98,23 @@ def test_a_mistake_in_the_shell_is_one_sentence(
     said = capsys.readouterr().err
     assert says in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("arguments", [["rollback"], ["report", "--date", "2026-01-05"], ["check"]])
+def test_an_mlflow_server_that_does_not_answer_is_one_sentence(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines import __main__ as entrance
+    from pipelines.settings.read import load
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    nobody = {"GRU4REC_DATA": str(tmp_path), "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
+    monkeypatch.setattr(entrance, "current_settings", lambda: load(nobody))
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("MLflow refused: API request to http://127.0.0.1:")
+    assert "Traceback" not in said
+    assert said.count("\n") == 1
 
 
 def test_the_demo_keeps_to_a_folder_of_its_own(
