@@ -118,6 +118,11 @@ class SessionsConfig:
         between("gap_minutes", self.gap_minutes, 1e-6, MAX_GAP)
         for name, value in fields_of(self, "dwell_threshold_seconds", "dwell_limit_seconds"):
             between(name, value, 1e-6, 1e9)
+        if self.dwell != "off" and self.dwell_limit_seconds < self.dwell_threshold_seconds:
+            raise ValueError(
+                f"dwell_limit_seconds {self.dwell_limit_seconds:g} is below dwell_threshold_seconds "
+                f"{self.dwell_threshold_seconds:g}: no stay would count for more"
+            )
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ def _as_text(value: Any) -> Any:
 
 def _day(value: str) -> str:
     try:
-        known = 1970 <= date.fromisoformat(value).year < 2200
+        day = date.fromisoformat(value)
+        known = 1970 <= day.year < 2200 and day.isoformat() == value  # not 20260131, which Dagster cannot read
     except ValueError:
         known = False
     if not known:
@@ -88,8 +89,25 @@ def _device(value: str) -> str:
 
 
 def _registered_name(value: str) -> str:
-    if not value.strip() or set(value) & set("/:\0\n"):
-        raise ValueError("use a name without / and :")
+    """MLflow finds models by an address and by a filter, in which some characters mean something else."""
+    if not value.strip(" .") or not value.isprintable() or set(value) & set("/:'\"#?@"):
+        raise ValueError("use a name without / and :, quotes, #, ? and @")
+    if value == "Default":
+        raise ValueError("MLflow keeps that name for runs that belong nowhere, outside of the data folder: use another")
+    return value
+
+
+def _baselines(value: list[str]) -> list[str]:
+    if "popularity" not in value:
+        raise ValueError("popularity must be among them: the gate promotes no model that is not seen to beat it")
+    if len(set(value)) < len(value):
+        raise ValueError("name each once")
+    return value
+
+
+def _tuned_name(value: str) -> str:
+    if value == "auto":
+        raise ValueError('use another name: [model] preset = "auto" would no longer look at the data')
     return value
 
 
@@ -148,6 +166,7 @@ RegisteredName = Annotated[Name, AfterValidator(_registered_name)]  # of an expe
 MemorySize = Annotated[str, AfterValidator(_memory_size)]
 Device = Annotated[str, AfterValidator(_device)]
 FileName = Annotated[str, AfterValidator(_file_name)]  # becomes the name of a file in the data folder
+TunedName = Annotated[FileName, AfterValidator(_tuned_name)]  # of a preset that tuning writes
 Caps = Annotated[dict[Name, dict[str, Annotated[int, Field(ge=1, le=32_767)]]], BeforeValidator(_caps)]
 SparkSettings = Annotated[dict[str, str], BeforeValidator(_spark_settings)]
 IdType = Literal["auto", "int64", "string"]
@@ -172,4 +191,5 @@ ScoreShift = Annotated[
 GateMetric = Literal["recall@20", "mrr@20", "ndcg@20"]  # the evaluation measures the difference between models in these
 Refit = Literal["full", "continue", "none"]
 BaselineName = Literal["popularity", "markov", "sequential rules", "V-SKNN", "VSTAN"]
+Baselines = Annotated[list[BaselineName], AfterValidator(_baselines)]
 UnreadableChampion = Literal["judge", "refuse"]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pipelines.settings.kinds import (
     AtLeastOne,
-    BaselineName,
+    Baselines,
     Device,
     FileName,
     GateMetric,
@@ -17,6 +17,7 @@ from pipelines.settings.kinds import (
     Refit,
     Share,
     Threads,
+    TunedName,
     UnreadableChampion,
 )
 from pipelines.settings.sections import Section
@@ -50,12 +51,12 @@ class Model(Section):
 class Evaluation(Section):
     """What the model is measured on, and against."""
 
-    baselines: list[BaselineName] = Field(
+    baselines: Baselines = Field(
         default=["popularity", "markov", "sequential rules", "V-SKNN", "VSTAN"],
         description="what the model is compared with",
     )
-    bootstrap: NotNegative = Field(
-        default=1000, le=100_000, description="resamples of the sessions for the 95% intervals"
+    bootstrap: int = Field(
+        default=1000, ge=20, le=100_000, description="resamples of the sessions for the 95% intervals"
     )
     seed: NotNegative = Field(default=0, description="of the bootstrap and of the sample of sessions")
     max_sessions: NotNegative = Field(
@@ -116,7 +117,7 @@ class Tuning(Section):
         default="tuning",
         description="the study's name: its file lies in <data folder>/tuning; another name begins anew",
     )
-    preset: FileName = Field(
+    preset: TunedName = Field(
         default="tuned",
         description="the name that the best parameters are written under: [model] preset can be set to it",
     )

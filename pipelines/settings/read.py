@@ -109,7 +109,7 @@ def _problem(knobs: Knobs, root: Path) -> str | None:
         "engine": lambda: engine_of(scratch=root, **knobs.engine.model_dump()),
         "events": lambda: step_config(EventsConfig, knobs.events),
         "sessions": lambda: step_config(SessionsConfig, knobs.sessions),
-        "splits": lambda: step_config(SplitsConfig, knobs.splits),
+        "splits": lambda: _held_out(knobs),
         "contexts": lambda: step_config(ContextConfig, knobs.sessions, knobs.contexts),
         "recommendations": lambda: step_config(AuditLimits, knobs.recommendations),
         "model": lambda: presets.check(root, model.preset, model.overrides, to_come=knobs.tuning.preset),
@@ -120,6 +120,19 @@ def _problem(knobs: Knobs, root: Path) -> str | None:
         except ValueError as error:
             return f"[{section}]: {error}"
     return None
+
+
+def _held_out(knobs: Knobs) -> None:
+    splits, window = knobs.splits, knobs.sessions.window_days
+    step_config(SplitsConfig, splits)
+    if splits.test_start is None and not splits.test_days:
+        raise ValueError("test_days is 0: nothing could be measured, so no model would be promoted; use at least 1")
+    held_out = splits.validation_days + splits.test_days
+    if splits.validation_start is None and splits.test_start is None and held_out >= window:
+        raise ValueError(
+            f"validation_days {splits.validation_days} and test_days {splits.test_days} leave no day to train on of "
+            f"the {window} of [sessions] window_days"
+        )
 
 
 def _days(partitions: Partitions) -> None:

@@ -79,6 +79,11 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
         ("[model]\noverrides = 3\n", "[model]: overrides is 3; use a table"),
         ("[sessions\n", "is not valid TOML"),
         ('[partitions]\nfirst_day = "01.02.2024"\n', "[partitions]: first_day is '01.02.2024'; use a date like"),
+        ('[partitions]\nfirst_day = "20240101"\n', "[partitions]: first_day is '20240101'; use a date like 2026-01-31"),
+        (
+            '[partitions]\nlast_day = "2026-W02-1"\n',
+            "[partitions]: last_day is '2026-W02-1'; use a date like 2026-01-31",
+        ),
         ("[partitions]\nlast_day = 2023-12-31\n", "last_day 2023-12-31 is before first_day 2024-01-01"),
         ('[schedule]\ncron = "whenever"\n', "[schedule]: cron is 'whenever'; use five fields"),
         ('[schedule]\ncron = "60 2 * * *"\n', "use five fields that some time fits"),
@@ -92,6 +97,26 @@ def test_environment_names_file_and_tracking_server(tmp_path: Path) -> None:
         ('[events]\ntimestamp_unit = "h"\n', "[events]: timestamp_unit is 'h'; use one of '', 's', 'ms', 'us', 'ns'."),
         ('[events]\nuser_column = ""\n', "[events]: user_column is ''; it must not be empty."),
         ("[events]\nmax_rejected_share = 2\n", "[events]: max_rejected_share is 2; use a number of at most 1"),
+        (
+            "[sessions]\nwindow_days = 2\n",
+            "[splits]: validation_days 1 and test_days 1 leave no day to train on of the 2",
+        ),
+        ("[splits]\ntest_days = 0\n", "[splits]: test_days is 0: nothing could be measured"),
+        (
+            '[sessions]\ndwell = "weight"\ndwell_limit_seconds = 30\n',
+            "[sessions]: dwell_limit_seconds 30 is below dwell_threshold_seconds 60: no stay would count for more.",
+        ),
+        ('[evaluation]\nbaselines = ["markov"]\n', "baselines is ['markov']; popularity must be among them"),
+        ("[evaluation]\nbaselines = []\n", "baselines is []; popularity must be among them: the gate promotes no"),
+        ('[evaluation]\nbaselines = ["popularity", "popularity"]\n', "'popularity']; name each once."),
+        ("[evaluation]\nbootstrap = 0\n", "[evaluation]: bootstrap is 0; use a number of at least 20."),
+        ("[evaluation]\nbootstrap = 19\n", "[evaluation]: bootstrap is 19; use a number of at least 20."),
+        ('[tuning]\npreset = "auto"\n', "[tuning]: preset is 'auto'; use another name"),
+        *(
+            (f"[mlflow]\nmodel = {name}\n", "use a name without / and :, quotes, #, ? and @.")
+            for name in ("'a#b'", "'a?b'", "'a@b'", '"Bob\'s"', "'..'", '"a\\tb"', "'say \"x\"'")
+        ),
+        ('[mlflow]\nexperiment = "Default"\n', "[mlflow]: experiment is 'Default'; MLflow keeps that name"),
         ("[sessions]\nwindow_days = 0\n", "[sessions]: window_days is 0; use a number of at least 1."),
         ("[splits]\nvalidation_start = 2024-02-01\ntest_start = 2024-01-01\n", "[splits]: validation_start 2024-02-01"),
         ("[contexts]\nmax_events = 0\n", "[contexts]: max_events is 0; use a number of at least 1."),
