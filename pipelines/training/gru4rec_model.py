@@ -12,7 +12,7 @@ from pipelines.policy.failures import as_failure
 from pipelines.policy.metadata import OWNERS, markdown_table
 from pipelines.policy.partitions import DAILY
 from pipelines.policy.resources import MLflow, Warehouse
-from pipelines.policy.rule_columns import require_rule_columns
+from pipelines.policy.shop_rules import require_rules
 from pipelines.settings import presets
 from pipelines.settings.launchpad import ModelKnobs
 from pipelines.settings.read import current_settings
@@ -44,7 +44,7 @@ def gru4rec_model(
     """Train, log and register; nothing is registered when training fails."""
     day = context.partition_key
     with as_failure():
-        require_rule_columns(warehouse.layout, day, current_settings().knobs.recommendations)
+        require_rules(warehouse, day, current_settings().knobs.recommendations)
         splits = warehouse.files("splits", day)
         data = encode_night(splits, warehouse.files("sessions", day), warehouse.scratch())
         root = warehouse.layout.root
