@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from warehouse.engine.protocol import Engine
 
 
+MADE_BY = {"evaluations": "offline_evaluation"}  # the asset of a table that has another name
+
+
 class Warehouse(dg.ConfigurableResource):
     """The data folder and the engine that works on it."""
 
@@ -69,7 +72,8 @@ class Warehouse(dg.ConfigurableResource):
         files = self.layout.files(table, day)
         if not files:
             missing = self.layout.place(table, day)
-            raise FileNotFoundError(f"{missing} does not exist: materialise {table} for {day} first.")
+            asset = MADE_BY.get(table, table)
+            raise FileNotFoundError(f"{missing} does not exist: materialise {asset} for {day} first.")
         for file in files:
             check(file)
         return files

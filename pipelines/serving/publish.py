@@ -53,15 +53,17 @@ def publish_night(
 
     Raises:
         AuditFailed: the lists are written beside the table and fail their audit; nothing is visible.
-        ValueError: allow or deny, or the champion's files cannot be read, or rules of the shop lack their columns.
+        ValueError: allow or deny, or the champion's files cannot be read, rules of the shop lack their columns, or the
+            night is older than those that are kept.
     """
     from pipelines.serving.scoring import ListsOfGroup
     from warehouse.config import ContextConfig
-    from warehouse.recommendations import AuditLimits, NightFacts, publish, publish_groups
+    from warehouse.recommendations import AuditLimits, NightFacts, publish, publish_groups, require_kept
     from warehouse.steps.contexts.build import contexts, map_contexts
 
     engine, layout = warehouse.engine(), warehouse.layout
     run_date, sources = date.fromisoformat(day), step_config(ContextConfig, knobs)
+    require_kept(layout, run_date, knobs.keep_nights)
     limits = step_config(AuditLimits, knobs)
     facts = NightFacts(int(champion.version), champion.run_id, metadata=notes)
     with ExitStack() as stack:
@@ -107,14 +109,15 @@ def publish_similar(
 
     Raises:
         AuditFailed: the night is written beside the table and fails its audit; nothing is visible.
-        ValueError: allow or deny cannot be read.
+        ValueError: allow or deny cannot be read, or the night is older than those that are kept.
     """
     from gru4rec.config.threads import limited
     from gru4rec.serving.lists import list_threads
-    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish
+    from warehouse.recommendations import AuditLimits, Expected, NightFacts, publish, require_kept
     from warehouse.steps.contexts.shelf import shelf
 
     engine, layout = warehouse.local_engine(), warehouse.layout
+    require_kept(layout.similar_items, date.fromisoformat(day), knobs.keep_nights)
     with tempfile.TemporaryDirectory() as copy:
         recommender, _ = _load(champion, Path(copy))
     vocabulary = recommender.scorer.vocabulary

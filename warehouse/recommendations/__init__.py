@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test holds both lists t
     from warehouse.recommendations.publishing.publish import Published as Published
     from warehouse.recommendations.publishing.publish import publish as publish
     from warehouse.recommendations.publishing.publish import publish_groups as publish_groups
+    from warehouse.recommendations.publishing.retention import require_kept as require_kept
     from warehouse.recommendations.publishing.retention import retain as retain
     from warehouse.recommendations.publishing.rolling_back import rollback as rollback
     from warehouse.recommendations.publishing.sweeping import sweep as sweep
@@ -58,7 +59,7 @@ _NAMES_OF = {
     "logbook": "Rollback history",
     "publishing.auditing": "audit",
     "publishing.publish": "NightFacts Published publish publish_groups",
-    "publishing.retention": "retain",
+    "publishing.retention": "require_kept retain",
     "publishing.rolling_back": "rollback",
     "publishing.sweeping": "sweep",
     "reading.comparison": "compare",

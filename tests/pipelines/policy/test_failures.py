@@ -125,3 +125,10 @@ def behind(error: Exception) -> Exception:
         raise RuntimeError("commit failed") from error
     except RuntimeError as raised:
         return raised
+
+
+@pytest.mark.parametrize(("table", "asset"), [("sessions", "sessions"), ("evaluations", "offline_evaluation")])
+def test_a_missing_table_is_told_by_the_asset_that_makes_it(tmp_path: Path, table: str, asset: str) -> None:
+    shop = Warehouse(root=str(tmp_path), memory_limit="1GB", threads=1)
+    with pytest.raises(FileNotFoundError, match=rf"{table}.* does not exist: materialise {asset} for 2026-01-08 first"):
+        shop.files(table, "2026-01-08")

@@ -261,11 +261,12 @@ def test_lists_take_the_threads_that_are_named_or_one_for_a_narrow_model(
         torch.set_num_threads(before)
 
 
-def test_older_nights_than_are_kept_leave_the_table(serve: SimpleNamespace) -> None:
+def test_older_nights_than_are_kept_leave_the_table(serve: SimpleNamespace, sentence: Callable) -> None:
     serve.run(FIRST)
     serve.run(LAST, keep_nights=1)
     with pytest.raises(table.NoNight, match="it holds 2026-01-08 alone"):
         table.night(serve.layout, FIRST)
+    assert "2026-01-07 is older than the newest 1 night(s)" in sentence(serve.run(FIRST, keep_nights=1))
 
 
 def test_without_a_champion_nothing_is_served(

@@ -37,13 +37,14 @@ def test_the_table_is_what_the_champion_says_and_every_check_passes(
     ]
 
 
-def test_denied_items_are_not_named_and_old_nights_go(serve: SimpleNamespace) -> None:
+def test_denied_items_are_not_named_and_old_nights_go(serve: SimpleNamespace, sentence) -> None:
     serve.similar(FIRST)
     assert serve.similar(deny="NOT in_stock", keep_nights=1).success
     shown = set(table.latest(serve.layout.similar_items).to_arrow()["similar_item_id"].to_pylist())
     assert shown <= set(range(0, ITEMS, 2))
     with pytest.raises(table.NoNight):
         table.night(serve.layout.similar_items, FIRST)
+    assert "2026-01-07 is older than the newest 1 night(s)" in sentence(serve.similar(FIRST, keep_nights=1))
     assert not serve.layout.recommendations.exists()
 
 

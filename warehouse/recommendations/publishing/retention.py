@@ -17,7 +17,7 @@ from warehouse.recommendations.errors import RecommendationsError
 from warehouse.recommendations.publishing.staging import A_DAY, REJECTED, audit_file, staging_folder
 from warehouse.recommendations.publishing.stored import put_stored
 from warehouse.recommendations.publishing.sweeping import sweep
-from warehouse.recommendations.table import HasRecommendations, nights, open_table, table_path
+from warehouse.recommendations.table import HasRecommendations, nights, open_table, opened_if_there, table_path
 from warehouse.values import whole
 
 Result = TypeVar("Result")
@@ -34,6 +34,26 @@ class Retained:
     dropped: tuple[dt.date, ...]
     vacuumed: int
     swept: tuple[str, ...]
+
+
+def require_kept(where: HasRecommendations | str | Path, run_date: dt.date, keep_nights: int) -> None:
+    """Refuse a night that `retain` would drop as soon as it was published.
+
+    Args:
+        where: the table; one that is not there yet keeps any night.
+        run_date: the night that is to be made.
+        keep_nights: as of `retain`; 0 where no night is dropped.
+
+    Raises:
+        RecommendationsError: so many newer nights stand in the table.
+    """
+    table = opened_if_there(table_path(where))
+    kept = nights(table)[-keep_nights:] if table is not None and keep_nights else []
+    if len(kept) == keep_nights and kept and run_date < kept[0]:
+        raise RecommendationsError(
+            f"{run_date} is older than the newest {keep_nights} night(s), which keep_nights keeps (since {kept[0]}): "
+            "it would leave the table at once; raise keep_nights, or make no lists of that night"
+        )
 
 
 def retain(where: HasRecommendations | str | Path, keep_nights: int, vacuum_hours: int = SAFE_HOURS) -> Retained:

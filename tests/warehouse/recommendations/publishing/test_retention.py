@@ -33,6 +33,18 @@ def test_retain_lets_rejected_nights_go_with_the_nights_around_them(nights):
     assert not list(caught.value.kept.parent.glob("*"))
 
 
+def test_a_night_that_would_be_dropped_at_once_is_refused(nights):
+    table.require_kept(nights.layout, nights.day(0), 1)  # there is no table yet
+    for day in (1, 2):
+        nights.publish(day)
+    for keep, day in ((2, 1), (2, 3), (3, 0), (0, 0)):
+        table.require_kept(nights.layout, nights.day(day), keep)
+    with pytest.raises(
+        table.RecommendationsError, match=r"2026-01-10 is older than the newest 2 night\(s\), .*2026-01-11"
+    ):
+        table.require_kept(nights.layout, nights.day(0), 2)
+
+
 @pytest.mark.parametrize(("keep", "hours"), [(0, 168), (1, -1)])
 def test_retention_that_would_empty_the_table_is_refused(nights, keep, hours):
     nights.publish(0)
