@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.warehouse.account.nights import FIRST, SECOND, THIRD, TIME, put, three_days
@@ -115,6 +116,15 @@ def test_the_catalogue_and_the_lists_beside_those_of_the_night_before(layout: La
     assert published(layout, FIRST) is None
     both = compared(layout, THIRD, SECOND, 2)
     assert (both["overlap"], both["users_both"]) == (0.5, 1)
+
+
+def test_a_catalogue_whose_ids_became_text_is_compared_all_the_same(layout: Layout, engine: DuckDBEngine) -> None:
+    path = layout.partition("items", THIRD)
+    ids = pq.read_table(path)["item_id"].to_pylist()
+    put(path, item_id=[str(one) for one in ids[:-1]] + ["I9"])
+    found = catalogue(engine, layout, THIRD)
+    assert found is not None
+    assert (found.items, found.before, found.come, found.gone) == (4, 3, 2, 1)
 
 
 def test_drawn_users_have_their_last_events_and_the_top_of_their_list(layout: Layout, engine: DuckDBEngine) -> None:

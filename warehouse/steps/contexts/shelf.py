@@ -36,15 +36,32 @@ class Shelf:
     deny: "pa.Array | None" = None
 
     def of(self, catalogue: "pa.Array") -> "pa.Array":
-        """The ids of the catalogue that may be recommended, in the catalogue's order."""
+        """The ids of the catalogue that may be recommended, in the catalogue's order.
+
+        Raises:
+            ValueError: a list names items by ids that are none of the catalogue's type.
+        """
         import pyarrow.compute as pc
 
         left = catalogue
         if self.allow is not None:
-            left = left.filter(pc.is_in(left, value_set=self.allow.cast(left.type)))
+            left = left.filter(pc.is_in(left, value_set=_as_ids("allow", self.allow, left.type)))
         if self.deny is not None:
-            left = left.filter(pc.invert(pc.is_in(left, value_set=self.deny.cast(left.type))))
+            left = left.filter(pc.invert(pc.is_in(left, value_set=_as_ids("deny", self.deny, left.type))))
         return left
+
+
+def _as_ids(name: str, ids: "pa.Array", wanted: "pa.DataType") -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        return ids.cast(wanted)
+    except pa.ArrowInvalid:
+        one = next((text for text in ids.to_pylist() if not str(text).isdecimal()), ids[0].as_py())
+        raise ValueError(
+            f"{name} names the item {shown(str(one))}, and the model knows items by whole numbers: deliver the raw "
+            f"items, or the file, with the ids that the events have"
+        ) from None
 
 
 def shelf(

@@ -42,6 +42,16 @@ def test_predicates_on_items(layout, engine):
     assert shelf(engine, layout, DAY, deny="NOT in_stock").of(pa.array([4, 3, 2, 1, 9])).to_pylist() == [4, 3, 1, 9]
 
 
+def test_a_catalogue_of_other_ids_than_the_models_is_one_sentence(layout, engine):
+    pq.write_table(pa.table({"item_id": ["1", "I2"], "in_stock": [True, True]}), layout.partition("items", DAY))
+    for name in ("allow", "deny"):
+        chosen = shelf(engine, layout, DAY, **{name: "in_stock"})
+        with pytest.raises(
+            ValueError, match=rf"{name} names the item 'I2', and the model knows items by whole numbers"
+        ):
+            chosen.of(pa.array([1, 2]))
+
+
 def test_lists_in_a_parquet_file(layout, engine):
     pq.write_table(pa.table({"item_id": pa.array([2, 3, None], pa.int32())}), layout.root / "banned.parquet")
     assert shelf(engine, layout, DAY, deny="banned.parquet").of(pa.array([1, 2, 3])).to_pylist() == [1]
