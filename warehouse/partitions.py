@@ -82,9 +82,14 @@ def check(file: Path) -> None:
     if home.suffix == SUFFIX:
         place, keep = home, f"remove its sum from {home / MANIFEST}"
     raise Damaged(
-        f"{file} was damaged or changed after it was written (its sum differs): materialise {place.parent.name} for "
-        f"{place.stem} again; to keep it as it is, {keep}"
+        f"{file} was damaged or changed after it was written (its sum differs): "
+        f"materialise {made_by(place.parent.name)} for {place.stem} again; to keep it as it is, {keep}"
     )
+
+
+def made_by(table: str) -> str:
+    """What a person materialises to get a table: the asset of its name, but for evaluations."""
+    return "offline_evaluation" if table == "evaluations" else table
 
 
 def sound(path: Path) -> bool:

@@ -10,7 +10,7 @@ import dagster as dg
 from pipelines.settings.read import Settings
 from pipelines.settings.tracking_server import lend_credentials
 from warehouse.layout import Layout
-from warehouse.partitions import check
+from warehouse.partitions import check, made_by
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from pipelines.tracking.runs import Tracking
     from warehouse.engine.duckdb_engine import DuckDBEngine
     from warehouse.engine.protocol import Engine
-
-
-MADE_BY = {"evaluations": "offline_evaluation"}  # the asset of a table that has another name
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -72,8 +69,7 @@ class Warehouse(dg.ConfigurableResource):
         files = self.layout.files(table, day)
         if not files:
             missing = self.layout.place(table, day)
-            asset = MADE_BY.get(table, table)
-            raise FileNotFoundError(f"{missing} does not exist: materialise {asset} for {day} first.")
+            raise FileNotFoundError(f"{missing} does not exist: materialise {made_by(table)} for {day} first.")
         for file in files:
             check(file)
         return files

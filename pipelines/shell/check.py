@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from pipelines.policy.failures import sentence
 from pipelines.policy.resources import MLflow, resources
 from pipelines.settings.read import Settings
 from pipelines.tracking import registry, store
 from warehouse.layout import Layout
+from warehouse.partitions import made_by
 from warehouse.sentences import brief
 
 TABLES = ("events", "rejected_events", "items", "sessions", "splits", "evaluations", "realised")
@@ -90,7 +92,7 @@ def _tables(layout: Layout, found: Findings) -> bool:
             found.problems.append(str(error))
             continue
         except ValueError as error:
-            found.problems.append(f"{error}; materialise {table} for {day} again")
+            found.problems.append(f"{error}; materialise {made_by(table)} for {day} again")
             continue
         found.problems += [problem for file in files if (problem := _file_problem(file, table, day))]
         unsummed += not all(map(noted, files))
@@ -113,7 +115,7 @@ def _file_problem(file: Path, table: str, day: date) -> str | None:
     except Damaged as error:
         return str(error)
     except ValueError as error:
-        return f"{error}; materialise {table} for {day} again"
+        return f"{error}; materialise {made_by(table)} for {day} again"
     return None
 
 
@@ -163,8 +165,10 @@ def _models(settings: Settings, found: Findings) -> None:
     mlflow: MLflow = resources(settings)["mlflow"]
     try:
         tracking = mlflow.open()
-    except ValueError as error:
-        found.problems.append(str(error))
+    except Exception as error:  # ours, or MLflow's own of a server
+        if (said := sentence(error)) is None:
+            raise
+        found.problems.append(said)
         return
     aliased: dict[str, list[str]] = {}
     for alias in (registry.CHAMPION, registry.CHALLENGER):

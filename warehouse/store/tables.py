@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from warehouse.partitions import MANIFEST, SUFFIX, manifest_of
+from warehouse.partitions import MANIFEST, SUFFIX, made_by, manifest_of
 from warehouse.store.address import opened, store_sentences
 from warehouse.store.transfer import AT_ONCE, get_file, put_file
 from warehouse.sums import Damaged, differs
@@ -162,8 +162,8 @@ class StoredTables:
 
     def _damaged(self, table: str, day: str, why: str) -> Damaged:
         return Damaged(
-            f"{self.place(table, day)} was damaged or changed after it was written ({why}): materialise {table} for "
-            f"{day} again"
+            f"{self.place(table, day)} was damaged or changed after it was written ({why}): materialise "
+            f"{made_by(table)} for {day} again"
         )
 
 

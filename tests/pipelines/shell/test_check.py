@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from pipelines.settings.read import Settings, load
 from pipelines.shell.check import check
 from tests.object_store import ObjectStore, say_where
+from tests.ports import free_port
 from warehouse.layout import Layout
 from warehouse.partitions import replacing_partition
 from warehouse.recommendations import Expected, NightFacts, publish
@@ -158,3 +159,19 @@ def test_a_table_in_the_store_that_lags_behind_is_a_line_with_what_to_do(
     assert check(settings(root)) == 1
     assert "there is no bucket no-such-bucket" in (said := capsys.readouterr().out)
     assert "1 problem(s)" in said, "said once, not for each table"
+
+
+def test_a_server_that_does_not_answer_is_a_line_beside_the_others(
+    root: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    (root / "deliveries").write_text("a file")
+    layout = Layout(root)
+    with replacing_partition(layout.partition("evaluations", NIGHT)) as beside:
+        pq.write_table(pa.table({"value": [1.0]}), beside)
+    layout.partition("evaluations", NIGHT).write_bytes(b"spoiled")
+    assert check(load({"GRU4REC_DATA": str(root), "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"})) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1].startswith("3 problem(s); read: 3 partitions")
+    assert f"materialise offline_evaluation for {NIGHT} again" in said[1]
+    assert said[2].startswith("- MLflow refused: API request to http://127.0.0.1:")

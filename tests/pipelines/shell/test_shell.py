@@ -100,7 +100,7 @@ def test_a_mistake_in_the_shell_is_one_sentence(
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("arguments", [["rollback"], ["report", "--date", "2026-01-05"], ["check"]])
+@pytest.mark.parametrize("arguments", [["rollback"], ["report", "--date", "2026-01-05"]])
 def test_an_mlflow_server_that_does_not_answer_is_one_sentence(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
