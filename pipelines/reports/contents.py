@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from warehouse.account.changes import Catalogue, Drift, Lists
     from warehouse.account.exposure import Tenth
     from warehouse.account.users.drawn import User
+    from warehouse.engine.protocol import Engine
 
 METRIC = "recall@20"
 DAYS = 30  # of the charts over days and nights
@@ -108,10 +109,14 @@ def gather(warehouse: Warehouse, tracking: "Tracking", night: date) -> Contents:
     Raises:
         FileNotFoundError: the night left nothing to report on.
     """
-    found = Contents(
-        night, _data(warehouse, night), _model(warehouse, tracking, night), _lists(warehouse, night),
-        _realised(warehouse, night),
-    )  # fmt: skip
+    from warehouse.engine.opened import Opened
+
+    with warehouse.local_engine().open() as database:
+        engine = Opened(database)
+        found = Contents(
+            night, _data(warehouse, engine, night), _model(warehouse, tracking, night),
+            _lists(warehouse, engine, night), _realised(warehouse, night),
+        )  # fmt: skip
     if found.data.today is None and found.lists is None and not found.model.rows:
         raise FileNotFoundError(
             f"There is nothing to report on {night}: no events of that day were read, no model was evaluated, and no "
@@ -120,13 +125,13 @@ def gather(warehouse: Warehouse, tracking: "Tracking", night: date) -> Contents:
     return found
 
 
-def _data(warehouse: Warehouse, night: date) -> Data:
+def _data(warehouse: Warehouse, engine: "Engine", night: date) -> Data:
     from warehouse.account.arrivals import arrived, by_day, rejected_by_day, sessions_kept
     from warehouse.account.changes import catalogue, drift, drift_by_day
     from warehouse.days import first_of_window
     from warehouse.steps.events.calendar import calendar
 
-    engine, layout = warehouse.local_engine(), warehouse.layout
+    layout = warehouse.layout
     window = current_settings().knobs.sessions.window_days
     days = by_day(layout, night, DAYS)
     earlier = [day for day, *_ in days if day < night]
@@ -154,12 +159,12 @@ def _model(warehouse: Warehouse, tracking: "Tracking", night: date) -> Model:
     return Model(rows, nights, version, tracking.page(version.run_id) if version else "")
 
 
-def _lists(warehouse: Warehouse, night: date) -> ListsOfNight | None:
+def _lists(warehouse: Warehouse, engine: "Engine", night: date) -> ListsOfNight | None:
     from warehouse.account import changes
     from warehouse.account.exposure import exposure
     from warehouse.account.users.drawn import drawn
 
-    engine, layout = warehouse.local_engine(), warehouse.layout
+    layout = warehouse.layout
     found = changes.published(layout, night)
     if found is None:
         return None

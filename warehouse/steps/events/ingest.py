@@ -7,7 +7,7 @@ an event, a duplicate, of an unwanted type, or rejected with a reason.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from warehouse.config import EventsConfig
 from warehouse.days import as_day, midnight
 from warehouse.engine import parquet_files
 from warehouse.engine.errors import DataError
+from warehouse.engine.opened import Opened
 from warehouse.engine.protocol import Database, Engine
 from warehouse.engine.statements import ColumnList, Value, statement
 from warehouse.layout import Layout
@@ -94,7 +95,7 @@ def ingest_days(
     """
     if engine.days_at_once == 1:  # in this thread, for a signal ends no other one
         with engine.open() as db:  # which costs a tenth of a day
-            yield from (_ingest(lambda: nullcontext(db), layout, day, config) for day in days)
+            yield from (_ingest(Opened(db).open, layout, day, config) for day in days)
         return
     failed: Exception | None = None
     with ThreadPoolExecutor(engine.days_at_once) as pool:
