@@ -182,7 +182,7 @@ def lists_of(
     group=st.sampled_from([1, 7, 5000]),
     few=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_stream_on_a_device_gives_what_the_cpus_does(
     seed: int,
     n: int,
