@@ -145,7 +145,7 @@ class Judge:
         right = [item(user, rank, night, self.items) for rank in range(1, SHOWN + 1)]
         if shown != right or named != [f"item {one}" for one in right] or found["user_id"] != str(user):
             self.wrong.append(f"user {user} of night {night}: {shown}")
-        self.nights.setdefault(re.search(rb'etag: "([^"]+)"', head)[1].decode(), set()).add(night)
+        self.nights.setdefault(re.search(rb'etag: "(\d+)"', head)[1].decode(), set()).add(night)
         self.first[night] = min(came, self.first.get(night, came))
 
 

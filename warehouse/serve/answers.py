@@ -8,8 +8,6 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-from warehouse.recommendations.reading.snapshots import Night
-
 
 class Item(BaseModel):
     """One item of a user's list."""
@@ -100,23 +98,25 @@ class Sentence(BaseModel):
     detail: str
 
 
-def tag_of(night: Night) -> str:
-    """The ETag of what a night says: the table's version, and when the night was made.
-
-    Another table, served at the same address later, has the same versions.
-    """
-    return f"{night.version}-{night.generated_at.timestamp():.0f}"
-
-
-def answer(request: Request, tag: str, body: Mapping[str, Any]) -> Response:
-    """An answer with its ETag; 304 where the client names it, 404 for a sentence.
-
-    It is turned into bytes here: FastAPI would judge every item of a list again, which takes longer than to find it.
-    """
-    tag = f'"{tag}"'
+def answer(request: Request, version: int, body: Mapping[str, Any]) -> Response:
+    """An answer with the version of its table as ETag; 304 where the client names it, 404 for a sentence."""
+    tag = tag_of(version)
     named = request.headers.get("If-None-Match")
     if named is not None and tag in (one.strip().removeprefix("W/") for one in named.split(",")):
         return Response(status_code=304, headers={"ETag": tag})
+    return whole(version, body)
+
+
+def whole(version: int, body: Mapping[str, Any]) -> Response:
+    """As `answer`, whatever the client has: of what changes without a new version, as an age does.
+
+    It is turned into bytes here: FastAPI would judge every item of a list again, which takes longer than to find it.
+    """
     status = 404 if "detail" in body else 200
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
-    return Response(text.encode(), status, {"ETag": tag}, "application/json")
+    return Response(text.encode(), status, {"ETag": tag_of(version)}, "application/json")
+
+
+def tag_of(version: int) -> str:
+    """The ETag of a version."""
+    return f'"{version}"'

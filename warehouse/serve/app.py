@@ -51,7 +51,7 @@ def make_app(layout: Layout, opened: OpenNight | None, hosts: Sequence[str], sto
 
     app = FastAPI(
         title="Recommendations",
-        description="Lists of the newest whole night. The ETag of an answer changes with the version of its table.",
+        description="Lists of the newest whole night. The ETag of an answer is the version of its table.",
         lifespan=lifespan,
         redoc_url=None,
         version=metadata.version("gru4rec-nightly"),

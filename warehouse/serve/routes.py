@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator
 
 from warehouse.serve import answers
-from warehouse.serve.answers import answer, tag_of
+from warehouse.serve.answers import answer, whole
 from warehouse.serve.desk import Desk
 from warehouse.serve.history import latest_events
 from warehouse.serve.open_night import is_int64
@@ -25,8 +25,10 @@ frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 Count = Annotated[int, Query(ge=1, le=MOST)]
 Id = Annotated[str, AfterValidator(unquote)]  # routes are told apart by paths as they were written; see app.py
 log = logging.getLogger(__name__)
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "As you have it."}}
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": answers.Sentence}, **_UNCHANGED}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {
+    304: {"description": "As you have it."},
+    404: {"model": answers.Sentence},
+}
 
 
 def add_routes(app: FastAPI, desk: Desk) -> None:
@@ -69,8 +71,8 @@ def _add_users(app: FastAPI, desk: Desk) -> None:
         night, items = opened.night, opened.best(user_id, n)
         if not items:
             said = f"user {user_id} has no list in the night {night.run_date}: no event of theirs lies in its window"
-            return answer(request, tag_of(night), {"detail": said})
-        return answer(request, tag_of(night), {"user_id": user_id, "run_date": night.run_date, "items": items})
+            return answer(request, night.version, {"detail": said})
+        return answer(request, night.version, {"user_id": user_id, "run_date": night.run_date, "items": items})
 
 
 def _add_items(app: FastAPI, desk: Desk) -> None:
@@ -89,19 +91,19 @@ def _add_items(app: FastAPI, desk: Desk) -> None:
         night, found = opened.similar.night, opened.like(item_id, n)
         if not found:
             said = f"item {item_id} has no list in the night {night.run_date}: the model does not know it"
-            return answer(request, tag_of(night), {"detail": said})
+            return answer(request, night.version, {"detail": said})
         own = item_id if opened.similar.text else int(item_id)
         body = {"item_id": item_id, "title": opened.titles([own]).get(own), "run_date": night.run_date, "items": found}
-        return answer(request, tag_of(night), body)
+        return answer(request, night.version, body)
 
 
 def _add_nights(app: FastAPI, desk: Desk) -> None:
-    @app.get("/night", response_model=answers.NightFacts, responses=_UNCHANGED)
-    async def night(request: Request) -> Response:
+    @app.get("/night", response_model=answers.NightFacts)
+    async def night() -> Response:
         """The night that is served, and the model that made it."""
-        found, age = desk.open.night, desk.age_days
+        found = desk.open.night
         facts = ("run_date", "version", "model_version", "mlflow_run_id", "generated_at", "rollback")
-        return answer(request, f"{tag_of(found)}-{age}", {"age_days": age, **{n: getattr(found, n) for n in facts}})
+        return whole(found.version, {"age_days": desk.age_days, **{name: getattr(found, name) for name in facts}})
 
     @app.get("/health")
     async def health() -> answers.Health:
