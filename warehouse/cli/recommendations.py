@@ -112,6 +112,8 @@ def _compare(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from warehouse import recommendations as table
 
+    if args.user is not None:
+        raise ValueError(f"export writes the lists of all users: leave out --user {args.user}")
     _require_fresh(args)
     write = table.export_ranx if args.format == "ranx" else table.export_parquet
     print(f"{write(Layout(args.data), args.file, args.night)} rows written to {args.file}")

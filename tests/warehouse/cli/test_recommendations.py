@@ -76,6 +76,12 @@ def test_what_is_asked_before_the_action_holds_for_it(shell, two, capsys, tmp_pa
     assert not list(tmp_path.glob("*.parquet"))
 
 
+def test_a_user_is_not_taken_for_all_users(shell, two, tmp_path):
+    with pytest.raises(ValueError, match="export writes the lists of all users: leave out --user 7"):
+        shell("--user", "7", "export", str(tmp_path / "run.parquet"))
+    assert not list(tmp_path.glob("*.parquet"))
+
+
 def test_an_empty_name_of_the_data_folder_is_none(monkeypatch):
     monkeypatch.setenv("GRU4REC_DATA", "")
     parser = argparse.ArgumentParser()
