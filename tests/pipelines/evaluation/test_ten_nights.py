@@ -85,7 +85,8 @@ def slow(root: Path, day: date, k: int) -> dict[str, tuple[float, float, float, 
     counts: Counter[int] = Counter()
     for known in [one for one in DAYS if one.isoformat() <= night]:
         counts.update(pq.read_table(root / "events" / f"{known}.parquet")["item_id"].to_pylist())
-    popular = sorted(counts, key=lambda item: (-counts[item], item))[:100]
+    longest = max(map(len, lists.values()))
+    popular = sorted(counts, key=lambda item: (-counts[item], item))[:longest]
     found = {}
     users = [user for user in met if user in lists]
     for name, shown in (("published", lists), ("popular", dict.fromkeys(users, popular))):
