@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from gru4rec.training.update.optimizer import Optimizer
 LARGEST_TABLE = 32 * 2**30  # bytes of the item table and its optimizer's slots that every process can hold whole
 INTERFACE = "GLOO_SOCKET_IFNAME"  # the variable that tells gloo where to listen
 PATIENCE = 10.0  # seconds for workers to end by themselves
+MOMENT = 2.0  # seconds for a worker whose connection is gone to be gone itself
 
 
 class Crew:
@@ -95,18 +97,16 @@ def workers(processes: int) -> Iterator[None]:
             join(store, 0, processes)
             yield
             group.say({"end": True})
-        except RuntimeError as error:
-            ended = [process.poll() for process in started if process.poll() is not None]
+        except BaseException as error:
+            ended = _exit_codes(started) if isinstance(error, RuntimeError) else []
+            for process in started:
+                process.kill()  # before it misses the leader, and says so at length
             if not ended:
                 raise
             raise ChildProcessError(
                 f"a process of the training ended (exit code {ended[0]}) while the others needed it: "
                 f"go on with resume, or use one process ({str(error).splitlines()[0][:200]})"
             ) from error
-        except BaseException:
-            for process in started:
-                process.kill()  # before it misses the leader, and says so at length
-            raise
         finally:
             if dist.is_initialized():
                 dist.destroy_process_group()
@@ -131,6 +131,16 @@ def _start(store: str, rank: int, size: int) -> subprocess.Popen[bytes]:
     known = {**os.environ, "PYTHONPATH": path, STORE: store, RANK: str(rank), SIZE: str(size)}
     command = [sys.executable, "-m", "gru4rec.training.processes.worker"]
     return subprocess.Popen(command, env=known, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def _exit_codes(started: list[subprocess.Popen[bytes]]) -> list[int]:
+    """Those of workers that have ended. A killed one is missed by the leader a moment before it can be waited for."""
+    until = time.monotonic() + MOMENT
+    while not (codes := [code for process in started if (code := process.poll()) is not None]):
+        if time.monotonic() > until:
+            break
+        time.sleep(0.01)
+    return codes
 
 
 def _end(started: list[subprocess.Popen[bytes]]) -> None:
