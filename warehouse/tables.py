@@ -88,6 +88,8 @@ def _arrow_type(name: str) -> "pa.DataType":
 USER = Column("user_id", "id", "who")
 ITEM = Column("item_id", "id", "what")
 
+IN_TIME = ("timestamp", "sequence", "item_id")  # what a session's events are in order of; `sequence` is optional
+
 EVENTS = Table(
     "events",
     "one user meets one item at one time",

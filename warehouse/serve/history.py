@@ -9,6 +9,7 @@ from duckdb import ColumnExpression, ConstantExpression
 from warehouse.engine.duckdb_engine import DuckDBEngine
 from warehouse.engine.errors import engine_sentences
 from warehouse.layout import Layout
+from warehouse.tables import IN_TIME
 
 DAYS = 366  # days of events that are looked through, the night's own and those before it
 MEMORY_LIMIT = "500MB"
@@ -29,6 +30,6 @@ def latest_events(layout: Layout, run_date: dt.date, user: int | str, n: int) ->
     with engine_sentences(), DuckDBEngine(MEMORY_LIMIT, threads=1).connect() as con:
         rows = con.read_parquet(files, union_by_name=True, hive_partitioning=False)
         theirs = rows.filter(ColumnExpression("user_id") == ConstantExpression(user))
-        order = [name for name in ("timestamp", "sequence", "item_id") if name in rows.columns]
+        order = [name for name in IN_TIME if name in rows.columns]
         latest = theirs.order(", ".join(f"{name} DESC NULLS FIRST" for name in order)).limit(n)
         return latest.select("item_id", "timestamp").fetchall()

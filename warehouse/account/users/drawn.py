@@ -10,8 +10,7 @@ from warehouse.engine.statements import ColumnList, statement
 from warehouse.layout import Layout
 from warehouse.recommendations.reading.snapshots import Night
 from warehouse.recommendations.reading.titles import ItemId, Titles, items_file
-
-_IN_TIME = ("timestamp", "sequence", "item_id")  # what events of a session are in order of; the second is optional
+from warehouse.tables import IN_TIME
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def drawn(
         if days:
             db.view("met", [file for day in days for file in layout.files("events", day)])
             there = db.columns("SELECT * FROM met").names
-            order = ColumnList(tuple(name for name in _IN_TIME if name in there), "DESC NULLS FIRST")
+            order = ColumnList(tuple(name for name in IN_TIME if name in there), "DESC NULLS FIRST")
             met = db.rows(statement("account_histories", n=n, order=order))
     titles = _titles(layout, night.run_date, {row[2] for row in listed} | {row[1] for row in met})
     found: dict[int | str, User] = {}
